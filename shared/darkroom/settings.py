@@ -1,0 +1,50 @@
+"""What a function is told about its surroundings: one frozen object, read once from the environment.
+
+The stacks write the same object into every function's environment, so a name cannot differ
+between who sets it and who reads it.
+"""
+
+import os
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+_PREFIX = "DARKROOM_"
+
+
+class Settings(BaseModel):
+    """Names are physical names or URLs, `retention_days` days, `max_*` as their name says."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    version: str
+    jobs_table: str
+    models_table: str
+    keys_table: str
+    pictures_bucket: str
+    models_bucket: str
+    events_queue_url: str
+    admin_secret: str
+    retention_days: int = 90
+    feed_shards: int = 1
+
+    @property
+    def endpoint_prefix(self) -> str:
+        """What the name of every SageMaker endpoint of this stage starts with (a stage name has no dash)."""
+        return f"darkroom-{self.stage}-"
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, the way `from_environment` reads them."""
+        return {_PREFIX + name.upper(): str(value) for name, value in self.model_dump().items()}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings; a missing one is a pydantic error that names it."""
+        return cls.model_validate(
+            {
+                name: environment[_PREFIX + name.upper()]
+                for name in cls.model_fields
+                if _PREFIX + name.upper() in environment
+            }
+        )

@@ -1,0 +1,60 @@
+"""The three tables: keys, indexes and what each index carries. The stacks build from this, the
+adapters read and write by it, and the tests create their tables with it."""
+
+from dataclasses import dataclass
+
+LINE_ATTRIBUTES = (
+    "owner",
+    "type",
+    "mode",
+    "status",
+    "endpoint",
+    "checkpoint",
+    "completed_at",
+    "image_count",
+    "first_image",
+    "prompt",
+    "lora",
+)
+"""What a line of the history shows and its filters look at: the projection of every jobs index.
+DynamoDB allows 100 projected attributes over all indexes of a table."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """A global secondary index: partition attribute, sort attribute and what it carries."""
+
+    name: str
+    partition: str
+    sort: str
+    projected: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with text keys; `ttl` names the attribute (epoch seconds) DynamoDB expires rows by."""
+
+    partition: str
+    sort: str | None = None
+    ttl: str | None = None
+    indexes: tuple[Index, ...] = ()
+
+
+def _jobs_index(name: str, partition: str) -> Index:
+    return Index(name, partition, "id", tuple(a for a in LINE_ATTRIBUTES if a != partition))
+
+
+JOBS = Table(
+    partition="id",
+    ttl="expires_at",
+    indexes=(
+        _jobs_index("feed", "feed"),
+        _jobs_index("by_owner", "owner"),
+        _jobs_index("by_endpoint", "endpoint"),
+        _jobs_index("by_checkpoint", "checkpoint"),
+        _jobs_index("by_type", "type_shard"),
+        _jobs_index("by_status", "status_shard"),
+    ),
+)
+MODELS = Table(partition="kind", sort="name")
+KEYS = Table(partition="hash", ttl="expires_at")
