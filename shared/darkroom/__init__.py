@@ -1,0 +1,1 @@
+"""Darkroom: jobs, images, checkpoints, endpoints and keys behind the WebUI's SageMaker panel."""

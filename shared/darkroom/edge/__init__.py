@@ -1,0 +1,1 @@
+"""Where requests and queue messages come in: the only place that imports Powertools."""

@@ -1,0 +1,78 @@
+"""Jobs, their pictures, and ping."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
+from pydantic import BaseModel
+
+from darkroom import wiring
+from darkroom.edge.http import Api, created
+from darkroom.images.api import ImageIn, ImageOut
+from darkroom.jobs.api import JobIn, JobOut, JobPage
+
+app = Api()
+JobId = Annotated[str, Path(description="a job's id")]
+
+
+class Pong(BaseModel):
+    """Which Darkroom answers."""
+
+    version: str
+    stage: str
+
+
+@app.get("/ping", summary="Version and stage", tags=["stage"])
+def ping() -> Pong:
+    """Tell version and stage."""
+    return Pong(version=wiring.settings().version, stage=wiring.settings().stage)
+
+
+@app.post("/images", summary="Register a picture and get an upload for its bytes", tags=["images"])
+def post_image(image: ImageIn) -> Response[ImageOut]:
+    """200 when the bytes are stored already, else 201 with a presigned POST."""
+    registered = wiring.images().register(app.owner, image)
+    return created(registered, new=registered.upload is not None)
+
+
+@app.post("/jobs", summary="Create and submit a job", tags=["jobs"])
+def post_job(
+    job: JobIn,
+    idempotency_key: Annotated[
+        str | None,
+        Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern="^[!-~]+$"),
+    ] = None,
+) -> Response[JobOut]:
+    """201 with the job; 200 when the same Idempotency-Key made it before."""
+    submitted = wiring.jobs().submit(app.owner, job, idempotency_key)
+    return created(submitted.job, new=submitted.created)
+
+
+@app.get("/jobs", summary="The newest jobs", tags=["jobs"])
+def get_jobs(
+    limit: Annotated[int, Query(ge=1, le=100)] = 10,
+    before: Annotated[str | None, Query(description="the `next` of the page before")] = None,
+) -> JobPage:
+    """Newest first. Show All = follow `next`."""
+    return wiring.jobs().page(limit, before)
+
+
+@app.get("/jobs/<job_id>", summary="The whole job", tags=["jobs"])
+def get_job(
+    job_id: JobId,
+    wait: Annotated[int, Query(ge=0, le=20, description="seconds to wait for the job's end")] = 0,
+) -> JobOut:
+    """The job as it is, or as it is once it settles."""
+    return wiring.jobs().get(job_id, wait)
+
+
+@app.delete("/jobs/<job_id>", summary="Delete a job and all it stored", tags=["jobs"], status_code=204)
+def delete_job(job_id: JobId) -> Response[None]:
+    """204 with nothing."""
+    wiring.jobs().delete(job_id)
+    return Response(204)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer one request."""
+    return app.handle(event, context)

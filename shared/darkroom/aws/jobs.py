@@ -1,0 +1,317 @@
+"""The jobs table in DynamoDB."""
+
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from darkroom.checkpoints.model import ModelKey
+from darkroom.errors import Busy
+from darkroom.jobs.contract import PaintedImage, Timings, WorkError
+from darkroom.jobs.model import Change, Idempotency, Job, JobLine
+from darkroom.jobs.ports import Changed, KeyUsed, ModelsNotActive
+from darkroom.jobs.state import OPEN, Origin, origins
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+
+
+class DynamoJobs:
+    """`darkroom.jobs.ports.JobStore` on DynamoDB. One item a job, plus the rows of idempotency keys."""
+
+    def __init__(self, client: "DynamoDBClient", jobs_table: str, models_table: str, shards: int) -> None:
+        self._client = client
+        self._table = jobs_table
+        self._models_table = models_table
+        self._shards = shards
+
+    def create(self, job: Job, models: tuple[ModelKey, ...], idempotency: Idempotency | None) -> None:
+        """See `JobStore.create`: one TransactWriteItems."""
+        puts: list[Any] = [
+            {
+                "Put": {
+                    "TableName": self._table,
+                    "Item": to_item(job, self._shards),
+                    "ConditionExpression": "attribute_not_exists(id)",
+                }
+            }
+        ]
+        if idempotency:
+            puts.append({"Put": self._idempotency_row(job.line.id, idempotency)})
+        checks: list[Any] = [{"ConditionCheck": self._active(key)} for key in models]
+        try:
+            self._client.transact_write_items(TransactItems=puts + checks)
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            raise _refusal(cancelled, len(puts), models) from cancelled
+
+    def _idempotency_row(self, job_id: str, used: Idempotency) -> Any:
+        return {
+            "TableName": self._table,
+            "Item": {
+                "id": {"S": f"idem#{used.owner}#{used.key}"},
+                "job_id": {"S": job_id},
+                "digest": {"S": used.digest},
+                "expires_at": {"N": str(used.expires_at)},
+            },
+            "ConditionExpression": "attribute_not_exists(id)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _active(self, key: ModelKey) -> Any:
+        return {
+            "TableName": self._models_table,
+            "Key": {"kind": {"S": key.kind}, "name": {"S": key.name}},
+            "ConditionExpression": "#status = :active",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {":active": {"S": "active"}},
+        }
+
+    def get(self, job_id: str) -> Job | None:
+        """See `JobStore.get`: one consistent GetItem."""
+        answer = self._client.get_item(TableName=self._table, Key={"id": {"S": job_id}}, ConsistentRead=True)
+        item = answer.get("Item")
+        return from_item(item) if item else None
+
+    def newest(self, limit: int, before: str | None) -> tuple[list[JobLine], str | None]:
+        """See `JobStore.newest`: one Query of the `feed` index a shard."""
+        lines: list[JobLine] = []
+        more = False
+        for shard in range(self._shards):
+            condition = "feed = :shard"
+            values: Item = {":shard": {"S": str(shard)}}
+            if before is not None:
+                condition += " AND id < :before"
+                values[":before"] = {"S": before}
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName="feed",
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ScanIndexForward=False,
+                Limit=limit,
+            )
+            lines += [line_from_item(item) for item in answer["Items"]]
+            more = more or "LastEvaluatedKey" in answer
+        lines.sort(key=lambda line: line.id, reverse=True)
+        page = lines[:limit]
+        more = more or len(lines) > limit
+        return page, page[-1].id if more and page else None
+
+    def open_by_endpoint(self) -> dict[str, int]:
+        """See `JobStore.open_by_endpoint`: one paged Query of the sparse `by_status` index a shard and status."""
+        counts: dict[str, int] = {}
+        pages = self._client.get_paginator("query")
+        for status in OPEN:
+            for shard in range(self._shards):
+                for page in pages.paginate(
+                    TableName=self._table,
+                    IndexName="by_status",
+                    KeyConditionExpression="status_shard = :key",
+                    ExpressionAttributeValues={":key": {"S": f"{status}#{shard}"}},
+                    ProjectionExpression="endpoint",
+                ):
+                    for item in page["Items"]:
+                        name = item["endpoint"]["S"]
+                        counts[name] = counts.get(name, 0) + 1
+        return counts
+
+    def change(self, job_id: str, change: Change) -> Changed:
+        """See `JobStore.change`: one conditional UpdateItem."""
+        update = _Update()
+        update.set("status", {"S": change.status})
+        update.set("settled_by" if change.completed_at else "submitted_by", {"S": change.basis})
+        if change.status == "succeed":
+            update.remove("status_shard", "error", "error_code")
+        else:
+            update.set("status_shard", {"S": f"{change.status}#{shard_of(job_id, self._shards)}"})
+        for name, value in _brought(change).items():
+            update.set(name, value)
+        return self._conditional(job_id, update, _from(update, origins(change.status)))
+
+    def progress(self, job_id: str, progress: float, started_at: str) -> Changed:
+        """See `JobStore.progress`: one conditional UpdateItem."""
+        update = _Update()
+        update.set("progress", {"N": _number(progress)})
+        update.set("started_at", {"S": started_at})
+        value = update.value({"N": _number(progress)})
+        condition = _from(update, tuple(Origin(status) for status in OPEN))
+        progress_name = update.name("progress")
+        later = f"(attribute_not_exists({progress_name}) OR {progress_name} < {value})"
+        return self._conditional(job_id, update, f"({condition}) AND {later}")
+
+    def delete(self, job_id: str) -> bool:
+        """See `JobStore.delete`: one DeleteItem."""
+        answer = self._client.delete_item(TableName=self._table, Key={"id": {"S": job_id}}, ReturnValues="ALL_OLD")
+        return "Attributes" in answer
+
+    def _conditional(self, job_id: str, update: "_Update", condition: str) -> Changed:
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"id": {"S": job_id}},
+                UpdateExpression=update.expression(),
+                ConditionExpression=condition,
+                ExpressionAttributeNames=update.names,
+                ExpressionAttributeValues=update.values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as refused:
+            return Changed(applied=False, exists=bool(refused.response.get("Item")))
+        return Changed(applied=True, exists=True)
+
+
+class _Update:
+    """An UpdateExpression that grows; every name goes through a placeholder, for `status` and others are reserved."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.values: Item = {}
+        self._sets: list[str] = []
+        self._removes: list[str] = []
+
+    def name(self, attribute: str) -> str:
+        self.names[f"#{attribute}"] = attribute
+        return f"#{attribute}"
+
+    def value(self, value: Item) -> str:
+        placeholder = f":v{len(self.values)}"
+        self.values[placeholder] = value
+        return placeholder
+
+    def set(self, attribute: str, value: Item) -> None:
+        self._sets.append(f"{self.name(attribute)} = {self.value(value)}")
+
+    def remove(self, *attributes: str) -> None:
+        self._removes += [self.name(attribute) for attribute in attributes]
+
+    def expression(self) -> str:
+        removes = f" REMOVE {', '.join(self._removes)}" if self._removes else ""
+        return f"SET {', '.join(self._sets)}{removes}"
+
+
+def _from(update: _Update, allowed: tuple[Origin, ...]) -> str:
+    """The condition that a job stands at one of these origins."""
+    parts = []
+    for origin in allowed:
+        part = f"{update.name('status')} = {update.value({'S': origin.status})}"
+        if origin.error_code:
+            part += f" AND {update.name('error_code')} = {update.value({'S': origin.error_code})}"
+        parts.append(f"({part})")
+    return " OR ".join(parts)
+
+
+def _refusal(cancelled: ClientError, puts: int, models: tuple[ModelKey, ...]) -> Exception:
+    """What a cancelled transaction says: its reasons stand in the order of its items (API reference of
+    TransactWriteItems)."""
+    reasons: list[Any] = cancelled.response.get("CancellationReasons", [])
+    failed = [number for number, reason in enumerate(reasons) if reason.get("Code") == "ConditionalCheckFailed"]
+    if 1 in failed and puts == 2:
+        row = reasons[1]["Item"]
+        return KeyUsed(row["job_id"]["S"], row["digest"]["S"])
+    missing = tuple(models[number - puts] for number in failed if number >= puts)
+    if missing:
+        return ModelsNotActive(missing)
+    return Busy("aws_busy", "The job could not be written because of another write to the same rows.")
+
+
+def shard_of(job_id: str, shards: int) -> int:
+    """The shard a job's rows stand in, told from its id alone."""
+    return zlib.crc32(job_id.encode()) % shards
+
+
+def to_item(job: Job, shards: int) -> Item:
+    """A job as an item. Parameters and other nested values are JSON text: they keep every number as it was sent."""
+    line, shard = job.line, shard_of(job.line.id, shards)
+    texts = {
+        "id": line.id,
+        "owner": line.owner,
+        "type": line.type,
+        "mode": line.mode,
+        "status": line.status,
+        "endpoint": line.endpoint,
+        "checkpoint": line.checkpoint,
+        "prompt": line.prompt,
+        "feed": str(shard),
+        "type_shard": f"{line.type}#{shard}",
+        "status_shard": f"{line.status}#{shard}",
+        "parameters": json.dumps(job.parameters, ensure_ascii=False, allow_nan=False),
+        "inputs": json.dumps(job.inputs) if job.inputs else None,
+        "models": json.dumps(job.models, ensure_ascii=False) if job.models else None,
+    }
+    item: Item = {name: {"S": text} for name, text in texts.items() if text is not None}
+    if line.lora:
+        item["lora"] = {"L": [{"S": name} for name in line.lora]}
+    if job.expires_at is not None:
+        item["expires_at"] = {"N": str(job.expires_at)}
+    return item
+
+
+def _brought(change: Change) -> Item:
+    """The attributes a change writes besides the status."""
+    item: Item = {}
+    for name in ("output_location", "failure_location", "caption", "completed_at"):
+        value = getattr(change, name)
+        if value is not None:
+            item[name] = {"S": value}
+    if change.images:
+        pictures = [image.model_dump(exclude_none=True) for image in change.images]
+        item["images"] = {"S": json.dumps(pictures, ensure_ascii=False)}
+        item["image_count"] = {"N": str(len(pictures))}
+        item["first_image"] = {"S": change.images[0].key}
+    if change.timings:
+        item["timings"] = {"S": change.timings.model_dump_json()}
+    if change.error:
+        item["error"] = {"S": change.error.model_dump_json()}
+        item["error_code"] = {"S": change.error.code}
+    return item
+
+
+def line_from_item(item: Item) -> JobLine:
+    """The history line of an item, from the table or any index."""
+    return JobLine(
+        id=item["id"]["S"],
+        owner=item["owner"]["S"],
+        type=item["type"]["S"],
+        status=item["status"]["S"],
+        endpoint=item["endpoint"]["S"],
+        mode=_text(item, "mode"),  # type: ignore[arg-type]
+        checkpoint=_text(item, "checkpoint"),
+        completed_at=_text(item, "completed_at"),
+        image_count=int(item["image_count"]["N"]) if "image_count" in item else 0,
+        first_image=_text(item, "first_image"),
+        prompt=_text(item, "prompt"),
+        lora=tuple(name["S"] for name in item.get("lora", {"L": []})["L"]),
+    )
+
+
+def from_item(item: Item) -> Job:
+    """The whole job of an item of the table."""
+    timings, error = _text(item, "timings"), _text(item, "error")
+    return Job(
+        line=line_from_item(item),
+        parameters=json.loads(item["parameters"]["S"]),
+        inputs=json.loads(_text(item, "inputs") or "{}"),
+        models=json.loads(_text(item, "models") or "{}"),
+        expires_at=int(item["expires_at"]["N"]) if "expires_at" in item else None,
+        output_location=_text(item, "output_location"),
+        failure_location=_text(item, "failure_location"),
+        started_at=_text(item, "started_at"),
+        progress=float(item["progress"]["N"]) if "progress" in item else None,
+        images=tuple(PaintedImage.model_validate(image) for image in json.loads(_text(item, "images") or "[]")),
+        caption=_text(item, "caption"),
+        timings=Timings.model_validate_json(timings) if timings else None,
+        error=WorkError.model_validate_json(error) if error else None,
+        settled_by=_text(item, "settled_by"),  # type: ignore[arg-type]
+    )
+
+
+def _text(item: Item, name: str) -> str | None:
+    value: str | None = item[name]["S"] if name in item else None
+    return value
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}"

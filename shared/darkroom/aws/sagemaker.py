@@ -1,0 +1,82 @@
+"""SageMaker: the endpoints there are, and asynchronous inference on them."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from darkroom.endpoints.model import Endpoint
+from darkroom.jobs.model import ANSWER_NAME, iso, output_prefix
+from darkroom.jobs.ports import EndpointRefused
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+MAX_INLINE_BODY = 128_000
+"""Bytes that InvokeEndpointAsync takes as `Body` (botocore's service model of sagemaker-runtime)."""
+QUEUE_SECONDS = 21_600
+RUN_SECONDS = 3_600
+_REFUSALS = frozenset({"ValidationError", "ValidationException", "ResourceNotFound", "ModelNotReadyException"})
+
+
+class SageMakerEndpoints:
+    """`darkroom.endpoints.ports.EndpointSource`: endpoints found by their name's prefix."""
+
+    def __init__(self, client: "SageMakerClient", prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+
+    def all(self) -> list[Endpoint]:
+        """See `EndpointSource.all`: one ListEndpoints for each 100."""
+        pages = self._client.get_paginator("list_endpoints").paginate(
+            NameContains=self._prefix,
+            SortBy="CreationTime",
+            SortOrder="Descending",
+            PaginationConfig={"PageSize": 100},
+        )
+        return [
+            Endpoint(
+                found["EndpointName"],
+                found["EndpointStatus"],
+                iso(found["CreationTime"]),
+                iso(found["LastModifiedTime"]),
+            )
+            for page in pages
+            for found in page["Endpoints"]
+            if found["EndpointName"].startswith(self._prefix)
+        ]
+
+
+class SageMakerInference:
+    """`darkroom.jobs.ports.Inference`: InvokeEndpointAsync with the body inline, or in S3 when it is too large."""
+
+    def __init__(self, runtime: "SageMakerRuntimeClient", s3: "S3Client", bucket: str) -> None:
+        self._runtime = runtime
+        self._s3 = s3
+        self._bucket = bucket
+
+    def invoke(self, endpoint: str, job_id: str, body: bytes) -> tuple[str, str | None]:
+        """See `Inference.invoke`: one call, two for a body over 128,000 bytes."""
+        where = {"Body": body} if len(body) <= MAX_INLINE_BODY else {"InputLocation": self._put(job_id, body)}
+        try:
+            answer = self._runtime.invoke_endpoint_async(
+                EndpointName=endpoint,
+                ContentType="application/json",
+                InferenceId=job_id,
+                S3OutputPathExtension=output_prefix(job_id).rstrip("/"),
+                Filename=ANSWER_NAME,
+                RequestTTLSeconds=QUEUE_SECONDS,
+                InvocationTimeoutSeconds=RUN_SECONDS,
+                **where,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _REFUSALS:
+                raise EndpointRefused(error.response["Error"].get("Message", "no reason given")) from error
+            raise
+        return answer["OutputLocation"], answer.get("FailureLocation")
+
+    def _put(self, job_id: str, body: bytes) -> str:
+        key = f"jobs/{job_id}/input.json"
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
+        return f"s3://{self._bucket}/{key}"

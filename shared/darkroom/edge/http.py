@@ -1,0 +1,129 @@
+"""HTTP behind API Gateway: routing, validation, errors and one log line a request."""
+
+import time
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestUnsupportedContentType,
+    RequestValidationError,
+)
+
+from darkroom.edge.problems import CONTENT_TYPE, STATUS, Problem, invalid_fields, problem, unexpected
+from darkroom.edge.requests import check_body, read_json
+from darkroom.errors import Busy, DarkroomError, FieldError, MethodNotAllowed, Missing, Unsupported
+
+Event = dict[str, Any]
+MAX_ERRORS = 20
+
+
+class Api(APIGatewayRestResolver):
+    """A group of routes. Bodies are JSON objects, errors problems, whatever goes wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(enable_validation=True, json_body_deserializer=read_json)
+        self._logger = Logger()
+        self.exception_handler(RequestValidationError)(self._on_validation)
+        self.exception_handler(RequestUnsupportedContentType)(self._on_content_type)
+        self.exception_handler(list(STATUS))(self._on_refusal)
+        self.not_found(self._on_not_found)
+        self.exception_handler(Exception)(self._on_fault)
+
+    def handle(self, event: Event, context: Any) -> dict[str, Any]:
+        """Answer one API Gateway proxy event."""
+        started = time.perf_counter()
+        request_id = str((event.get("requestContext") or {}).get("requestId") or "")
+        try:
+            headers = {str(k).lower(): v for k, v in (event.get("headers") or {}).items()}
+            check_body(event.get("body"), str(headers.get("content-type") or ""))
+            answer = self.resolve(event, context)
+        except DarkroomError as error:
+            answer = _problem_answer(problem(error, request_id))
+        self._log(event, request_id, answer["statusCode"], time.perf_counter() - started)
+        return answer
+
+    @property
+    def owner(self) -> str:
+        """The owner of the key the authorizer let in; it comes from nowhere else."""
+        authorizer = self.current_event.raw_event["requestContext"]["authorizer"]
+        return str(authorizer["owner"])
+
+    def _log(self, event: Event, request_id: str, status: int, seconds: float) -> None:
+        self._logger.info(
+            "request",
+            extra={
+                "method": event.get("httpMethod"),
+                "path": event.get("path"),
+                "status": status,
+                "milliseconds": round(seconds * 1000, 1),
+                "api_request_id": request_id,
+            },
+        )
+
+    def _answer(self, found: Problem) -> Response[str]:
+        return Response(
+            found.status,
+            content_type=CONTENT_TYPE,
+            body=found.model_dump_json(),
+            headers={"Retry-After": "2"} if found.status == 503 else {},
+        )
+
+    def _request_id(self) -> str:
+        return str(self.current_event.raw_event["requestContext"].get("requestId") or "")
+
+    def _on_refusal(self, error: DarkroomError) -> Response[str]:
+        if isinstance(error, Busy):
+            self._logger.warning("busy", extra={"code": error.code})
+        return self._answer(problem(error, self._request_id()))
+
+    def _on_validation(self, error: RequestValidationError) -> Response[str]:
+        fields = [FieldError(tuple(found["loc"]), str(found["msg"])) for found in list(error.errors())[:MAX_ERRORS]]
+        return self._answer(problem(invalid_fields(fields), self._request_id()))
+
+    def _on_content_type(self, _: RequestUnsupportedContentType) -> Response[str]:
+        refusal = Unsupported("unsupported_content_type", "Send the body as application/json.")
+        return self._answer(problem(refusal, self._request_id()))
+
+    def _on_not_found(self, _: Exception) -> Response[str]:
+        event = self.current_event
+        path = self._remove_prefix(event.path)
+        methods = sorted(
+            {route.method for route in self._static_routes + self._dynamic_routes if route.rule.match(path)}
+        )
+        if methods:
+            refusal: DarkroomError = MethodNotAllowed(
+                "method_not_allowed", f"{event.http_method} is not possible here; use {' or '.join(methods)}."
+            )
+        else:
+            refusal = Missing("route_not_found", "There is nothing under this path; see docs/openapi.json.")
+        return self._answer(problem(refusal, self._request_id()))
+
+    def _on_fault(self, error: Exception) -> Response[str]:
+        # The type alone: a message may hold what a caller sent.
+        self._logger.error("fault", extra={"error": type(error).__name__, "at": _where(error)})
+        return self._answer(unexpected(self._request_id()))
+
+
+def created(model: Any, new: bool) -> Response[Any]:
+    """201 for what is new, 200 for what was there."""
+    return Response(201 if new else 200, content_type="application/json", body=model)
+
+
+def _where(error: Exception) -> list[str]:
+    """File and line of each frame, without the text of any value."""
+    frames = []
+    trace = error.__traceback__
+    while trace:
+        frames.append(f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return frames[-8:]
+
+
+def _problem_answer(found: Problem) -> dict[str, Any]:
+    return {
+        "statusCode": found.status,
+        "headers": {"Content-Type": CONTENT_TYPE},
+        "body": found.model_dump_json(),
+        "isBase64Encoded": False,
+    }

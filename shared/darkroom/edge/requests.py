@@ -1,0 +1,59 @@
+"""Reading a request strictly, so that nothing a caller sends can surprise what comes after."""
+
+import json
+import re
+from typing import Any
+
+from darkroom.errors import Malformed, TooLarge, Unsupported
+
+MAX_BODY_BYTES = 5 * 1024 * 1024
+"""Lambda takes 6 MB of event, and API Gateway's envelope and JSON escapes are part of it."""
+MAX_DEPTH = 64
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_JSON = re.compile(r"application/([\w.-]+\+)?json", re.ASCII | re.IGNORECASE)
+
+
+def check_body(body: str | None, content_type: str) -> None:
+    """Refuse what is no JSON by its content type, and what is too large; no content type counts as JSON."""
+    if body is None:
+        return
+    if content_type and not _JSON.match(content_type.strip()):
+        raise Unsupported("unsupported_content_type", "Send the body as application/json.")
+    if len(body) > MAX_BODY_BYTES:
+        raise TooLarge(
+            "body_too_large",
+            f"The body is over {MAX_BODY_BYTES} bytes. Upload pictures with POST /images and name them by id.",
+        )
+
+
+def read_json(body: str) -> dict[str, Any]:
+    """A JSON object. `Infinity` and `NaN` are read as Python reads them; what cannot be written again
+    as UTF-8 or is nested deeper than 64 levels is refused. Raises Malformed."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("not_json", "The body is no JSON.") from error
+    if not isinstance(document, dict):
+        raise Malformed("not_json", "The body is JSON, but no object: it starts with `{`.")
+    if _too_deep(document):
+        raise Malformed("not_json", f"The body is nested deeper than {MAX_DEPTH} levels.")
+    if _SURROGATE.search(body):
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise Malformed("not_json", "The body holds half a surrogate pair; send valid Unicode.") from error
+    return document
+
+
+def _too_deep(document: dict[str, Any]) -> bool:
+    level: list[Any] = [document]
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for value in level
+            for item in (value.values() if isinstance(value, dict) else value)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return False
+    return True

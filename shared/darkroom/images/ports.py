@@ -1,0 +1,51 @@
+"""What the images feature needs from the outside."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A stored picture: all its bytes and their age in seconds."""
+
+    bytes: int
+    age: float
+
+
+@dataclass(frozen=True)
+class Start:
+    """The first bytes of a stored picture and how many it has in all."""
+
+    content: bytes
+    total: int
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A presigned POST: send `fields` and then the file as multipart/form-data to `url` within `expires_in` seconds."""
+
+    url: str
+    fields: dict[str, str]
+    expires_in: int
+
+
+class ImageStore(Protocol):
+    """The pictures of all owners."""
+
+    def find(self, owner: str, image_id: str) -> Stored | None:
+        """Whether the picture is there."""
+
+    def start(self, owner: str, image_id: str, length: int) -> Start | None:
+        """Its first `length` bytes, None when it is not there."""
+
+    def put(self, owner: str, image_id: str, content: bytes, content_type: str) -> None:
+        """Store a picture; its SHA-256 is checked by S3."""
+
+    def upload(self, owner: str, image_id: str, size: int, content_type: str) -> Upload:
+        """A presigned POST that takes exactly this picture and nothing else."""
+
+    def uri(self, owner: str, image_id: str) -> str:
+        """Its S3 URI, for a worker."""
+
+    def url(self, owner: str, image_id: str) -> str:
+        """A presigned GET, valid for 15 minutes."""

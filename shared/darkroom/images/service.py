@@ -1,0 +1,105 @@
+"""Taking pictures in, and looking at the ones a job names."""
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+
+from darkroom.errors import FieldError, Invalid
+from darkroom.images.api import ImageIn, ImageOut, UploadOut
+from darkroom.images.model import (
+    CONTENT_TYPES,
+    HEADER_BYTES,
+    LONG_HEADER_BYTES,
+    MAX_BYTES,
+    MAX_SIDE,
+    ImageHeader,
+    NotAnImage,
+    format_of,
+    read_header,
+)
+from darkroom.images.ports import ImageStore, Start
+
+
+class Images:
+    """The picture store. `retention_days` is when S3 forgets a picture."""
+
+    def __init__(self, store: ImageStore, retention_days: int) -> None:
+        self._store = store
+        self._renew_after = retention_days * 86_400 / 2
+
+    def register(self, owner: str, request: ImageIn) -> ImageOut:
+        """Say where to upload a picture, or that it is here already.
+
+        A picture past half of its life is asked for again: the new upload starts its life anew, so that
+        it does not expire under a job that still needs it.
+        """
+        stored = self._store.find(owner, request.sha256)
+        if stored is not None and stored.bytes == request.bytes and stored.age < self._renew_after:
+            return ImageOut(id=request.sha256, upload=None)
+        upload = self._store.upload(owner, request.sha256, request.bytes, request.content_type)
+        return ImageOut(id=request.sha256, upload=UploadOut(**asdict(upload)))
+
+    def inspect(self, owner: str, wanted: Mapping[str, str]) -> dict[str, ImageHeader]:
+        """Format and size of stored pictures by name: one ranged read each, side by side.
+
+        `wanted` maps names to image ids. Raises Invalid `image_not_uploaded`, `image_unreadable` or
+        `image_too_large`, naming every picture it is about.
+        """
+        if not wanted:
+            return {}
+        with ThreadPoolExecutor(max_workers=min(8, len(wanted))) as pool:
+            starts = dict(zip(wanted, pool.map(lambda i: self._read(owner, i), wanted.values()), strict=True))
+        absent = [name for name, start in starts.items() if start is None]
+        if absent:
+            raise _refused("image_not_uploaded", absent, "is not uploaded: POST /images first, then upload its bytes")
+        return {name: _header(name, start.content, start.total) for name, start in starts.items() if start}
+
+    def _read(self, owner: str, image_id: str) -> Start | None:
+        start = self._store.start(owner, image_id, HEADER_BYTES)
+        if start and format_of(start.content) == "jpeg" and start.total > len(start.content):
+            try:
+                read_header(start.content)
+            except NotAnImage:
+                return self._store.start(owner, image_id, LONG_HEADER_BYTES)
+        return start
+
+    def put(self, owner: str, content: bytes) -> str:
+        """Store a picture that came inside a request; returns its id. Check it with `check` before."""
+        image_id = hashlib.sha256(content).hexdigest()
+        content_type = CONTENT_TYPES[format_of(content) or "png"]
+        self._store.put(owner, image_id, content, content_type)
+        return image_id
+
+    def uri(self, owner: str, image_id: str) -> str:
+        """The S3 URI of a picture, for a worker."""
+        return self._store.uri(owner, image_id)
+
+    def url(self, owner: str, image_id: str) -> str:
+        """A presigned GET of a picture."""
+        return self._store.url(owner, image_id)
+
+
+def check(name: str, content: bytes) -> ImageHeader:
+    """Format and size of a picture that came inside a request; raises Invalid as `inspect` does."""
+    return _header(name, content, len(content))
+
+
+def _header(name: str, start: bytes, total: int) -> ImageHeader:
+    try:
+        header = read_header(start)
+    except NotAnImage as error:
+        raise _refused("image_unreadable", [name], f"is no picture: {error}") from error
+    if total > MAX_BYTES or max(header.size) > MAX_SIDE:
+        raise _refused(
+            "image_too_large",
+            [name],
+            f"is {header.width}x{header.height} pixels and {total} bytes; "
+            f"at most {MAX_SIDE} pixels a side and {MAX_BYTES} bytes are taken",
+        )
+    return header
+
+
+def _refused(code: str, names: list[str], why: str) -> Invalid:
+    errors = tuple(FieldError(("body", "images", name), why) for name in names)
+    return Invalid(code, f"The picture {', '.join(names)} {why}.", errors)

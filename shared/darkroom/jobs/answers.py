@@ -1,0 +1,138 @@
+"""What a worker answered, in any of the forms that are understood.
+
+The manifest of `contract.WorkAnswer`; or a plain WebUI answer, `{"images": [base64, …], "info": "…"}`
+or `{"caption": "…"}` (the WebUI's modules/api/models.py). Anything else is an answer that cannot be used,
+and the job fails with a reason that a person can read.
+"""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from darkroom.images.model import NotAnImage, read_header
+from darkroom.jobs.contract import PaintedImage, Timings, WorkAnswer, WorkError
+from darkroom.jobs.model import output_prefix
+
+MAX_INFOTEXT_BYTES = 64 * 1024
+"""Infotexts of all pictures together that are kept in the item; they stand in the PNGs anyway."""
+
+
+@dataclass(frozen=True)
+class RawPicture:
+    """A picture that came inside the answer, not stored yet: its bytes, pixels, seed and infotext."""
+
+    content: bytes
+    width: int
+    height: int
+    seed: int | None
+    infotext: str | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer understood: stored pictures or raw ones, or a caption, or an error."""
+
+    images: tuple[PaintedImage, ...] = ()
+    raw: tuple[RawPicture, ...] = ()
+    caption: str | None = None
+    timings: Timings | None = None
+    error: WorkError | None = None
+
+
+def understand(job_id: str, content: bytes) -> Answer:
+    """What the bytes of an answer say about a job; never raises for what they hold."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return _bad("it is no JSON")
+    if not isinstance(document, dict):
+        return _bad("it is no JSON object")
+    try:
+        return _webui(document) if _is_webui(document) else _manifest(job_id, document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        return _bad(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
+    except _Unusable as error:
+        return _bad(str(error))
+
+
+class _Unusable(Exception):
+    """Why an answer cannot be used."""
+
+
+def _bad(why: str) -> Answer:
+    message = f"The worker's answer cannot be used: {why}. Look at the worker's log for this job."
+    return Answer(error=WorkError(code="bad_answer", message=message))
+
+
+def _manifest(job_id: str, document: dict[str, Any]) -> Answer:
+    answer = WorkAnswer.model_validate(document)
+    if answer.error:
+        return Answer(error=answer.error, timings=answer.timings)
+    for image in answer.images:
+        # A key from elsewhere would let a container show one person's picture to another.
+        if not image.key.startswith(output_prefix(job_id)):
+            raise _Unusable(f"the picture {image.key!r} does not lie under {output_prefix(job_id)}")
+    if not answer.images and answer.caption is None:
+        raise _Unusable("it holds neither pictures nor a caption nor an error")
+    return Answer(images=_bounded(answer.images), caption=answer.caption, timings=answer.timings)
+
+
+def _bounded(images: list[PaintedImage]) -> tuple[PaintedImage, ...]:
+    room = MAX_INFOTEXT_BYTES
+    kept = []
+    for image in images:
+        room -= len((image.infotext or "").encode(errors="replace"))
+        kept.append(image if room >= 0 else image.model_copy(update={"infotext": None}))
+    return tuple(kept)
+
+
+def _is_webui(document: dict[str, Any]) -> bool:
+    images = document.get("images")
+    return isinstance(images, list) and bool(images) and all(isinstance(image, str) for image in images)
+
+
+def _webui(document: dict[str, Any]) -> Answer:
+    info = _info(document.get("info"))
+    seeds, texts = _list(info.get("all_seeds")), _list(info.get("infotexts"))
+    raw = []
+    for number, encoded in enumerate(document["images"]):
+        content = _picture(encoded, number)
+        width, height = _size(content, number)
+        seed = seeds[number] if number < len(seeds) and isinstance(seeds[number], int) else None
+        text = texts[number] if number < len(texts) and isinstance(texts[number], str) else None
+        raw.append(RawPicture(content, width, height, seed, text))
+    return Answer(raw=tuple(raw))
+
+
+def _info(info: object) -> dict[str, Any]:
+    """The WebUI sends `info` as JSON inside a string; one that cannot be read is left out."""
+    if isinstance(info, str):
+        try:
+            info = json.loads(info)
+        except (ValueError, RecursionError):
+            return {}
+    return info if isinstance(info, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _picture(encoded: str, number: int) -> bytes:
+    try:
+        return base64.b64decode(encoded.rpartition(",")[2], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _Unusable(f"picture {number} is no base64") from error
+
+
+def _size(content: bytes, number: int) -> tuple[int, int]:
+    """Width and height of picture `number` of an answer."""
+    try:
+        return read_header(content).size
+    except NotAnImage as error:
+        raise _Unusable(f"picture {number} is no picture: {error}") from error

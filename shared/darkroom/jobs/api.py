@@ -1,0 +1,153 @@
+"""What `/jobs` takes and answers."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from darkroom.jobs.contract import JobType, Mode, Timings, WorkError
+from darkroom.jobs.model import Job, JobLine
+from darkroom.jobs.parameters import Parameters
+from darkroom.jobs.ports import Outputs
+from darkroom.jobs.state import Status
+
+FileName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$",
+        description="a model file's name as the WebUI shows it, with its extension",
+    ),
+]
+FileNames = Annotated[list[FileName], Field(max_length=32)]
+ImageId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture's bytes, in hex")]
+ImageName = Annotated[str, Field(pattern="^[a-z0-9_]{1,64}$")]
+EndpointName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", max_length=63)]
+PROMPT_PREVIEW = 120
+
+
+class ModelsIn(BaseModel):
+    """Model files besides the checkpoint. `vae` may be `Automatic` or `None`, as in the WebUI."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    vae: FileName | None = None
+    lora: FileNames = []
+    hypernetwork: FileNames = []
+    embedding: FileNames = []
+    controlnet: FileNames = []
+
+
+class JobIn(BaseModel):
+    """A job to create. `parameters` may be an unmodified WebUI body with pictures inside; `mode` is told from
+    the pictures when it is left out, `checkpoint` from `override_settings.sd_model_checkpoint`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: JobType
+    mode: Mode | None = None
+    checkpoint: FileName | None = None
+    models: ModelsIn = ModelsIn()
+    endpoint: EndpointName | None = None
+    images: Annotated[dict[ImageName, ImageId], Field(max_length=32)] = {}
+    parameters: Parameters = Parameters()
+
+
+class JobLineOut(BaseModel):
+    """A line of the history. `duration` is in seconds; `prompt` is its beginning; `thumbnail` is a presigned GET."""
+
+    label: str
+    id: str
+    type: JobType
+    mode: Mode | None
+    status: Status
+    owner: str
+    endpoint: str
+    checkpoint: str | None
+    created_at: str
+    completed_at: str | None
+    duration: float | None
+    image_count: int
+    prompt: str | None
+    thumbnail: str | None
+
+
+class JobPage(BaseModel):
+    """Jobs, newest first. Send `next` as `before` to go on; it is null only at the end."""
+
+    jobs: list[JobLineOut]
+    next: str | None
+
+
+class InputOut(BaseModel):
+    """A picture the job started from; `url` is a presigned GET."""
+
+    name: str
+    id: str
+    url: str
+
+
+class PictureOut(BaseModel):
+    """A picture the job made, byte for byte as the worker wrote it; `url` is a presigned GET."""
+
+    url: str
+    key: str
+    width: int
+    height: int
+    seed: int | None
+    infotext: str | None
+    sha256: str | None
+    bytes: int | None
+
+
+class JobOut(JobLineOut):
+    """The whole job. `progress` runs from 0 to 1, timings are in seconds."""
+
+    models: dict[str, list[str]]
+    parameters: dict[str, Any]
+    inputs: list[InputOut]
+    images: list[PictureOut]
+    infotexts: list[str]
+    caption: str | None
+    timings: Timings | None
+    error: WorkError | None
+    started_at: str | None
+    progress: float | None
+
+
+def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
+    """A history line as the API shows it."""
+    return JobLineOut(
+        label=line.label,
+        id=line.id,
+        type=line.type,
+        mode=line.mode,
+        status=line.status,
+        owner=line.owner,
+        endpoint=line.endpoint,
+        checkpoint=line.checkpoint,
+        created_at=line.created_at,
+        completed_at=line.completed_at,
+        duration=line.duration,
+        image_count=line.image_count,
+        prompt=line.prompt[:PROMPT_PREVIEW] if line.prompt else line.prompt,
+        thumbnail=outputs.url(line.first_image) if line.first_image else None,
+    )
+
+
+def job_out(job: Job, inputs: dict[str, str], outputs: Outputs) -> JobOut:
+    """A whole job as the API shows it; `inputs` maps picture names to presigned GETs."""
+    pictures = [PictureOut(url=outputs.url(image.key), **image.model_dump()) for image in job.images]
+    return JobOut(
+        **line_out(job.line, outputs).model_dump(),
+        models=job.models,
+        parameters=job.parameters,
+        inputs=[InputOut(name=name, id=image, url=inputs[name]) for name, image in job.inputs.items()],
+        images=pictures,
+        infotexts=[image.infotext for image in job.images if image.infotext],
+        caption=job.caption,
+        timings=job.timings,
+        error=job.error,
+        started_at=job.started_at,
+        progress=job.progress,
+    )

@@ -1,0 +1,126 @@
+"""A job as Darkroom keeps it, and what is made of one when it is created and changed."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from darkroom import ids
+from darkroom.jobs.contract import JobType, Mode, PaintedImage, Timings, WorkError
+from darkroom.jobs.state import OPEN, Basis, Status
+
+MODEL_KINDS = ("vae", "lora", "hypernetwork", "embedding", "controlnet")
+"""Kinds of model files a job may use besides its checkpoint (whose kind is `stable-diffusion`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    """What the history shows of a job: everything the list needs, nothing it does not.
+
+    `completed_at` is ISO 8601 in UTC, `first_image` an S3 key, `prompt` the whole prompt.
+    """
+
+    id: str
+    owner: str
+    type: JobType
+    status: Status
+    endpoint: str
+    mode: Mode | None = None
+    checkpoint: str | None = None
+    completed_at: str | None = None
+    image_count: int = 0
+    first_image: str | None = None
+    prompt: str | None = None
+    lora: tuple[str, ...] = ()
+
+    @property
+    def created_at(self) -> str:
+        """Time of creation, ISO 8601 in UTC, seconds; it stands in the id."""
+        return iso(ids.created_at(self.id))
+
+    @property
+    def label(self) -> str:
+        """`<time>-><type>-><status>-><id>`: the line the WebUI's history dropdown shows."""
+        return f"{self.created_at}->{self.type}->{self.status}->{self.id}"
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from creation to the end, None while the job is open."""
+        if self.completed_at is None:
+            return None
+        end = datetime.fromisoformat(self.completed_at)
+        return max(0.0, round((end - ids.created_at(self.id)).total_seconds(), 3))
+
+    @property
+    def settled(self) -> bool:
+        """Whether the job has reached its end."""
+        return self.status not in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The whole job. `inputs` maps picture names (`init`, `mask`, …) to image ids (SHA-256 in hex);
+    `models` maps kinds to file names; `expires_at` is in epoch seconds."""
+
+    line: JobLine
+    parameters: dict[str, Any]
+    inputs: dict[str, str] = field(default_factory=dict)
+    models: dict[str, list[str]] = field(default_factory=dict)
+    expires_at: int | None = None
+    output_location: str | None = None
+    failure_location: str | None = None
+    started_at: str | None = None
+    progress: float | None = None
+    images: tuple[PaintedImage, ...] = ()
+    caption: str | None = None
+    timings: Timings | None = None
+    error: WorkError | None = None
+    settled_by: Basis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One transition to `status`, resting on `basis`, with what it brings; None leaves an attribute as it is."""
+
+    status: Status
+    basis: Basis
+    output_location: str | None = None
+    failure_location: str | None = None
+    images: tuple[PaintedImage, ...] | None = None
+    caption: str | None = None
+    timings: Timings | None = None
+    error: WorkError | None = None
+    completed_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """The key a caller sent with `POST /jobs` and the SHA-256 of what it sent along; `expires_at` in epoch seconds."""
+
+    owner: str
+    key: str
+    digest: str
+    expires_at: int
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC to the second, with a Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def precise(moment: datetime) -> str:
+    """ISO 8601 in UTC to the millisecond, with a Z: what a duration is worked out from."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def output_prefix(job_id: str) -> str:
+    """The S3 prefix that everything a job makes lies under, without the bucket."""
+    return f"jobs/{job_id}/output/"
+
+
+ANSWER_NAME = "response.json"
+"""The name SageMaker writes the worker's answer under (`Filename`, at most 32 characters with one dot)."""
+
+
+def answer_key(job_id: str) -> str:
+    """The S3 key of the worker's answer."""
+    return output_prefix(job_id) + ANSWER_NAME

@@ -1,0 +1,112 @@
+"""The body of the WebUI's own `/sdapi/v1/txt2img` and `/img2img`, as job parameters.
+
+Field names, defaults and meanings are the WebUI's (modules/api/models.py there). What Darkroom knows
+is typed and bounded here; what it does not know is kept and passed on. Every known field may be null,
+as the WebUI writes fields that stand at their default.
+"""
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=-1, le=2**63 - 1)]
+Real = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+Text = Annotated[str, Field(max_length=100_000)]
+Picture = Annotated[str | dict[str, Any], Field(description="base64, a data URI, or `image:<name>`")]
+
+
+class Parameters(BaseModel):
+    """The fields of a generation that Darkroom knows; unknown ones are welcome."""
+
+    model_config = ConfigDict(extra="allow")
+
+    prompt: Text | None = None
+    negative_prompt: Text | None = None
+    styles: list[str] | None = None
+    seed: Seed | None = None
+    subseed: Seed | None = None
+    subseed_strength: Share | None = None
+    seed_resize_from_h: int | None = None
+    seed_resize_from_w: int | None = None
+    sampler_name: str | None = None
+    sampler_index: str | None = None
+    scheduler: str | None = None
+    steps: Annotated[int, Field(ge=1, le=150)] | None = None
+    width: Side | None = None
+    height: Side | None = None
+    batch_size: Annotated[int, Field(ge=1, le=8)] | None = None
+    n_iter: Annotated[int, Field(ge=1, le=16)] | None = None
+    cfg_scale: Annotated[float, Field(ge=0, le=30, allow_inf_nan=False)] | None = None
+    image_cfg_scale: Annotated[float, Field(ge=0, le=30, allow_inf_nan=False)] | None = None
+    denoising_strength: Share | None = None
+    restore_faces: bool | None = None
+    tiling: bool | None = None
+    eta: Real | None = None
+    s_churn: Real | None = None
+    s_tmin: Real | None = None
+    s_tmax: float | None = None
+    s_noise: Real | None = None
+    s_min_uncond: Real | None = None
+    enable_hr: bool | None = None
+    hr_scale: Annotated[float, Field(ge=1, le=8, allow_inf_nan=False)] | None = None
+    hr_upscaler: str | None = None
+    hr_second_pass_steps: Annotated[int, Field(ge=0, le=150)] | None = None
+    hr_resize_x: Annotated[int, Field(ge=0, le=4096)] | None = None
+    hr_resize_y: Annotated[int, Field(ge=0, le=4096)] | None = None
+    init_images: list[Picture] | None = None
+    mask: Picture | None = None
+    image: Picture | None = None
+    resize_mode: Annotated[int, Field(ge=0, le=3)] | None = None
+    mask_blur: Annotated[int, Field(ge=0, le=64)] | None = None
+    mask_blur_x: Annotated[int, Field(ge=0, le=64)] | None = None
+    mask_blur_y: Annotated[int, Field(ge=0, le=64)] | None = None
+    inpainting_fill: Annotated[int, Field(ge=0, le=3)] | None = None
+    inpaint_full_res: bool | None = None
+    inpaint_full_res_padding: Annotated[int, Field(ge=0, le=256)] | None = None
+    inpainting_mask_invert: Annotated[int, Field(ge=0, le=1)] | None = None
+    initial_noise_multiplier: Real | None = None
+    override_settings: dict[str, Any] | None = None
+    override_settings_restore_afterwards: bool | None = None
+    script_name: str | None = None
+    script_args: list[Any] | None = None
+    alwayson_scripts: dict[str, Any] | None = None
+    send_images: bool | None = None
+    save_images: bool | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """What the caller sent, typed, with nothing added; numbers that JSON cannot say become strings."""
+        return {name: _sayable(value) for name, value in self.model_dump(exclude_unset=True).items()}
+
+
+def _sayable(value: Any) -> Any:
+    """Infinity and NaN as the strings that pydantic and the WebUI read back as numbers: JSON has no word for them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, dict):
+        return {key: _sayable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_sayable(item) for item in value]
+    return value
+
+
+def checkpoint_in(fields: dict[str, Any]) -> str | None:
+    """The checkpoint that `override_settings` of a WebUI body names, without the short hash the WebUI
+    shows behind it (`name.safetensors [6ce0161689]`)."""
+    return _setting(fields, "sd_model_checkpoint")
+
+
+def vae_in(fields: dict[str, Any]) -> str | None:
+    """The VAE that `override_settings` of a WebUI body names."""
+    return _setting(fields, "sd_vae")
+
+
+def _setting(fields: dict[str, Any], name: str) -> str | None:
+    settings = fields.get("override_settings")
+    value = settings.get(name) if isinstance(settings, dict) else None
+    if not isinstance(value, str) or not value.strip():
+        return None
+    title = value.strip()
+    return title.rsplit(" [", 1)[0] if title.endswith("]") else title

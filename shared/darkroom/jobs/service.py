@@ -1,0 +1,234 @@
+"""What people do with jobs: submit, look at, list, delete."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from darkroom import ids
+from darkroom.checkpoints.model import ModelKey
+from darkroom.checkpoints.ports import Shelf
+from darkroom.endpoints.service import Endpoints
+from darkroom.errors import FieldError, Invalid, Malformed, Missing, TooLarge
+from darkroom.images.service import Images, check
+from darkroom.jobs.api import JobIn, JobOut, JobPage, job_out, line_out
+from darkroom.jobs.contract import ModelFile, WorkError, WorkRequest
+from darkroom.jobs.model import Change, Idempotency, Job, output_prefix, precise
+from darkroom.jobs.ports import (
+    EndpointRefused,
+    Inference,
+    JobStore,
+    KeyUsed,
+    ModelsNotActive,
+    Outputs,
+)
+from darkroom.jobs.submit import NO_VAE, Draft, check_sizes, draft, to_job
+
+MAX_PARAMETER_BYTES = 256 * 1024
+"""Parameters stand in the job's item; DynamoDB items end at 400 KB, and the answer needs room too."""
+IDEMPOTENCY_SECONDS = 86_400
+POLL_SECONDS = 0.7
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where workers find and leave things: bucket names, and the URL of the progress queue."""
+
+    pictures_bucket: str
+    models_bucket: str
+    progress_queue: str
+    retention_days: int
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job that was submitted; `created` is False when the idempotency key had made it before."""
+
+    job: JobOut
+    created: bool
+
+
+class Jobs:
+    """The jobs of all owners."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        images: Images,
+        outputs: Outputs,
+        shelf: Shelf,
+        endpoints: Endpoints,
+        inference: Inference,
+        places: Places,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store = store
+        self._images = images
+        self._outputs = outputs
+        self._shelf = shelf
+        self._endpoints = endpoints
+        self._inference = inference
+        self._places = places
+        self._sleep = sleep
+
+    def submit(self, owner: str, request: JobIn, idempotency_key: str | None = None) -> Submitted:
+        """Create a job and hand it to SageMaker: write, invoke, mark.
+
+        Everything is checked before anything is written. An endpoint that refuses the invoke after all
+        leaves a failed job that says why. Raises Invalid, Conflict or TooLarge.
+        """
+        work = draft(request)
+        self._check_pictures(owner, work)
+        if len(_json(work.parameters)) > MAX_PARAMETER_BYTES:
+            raise TooLarge(
+                "parameters_too_large",
+                f"`parameters` are over {MAX_PARAMETER_BYTES} bytes without their pictures.",
+            )
+        endpoint = self._endpoints.choose(request.endpoint, self._store.open_by_endpoint)
+        inputs = dict(request.images) | self._store_lifted(owner, work)
+        now = int(time.time())
+        job = to_job(work, owner, endpoint, inputs, now + self._places.retention_days * 86_400)
+        key = idempotency_key and Idempotency(owner, idempotency_key, _digest(request), now + IDEMPOTENCY_SECONDS)
+        try:
+            self._store.create(job, work.model_keys, key or None)
+        except ModelsNotActive as refused:
+            raise _not_active(refused.models) from refused
+        except KeyUsed as used:
+            return Submitted(self._same_job(used, _digest(request)), created=False)
+        return Submitted(self._out(self._hand_over(job)), created=True)
+
+    def get(self, job_id: str, wait: int = 0) -> JobOut:
+        """The whole job; with `wait`, after at most so many seconds, sooner once it is settled.
+
+        Raises Missing `job_not_found`.
+        """
+        deadline = time.monotonic() + wait
+        job = self._find(job_id)
+        while not job.line.settled and (left := deadline - time.monotonic()) > 0:
+            self._sleep(min(POLL_SECONDS, left))
+            job = self._find(job_id)
+        return self._out(job)
+
+    def page(self, limit: int, before: str | None) -> JobPage:
+        """Up to `limit` jobs, newest first, older than `before`. Raises Malformed for a `before` that is no id."""
+        if before is not None and not ids.is_id(before):
+            raise Malformed(
+                "invalid_request",
+                "`before` is no job id: send the `next` of the page before.",
+                (FieldError(("query", "before"), "is no job id"),),
+            )
+        lines, following = self._store.newest(limit, before)
+        return JobPage(jobs=[line_out(line, self._outputs) for line in lines], next=following)
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job and all it stored. Pictures first: a delete that breaks off can be sent again.
+
+        Raises Missing `job_not_found`.
+        """
+        self._find(job_id)
+        self._outputs.delete(job_id)
+        self._store.delete(job_id)
+
+    def _find(self, job_id: str) -> Job:
+        job = self._store.get(job_id) if ids.is_id(job_id) else None
+        if job is None:
+            raise Missing("job_not_found", f"There is no job {job_id[:64]!r}.")
+        return job
+
+    def _out(self, job: Job) -> JobOut:
+        urls = {name: self._images.url(job.line.owner, image) for name, image in job.inputs.items()}
+        return job_out(job, urls, self._outputs)
+
+    def _check_pictures(self, owner: str, work: Draft) -> None:
+        headers = {picture.name: check(picture.name, picture.content) for picture in work.lifted}
+        headers |= self._images.inspect(owner, work.request.images)
+        check_sizes(work, headers)
+
+    def _store_lifted(self, owner: str, work: Draft) -> dict[str, str]:
+        """Store the pictures that came inside the body; their ids by name.
+
+        They are stored before the job is, so the models are looked up first: a job that is refused
+        must leave nothing behind.
+        """
+        if not work.lifted:
+            return {}
+        missing = self._shelf.not_active(work.model_keys)
+        if missing:
+            raise _not_active(missing)
+        return {picture.name: self._images.put(owner, picture.content) for picture in work.lifted}
+
+    def _same_job(self, used: KeyUsed, digest: str) -> JobOut:
+        if used.digest != digest:
+            raise Invalid(
+                "idempotency_key_reused",
+                "This Idempotency-Key was used with another body in the last 24 hours; use a new key.",
+                (FieldError(("header", "Idempotency-Key"), "was used with another body"),),
+            )
+        return self.get(used.job_id)
+
+    def _hand_over(self, job: Job) -> Job:
+        body = _json(self._work_request(job))
+        try:
+            output, failure = self._inference.invoke(job.line.endpoint, job.line.id, body)
+        except EndpointRefused as refused:
+            error = WorkError(code="endpoint_refused", message=f"SageMaker refused the job: {refused}")
+            ended = precise(datetime.now(UTC))
+            self._store.change(job.line.id, Change("fail", "invoke", error=error, completed_at=ended))
+            return replace(job, line=replace(job.line, status="fail", completed_at=ended), error=error)
+        change = Change("in_progress", "invoke", output_location=output, failure_location=failure)
+        changed = self._store.change(job.line.id, change)
+        if not changed.applied:
+            # The callback overtook the mark: what it wrote is the truth.
+            return self._store.get(job.line.id) or job
+        return replace(job, line=replace(job.line, status="in_progress"))
+
+    def _work_request(self, job: Job) -> dict[str, object]:
+        """The job as the worker gets it."""
+
+        def file(key: ModelKey) -> ModelFile:
+            return ModelFile(name=key.name, s3=f"s3://{self._places.models_bucket}/{key.s3_key}")
+
+        keys = [ModelKey(kind, name) for kind, names in job.models.items() for name in names]  # type: ignore[arg-type]
+        models: dict[str, list[ModelFile]] = {}
+        for key in keys:
+            no_vae = key.kind == "vae" and key.name == NO_VAE
+            models.setdefault(key.kind, []).append(ModelFile(name=NO_VAE, s3=None) if no_vae else file(key))
+        checkpoint = job.line.checkpoint
+        return WorkRequest(
+            job_id=job.line.id,
+            type=job.line.type,
+            mode=job.line.mode,
+            parameters=job.parameters,
+            images={name: self._images.uri(job.line.owner, image) for name, image in job.inputs.items()},
+            checkpoint=file(ModelKey("stable-diffusion", checkpoint)) if checkpoint else None,
+            models=models,
+            output=f"s3://{self._places.pictures_bucket}/{output_prefix(job.line.id)}",
+            progress_queue=self._places.progress_queue,
+        ).model_dump(mode="json")
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _digest(request: JobIn) -> str:
+    """SHA-256 of what the request says, whatever the order of its fields."""
+    said = request.model_dump(mode="json", exclude_unset=True) | {"parameters": request.parameters.fields()}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _not_active(models: tuple[ModelKey, ...]) -> Invalid:
+    names = ", ".join(f"{key.name} ({key.kind})" for key in models)
+    return Invalid(
+        "checkpoint_not_active",
+        f"Missing or not active: {names}. GET /checkpoints shows what is there.",
+        tuple(
+            FieldError(
+                ("body", "checkpoint") if key.kind == "stable-diffusion" else ("body", "models", key.kind),
+                f"{key.name} is missing or not active",
+            )
+            for key in models
+        ),
+    )

@@ -1,0 +1,152 @@
+"""From a request to a job that is ready to be written: every check that needs no write."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from darkroom import ids
+from darkroom.checkpoints.model import ModelKey
+from darkroom.errors import FieldError, Invalid
+from darkroom.images.model import ImageHeader
+from darkroom.jobs.api import JobIn
+from darkroom.jobs.contract import Mode
+from darkroom.jobs.model import MODEL_KINDS, Job, JobLine
+from darkroom.jobs.parameters import checkpoint_in, vae_in
+from darkroom.jobs.pictures import Lifted, Path, lift
+
+INTERROGATE = ("interrogate_clip", "interrogate_deepbooru")
+MASKED = ("inpaint", "inpaint_upload")
+AUTOMATIC_VAE = "Automatic"
+NO_VAE = "None"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A request taken apart: what was checked without looking anything up."""
+
+    request: JobIn
+    mode: Mode | None
+    checkpoint: str | None
+    models: dict[str, list[str]]
+    parameters: dict[str, Any]
+    lifted: list[Lifted]
+
+    @property
+    def model_keys(self) -> tuple[ModelKey, ...]:
+        """Every model file the job needs, the checkpoint first, each once."""
+        keys = [ModelKey("stable-diffusion", self.checkpoint)] if self.checkpoint else []
+        keys += [ModelKey("vae", name) for name in self.models.get("vae", []) if name != NO_VAE]
+        keys += [ModelKey(kind, name) for kind in _EXTRA_KINDS for name in self.models.get(kind, [])]
+        return tuple(dict.fromkeys(keys))
+
+    @property
+    def picture_names(self) -> set[str]:
+        """The names of all pictures, uploaded and inside."""
+        return set(self.request.images) | {picture.name for picture in self.lifted}
+
+
+_EXTRA_KINDS: tuple[Any, ...] = tuple(kind for kind in MODEL_KINDS if kind != "vae")
+
+
+def draft(request: JobIn) -> Draft:
+    """Take a request apart and check all that it says by itself. Raises Invalid."""
+    fields, lifted, references = lift(request.parameters.fields())
+    _check_names(request, lifted, references)
+    names = set(request.images) | {picture.name for picture in lifted}
+    mode = _mode(request, names)
+    checkpoint = None if request.type in INTERROGATE else (request.checkpoint or checkpoint_in(fields))
+    result = Draft(request, mode, checkpoint, _models(request, fields), fields, lifted)
+    _check_needed(result)
+    return result
+
+
+def check_sizes(work: Draft, headers: dict[str, ImageHeader]) -> None:
+    """Mask and sketch lie over `init` pixel by pixel; raises Invalid `image_sizes_differ`."""
+    init = headers.get("init")
+    for name in ("mask", "sketch"):
+        other = headers.get(name)
+        if init and other and other.size != init.size and work.request.type == "img2img":
+            why = f"is {other.width}x{other.height} pixels, but init is {init.width}x{init.height}"
+            raise Invalid(
+                "image_sizes_differ",
+                f"The picture {name} {why}; both must have the same size.",
+                (FieldError(("body", "images", name), why),),
+            )
+
+
+def to_job(work: Draft, owner: str, endpoint: str, inputs: dict[str, str], expires_at: int) -> Job:
+    """The job to write, with a new id. `inputs` maps picture names to image ids, `expires_at` is in epoch seconds."""
+    prompt = work.parameters.get("prompt")
+    line = JobLine(
+        id=ids.new_id(),
+        owner=owner,
+        type=work.request.type,
+        mode=work.mode,
+        status="created",
+        endpoint=endpoint,
+        checkpoint=work.checkpoint,
+        prompt=prompt or None,
+        lora=tuple(work.models.get("lora", ())),
+    )
+    return Job(line, work.parameters, inputs, work.models, expires_at)
+
+
+def _mode(request: JobIn, names: set[str]) -> Mode | None:
+    if request.type == "img2img":
+        if request.mode:
+            return request.mode
+        return "inpaint" if "mask" in names else "inpaint_sketch" if "sketch" in names else "img2img"
+    if request.mode:
+        raise Invalid(
+            "mode_not_possible",
+            f"Only img2img jobs have a mode; leave it out of a {request.type} job.",
+            (FieldError(("body", "mode"), "only img2img jobs have a mode"),),
+        )
+    return None
+
+
+def _models(request: JobIn, fields: dict[str, Any]) -> dict[str, list[str]]:
+    """File names by kind; an empty `vae` is Automatic, `None` is the VAE called so."""
+    if request.type in INTERROGATE:
+        return {}
+    named = {kind: list(getattr(request.models, kind)) for kind in _EXTRA_KINDS}
+    vae = request.models.vae or vae_in(fields) or AUTOMATIC_VAE
+    named["vae"] = [] if vae == AUTOMATIC_VAE else [vae]
+    return {kind: names for kind, names in named.items() if names}
+
+
+def _check_names(request: JobIn, lifted: list[Lifted], references: dict[str, Path]) -> None:
+    for picture in lifted:
+        if picture.name in request.images:
+            why = f"is given twice: in images and at parameters.{'.'.join(map(str, picture.path))}"
+            error = FieldError(("body", "images", picture.name), why)
+            raise Invalid("image_given_twice", f"The picture {picture.name} {why}.", (error,))
+    for name, path in references.items():
+        if name not in request.images:
+            why = f"refers to the picture {name!r}, which is not among `images`"
+            error = FieldError(("body", "parameters", *path), why)
+            raise Invalid("image_not_uploaded", f"parameters.{path[0]} {why}.", (error,))
+
+
+def _check_needed(work: Draft) -> None:
+    needed = []
+    if work.request.type != "txt2img":
+        needed.append("init")
+    if work.mode in MASKED:
+        needed.append("mask")
+    if work.mode == "inpaint_sketch":
+        needed.append("sketch")
+    what = f"{work.request.type}/{work.mode}" if work.mode else work.request.type
+    missing = [name for name in needed if name not in work.picture_names]
+    if missing:
+        raise Invalid(
+            "image_missing",
+            f"A {what} job needs the picture {' and '.join(missing)}: name it in `images`.",
+            tuple(FieldError(("body", "images", name), f"{what} needs it") for name in missing),
+        )
+    if work.request.type not in INTERROGATE and not work.checkpoint:
+        raise Invalid(
+            "checkpoint_missing",
+            f"A {what} job needs a stable-diffusion checkpoint: set `checkpoint`. "
+            "GET /checkpoints?kind=stable-diffusion shows those there are.",
+            (FieldError(("body", "checkpoint"), f"{what} needs one"),),
+        )

@@ -1,0 +1,79 @@
+"""The one place that puts real adapters into services. Everything is made at its first use and kept
+for the life of the process."""
+
+from functools import cache
+
+from darkroom.aws.clients import client
+from darkroom.aws.jobs import DynamoJobs
+from darkroom.aws.keys import DynamoKeys, SecretsManagerAdmin
+from darkroom.aws.models import DynamoShelf
+from darkroom.aws.pictures import S3Images, S3Outputs
+from darkroom.aws.sagemaker import SageMakerEndpoints, SageMakerInference
+from darkroom.endpoints.service import Endpoints
+from darkroom.images.service import Images
+from darkroom.jobs.events import Events
+from darkroom.jobs.service import Jobs, Places
+from darkroom.keys.service import Gate
+from darkroom.settings import Settings
+
+_client = cache(client)
+
+
+@cache
+def settings() -> Settings:
+    """What this function was told about its surroundings."""
+    return Settings.from_environment()
+
+
+@cache
+def images() -> Images:
+    """The picture store."""
+    return Images(S3Images(_client("s3"), settings().pictures_bucket), settings().retention_days)
+
+
+@cache
+def shelf() -> DynamoShelf:
+    """The model shelf."""
+    return DynamoShelf(_client("dynamodb"), settings().models_table)
+
+
+@cache
+def endpoints() -> Endpoints:
+    """The stage's endpoints."""
+    return Endpoints(SageMakerEndpoints(_client("sagemaker"), settings().endpoint_prefix))
+
+
+@cache
+def jobs() -> Jobs:
+    """The jobs, with all they need."""
+    told = settings()
+    places = Places(told.pictures_bucket, told.models_bucket, told.events_queue_url, told.retention_days)
+    inference = SageMakerInference(_client("sagemaker-runtime"), _client("s3"), told.pictures_bucket)
+    return Jobs(_store(), images(), _outputs(), shelf(), endpoints(), inference, places)
+
+
+@cache
+def events() -> Events:
+    """What the queue's messages are handed to."""
+    return Events(_store(), _outputs())
+
+
+@cache
+def gate() -> Gate:
+    """Who is calling."""
+    told = settings()
+    return Gate(
+        DynamoKeys(_client("dynamodb"), told.keys_table),
+        SecretsManagerAdmin(_client("secretsmanager"), told.admin_secret),
+    )
+
+
+@cache
+def _store() -> DynamoJobs:
+    told = settings()
+    return DynamoJobs(_client("dynamodb"), told.jobs_table, told.models_table, told.feed_shards)
+
+
+@cache
+def _outputs() -> S3Outputs:
+    return S3Outputs(_client("s3"), settings().pictures_bucket)

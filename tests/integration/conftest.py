@@ -1,0 +1,61 @@
+"""A stage on moto: real DynamoDB, S3 and Secrets Manager semantics, SageMaker only as the services see it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from darkroom import wiring
+from moto import mock_aws
+from tests.support.aws import REGION, SETTINGS, make_stage, put_model
+from tests.support.sagemaker import FakeSageMaker
+
+
+class Stage:
+    """The stage under test and what the tests look at behind its back."""
+
+    def __init__(self, sagemaker: FakeSageMaker) -> None:
+        self.sagemaker = sagemaker
+        self.dynamodb: Any = boto3.client("dynamodb", region_name=REGION)
+        self.s3: Any = boto3.client("s3", region_name=REGION)
+        make_stage(self.dynamodb, self.s3, boto3.client("secretsmanager", region_name=REGION))
+
+    def objects(self) -> list[str]:
+        """Every key in the pictures bucket."""
+        found = self.s3.list_objects_v2(Bucket=SETTINGS.pictures_bucket)
+        return [entry["Key"] for entry in found.get("Contents", [])]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every item of the jobs table."""
+        items: list[dict[str, Any]] = self.dynamodb.scan(TableName=SETTINGS.jobs_table)["Items"]
+        return items
+
+    def upload(self, content: bytes, owner: str = "alice") -> str:
+        """Put a picture where an upload would put it; returns its id."""
+        return wiring.images().put(owner, content)
+
+    def model(self, name: str, kind: str = "stable-diffusion", status: str = "active") -> None:
+        """Put a row on the shelf."""
+        put_model(self.dynamodb, name, kind, status)
+
+
+def forget_wiring() -> None:
+    """Let the next use build everything anew."""
+    for made in vars(wiring).values():
+        if hasattr(made, "cache_clear"):
+            made.cache_clear()
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    for name, value in SETTINGS.environment().items():
+        monkeypatch.setenv(name, value)
+    sagemaker = FakeSageMaker()
+    monkeypatch.setattr(wiring, "SageMakerEndpoints", lambda *_: sagemaker)
+    monkeypatch.setattr(wiring, "SageMakerInference", lambda *_: sagemaker)
+    with mock_aws():
+        forget_wiring()
+        made = Stage(sagemaker)
+        made.model("v1-5.safetensors")
+        yield made
+    forget_wiring()

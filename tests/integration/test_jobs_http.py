@@ -1,0 +1,351 @@
+"""Jobs over HTTP: what a caller sends and what comes of it."""
+
+import base64
+import json
+
+import pytest
+from darkroom import ids
+from tests.integration.conftest import Stage
+from tests.support.http import call
+from tests.support.pictures import image_id, png
+from tests.support.sagemaker import endpoint
+
+CHECKPOINT = "v1-5.safetensors"
+
+
+def txt2img(**more: object) -> dict[str, object]:
+    return {"type": "txt2img", "checkpoint": CHECKPOINT, "parameters": {"prompt": "a lighthouse"}, **more}
+
+
+def b64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def test_a_txt2img_job_is_written_handed_over_and_marked(stage: Stage) -> None:
+    reply = call("POST", "/jobs", txt2img())
+    assert reply.status == 201, reply.body
+    job = reply.json
+    assert job["status"] == "in_progress"
+    assert job["owner"] == "alice"
+    assert job["endpoint"] == "darkroom-test-a"
+    assert job["label"] == f"{job['created_at']}->txt2img->in_progress->{job['id']}"
+    [sent] = stage.sagemaker.invoked
+    assert sent["job_id"] == job["id"]
+    assert sent["output"] == f"s3://pictures/jobs/{job['id']}/output/"
+    assert sent["checkpoint"] == {"name": CHECKPOINT, "s3": f"s3://models/models/stable-diffusion/{CHECKPOINT}"}
+    assert sent["parameters"] == {"prompt": "a lighthouse"}
+
+
+def test_the_owner_comes_from_the_key_and_never_from_the_body(stage: Stage) -> None:
+    assert call("POST", "/jobs", txt2img(owner="bob")).status == 422
+    assert call("POST", "/jobs", txt2img(), owner="carol").json["owner"] == "carol"
+
+
+def test_an_unmodified_webui_img2img_body_is_taken_and_its_pictures_are_lifted_out(stage: Stage) -> None:
+    init, mask, pose = png(color=(1, 2, 3)), png(color=(255, 255, 255)), png(32, 32)
+    parameters = {
+        "init_images": ["data:image/png;base64," + b64(init)],
+        "mask": b64(mask),
+        "prompt": "large eyes",
+        "styles": None,
+        "seed": -1,
+        "s_tmax": float("inf"),
+        "denoising_strength": 0.4,
+        "something_new": {"kept": [1, None, "x"]},
+        "override_settings": {"sd_model_checkpoint": f"{CHECKPOINT} [6ce0161689]", "sd_vae": "None"},
+        "alwayson_scripts": {"ControlNet": {"args": [{"input_image": b64(pose), "module": "canny", "weight": 1}]}},
+    }
+    reply = call("POST", "/jobs", raw=json.dumps({"type": "img2img", "parameters": parameters}))
+    assert reply.status == 201, reply.body
+    [sent] = stage.sagemaker.invoked
+    assert sent["mode"] == "inpaint"
+    assert sent["checkpoint"]["name"] == CHECKPOINT
+    assert sent["models"] == {"vae": [{"name": "None", "s3": None}]}
+    assert sent["images"] == {
+        "init": f"s3://pictures/images/alice/{image_id(init)}",
+        "mask": f"s3://pictures/images/alice/{image_id(mask)}",
+        "controlnet_args_0_input_image": f"s3://pictures/images/alice/{image_id(pose)}",
+    }
+    assert sent["parameters"]["init_images"] == ["image:init"]
+    assert sent["parameters"]["mask"] == "image:mask"
+    assert sent["parameters"]["s_tmax"] == "Infinity"
+    assert sent["parameters"]["something_new"] == {"kept": [1, None, "x"]}
+    unit = sent["parameters"]["alwayson_scripts"]["ControlNet"]["args"][0]
+    assert unit == {"input_image": "image:controlnet_args_0_input_image", "module": "canny", "weight": 1}
+    assert sorted(stage.objects()) == sorted(f"images/alice/{image_id(p)}" for p in (init, mask, pose))
+    shown = call("GET", f"/jobs/{reply.json['id']}").json
+    assert shown["parameters"]["s_tmax"] == "Infinity"
+    assert {picture["name"] for picture in shown["inputs"]} == set(sent["images"])
+
+
+def test_what_get_shows_can_be_posted_again(stage: Stage) -> None:
+    init = stage.upload(png())
+    body = {
+        "type": "img2img",
+        "checkpoint": CHECKPOINT,
+        "images": {"init": init},
+        "parameters": {"init_images": ["image:init"], "s_tmax": "Infinity"},
+    }
+    first = call("POST", "/jobs", body).json
+    again = call("POST", "/jobs", {**body, "parameters": first["parameters"]})
+    assert again.status == 201
+    assert again.json["parameters"] == first["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "pictures"),
+    [
+        ("img2img", ("init",)),
+        ("sketch", ("init",)),
+        ("inpaint", ("init", "mask")),
+        ("inpaint_upload", ("init", "mask")),
+        ("inpaint_sketch", ("init", "sketch")),
+    ],
+)
+def test_every_mode_takes_its_pictures_and_refuses_without_them(
+    stage: Stage, mode: str, pictures: tuple[str, ...]
+) -> None:
+    images = {name: stage.upload(png(color=(n, n, n))) for n, name in enumerate(pictures)}
+    body = {"type": "img2img", "mode": mode, "checkpoint": CHECKPOINT, "images": images}
+    assert call("POST", "/jobs", body).status == 201
+    assert stage.sagemaker.invoked[-1]["mode"] == mode
+    for name in pictures:
+        less = {key: value for key, value in images.items() if key != name}
+        reply = call("POST", "/jobs", {**body, "images": less})
+        assert (reply.status, reply.code) == (422, "image_missing")
+    assert len(stage.rows()) == 1
+
+
+@pytest.mark.parametrize("kind", ["interrogate_clip", "interrogate_deepbooru"])
+def test_interrogate_needs_only_a_picture(stage: Stage, kind: str) -> None:
+    body = {"type": kind, "parameters": {"image": b64(png()), "model": "clip"}}
+    reply = call("POST", "/jobs", body)
+    assert reply.status == 201, reply.body
+    [sent] = stage.sagemaker.invoked
+    assert sent["checkpoint"] is None
+    assert set(sent["images"]) == {"init"}
+    assert call("POST", "/jobs", {"type": kind}).code == "image_missing"
+
+
+BAD_REQUESTS = [
+    ("unknown type", {"type": "video"}, 422, "invalid_request"),
+    ("width 63", txt2img(parameters={"width": 63}), 422, "invalid_request"),
+    ("width no multiple of 8", txt2img(parameters={"width": 100}), 422, "invalid_request"),
+    ("steps 0", txt2img(parameters={"steps": 0}), 422, "invalid_request"),
+    ("cfg_scale nan", txt2img(parameters={"cfg_scale": float("nan")}), 422, "invalid_request"),
+    ("mode of txt2img", txt2img(mode="inpaint"), 422, "mode_not_possible"),
+    ("no checkpoint", {"type": "txt2img"}, 422, "checkpoint_missing"),
+    ("unknown checkpoint", txt2img(checkpoint="nope.safetensors"), 422, "checkpoint_not_active"),
+    ("checkpoint still uploading", txt2img(checkpoint="half.safetensors"), 422, "checkpoint_not_active"),
+    ("checkpoint with a path", txt2img(checkpoint="../x.safetensors"), 422, "invalid_request"),
+    ("unknown lora", txt2img(models={"lora": ["nope.safetensors"]}), 422, "checkpoint_not_active"),
+    ("unknown endpoint", txt2img(endpoint="darkroom-test-z"), 422, "endpoint_unknown"),
+    ("endpoint creating", txt2img(endpoint="darkroom-test-new"), 409, "endpoint_not_in_service"),
+    ("image not uploaded", {"type": "interrogate_clip", "images": {"init": "0" * 64}}, 422, "image_not_uploaded"),
+    ("image id is none", {"type": "interrogate_clip", "images": {"init": "x"}}, 422, "invalid_request"),
+    ("picture is none", {"type": "interrogate_clip", "parameters": {"image": "aGVsbG8="}}, 422, "image_unreadable"),
+    ("picture is no base64", {"type": "interrogate_clip", "parameters": {"image": "!"}}, 422, "image_unreadable"),
+    ("unknown reference", txt2img(parameters={"x": "image:pose"}), 422, "image_not_uploaded"),
+    ("unknown field", txt2img(colour="red"), 422, "invalid_request"),
+    ("parameters are a list", txt2img(parameters=[1]), 422, "invalid_request"),
+    ("too much", txt2img(parameters={"notes": ["x" * 1000] * 300}), 413, "parameters_too_large"),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"), [row[1:] for row in BAD_REQUESTS], ids=[r[0] for r in BAD_REQUESTS]
+)
+def test_bad_input_is_refused_with_its_code_and_leaves_nothing(
+    stage: Stage, body: dict[str, object], status: int, code: str
+) -> None:
+    stage.model("half.safetensors", status="uploading")
+    stage.sagemaker.endpoints.append(endpoint("darkroom-test-new", "Creating"))
+    reply = call("POST", "/jobs", raw=json.dumps(body))
+    assert (reply.status, reply.code) == (status, code), reply.body
+    assert len(reply.json["detail"]) > 20
+    assert stage.rows() == []
+    assert stage.objects() == []
+    assert stage.sagemaker.invoked == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "code", "status"),
+    [
+        ("{", "not_json", 400),
+        ("[]", "not_json", 400),
+        ('[{"type": "txt2img"}]', "not_json", 400),
+        ("null", "not_json", 400),
+        ("[" * 100_000, "not_json", 400),
+        ('{"a":' * 80 + "1" + "}" * 80, "not_json", 400),
+        ('{"type": "\\ud800"}', "not_json", 400),
+        ('{"n": ' + "9" * 5000 + "}", "not_json", 400),
+        ("x" * (6 * 1024 * 1024), "body_too_large", 413),
+    ],
+    ids=[
+        "cut off",
+        "list",
+        "object in a list",
+        "null",
+        "deep list",
+        "deep object",
+        "surrogate",
+        "long number",
+        "large",
+    ],
+)
+def test_a_body_that_is_no_json_object_is_refused(stage: Stage, raw: str, code: str, status: int) -> None:
+    reply = call("POST", "/jobs", raw=raw)
+    assert (reply.status, reply.code) == (status, code)
+    assert stage.rows() == []
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "multipart/form-data", "application/x-www-form-urlencoded", "é"]
+)
+def test_other_content_types_are_refused(stage: Stage, content_type: str) -> None:
+    reply = call("POST", "/jobs", txt2img(), headers={"Content-Type": content_type})
+    assert (reply.status, reply.code) == (415, "unsupported_content_type")
+
+
+def test_a_missing_body_is_refused(stage: Stage) -> None:
+    assert call("POST", "/jobs").status == 422
+    assert call("POST", "/images").status == 422
+
+
+def test_mask_and_init_must_have_the_same_size(stage: Stage) -> None:
+    images = {"init": stage.upload(png(64, 64)), "mask": stage.upload(png(64, 72))}
+    reply = call("POST", "/jobs", {"type": "img2img", "checkpoint": CHECKPOINT, "images": images})
+    assert (reply.status, reply.code) == (422, "image_sizes_differ")
+    assert reply.json["errors"] == [{"loc": ["body", "images", "mask"], "msg": "is 64x72 pixels, but init is 64x64"}]
+    assert stage.rows() == []
+
+
+def test_an_upload_whose_bytes_are_no_image_is_refused(stage: Stage) -> None:
+    text = stage.upload(b"hello, I am a text file")
+    reply = call("POST", "/jobs", {"type": "interrogate_clip", "images": {"init": text}})
+    assert (reply.status, reply.code) == (422, "image_unreadable")
+
+
+def test_a_picture_of_another_owner_is_not_there(stage: Stage) -> None:
+    theirs = stage.upload(png(), owner="bob")
+    reply = call("POST", "/jobs", {"type": "interrogate_clip", "images": {"init": theirs}})
+    assert reply.code == "image_not_uploaded"
+
+
+def test_an_unknown_checkpoint_leaves_no_lifted_picture_behind(stage: Stage) -> None:
+    body = {"type": "img2img", "checkpoint": "nope.ckpt", "parameters": {"init_images": [b64(png())]}}
+    assert call("POST", "/jobs", body).code == "checkpoint_not_active"
+    assert stage.objects() == []
+
+
+def test_no_endpoint_in_service_is_said_plainly(stage: Stage) -> None:
+    stage.sagemaker.endpoints = [endpoint(status="Creating")]
+    reply = call("POST", "/jobs", txt2img())
+    assert (reply.status, reply.code) == (409, "no_endpoint_available")
+
+
+def test_darkroom_chooses_the_endpoint_with_the_fewest_open_jobs(stage: Stage) -> None:
+    stage.sagemaker.endpoints = [endpoint("darkroom-test-a"), endpoint("darkroom-test-b")]
+    chosen = [call("POST", "/jobs", txt2img()).json["endpoint"] for _ in range(4)]
+    assert chosen == ["darkroom-test-a", "darkroom-test-b"] * 2
+
+
+def test_an_endpoint_that_refuses_after_all_leaves_a_failed_job_that_says_why(stage: Stage) -> None:
+    stage.sagemaker.refuses = "Endpoint darkroom-test-a is not in service"
+    reply = call("POST", "/jobs", txt2img())
+    assert reply.status == 201
+    shown = call("GET", f"/jobs/{reply.json['id']}").json
+    assert shown["status"] == "fail"
+    assert shown["error"]["code"] == "endpoint_refused"
+    assert "not in service" in shown["error"]["message"]
+    assert shown["completed_at"]
+
+
+def test_the_same_idempotency_key_makes_one_job(stage: Stage) -> None:
+    key = {"Idempotency-Key": "k-1"}
+    first = call("POST", "/jobs", txt2img(), headers=key)
+    again = call("POST", "/jobs", txt2img(), headers=key)
+    other = call("POST", "/jobs", txt2img(parameters={"prompt": "a ship"}), headers=key)
+    assert (first.status, again.status, other.status) == (201, 200, 422)
+    assert again.json["id"] == first.json["id"]
+    assert other.code == "idempotency_key_reused"
+    assert call("POST", "/jobs", txt2img(), headers=key, owner="bob").status == 201
+    assert len(stage.sagemaker.invoked) == 2
+
+
+def test_the_history_is_newest_first_ten_at_a_time_and_ends(stage: Stage) -> None:
+    made = [call("POST", "/jobs", txt2img()).json["id"] for _ in range(23)]
+    pages, before = [], None
+    while True:
+        page = call("GET", "/jobs" + (f"?before={before}" if before else "")).json
+        pages.append([line["id"] for line in page["jobs"]])
+        before = page["next"]
+        if before is None:
+            break
+    assert [len(page) for page in pages] == [10, 10, 3]
+    assert sum(pages, []) == made[::-1]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=", "before=nope", f"before={'0' * 36}"])
+def test_a_bad_page_is_refused_by_the_fields_name(stage: Stage, query: str) -> None:
+    reply = call("GET", f"/jobs?{query}")
+    assert (reply.status, reply.code) == (400, "invalid_request")
+    assert reply.json["errors"][0]["loc"][:2] == ["query", query.split("=")[0]]
+
+
+@pytest.mark.parametrize("job_id", ["nope", "a" * 5000, "%20", ids.new_id(), "idem#alice#k-1"])
+def test_a_job_that_is_not_there_is_404(stage: Stage, job_id: str) -> None:
+    call("POST", "/jobs", txt2img(), headers={"Idempotency-Key": "k-1"})
+    for method in ("GET", "DELETE"):
+        reply = call(method, f"/jobs/{job_id}".replace("#", "%23"))
+        assert reply.status == 404
+        assert reply.code in ("job_not_found", "route_not_found")
+
+
+def test_unknown_paths_and_methods_are_problems_too(stage: Stage) -> None:
+    assert call("GET", "/images").code == "method_not_allowed"
+    assert call("PUT", f"/jobs/{ids.new_id()}").status == 405
+    assert call("GET", "/jobs/a/b").code == "route_not_found"
+    assert call("POST", "/endpoints", {}).status == 405
+
+
+def test_delete_removes_the_row_and_all_that_the_job_stored(stage: Stage) -> None:
+    job = call("POST", "/jobs", txt2img()).json
+    stage.s3.put_object(Bucket="pictures", Key=f"jobs/{job['id']}/output/0.png", Body=png())
+    reply = call("DELETE", f"/jobs/{job['id']}")
+    assert (reply.status, reply.body) == (204, "")
+    assert stage.objects() == []
+    assert call("GET", f"/jobs/{job['id']}").status == 404
+    assert call("DELETE", f"/jobs/{job['id']}").status == 404
+
+
+def test_a_body_over_the_inline_limit_is_not_refused(stage: Stage) -> None:
+    reply = call("POST", "/jobs", txt2img(parameters={"notes": ["x" * 1000] * 200}))
+    assert reply.status == 201
+
+
+def test_ping_endpoints_and_checkpoints_answer(stage: Stage) -> None:
+    stage.model("film.safetensors", kind="lora")
+    assert call("GET", "/ping").json == {"version": "0.0.0", "stage": "test"}
+    [found] = call("GET", "/endpoints").json["endpoints"]
+    assert found["usable"] is True
+    names = [row["name"] for row in call("GET", "/checkpoints").json["checkpoints"]]
+    assert names == [CHECKPOINT, "film.safetensors"]
+    loras = call("GET", "/checkpoints?kind=lora").json["checkpoints"]
+    assert [row["name"] for row in loras] == ["film.safetensors"]
+    assert call("GET", "/checkpoints?kind=shoe").status == 400
+
+
+def test_register_image_gives_an_upload_once(stage: Stage) -> None:
+    content = png()
+    wanted = {"sha256": image_id(content), "bytes": len(content), "content_type": "image/png"}
+    first = call("POST", "/images", wanted)
+    assert first.status == 201
+    fields = first.json["upload"]["fields"]
+    assert fields["key"] == f"images/alice/{image_id(content)}"
+    assert {"policy", "x-amz-signature", "x-amz-checksum-sha256"} <= set(fields)
+    stage.upload(content)
+    again = call("POST", "/images", wanted)
+    assert (again.status, again.json["upload"]) == (200, None)
+    assert call("POST", "/images", {**wanted, "bytes": 10**9}).status == 422
+    assert call("POST", "/images", {**wanted, "content_type": "image/tiff"}).status == 422

@@ -1,0 +1,63 @@
+"""Tables, buckets and settings for tests, built from what the stacks build from."""
+
+from typing import Any
+
+from darkroom.settings import Settings
+from darkroom.tables import JOBS, KEYS, MODELS, Table
+
+REGION = "us-east-1"
+SETTINGS = Settings(
+    stage="test",
+    version="0.0.0",
+    jobs_table="jobs",
+    models_table="models",
+    keys_table="keys",
+    pictures_bucket="pictures",
+    models_bucket="models",
+    events_queue_url="https://sqs.us-east-1.amazonaws.com/1/events",
+    admin_secret="admin",
+)
+
+
+def make_table(dynamodb: Any, name: str, table: Table) -> None:
+    """Create a table as `darkroom.tables` describes it."""
+    keys = [table.partition, *([table.sort] if table.sort else [])]
+    names = {*keys, *(part for index in table.indexes for part in (index.partition, index.sort))}
+    indexes = [
+        {
+            "IndexName": index.name,
+            "KeySchema": _schema([index.partition, index.sort]),
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.projected)},
+        }
+        for index in table.indexes
+    ]
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=_schema(keys),
+        AttributeDefinitions=[{"AttributeName": part, "AttributeType": "S"} for part in sorted(names)],
+        BillingMode="PAY_PER_REQUEST",
+        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+    )
+
+
+def _schema(keys: list[str]) -> list[dict[str, str]]:
+    return [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)]
+
+
+def make_stage(dynamodb: Any, s3: Any, secrets: Any) -> None:
+    """Tables, buckets and the admin secret of `SETTINGS`."""
+    for name, table in ((SETTINGS.jobs_table, JOBS), (SETTINGS.models_table, MODELS), (SETTINGS.keys_table, KEYS)):
+        make_table(dynamodb, name, table)
+    for bucket in (SETTINGS.pictures_bucket, SETTINGS.models_bucket):
+        s3.create_bucket(Bucket=bucket)
+    secrets.create_secret(
+        Name=SETTINGS.admin_secret, SecretString='{"owner": "admin", "secret": "a-very-long-admin-secret"}'
+    )
+
+
+def put_model(dynamodb: Any, name: str, kind: str = "stable-diffusion", status: str = "active") -> None:
+    """A row of the shelf."""
+    dynamodb.put_item(
+        TableName=SETTINGS.models_table,
+        Item={"kind": {"S": kind}, "name": {"S": name}, "status": {"S": status}, "size": {"N": "10"}},
+    )
