@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from pydantic import BaseModel
 
 from darkroom import wiring
-from darkroom.edge.http import Api, created
+from darkroom.edge.http import Api, answers, created
 from darkroom.images.api import ImageIn, ImageOut
 from darkroom.jobs.api import JobIn, JobOut, JobPage
 
@@ -28,14 +28,24 @@ def ping() -> Pong:
     return Pong(version=wiring.settings().version, stage=wiring.settings().stage)
 
 
-@app.post("/images", summary="Register a picture and get an upload for its bytes", tags=["images"])
+@app.post(
+    "/images",
+    summary="Register a picture and get an upload for its bytes",
+    tags=["images"],
+    responses=answers(ImageOut, _200="These bytes are stored already", _201="Upload the bytes now"),
+)
 def post_image(image: ImageIn) -> Response[ImageOut]:
     """200 when the bytes are stored already, else 201 with a presigned POST."""
     registered = wiring.images().register(app.owner, image)
     return created(registered, new=registered.upload is not None)
 
 
-@app.post("/jobs", summary="Create and submit a job", tags=["jobs"])
+@app.post(
+    "/jobs",
+    summary="Create and submit a job",
+    tags=["jobs"],
+    responses=answers(JobOut, _200="The job this Idempotency-Key made before", _201="The new job"),
+)
 def post_job(
     job: JobIn,
     idempotency_key: Annotated[
@@ -66,7 +76,12 @@ def get_job(
     return wiring.jobs().get(job_id, wait)
 
 
-@app.delete("/jobs/<job_id>", summary="Delete a job and all it stored", tags=["jobs"], status_code=204)
+@app.delete(
+    "/jobs/<job_id>",
+    summary="Delete a job and all it stored",
+    tags=["jobs"],
+    responses={204: {"description": "Deleted"}},
+)
 def delete_job(job_id: JobId) -> Response[None]:
     """204 with nothing."""
     wiring.jobs().delete(job_id)

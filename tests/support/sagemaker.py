@@ -1,6 +1,7 @@
 """SageMaker as the services see it, for tests that run without the simulator."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from darkroom.endpoints.model import Endpoint
@@ -19,7 +20,7 @@ class FakeSageMaker:
         self.endpoints = [endpoint()]
         self.invoked: list[dict[str, Any]] = []
         self.refuses: str | None = None
-        self.before_answer = lambda job_id: None
+        self.before_answer: Callable[[str], None] = lambda job_id: None
 
     def all(self) -> list[Endpoint]:
         return list(self.endpoints)

@@ -105,6 +105,12 @@ class Api(APIGatewayRestResolver):
         return self._answer(unexpected(self._request_id()))
 
 
+def answers(model: type[Any], **said: str) -> dict[int, Any]:
+    """What a route answers, for its OpenAPI: `answers(JobOut, _200="the same job", _201="the new job")`."""
+    content = {"application/json": {"model": model}}
+    return {int(code.strip("_")): {"description": text, "content": content} for code, text in said.items()}
+
+
 def created(model: Any, new: bool) -> Response[Any]:
     """201 for what is new, 200 for what was there."""
     return Response(201 if new else 200, content_type="application/json", body=model)

@@ -1,0 +1,68 @@
+# Everything a person needs, in one word each. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONPATH := $(CURDIR):$(CURDIR)/shared
+export PYTHONDONTWRITEBYTECODE := 1
+PYTHON ?= python3
+UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
+
+.PHONY: help install demo up down status test check fix bench lock openapi clean
+
+help: ## list what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: .venv/installed node_modules/installed ## install everything into .venv and node_modules
+
+.venv/installed: requirements.lock
+	@echo "Installing Python packages into .venv ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Darkroom needs Python 3.11 or newer; this is $$($(PYTHON) --version). Say which one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check $(UV)
+	@.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+	@touch $@
+
+node_modules/installed: package-lock.json .venv/installed
+	@echo "Installing the CDK CLI into node_modules ..."
+	@npm ci --silent --no-audit --no-fund --no-update-notifier
+	@touch $@
+
+demo: install ## run three jobs from picture to history on this machine
+	@python -m local demo
+
+up: install ## start the local stack and keep it running
+	@python -m local up
+
+down: .venv/installed ## stop the local stack; its state stays under .darkroom
+	@python -m local down
+
+status: .venv/installed ## tell whether the local stack runs, and where
+	@python -m local status
+
+test: install ## run every test
+	@python -m pytest -n 2 --dist loadgroup
+
+check: install ## format, lint, types, imports, templates, then every test
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	python -m infra.lint
+	$(MAKE) --no-print-directory test
+
+fix: install ## format and mend what can be mended
+	ruff format .
+	ruff check --fix .
+
+bench: install ## count the AWS calls of each operation against the budgets
+	@python -m bench.calls
+
+openapi: install ## write docs/openapi.json anew from the handlers
+	@python -m functions.openapi > docs/openapi.json
+
+lock: .venv/installed ## resolve all packages anew
+	uv pip compile -q --upgrade pyproject.toml --group infra --group local --group worker --group panel --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
+	uv pip compile -q pyproject.toml -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/dependencies/requirements.txt
+
+clean: down ## stop the stack and remove all it left, but not .venv
+	rm -rf .darkroom .build cdk.out

@@ -1,0 +1,20 @@
+"""`docs/openapi.json`, made from the handlers: `python -m functions.openapi`."""
+
+import json
+import sys
+from typing import Any
+
+from darkroom.edge.openapi import document
+from functions.checkpoints_api.handler import app as checkpoints
+from functions.endpoints_api.handler import app as endpoints
+from functions.jobs_api.handler import app as jobs
+
+
+def text() -> str:
+    """The whole document as it is committed: two spaces, sorted by nothing but the handlers' order."""
+    made: dict[str, Any] = document([jobs, endpoints, checkpoints])
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())

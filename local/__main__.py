@@ -1,0 +1,80 @@
+"""`python -m local demo|up|down|status`: the local stack on the command line."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+import httpx
+from rich.console import Console
+
+from local import demo, stack
+from local.home import Home
+from local.processes import StackError
+from panel.client import Darkroom, Refused
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it did what it says, 1 with the reason when it did not."""
+    parser = argparse.ArgumentParser("local", description="Darkroom on one machine")
+    parser.add_argument("command", choices=sorted(_COMMANDS))
+    given = parser.parse_args(arguments)
+    console = Console(highlight=False, soft_wrap=True)
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        console.print(f"{time.monotonic() - began:5.1f} s  {text}", markup=False)
+
+    try:
+        return _COMMANDS[given.command](Home.here(), say)
+    except (StackError, Refused, TimeoutError, httpx.HTTPError) as error:
+        console.print(f"{given.command} failed: {error}", markup=False, style="red")
+        return 1
+    except KeyboardInterrupt:
+        console.print(f"{given.command} was interrupted.")
+        return 130
+
+
+def _demo(home: Home, say: Callable[[str], None]) -> int:
+    """A stack that ran before stays; one started for the demo is stopped, whatever happens."""
+    kept = stack.running(home) is not None
+    try:
+        up = stack.up(home, say)
+        with Darkroom(up.api, home.key_file.read_text()) as client:
+            jobs = demo.run(client, home.folder("pictures"), say)
+        say("the history:")
+        for job in reversed(jobs):
+            say(f"  {job.label}")
+        return 0
+    finally:
+        if not kept:
+            say("stopping the stack")
+            stack.down(home)
+
+
+def _up(home: Home, say: Callable[[str], None]) -> int:
+    up = stack.up(home, say)
+    say("Darkroom runs. Stop it with `make down`.")
+    say(f"  API      {up.api}")
+    say(f"  key      {home.key_file} (send it as `Authorization: Bearer <key>`)")
+    say(f"  worker   {up.worker}")
+    say(f"  logs     {home.folder('logs')}")
+    return 0
+
+
+def _down(home: Home, say: Callable[[str], None]) -> int:
+    stopped = stack.down(home)
+    say(f"stopped {', '.join(stopped)}; the state stays in {home.path}" if stopped else "nothing runs")
+    return 0
+
+
+def _status(home: Home, say: Callable[[str], None]) -> int:
+    up = stack.running(home)
+    say(f"runs: {up.api}" if up else "does not run; start it with `make up`")
+    return 0 if up else 1
+
+
+_COMMANDS = {"demo": _demo, "up": _up, "down": _down, "status": _status}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Three jobs from picture to history: what a newcomer sees first."""
+
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from darkroom.jobs.api import JobOut
+from local.processes import StackError
+from local.seed import CHECKPOINT
+from panel.client import Darkroom
+
+Say = Callable[[str], None]
+PATIENCE = 60.0
+PROMPT = "a lighthouse on a cliff at dusk, long exposure, film grain"
+
+
+def run(client: Darkroom, folder: Path, say: Say) -> list[JobOut]:
+    """Submit the three jobs, wait for their ends, save their pictures; raises StackError when one fails."""
+    init, mask = client.upload(_room()), client.upload(_window())
+    pictures = {"init": init, "mask": mask}
+    bodies: list[dict[str, Any]] = [
+        {
+            "type": "txt2img",
+            "checkpoint": CHECKPOINT,
+            "parameters": {"prompt": PROMPT, "negative_prompt": "blurry", "seed": 7, "steps": 20},
+        },
+        {
+            "type": "img2img",
+            "mode": "inpaint",
+            "checkpoint": CHECKPOINT,
+            "images": pictures,
+            "parameters": {"prompt": "a view of the sea", "seed": 7, "denoising_strength": 0.8},
+        },
+        {"type": "interrogate_clip", "images": {"init": init}},
+    ]
+    return [_one(client, body, folder, say) for body in bodies]
+
+
+def _one(client: Darkroom, body: dict[str, Any], folder: Path, say: Say) -> JobOut:
+    what = "/".join(part for part in (body["type"], body.get("mode")) if part)
+    started = time.monotonic()
+    say(f"{what}: submitting")
+    made = client.submit(body)
+    say(f"{what}: in progress on {made.endpoint}")
+    job = client.settled(made.id, PATIENCE)
+    if job.status != "succeed":
+        why = f"{job.error.message} ({job.error.code})" if job.error else "no reason given"
+        raise StackError(f"The {what} job ended as {job.status}: {why}")
+    say(f"{what}: {job.label}  [{time.monotonic() - started:.1f} s]")
+    if job.caption:
+        say(f"  caption: {job.caption}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, picture in enumerate(job.images):
+        path = folder / f"{job.id}-{number}.png"
+        path.write_bytes(client.download(picture.url))
+        say(f"  picture: {path}")
+    return job
+
+
+def _room() -> bytes:
+    """A wall with a lamp: the picture to start from."""
+    picture = Image.new("RGB", (512, 512))
+    draw = ImageDraw.Draw(picture)
+    for y in range(512):
+        draw.line([(0, y), (512, y)], fill=(170 - y // 8, 140 - y // 8, 120 - y // 10))
+    draw.rectangle((0, 400, 512, 512), fill=(92, 64, 51))
+    draw.ellipse((60, 120, 140, 200), fill=(250, 230, 160))
+    draw.rectangle((96, 200, 104, 400), fill=(60, 50, 45))
+    return _png(picture)
+
+
+def _window() -> bytes:
+    """Where the inpainting goes: white is painted anew, black stays."""
+    mask = Image.new("L", (512, 512), 0)
+    ImageDraw.Draw(mask).rectangle((240, 90, 440, 320), fill=255)
+    return _png(mask)
+
+
+def _png(picture: Image.Image) -> bytes:
+    buffer = BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,69 @@
+"""The real `cdk bootstrap` and `cdk deploy`, into the local AWS."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from local.home import ROOT, Home
+from local.processes import StackError, tail
+
+STAGE = "local"
+_SOURCES = ("app.py", "cdk.json", "package-lock.json", "requirements.lock", "infra", "functions", "layers", "shared")
+
+
+def digest() -> str:
+    """A digest of everything a deploy depends on: the sources and this Python."""
+    total = hashlib.sha256(f"{sys.version_info[:2]} {platform.machine()}".encode())
+    for name in _SOURCES:
+        path = ROOT / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                total.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
+    return total.hexdigest()
+
+
+def deploy(home: Home, environment: Mapping[str, str], say: Callable[[str], None]) -> dict[str, str]:
+    """Deploy both stacks and return their outputs. Raises StackError with what the CDK said.
+
+    Lambdas run here on this machine's Python, so the stage is told to build its layer for it.
+    """
+    machine = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    context = ["-c", f"stage={STAGE}", "-c", f"architecture={machine}", "-c", f"python={python}"]
+    outputs = home.path / "outputs.json"
+    account = f"aws://{environment['CDK_DEFAULT_ACCOUNT']}/{environment['AWS_REGION']}"
+    say("cdk bootstrap")
+    _cdk(home, environment, ["bootstrap", account, *context])
+    say("cdk deploy")
+    # Outputs would keep those of a stack that is gone, so they start anew.
+    outputs.unlink(missing_ok=True)
+    arguments = ["deploy", "--all", "--require-approval", "never", "--outputs-file", str(outputs), *context]
+    _cdk(home, environment, arguments)
+    stacks: dict[str, dict[str, str]] = json.loads(outputs.read_text())
+    return {name: value for stack in stacks.values() for name, value in stack.items()}
+
+
+def _cdk(home: Home, environment: Mapping[str, str], arguments: list[str]) -> None:
+    node = Path(sys.executable).parent / "node"
+    cli = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+    if not cli.exists():
+        raise StackError("The CDK CLI is not installed: run `make install`.")
+    path = os.pathsep.join([str(node.parent), environment.get("PATH", "")])
+    log = home.log("cdk")
+    with log.open("ab") as output:
+        done = subprocess.run(  # noqa: S603 - the command is our own
+            [str(node), str(cli), *arguments, "--output", str(home.folder("cdk.out")), "--no-notices", "--ci"],
+            cwd=ROOT,
+            env={**environment, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        raise StackError(f"cdk {arguments[0]} failed. The end of {log}:\n{tail(log, 30)}")

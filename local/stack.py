@@ -1,0 +1,158 @@
+"""The local stack: MiniStack with the deployed stage in it, the SageMaker simulator, and the worker."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+
+from local import deploy, processes, seed
+from local.home import ROOT, Home, Record
+
+Say = Callable[[str], None]
+PORTS = {"aws": 4566, "sagemaker": 4567, "worker": 4568}
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+_TITLES = {"aws": "MiniStack", "sagemaker": "The SageMaker simulator", "worker": "The worker"}
+_HEALTH = {"aws": "/_ministack/health", "sagemaker": "/_simulator/health", "worker": "/ping"}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack: base URLs of its parts, the API's URL, and the outputs of the deployed stage."""
+
+    aws: str
+    sagemaker: str
+    worker: str
+    api: str
+    outputs: dict[str, str]
+
+
+def running(home: Home) -> Stack | None:
+    """The stack, if all its parts run and the stage is deployed."""
+    record = home.read()
+    up = all(name in record.processes and processes.find(record.processes[name]) for name in PORTS)
+    return _stack(record) if up and record.outputs else None
+
+
+def up(home: Home, say: Say) -> Stack:
+    """Start what does not run, deploy what is not deployed, seed what is not there. Raises StackError."""
+    _start(home, say)
+    record = home.read()
+    wanted = deploy.digest()
+    if record.deployed != wanted or not _answers(_stack(record)):
+        record.outputs = deploy.deploy(home, environment(record), say)
+        record.deployed = wanted
+        home.write(record)
+    stack = _stack(record)
+    say("seeding a checkpoint and an endpoint")
+    os.environ.update(_credentials())
+    seed.seed(stack.outputs, stack.aws, stack.sagemaker)
+    home.write_key(seed.admin_key(stack.outputs, stack.aws))
+    return stack
+
+
+def down(home: Home) -> list[str]:
+    """Stop every part that runs and return their names. MiniStack writes its state when it is asked to stop."""
+    record = home.read()
+    stopped = []
+    for name in ("worker", "sagemaker", "aws"):
+        process = record.processes.pop(name, None)
+        if process and processes.find(process):
+            processes.stop(process, patience=30 if name == "aws" else 10)
+            stopped.append(name)
+    if record.ports:
+        home.write(record)
+    return stopped
+
+
+def environment(record: Record) -> dict[str, str]:
+    """The environment of everything that talks to the local AWS, and of MiniStack itself: what it runs
+    (the Lambdas) inherits it, and so finds the simulator."""
+    urls = {name: _url(record, name) for name in PORTS}
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        **_credentials(),
+        "AWS_ENDPOINT_URL": urls["aws"],
+        "AWS_ENDPOINT_URL_S3": urls["aws"],
+        "AWS_ENDPOINT_URL_SAGEMAKER": urls["sagemaker"],
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": urls["sagemaker"],
+        "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+        "CDK_DEFAULT_REGION": REGION,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "shared")]),
+    }
+
+
+def _credentials() -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+
+
+def _start(home: Home, say: Say) -> None:
+    record = home.read()
+    alive = {name for name in PORTS if name in record.processes and processes.find(record.processes[name])}
+    for name, usual in PORTS.items():
+        if name not in alive:
+            taken = {port for other, port in record.ports.items() if other != name}
+            record.ports[name] = processes.free_port(record.ports.get(name, usual), taken)
+    shared = environment(record)
+    for name, (command, extra) in _commands(home, record).items():
+        if name in alive:
+            continue
+        say(f"starting {_TITLES[name]} on port {record.ports[name]}")
+        record.processes[name] = processes.start(command, home.log(name), {**shared, **extra})
+        home.write(record)
+    for name in PORTS:
+        url = _url(record, name) + _HEALTH[name]
+        processes.wait_until_up(_TITLES[name], url, record.processes[name], home.log(name), seconds=60)
+
+
+def _commands(home: Home, record: Record) -> dict[str, tuple[list[str], dict[str, str]]]:
+    """How each part is started, and what its environment has besides the shared one."""
+    python = sys.executable
+    ports = {name: str(port) for name, port in record.ports.items()}
+    simulator_state = str(home.folder("sagemaker"))
+    ministack = {
+        "GATEWAY_PORT": ports["aws"],
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(home.folder("aws")),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(home.folder("s3")),
+        "LOG_LEVEL": "WARNING",
+    }
+    simulator = [python, "-m", "local.sagemaker", "--port", ports["sagemaker"], "--worker", _url(record, "worker")]
+    simulator += ["--state", simulator_state, "--aws", _url(record, "aws"), "--region", REGION]
+    return {
+        "aws": ([python, "-m", "ministack"], ministack),
+        "sagemaker": (simulator, {}),
+        "worker": ([python, "-m", "worker.server", "--port", ports["worker"], "--host", "127.0.0.1"], {}),
+    }
+
+
+def _url(record: Record, name: str) -> str:
+    return f"http://127.0.0.1:{record.ports[name]}"
+
+
+def _stack(record: Record) -> Stack:
+    outputs = record.outputs
+    aws = _url(record, "aws")
+    api = f"{aws}/restapis/{outputs.get('ApiId')}/{outputs.get('ApiStage')}/_user_request_"
+    return Stack(aws, _url(record, "sagemaker"), _url(record, "worker"), api, outputs)
+
+
+def _answers(stack: Stack) -> bool:
+    """Whether the deployed API is there: it asks for a key. A MiniStack that was killed may have lost it."""
+    try:
+        return httpx.get(f"{stack.api}/ping", timeout=20).status_code == 401
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,73 @@
+"""The OpenAPI document of all route groups together."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
+
+from darkroom.edge.http import Api
+from darkroom.edge.problems import CONTENT_TYPE, Problem
+
+_REF = "#/components/schemas/"
+_ANYWHERE = {
+    401: "No key, or a wrong one",
+    429: "Too many requests; `Retry-After` says when to come back",
+    500: "Something broke on our side",
+    503: "AWS is busy; `Retry-After` says when to come back",
+}
+_WITH_BODY = {
+    400: "The body is no JSON object",
+    409: "The state of something stands against it",
+    413: "Too large",
+    415: "Not application/json",
+    422: "Not valid; `errors` says which field and why",
+}
+_WITH_PARAMETERS = {400: "A parameter that cannot be read"}
+_WITH_PATH = {404: "Not there"}
+
+
+def document(apis: list[Api]) -> dict[str, Any]:
+    """Every route with every problem it may answer; two groups with the same route are an error."""
+    merge = OpenAPIMerge(
+        title="Darkroom",
+        version="1",
+        description="Jobs, images, checkpoints and endpoints of one stage. Send your key as `Authorization: Bearer …`.",
+        on_conflict="error",
+        security_schemes={"key": {"type": "http", "scheme": "bearer"}},  # type: ignore[dict-item]
+        security=[{"key": []}],
+    )
+    for api in apis:
+        merge.add_schema(api.get_openapi_schema().model_dump(mode="json", by_alias=True, exclude_none=True))
+    made: dict[str, Any] = merge.get_openapi_schema()
+    made["servers"] = [{"url": "/"}]
+    schemas = made["components"]["schemas"]
+    schemas |= _problem_schemas()
+    for name in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
+        schemas.pop(name, None)
+    for path, item in made["paths"].items():
+        for method, operation in item.items():
+            operation["operationId"] = f"{method}_{path.strip('/').replace('/', '_').replace('{', '').replace('}', '')}"
+            operation["responses"] = _responses(path, operation)
+    return made
+
+
+def _problem_schemas() -> dict[str, Any]:
+    schema = Problem.model_json_schema(ref_template=_REF + "{model}", mode="serialization")
+    parts: dict[str, Any] = schema.pop("$defs")
+    return {**parts, "Problem": schema}
+
+
+def _responses(path: str, operation: dict[str, Any]) -> dict[str, Any]:
+    problems = dict(_ANYWHERE)
+    if operation.get("parameters"):
+        problems |= _WITH_PARAMETERS
+    if "{" in path:
+        problems |= _WITH_PATH
+    if "requestBody" in operation:
+        problems |= _WITH_BODY
+    successes = {code: dict(said) for code, said in operation["responses"].items() if int(code) < 300}
+    successes.get("204", {}).pop("content", None)
+    refusals = {
+        str(code): {"description": said, "content": {CONTENT_TYPE: {"schema": {"$ref": _REF + "Problem"}}}}
+        for code, said in sorted(problems.items())
+    }
+    return {**successes, **refusals}
