@@ -2,12 +2,10 @@
 
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler.openapi.params import Query
-
 from darkroom import wiring
 from darkroom.checkpoints.api import CheckpointList, list_checkpoints
 from darkroom.checkpoints.model import Kind
-from darkroom.edge.http import Api
+from darkroom.edge.http import Api, Query
 
 app = Api()
 

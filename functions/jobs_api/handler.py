@@ -2,12 +2,10 @@
 
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 from pydantic import BaseModel
 
 from darkroom import wiring
-from darkroom.edge.http import Api, answers, created
+from darkroom.edge.http import Api, Header, Path, Query, Response, answers, created
 from darkroom.images.api import ImageIn, ImageOut
 from darkroom.jobs.api import JobIn, JobOut, JobPage
 

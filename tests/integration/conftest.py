@@ -5,8 +5,9 @@ from typing import Any
 
 import boto3
 import pytest
-from darkroom import wiring
 from moto import mock_aws
+
+from darkroom import wiring
 from tests.support.aws import REGION, SETTINGS, make_stage, put_model
 from tests.support.sagemaker import FakeSageMaker
 

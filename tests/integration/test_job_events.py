@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from darkroom import ids
 from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, failed, manifest, progress

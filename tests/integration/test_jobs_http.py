@@ -4,6 +4,7 @@ import base64
 import json
 
 import pytest
+
 from darkroom import ids
 from tests.integration.conftest import Stage
 from tests.support.http import call
@@ -283,7 +284,7 @@ def test_the_history_is_newest_first_ten_at_a_time_and_ends(stage: Stage) -> Non
         if before is None:
             break
     assert [len(page) for page in pages] == [10, 10, 3]
-    assert sum(pages, []) == made[::-1]
+    assert [job for page in pages for job in page] == made[::-1]
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=", "before=nope", f"before={'0' * 36}"])

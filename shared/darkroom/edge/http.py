@@ -9,10 +9,13 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestUnsupportedContentType,
     RequestValidationError,
 )
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 from darkroom.edge.problems import CONTENT_TYPE, STATUS, Problem, invalid_fields, problem, unexpected
 from darkroom.edge.requests import check_body, read_json
 from darkroom.errors import Busy, DarkroomError, FieldError, MethodNotAllowed, Missing, Unsupported
+
+__all__ = ["Api", "Header", "Path", "Query", "Response", "answers", "created"]
 
 Event = dict[str, Any]
 MAX_ERRORS = 20

@@ -1,0 +1,97 @@
+"""Pictures inside a WebUI body are found wherever they stand, and nothing else is taken for one."""
+
+import base64
+from io import BytesIO
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from darkroom.errors import Invalid
+from darkroom.images.model import NotAnImage, read_header
+from darkroom.jobs.pictures import lift
+from tests.support.pictures import encoded, png
+
+PICTURE = base64.b64encode(png()).decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"init_images": [PICTURE]}, ["init"]),
+        ({"init_images": ["data:image/png;base64," + PICTURE, PICTURE]}, ["init", "init_2"]),
+        ({"image": PICTURE, "mask": PICTURE}, ["init", "mask"]),
+        ({"alwayson_scripts": {"controlnet": {"args": [{"image": PICTURE}]}}}, ["controlnet_args_0_image"]),
+        (
+            {"alwayson_scripts": {"ControlNet": {"args": [{"image": {"image": PICTURE, "mask": PICTURE}}]}}},
+            ["controlnet_args_0_image_image", "controlnet_args_0_image_mask"],
+        ),
+        ({"alwayson_scripts": {"reactor": {"args": [PICTURE, True, "0"]}}}, ["reactor_args_0"]),
+        ({"script_args": [1, PICTURE]}, ["script_args_1"]),
+    ],
+)
+def test_every_picture_is_lifted_out_and_named(fields: dict[str, Any], names: list[str]) -> None:
+    remaining, lifted, _ = lift(fields)
+    assert [picture.name for picture in lifted] == names
+    assert all(picture.content == png() for picture in lifted)
+    assert PICTURE not in str(remaining)
+    assert all(f"image:{name}" in str(remaining) for name in names)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_all_three_formats_are_known_with_their_size(form: str) -> None:
+    content = encoded(Image.new("RGB", (72, 40)), form)
+    header = read_header(content)
+    assert (header.format.upper(), header.size) == (form, (72, 40))
+
+
+def test_the_size_is_that_of_the_picture_as_it_is_shown() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = BytesIO()
+    Image.new("RGB", (72, 40)).save(buffer, "JPEG", exif=exif)
+    assert read_header(buffer.getvalue()).size == (40, 72)
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", png()[:20], b"\xff\xd8\xff", b"RIFF0000WEBP", b"<svg/>"])
+def test_what_is_no_picture_says_so(content: bytes) -> None:
+    with pytest.raises(NotAnImage):
+        read_header(content)
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF....WEBP"]))
+def test_no_bytes_break_the_reading_of_a_header(content: bytes, start: bytes) -> None:
+    try:
+        header = read_header(start + content)
+    except NotAnImage:
+        return
+    assert min(header.size) > 0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"init_images": ["https://example.com/x.png"]},
+        {"mask": "not base64 at all"},
+        {"alwayson_scripts": {"controlnet": {"args": [{"input_image": "aGVsbG8="}]}}},
+        {"prompt_image": "data:image/png;base64,%%%"},
+    ],
+)
+def test_what_stands_for_a_picture_and_is_none_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(Invalid) as refused:
+        lift(fields)
+    assert refused.value.code == "image_unreadable"
+    assert refused.value.errors[0].loc[:2] == ("body", "parameters")
+
+
+def test_prompts_and_empty_places_are_left_alone() -> None:
+    fields: dict[str, Any] = {"prompt": "a" * 400, "notes": "aGVsbG8=" * 20, "mask": "", "init_images": [], "x": None, "n": 3}
+    assert lift(fields) == (fields, [], {})
+
+
+def test_more_pictures_than_a_job_takes_are_refused() -> None:
+    with pytest.raises(Invalid) as refused:
+        lift({"init_images": [PICTURE] * 33})
+    assert refused.value.code == "too_many_images"
