@@ -7,7 +7,7 @@ from darkroom.checkpoints.api import CheckpointList, list_checkpoints
 from darkroom.checkpoints.model import Kind
 from darkroom.edge.http import Api, Query
 
-app = Api()
+app = Api(origins=lambda: wiring.settings().origins)
 
 
 @app.get("/checkpoints", summary="Model files", tags=["checkpoints"])

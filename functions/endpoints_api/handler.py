@@ -6,7 +6,7 @@ from darkroom import wiring
 from darkroom.edge.http import Api
 from darkroom.endpoints.api import EndpointList, EndpointOut
 
-app = Api()
+app = Api(origins=lambda: wiring.settings().origins)
 
 
 @app.get("/endpoints", summary="SageMaker endpoints of this stage", tags=["endpoints"])

@@ -9,7 +9,7 @@ from darkroom.edge.http import Api, Header, Path, Query, Response, answers, crea
 from darkroom.images.api import ImageIn, ImageOut
 from darkroom.jobs.api import JobIn, JobOut, JobPage
 
-app = Api()
+app = Api(origins=lambda: wiring.settings().origins)
 JobId = Annotated[str, Path(description="a job's id")]
 
 

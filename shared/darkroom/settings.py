@@ -6,14 +6,19 @@ between who sets it and who reads it.
 
 import os
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 _PREFIX = "DARKROOM_"
 
 
+def _listed(value: object) -> object:
+    return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
+
+
 class Settings(BaseModel):
-    """Names are physical names or URLs, `retention_days` days, `max_*` as their name says."""
+    """Names are physical names or URLs, `retention_days` days, `origins` those of web pages that may read answers."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,6 +33,7 @@ class Settings(BaseModel):
     admin_secret: str
     retention_days: int = 90
     feed_shards: int = 1
+    origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
 
     @property
     def endpoint_prefix(self) -> str:
@@ -36,7 +42,10 @@ class Settings(BaseModel):
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, the way `from_environment` reads them."""
-        return {_PREFIX + name.upper(): str(value) for name, value in self.model_dump().items()}
+        return {
+            _PREFIX + name.upper(): ",".join(value) if isinstance(value, tuple) else str(value)
+            for name, value in self.model_dump().items()
+        }
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

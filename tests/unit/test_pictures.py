@@ -87,7 +87,7 @@ def test_what_stands_for_a_picture_and_is_none_is_refused(fields: dict[str, Any]
 
 
 def test_prompts_and_empty_places_are_left_alone() -> None:
-    fields: dict[str, Any] = {"prompt": "a" * 400, "notes": "aGVsbG8=" * 20, "mask": "", "init_images": [], "x": None, "n": 3}
+    fields: dict[str, Any] = {"prompt": "a" * 400, "notes": "aGVsbG8=" * 20, "mask": "", "init_images": [], "n": 3}
     assert lift(fields) == (fields, [], {})
 
 

@@ -1,6 +1,7 @@
 """HTTP behind API Gateway: routing, validation, errors and one log line a request."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -24,7 +25,9 @@ MAX_ERRORS = 20
 class Api(APIGatewayRestResolver):
     """A group of routes. Bodies are JSON objects, errors problems, whatever goes wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, origins: Callable[[], tuple[str, ...]]) -> None:
+        """`origins` tells, when it is first needed, which web pages may read the answers."""
+        self._origins = origins
         super().__init__(enable_validation=True, json_body_deserializer=read_json)
         self._logger = Logger()
         self.exception_handler(RequestValidationError)(self._on_validation)
@@ -37,12 +40,16 @@ class Api(APIGatewayRestResolver):
         """Answer one API Gateway proxy event."""
         started = time.perf_counter()
         request_id = str((event.get("requestContext") or {}).get("requestId") or "")
+        headers = {str(k).lower(): v for k, v in (event.get("headers") or {}).items()}
         try:
-            headers = {str(k).lower(): v for k, v in (event.get("headers") or {}).items()}
             check_body(event.get("body"), str(headers.get("content-type") or ""))
             answer = self.resolve(event, context)
         except DarkroomError as error:
             answer = _problem_answer(problem(error, request_id))
+        # API Gateway takes no body for null, but emulators of it want text.
+        answer["body"] = answer.get("body") or ""
+        if (origin := headers.get("origin")) in self._origins():
+            answer.setdefault("headers", {}).update({"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
         self._log(event, request_id, answer["statusCode"], time.perf_counter() - started)
         return answer
 

@@ -1,0 +1,28 @@
+"""The CDK app: the two stacks of one stage. `cdk` runs it with the `python3` that is first on the PATH,
+so put the virtual environment there: `source .venv/bin/activate && npx cdk deploy --all -c stage=dev`."""
+
+import sys
+
+from aws_cdk import App
+
+from infra.bundling import BuildError
+from infra.nag import check
+from infra.stacks import add_stacks
+from infra.stage import StageError, read_stage
+
+
+def main() -> int:
+    """Write the stage's templates into the CDK's output folder; 1 and a message where that cannot be."""
+    app = App(analytics_reporting=False)
+    try:
+        add_stacks(app, read_stage(app.node.try_get_context))
+    except (StageError, BuildError) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    check(app)
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Builds what Lambda runs: the dependency layer, the shared layer and each function's code. No Docker.
+
+Everything is built into `.build/<digest>`, where the digest covers all that goes in. It is the asset's
+hash too: an unchanged tree builds nothing, uploads nothing and redeploys nothing. The work is done
+before the CDK sees the folder, so there is no bundling image that it could fall back to.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from aws_cdk import AssetHashType
+from aws_cdk import aws_lambda as lambda_
+
+from infra.stage import Architecture
+from layers.dependencies import cut
+
+ROOT = Path(__file__).resolve().parent.parent
+_BUILT = ROOT / ".build"
+_REQUIREMENTS = ROOT / "layers" / "dependencies" / "requirements.txt"
+_PLATFORMS: dict[Architecture, str] = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
+
+
+class BuildError(Exception):
+    """An asset cannot be built; the text holds the installer's own words."""
+
+
+def dependencies(architecture: Architecture, python: str) -> lambda_.AssetCode:
+    """The layer of locked third-party packages for Lambda's CPU and Python (`3.13`), cut to what runs."""
+    how = [_REQUIREMENTS, Path(cut.__file__), Path(__file__)]
+    return _asset(
+        _digest(how, architecture, python),
+        lambda folder: _install(folder / "python", _PLATFORMS[architecture], python),
+    )
+
+
+def shared() -> lambda_.AssetCode:
+    """The layer that holds the package `darkroom`."""
+    sources = _modules(ROOT / "shared" / "darkroom")
+    return _asset(
+        _digest(sources, "shared"),
+        lambda folder: _copy(sources, ROOT / "shared", folder / "python"),
+    )
+
+
+def function(name: str) -> lambda_.AssetCode:
+    """The code of `functions/<name>`, under its import name `functions.<name>`; nobody else's."""
+    sources = [ROOT / "functions" / "__init__.py", *_modules(ROOT / "functions" / name)]
+    if not (ROOT / "functions" / name / "handler.py").is_file():
+        raise BuildError(f"functions/{name}/handler.py is not there, but infra/service_stack.py names it.")
+    return _asset(_digest(sources, name), lambda folder: _copy(sources, ROOT, folder))
+
+
+def _modules(package: Path) -> list[Path]:
+    return sorted(package.rglob("*.py"))
+
+
+def _digest(sources: Iterable[Path], *more: str) -> str:
+    digest = hashlib.sha256("\0".join(more).encode())
+    for source in sources:
+        content = hashlib.sha256(source.read_bytes()).hexdigest()
+        digest.update(f"\0{source.relative_to(ROOT).as_posix()}\0{content}".encode())
+    return digest.hexdigest()
+
+
+def _asset(digest: str, build: Callable[[Path], None]) -> lambda_.AssetCode:
+    built = _BUILT / digest
+    if not built.is_dir():
+        _BUILT.mkdir(exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=_BUILT, prefix="unfinished-"))
+        try:
+            build(unfinished)
+            # Another synth may have built the same at the same time; either folder will do.
+            if not built.is_dir():
+                unfinished.rename(built)
+        except OSError:
+            if not built.is_dir():
+                raise
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return lambda_.Code.from_asset(str(built), asset_hash=digest, asset_hash_type=AssetHashType.CUSTOM)
+
+
+def _copy(sources: Iterable[Path], base: Path, folder: Path) -> None:
+    for source in sources:
+        target = folder / source.relative_to(base)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def _install(packages: Path, platform: str, python: str) -> None:
+    """Install the lock into `packages` for another platform: wheels only, since nothing can be compiled for it."""
+    command = [
+        *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--require-hashes", "--no-deps"),
+        *("--target", str(packages), "--python-platform", platform, "--python-version", python),
+        *("--only-binary", ":all:", "--requirement", str(_REQUIREMENTS)),
+    ]
+    # The wheels for Lambda are chosen by the options above; an active environment must not take part.
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603 - our own words
+    if done.returncode:
+        raise BuildError(
+            f"The dependency layer for {platform}, Python {python} cannot be installed. uv says:\n"
+            f"{(done.stderr or done.stdout).strip()}"
+        )
+    cut.cut(packages)

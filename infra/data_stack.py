@@ -1,0 +1,132 @@
+"""What must outlive a release: the three tables, the two buckets and the first admin's key."""
+
+import json
+import string
+from typing import Any, cast
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from darkroom import tables
+from infra.stage import Stage
+
+PICTURE_PREFIXES = ("images/", "jobs/", "failures/")
+"""What the pictures bucket holds: uploads, what jobs made, and SageMaker's own words on failed jobs."""
+
+
+class DataStack(Stack):
+    """Tables and buckets of a stage. Outside a disposable stage they are kept when the stack goes."""
+
+    def __init__(self, scope: Construct, stage: Stage) -> None:
+        super().__init__(
+            scope,
+            f"Darkroom-{stage.name}-data",
+            description="Darkroom: tables, buckets and the first admin's key",
+            termination_protection=not stage.disposable,
+        )
+        self._stage = stage
+        self._removal = RemovalPolicy.DESTROY if stage.disposable else RemovalPolicy.RETAIN
+        self.jobs_table = self._table("Jobs", tables.JOBS)
+        self.models_table = self._table("Models", tables.MODELS)
+        self.keys_table = self._table("Keys", tables.KEYS)
+        self.pictures_bucket = self._bucket("Pictures", expiring=PICTURE_PREFIXES)
+        self.models_bucket = self._bucket("ModelFiles")
+        self.admin_secret = self._admin_secret()
+        self._outputs()
+        Tags.of(self).add("darkroom:stage", stage.name)
+
+    @property
+    def admin_arn(self) -> str:
+        """The ARN of the admin's secret, by its attribute: what a bare reference gives is the ARN at AWS only,
+        and its name in MiniStack, where a policy on it would match nothing."""
+        return cast(secretsmanager.CfnSecret, self.admin_secret.node.default_child).attr_id
+
+    def _table(self, name: str, table: tables.Table) -> dynamodb.TableV2:
+        return dynamodb.TableV2(
+            self,
+            name,
+            partition_key=_text(table.partition),
+            sort_key=_text(table.sort) if table.sort else None,
+            time_to_live_attribute=table.ttl,
+            billing=dynamodb.Billing.on_demand(),
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=not self._stage.disposable,
+            removal_policy=self._removal,
+            global_secondary_indexes=[
+                dynamodb.GlobalSecondaryIndexPropsV2(
+                    index_name=index.name,
+                    partition_key=_text(index.partition),
+                    sort_key=_text(index.sort),
+                    projection_type=dynamodb.ProjectionType.INCLUDE,
+                    non_key_attributes=list(index.projected),
+                )
+                for index in table.indexes
+            ],
+        )
+
+    def _bucket(self, name: str, expiring: tuple[str, ...] = ()) -> s3.Bucket:
+        cors: dict[str, Any] = {}
+        if self._stage.origins:
+            cors["cors"] = [
+                s3.CorsRule(
+                    allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.PUT, s3.HttpMethods.POST],
+                    allowed_origins=list(self._stage.origins),
+                    allowed_headers=["*"],
+                    # The number of a part and its ETag are what completes a multipart upload.
+                    exposed_headers=["ETag"],
+                    max_age=3600,
+                )
+            ]
+        return s3.Bucket(
+            self,
+            name,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            removal_policy=self._removal,
+            lifecycle_rules=[
+                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(2)),
+                *(
+                    s3.LifecycleRule(prefix=prefix, expiration=Duration.days(self._stage.retention_days))
+                    for prefix in expiring
+                ),
+            ],
+            **cors,
+        )
+
+    def _admin_secret(self) -> secretsmanager.Secret:
+        """The first admin's key, `{"owner", "role", "secret"}`; made by AWS, so no person and no log has seen it."""
+        return secretsmanager.Secret(
+            self,
+            "Admin",
+            description=f"Darkroom {self._stage.name}: the admin's access key",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                secret_string_template=json.dumps({"owner": "admin", "role": "admin"}),
+                generate_string_key="secret",
+                password_length=48,
+                # Each character by name: it means the same to AWS, and MiniStack knows no ExcludePunctuation.
+                exclude_characters=string.punctuation,
+            ),
+            removal_policy=self._removal,
+        )
+
+    def _outputs(self) -> None:
+        for name, value in {
+            "JobsTable": self.jobs_table.table_name,
+            "ModelsTable": self.models_table.table_name,
+            "KeysTable": self.keys_table.table_name,
+            "PicturesBucket": self.pictures_bucket.bucket_name,
+            "ModelsBucket": self.models_bucket.bucket_name,
+            "AdminSecretArn": self.admin_arn,
+        }.items():
+            CfnOutput(self, name, value=value)
+
+
+def _text(attribute: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=attribute, type=dynamodb.AttributeType.STRING)

@@ -1,0 +1,90 @@
+"""One Lambda function as Darkroom runs them: its own role, its own log, the stage's settings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from darkroom.settings import Settings
+from infra import bundling, permissions
+from infra.stage import Stage
+
+LOG_RETENTION = {
+    1: logs.RetentionDays.ONE_DAY,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    90: logs.RetentionDays.THREE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+}
+
+
+@dataclass(frozen=True)
+class Common:
+    """What all functions of a stage share."""
+
+    stage: Stage
+    settings: Settings
+    layers: Sequence[lambda_.ILayerVersion]
+
+
+class Function(Construct):
+    """`functions/<name>` as a Lambda function that may do what `statements` say and nothing else."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        common: Common,
+        statements: Sequence[iam.PolicyStatement],
+        timeout: Duration,
+    ) -> None:
+        super().__init__(scope, "".join(word.capitalize() for word in name.split("_")))
+        stage = common.stage
+        log_group = log(self, stage)
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies=permissions.policy([*statements, *permissions.basics(log_group)]),
+        )
+        self.code = lambda_.Function(
+            self,
+            "Code",
+            description=f"Darkroom {stage.name}: {name}",
+            runtime=lambda_.Runtime(f"python{stage.python}", lambda_.RuntimeFamily.PYTHON),
+            architecture=architecture(stage),
+            code=bundling.function(name),
+            handler=f"functions.{name}.handler.handler",
+            layers=common.layers,
+            memory_size=stage.memory_mb,
+            timeout=timeout,
+            role=self.role.without_policy_updates(),
+            log_group=log_group,
+            tracing=lambda_.Tracing.ACTIVE,
+            environment={
+                **common.settings.environment(),
+                "POWERTOOLS_SERVICE_NAME": name,
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+            },
+        )
+
+
+def log(scope: Construct, stage: Stage) -> logs.LogGroup:
+    """A log group that keeps lines for as long as the stage says."""
+    return logs.LogGroup(
+        scope,
+        "Log",
+        retention=LOG_RETENTION[stage.log_retention_days],
+        removal_policy=RemovalPolicy.DESTROY if stage.disposable else RemovalPolicy.RETAIN,
+    )
+
+
+def architecture(stage: Stage) -> lambda_.Architecture:
+    """The stage's CPU as the CDK names it."""
+    return lambda_.Architecture.ARM_64 if stage.architecture == "arm64" else lambda_.Architecture.X86_64

@@ -1,0 +1,160 @@
+"""Who may do what: each function's exact actions and resources. Nothing else in these stacks grants anything.
+
+The CDK's own grants are switched off (roles are given to it `without_policy_updates`), so a permission
+that is not written here does not exist. A `*` in a resource needs its reason in `nag.py`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+
+from infra.data_stack import DataStack
+from infra.events import Events
+
+
+class Permissions:
+    """The permissions of a stage, for one call per role: `functions()[name]` and `worker()`."""
+
+    def __init__(self, service: Stack, stage: str, data: DataStack, events: Events) -> None:
+        self._stack = service
+        self._data = data
+        self._events = events
+        self._pictures = data.pictures_bucket.bucket_arn
+        self._endpoints = self._arn("sagemaker", "endpoint", f"darkroom-{stage}-*")
+        self._endpoint_logs = self._arn(
+            "logs",
+            "log-group",
+            f"/aws/sagemaker/Endpoints/darkroom-{stage}-*",
+            ArnFormat.COLON_RESOURCE_NAME,
+        )
+
+    def functions(self) -> dict[str, list[iam.PolicyStatement]]:
+        """Each function's statements by its name, logs and traces aside."""
+        return {
+            "authorizer": [
+                _allow(["dynamodb:GetItem"], self._data.keys_table.table_arn),
+                _allow(["secretsmanager:GetSecretValue"], self._data.admin_arn),
+            ],
+            "jobs_api": self._jobs_api(),
+            "checkpoints_api": [_allow(["dynamodb:Query"], self._data.models_table.table_arn)],
+            "endpoints_api": [self._list_endpoints(), _allow(["sagemaker:DescribeEndpoint"], self._endpoints)],
+            "job_events": self._job_events(),
+        }
+
+    def _jobs_api(self) -> list[iam.PolicyStatement]:
+        """TransactWriteItems is no action of its own: IAM asks for PutItem and ConditionCheckItem
+        (Developer Guide, "Using IAM with DynamoDB transactions")."""
+        jobs = self._data.jobs_table.table_arn
+        return [
+            _allow(
+                [
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                    "dynamodb:DeleteItem",
+                    "dynamodb:ConditionCheckItem",
+                ],
+                jobs,
+            ),
+            _allow(["dynamodb:Query"], f"{jobs}/index/*"),
+            _allow(
+                ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem"],
+                self._data.models_table.table_arn,
+            ),
+            _allow(["s3:GetObject", "s3:PutObject"], f"{self._pictures}/images/*", f"{self._pictures}/jobs/*"),
+            _allow(["s3:DeleteObject"], f"{self._pictures}/jobs/*"),
+            self._list_pictures(),
+            self._list_endpoints(),
+            _allow(["sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpointAsync"], self._endpoints),
+        ]
+
+    def _job_events(self) -> list[iam.PolicyStatement]:
+        return [
+            _allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._data.jobs_table.table_arn),
+            _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{self._pictures}/jobs/*"),
+            _allow(["s3:GetObject"], f"{self._pictures}/failures/*"),
+            self._list_pictures(),
+            _allow(
+                ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+                self._events.queue.queue_arn,
+            ),
+        ]
+
+    def worker(self) -> list[iam.PolicyStatement]:
+        """What an endpoint's container may do, and what SageMaker does in its name
+        (SageMaker Developer Guide, "Asynchronous inference: prerequisites" and CreateModel's role)."""
+        models = self._data.models_bucket.bucket_arn
+        return [
+            _allow(
+                ["s3:GetObject"],
+                f"{self._pictures}/images/*",
+                f"{self._pictures}/jobs/*",
+                f"{models}/models/*",
+            ),
+            _allow(
+                ["s3:PutObject", "s3:AbortMultipartUpload"],
+                f"{self._pictures}/jobs/*",
+                f"{self._pictures}/failures/*",
+            ),
+            _allow(["s3:ListBucket"], self._pictures, models),
+            _allow(["sns:Publish"], self._events.topic.topic_arn),
+            _allow(["sqs:SendMessage"], self._events.queue.queue_arn),
+            _allow(
+                ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+                self._endpoint_logs,
+                f"{self._endpoint_logs}:*",
+            ),
+            # A login at ECR, and a metric, have no resource to name.
+            _allow(["ecr:GetAuthorizationToken"], "*"),
+            _allow(
+                ["cloudwatch:PutMetricData"],
+                "*",
+                conditions={"StringLike": {"cloudwatch:namespace": ["AWS/SageMaker", "/aws/sagemaker/*"]}},
+            ),
+            # AWS's own containers lie in other accounts, so the account stays open; the image is the operator's choice.
+            _allow(
+                ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                self._arn("ecr", "repository", "*", account="*"),
+            ),
+        ]
+
+    def _list_pictures(self) -> iam.PolicyStatement:
+        """Without it S3 answers 403 to a GET or HEAD of a key that is not there, with it 404
+        (S3 API Reference, HeadObject). A condition on `s3:prefix` would undo that: such a request has no prefix."""
+        return _allow(["s3:ListBucket"], self._pictures)
+
+    def _list_endpoints(self) -> iam.PolicyStatement:
+        """ListEndpoints knows no resource (Service Authorization Reference, SageMaker); the code filters by prefix."""
+        return _allow(["sagemaker:ListEndpoints"], "*")
+
+    def _arn(
+        self,
+        service: str,
+        resource: str,
+        name: str,
+        form: ArnFormat = ArnFormat.SLASH_RESOURCE_NAME,
+        account: str | None = None,
+    ) -> str:
+        return self._stack.format_arn(
+            service=service, resource=resource, resource_name=name, arn_format=form, account=account
+        )
+
+
+def basics(log_group: logs.ILogGroup) -> list[iam.PolicyStatement]:
+    """What every function may do: write its own log, and traces (which have no resource to name)."""
+    return [
+        _allow(["logs:CreateLogStream", "logs:PutLogEvents"], log_group.log_group_arn),
+        _allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
+    ]
+
+
+def policy(statements: Iterable[iam.PolicyStatement]) -> dict[str, iam.PolicyDocument]:
+    """The statements as a role's one inline policy: it is there as soon as the role is."""
+    return {"darkroom": iam.PolicyDocument(statements=list(statements))}
+
+
+def _allow(actions: list[str], *resources: str, conditions: dict[str, Any] | None = None) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=actions, resources=list(resources), conditions=conditions)

@@ -1,0 +1,90 @@
+"""What API Gateway itself answers when it refuses a request: problems of the same shape as the functions' own.
+
+The types and their statuses: API Gateway Developer Guide, "Gateway response types". Each is listed,
+because a type that is not takes the template of DEFAULT_4XX or DEFAULT_5XX but keeps its own status.
+"""
+
+import json
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GatewayProblem:
+    """One refusal; `retry_after` in seconds."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    retry_after: int | None = None
+
+
+_TRY_AGAIN = "Try again; if it stays, give the request_id to your operator."
+_UNAUTHENTICATED = GatewayProblem(
+    401,
+    "unauthenticated",
+    "No valid access key",
+    "Send a valid access key in the header Authorization: Bearer <key>.",
+)
+_FORBIDDEN = GatewayProblem(403, "forbidden", "Not allowed", "This access key may not do that.")
+_NOT_FOUND = GatewayProblem(404, "route_not_found", "Not found", "There is nothing under this path.")
+_BROKEN = GatewayProblem(500, "internal_error", "Internal error", f"Something broke on our side. {_TRY_AGAIN}")
+_LATE = GatewayProblem(
+    504, "no_answer", "No answer in time", f"The request may still have been carried out. {_TRY_AGAIN}"
+)
+_BUSY = GatewayProblem(
+    429, "throttled", "Too many requests", "Send the same request again after the seconds in Retry-After.", 2
+)
+
+PROBLEMS = {
+    "ACCESS_DENIED": _FORBIDDEN,
+    "API_CONFIGURATION_ERROR": _BROKEN,
+    "AUTHORIZER_CONFIGURATION_ERROR": _BROKEN,
+    "AUTHORIZER_FAILURE": _BROKEN,
+    "BAD_REQUEST_BODY": GatewayProblem(400, "malformed", "The request cannot be read", "Send the body as JSON."),
+    "BAD_REQUEST_PARAMETERS": GatewayProblem(
+        400, "malformed", "The request cannot be read", "Check path, query and headers."
+    ),
+    # What is left for this one is a header Authorization that API Gateway cannot read at all.
+    "DEFAULT_4XX": GatewayProblem(
+        400,
+        "malformed",
+        "The request cannot be read",
+        "Check the path, the method and the header Authorization: Bearer <key>.",
+    ),
+    "DEFAULT_5XX": _BROKEN,
+    "EXPIRED_TOKEN": _UNAUTHENTICATED,
+    "INTEGRATION_FAILURE": _LATE,
+    "INTEGRATION_TIMEOUT": _LATE,
+    "INVALID_API_KEY": _UNAUTHENTICATED,
+    "INVALID_SIGNATURE": _UNAUTHENTICATED,
+    # Its name misleads: API Gateway answers so when there is no such path or method.
+    "MISSING_AUTHENTICATION_TOKEN": _NOT_FOUND,
+    "QUOTA_EXCEEDED": _BUSY,
+    "REQUEST_TOO_LARGE": GatewayProblem(
+        413, "too_large", "Too large", "The body is over 10 MB. Upload pictures with POST /images."
+    ),
+    "RESOURCE_NOT_FOUND": _NOT_FOUND,
+    "THROTTLED": _BUSY,
+    "UNAUTHORIZED": _UNAUTHENTICATED,
+    "UNSUPPORTED_MEDIA_TYPE": GatewayProblem(
+        415, "unsupported_content_type", "Unsupported content type", "Send the body as application/json."
+    ),
+    "WAF_FILTERED": _FORBIDDEN,
+}
+
+
+def template(problem: GatewayProblem) -> str:
+    """The body as JSON. Only the request's id is filled in: API Gateway made it, so it needs no escaping,
+    whereas its error messages may quote what the caller sent."""
+    return json.dumps(
+        {
+            "type": f"urn:darkroom:problem:{problem.code}",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": problem.detail,
+            "code": problem.code,
+            "request_id": "$context.requestId",
+            "errors": [],
+        }
+    )

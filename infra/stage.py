@@ -1,0 +1,105 @@
+"""The settings of one installation (a stage): read from `cdk.json`, checked, and frozen.
+
+`cdk deploy -c stage=prod` takes `context.stages.prod`. Any setting can be overridden for one call with
+`-c <setting>=<value>`, which is how the local stack asks for this machine's Python and CPU.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+Architecture = Literal["arm64", "x86_64"]
+LogRetention = Literal[1, 7, 14, 30, 90, 180, 365]
+
+
+class StageError(Exception):
+    """The stage's settings are wrong; the text names each setting, what is wrong and what to write."""
+
+
+def _listed(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _whole(value: object) -> object:
+    """What stands behind `-c` arrives as text, which a `Literal` of numbers would refuse."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/*\s]+$")]
+
+
+class Stage(BaseModel):
+    """One installation's settings. Each description ends the sentence "Write …" of an error message."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # No dash: the stage's endpoints are `darkroom-<stage>-*`, in IAM and in lists. With a dash, `dev`
+    # would hold the endpoints of `dev-2` too.
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9]{0,15}$",
+        description="1 to 16 lower-case letters and digits, beginning with a letter, without a dash",
+    )
+    disposable: bool = Field(
+        default=False,
+        description="true where tables and buckets may go with the stack, false where they must stay",
+    )
+    origins: Annotated[tuple[Origin, ...], BeforeValidator(_listed)] = Field(
+        default=(),
+        description="the origins of web pages that may call, as in https://panel.example.com, without a path",
+    )
+    retention_days: int = Field(
+        default=90, ge=1, le=3650, description="for how many days pictures and jobs are kept, 1 to 3650"
+    )
+    feed_shards: int = Field(
+        default=1, ge=1, le=32, description="over how many partitions the newest jobs are spread, 1 to 32"
+    )
+    instance_type: str = Field(
+        default="ml.g5.xlarge",
+        pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$",
+        description="the SageMaker instance type new endpoints get, as in ml.g5.xlarge",
+    )
+    architecture: Architecture = Field(default="arm64", description="arm64 or x86_64")
+    python: Literal["3.11", "3.12", "3.13"] = Field(default="3.13", description='"3.11", "3.12" or "3.13"')
+    memory_mb: int = Field(default=1024, ge=256, le=10240, description="the memory of a function in MB, 256 to 10240")
+    log_retention_days: Annotated[LogRetention, BeforeValidator(_whole)] = Field(
+        default=30, description=f"one of {', '.join(map(str, get_args(LogRetention)))}"
+    )
+    throttle_rate: int = Field(
+        default=50, ge=1, le=10000, description="how many API requests a second are let through, 1 to 10000"
+    )
+    throttle_burst: int = Field(
+        default=100, ge=1, le=5000, description="how many API requests may come at once, 1 to 5000"
+    )
+
+
+def read_stage(context: Callable[[str], Any]) -> Stage:
+    """The stage that `context` (the CDK's `try_get_context`) picks. Raises StageError with all that is wrong."""
+    stages = context("stages")
+    if not isinstance(stages, Mapping) or not stages:
+        raise StageError('cdk.json: context.stages is missing. Write {"dev": {"disposable": true}}.')
+    name = context("stage")
+    if name not in stages:
+        raise StageError(f'There is no stage "{name}" in cdk.json. Write -c stage=<one of {", ".join(stages)}>.')
+    written = stages[name]
+    if not isinstance(written, Mapping):
+        raise StageError(f'cdk.json: context.stages.{name} is {written!r}. Write {{"retention_days": 90}}.')
+    if "name" in written:
+        raise StageError(f'cdk.json: stage "{name}" must not set "name"; its key under stages is its name.')
+    overrides = {key: value for key in Stage.model_fields if (value := context(key)) is not None}
+    try:
+        return Stage.model_validate({**written, **overrides, "name": name})
+    except ValidationError as problem:
+        lines = [_explain(error["loc"], error["type"], error["input"], error["msg"]) for error in problem.errors()]
+        raise StageError("\n".join([f'Stage "{name}" (cdk.json, or -c on the command line):', *lines])) from None
+
+
+def _explain(loc: tuple[int | str, ...], kind: str, given: object, message: str) -> str:
+    setting = str(loc[0])
+    if kind == "extra_forbidden":
+        known = [key for key in Stage.model_fields if key != "name"]
+        near = difflib.get_close_matches(setting, known, n=1)
+        return f'- "{setting}" is not a setting. Write {near[0] if near else "one of " + ", ".join(known)}.'
+    wrong = message[0].lower() + message[1:]
+    return f'- "{setting}" is {given!r}: {wrong}. Write {Stage.model_fields[setting].description}.'

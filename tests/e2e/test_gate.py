@@ -1,0 +1,54 @@
+"""Who gets in over the real gateway and the real authorizer, and what the others read."""
+
+import hashlib
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import Running, txt2img
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+
+@pytest.mark.parametrize("header", [None, "Bearer", "Bearer a-wrong-key-of-some-length", "Basic dXNlcjpwdw=="])
+@pytest.mark.parametrize("path", ["/ping", "/jobs", "/endpoints", "/checkpoints", "/images"])
+def test_no_key_and_a_wrong_key_are_told_so_as_a_problem(darkroom: Running, header: str | None, path: str) -> None:
+    headers = {"Authorization": header} if header else {}
+    method = "POST" if path == "/images" else "GET"
+    answer = httpx.request(method, darkroom.stack.api + path, headers=headers, timeout=30)
+    assert answer.status_code == 401
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    problem = answer.json()
+    assert problem["status"] == 401
+    assert problem["code"] == "unauthenticated"
+    assert problem["request_id"]
+
+
+def test_the_first_admin_key_is_in_a_file_only_its_owner_reads(darkroom: Running) -> None:
+    assert darkroom.home.key_file.stat().st_mode & 0o777 == 0o600
+    assert darkroom.client.request("GET", "/ping")["stage"] == "local"
+
+
+def test_a_key_of_the_table_is_its_owner(darkroom: Running) -> None:
+
+    secret = "the-key-of-bob-for-this-test"
+    item = {"hash": {"S": hashlib.sha256(secret.encode()).hexdigest()}, "owner": {"S": "bob"}, "role": {"S": "artist"}}
+    darkroom.aws("dynamodb").put_item(TableName=darkroom.stack.outputs["KeysTable"], Item=item)
+    headers = {"Authorization": f"Bearer {secret}"}
+    answer = httpx.post(f"{darkroom.stack.api}/jobs", json=txt2img(width=64, height=64), headers=headers, timeout=30)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["owner"] == "bob"
+
+
+def test_what_is_not_there_and_what_is_not_possible_are_problems(darkroom: Running) -> None:
+    headers = {"Authorization": f"Bearer {darkroom.key}"}
+    for method, path, status, code in [
+        ("GET", "/nothing", 404, "route_not_found"),
+        ("GET", "/jobs/nothing", 404, "job_not_found"),
+        ("PUT", "/jobs", 405, "method_not_allowed"),
+        ("POST", "/endpoints", 405, "method_not_allowed"),
+        ("GET", "/jobs?limit=0", 400, "invalid_request"),
+    ]:
+        answer = httpx.request(method, darkroom.stack.api + path, headers=headers, timeout=30)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+        assert answer.headers["Content-Type"].startswith("application/problem+json")

@@ -1,0 +1,95 @@
+"""The stack itself: it survives a restart, gives way on busy ports, and leaves nothing behind."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local import stack
+from local.home import ROOT, Home
+from panel.client import Darkroom
+from tests.e2e.conftest import Running, txt2img
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+
+def command(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - the command is our own
+        [sys.executable, "-m", "local", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "DARKROOM_HOME": str(home), "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}", **environment},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def left_behind(home: Path) -> list[str]:
+    """Processes that were started for a home: its path stands in their command line or environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and str(home) in " ".join([*process.cmdline(), *process.environ().values()]):
+                found.append(" ".join(process.cmdline()))
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def test_a_restart_keeps_jobs_pictures_and_keys(darkroom: Running) -> None:
+    job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64)).id, 30)
+    content = darkroom.client.download(job.images[0].url)
+    assert sorted(stack.down(darkroom.home)) == ["aws", "sagemaker", "worker"]
+    assert stack.running(darkroom.home) is None
+    again = stack.up(darkroom.home, print)
+    assert again.outputs == darkroom.stack.outputs
+    with Darkroom(again.api, darkroom.key) as client:
+        found = client.job(job.id)
+        assert found.label == job.label
+        assert client.download(found.images[0].url) == content
+        assert client.settled(client.submit(txt2img(width=64, height=64)).id, 30).status == "succeed"
+
+
+def test_the_demo_runs_twice_on_busy_ports_and_leaves_no_process_behind(tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            busy.bind(("127.0.0.1", stack.PORTS["worker"]))
+            busy.listen()
+        except OSError:
+            pass  # busy already, by somebody else
+        first = command(tmp_path, "demo")
+        assert first.returncode == 0, first.stdout + first.stderr
+        second = command(tmp_path, "demo")
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "cdk deploy" in first.stdout
+    assert "cdk deploy" not in second.stdout
+    for done in (first, second):
+        labels = re.findall(r"\S+Z->(txt2img|img2img|interrogate_clip)->succeed->[0-9a-f-]{36}", done.stdout)
+        assert labels == ["txt2img", "img2img", "interrogate_clip", "interrogate_clip", "img2img", "txt2img"]
+        assert "caption: " in done.stdout
+        pictures = [Path(path) for path in re.findall(r"picture: (\S+)", done.stdout)]
+        assert len(pictures) == 2
+        assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+    assert left_behind(tmp_path) == []
+    assert Home(tmp_path).key_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_demo_that_cannot_work_says_what_failed_and_ends_with_1(tmp_path: Path) -> None:
+    done = command(tmp_path, "demo", DARKROOM_ENGINE="there-is-none")
+    assert done.returncode == 1
+    assert "demo failed:" in done.stdout
+    assert "there-is-none" in done.stdout
+    assert left_behind(tmp_path) == []
+
+
+def test_status_and_down_say_how_it_stands_when_nothing_runs(tmp_path: Path) -> None:
+    assert "does not run" in command(tmp_path, "status").stdout
+    done = command(tmp_path, "down")
+    assert (done.returncode, "nothing runs" in done.stdout) == (0, True)

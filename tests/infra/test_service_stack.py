@@ -1,0 +1,207 @@
+"""Functions, events, alarms and the API."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom.settings import Settings
+from infra.problems import PROBLEMS
+from infra.service_stack import ROUTES, TIMEOUTS
+from tests.infra.conftest import ORIGINS, Synthesized
+
+ROOT = Path(__file__).resolve().parents[2]
+PHYSICAL_NAMES = {
+    "AlarmName",
+    "BucketName",
+    "FunctionName",
+    "LayerName",
+    "LogGroupName",
+    "ManagedPolicyName",
+    "QueueName",
+    "RoleName",
+    "TableName",
+    "TopicName",
+}
+
+
+def arn_of(logical_id: str) -> dict[str, Any]:
+    return {"Fn::GetAtt": [logical_id, "Arn"]}
+
+
+def test_stages_stand_side_by_side_because_nothing_has_a_fixed_name(prod: Synthesized, dev: Synthesized) -> None:
+    for stage in (prod, dev):
+        for template in (stage.data, stage.service):
+            for name, resource in template["Resources"].items():
+                properties = resource.get("Properties", {})
+                # A function is named where it is mapped or allowed, and that name is a reference.
+                fixed = {key for key in PHYSICAL_NAMES & set(properties) if isinstance(properties[key], str)}
+                assert not fixed, name
+    assert "Name" not in next(iter(prod.resources("AWS::SecretsManager::Secret").values()))
+    assert prod.service_stack.stack_name == "Darkroom-prod-service"
+    assert dev.data_stack.stack_name == "Darkroom-dev-data"
+
+
+def test_each_function_is_told_exactly_the_settings(prod: Synthesized) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    expected = {f"DARKROOM_{field.upper()}" for field in Settings.model_fields}
+    functions = prod.resources("AWS::Lambda::Function")
+    assert len(functions) == len(TIMEOUTS)
+    for function in functions.values():
+        told = function["Environment"]["Variables"]
+        assert {name for name in told if name.startswith("DARKROOM_")} == expected
+        assert (told["DARKROOM_STAGE"], told["DARKROOM_VERSION"]) == ("prod", version)
+        assert told["POWERTOOLS_SERVICE_NAME"] in TIMEOUTS
+
+
+def test_each_function_keeps_its_import_name_its_own_log_and_role(prod: Synthesized) -> None:
+    functions = [prod.function(name) for name in TIMEOUTS]
+    assert {f["Runtime"] for f in functions} == {"python3.13"}
+    assert {tuple(f["Architectures"]) for f in functions} == {("arm64",)}
+    assert {f["TracingConfig"]["Mode"] for f in functions} == {"Active"}
+    assert len({f["LoggingConfig"]["LogGroup"]["Ref"] for f in functions}) == len(TIMEOUTS)
+    assert len({json.dumps(f["Role"]) for f in functions}) == len(TIMEOUTS)
+    for log in prod.resources("AWS::Logs::LogGroup").values():
+        assert log["RetentionInDays"] == 30
+
+
+def test_the_local_stage_runs_on_the_interpreter_it_was_asked_for(local: Synthesized) -> None:
+    assert local.function("jobs_api")["Runtime"] == f"python{local.stage.python}"
+    assert local.function("jobs_api")["Architectures"] == [local.stage.architecture]
+
+
+def test_an_event_that_cannot_be_taken_in_ends_in_a_queue_with_an_alarm(prod: Synthesized) -> None:
+    queues = prod.resources("AWS::SQS::Queue")
+    (queue,) = (q for q in queues.values() if "RedrivePolicy" in q)
+    dead = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert queue["VisibilityTimeout"] >= 6 * prod.function("job_events")["Timeout"]
+    (subscription,) = prod.resources("AWS::SNS::Subscription").values()
+    undelivered = subscription["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+    assert subscription["RawMessageDelivery"] is True
+    assert undelivered != dead
+    alarmed = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for alarm in prod.resources("AWS::CloudWatch::Alarm").values()
+        for dimension in alarm["Dimensions"]
+        if dimension["Name"] == "QueueName"
+    }
+    assert alarmed == {dead, undelivered}
+    for name in (dead, undelivered):
+        assert queues[name]["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_queues_and_topic_are_encrypted_and_take_tls_only(prod: Synthesized) -> None:
+    assert {q["SqsManagedSseEnabled"] for q in prod.resources("AWS::SQS::Queue").values()} == {True}
+    (topic,) = prod.resources("AWS::SNS::Topic").values()
+    assert "alias/aws/sns" in json.dumps(topic["KmsMasterKeyId"])
+    policies = prod.resources("AWS::SQS::QueuePolicy") | prod.resources("AWS::SNS::TopicPolicy")
+    assert len(policies) == 4
+    for policy in policies.values():
+        denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+        assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+
+
+def test_a_failed_message_does_not_take_its_batch_with_it(prod: Synthesized) -> None:
+    (mapping,) = prod.resources("AWS::Lambda::EventSourceMapping").values()
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert (mapping["BatchSize"], mapping["ScalingConfig"]) == (10, {"MaximumConcurrency": 10})
+
+
+def test_every_function_has_an_alarm_and_so_has_the_api(prod: Synthesized) -> None:
+    alarms = prod.resources("AWS::CloudWatch::Alarm").values()
+    assert sum(alarm["MetricName"] == "Errors" for alarm in alarms) == len(TIMEOUTS)
+    assert sum(alarm["MetricName"] == "5XXError" for alarm in alarms) == 1
+
+
+def test_every_route_is_behind_the_authorizer(prod: Synthesized) -> None:
+    (gate,) = prod.resources("AWS::ApiGateway::Authorizer")
+    methods = list(prod.resources("AWS::ApiGateway::Method").values())
+    assert len(methods) == len(ROUTES)
+    for method in methods:
+        assert (method["AuthorizationType"], method["AuthorizerId"]) == ("CUSTOM", {"Ref": gate})
+    authorizer = prod.resources("AWS::ApiGateway::Authorizer")[gate]
+    assert authorizer["IdentitySource"] == "method.request.header.Authorization"
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 60
+
+
+def test_preflights_are_answered_for_stated_origins_only(dev: Synthesized) -> None:
+    preflights = [m for m in dev.resources("AWS::ApiGateway::Method").values() if m["HttpMethod"] == "OPTIONS"]
+    assert preflights
+    for method in preflights:
+        said = json.dumps(method["Integration"])
+        assert all(origin in said for origin in ORIGINS)
+        assert "Allow-Origin\": \"'*'" not in said
+
+
+def test_the_access_log_is_json_without_paths_or_query_strings(prod: Synthesized) -> None:
+    (stage,) = prod.resources("AWS::ApiGateway::Stage").values()
+    line = json.loads(stage["AccessLogSetting"]["Format"])
+    assert line["request_id"] == "$context.requestId"
+    assert line["route"] == "$context.resourcePath"
+    assert not {"$context.path", "$context.requestOverride.querystring"} & set(line.values())
+    assert stage["TracingEnabled"] is True
+    (settings,) = stage["MethodSettings"]
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (50, 100)
+    assert settings["DataTraceEnabled"] is False
+
+
+@pytest.mark.parametrize("kind", sorted(PROBLEMS))
+def test_a_refusal_of_the_gateway_is_a_problem_like_any_other(prod: Synthesized, kind: str) -> None:
+    (response,) = (r for r in prod.resources("AWS::ApiGateway::GatewayResponse").values() if r["ResponseType"] == kind)
+    body = json.loads(response["ResponseTemplates"]["application/json"])
+    assert set(body) == {"type", "title", "status", "detail", "code", "request_id", "errors"}
+    assert str(body["status"]) == response["StatusCode"]
+    assert body["type"] == f"urn:darkroom:problem:{body['code']}"
+    assert body["request_id"] == "$context.requestId"
+    headers = response["ResponseParameters"]
+    assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+    assert ("gatewayresponse.header.Retry-After" in headers) == (body["status"] == 429)
+
+
+def test_no_answer_of_the_gateway_is_left_to_a_default() -> None:
+    """All of "Gateway response types" in the API Gateway Developer Guide."""
+    expected = {
+        "ACCESS_DENIED": 403,
+        "API_CONFIGURATION_ERROR": 500,
+        "AUTHORIZER_CONFIGURATION_ERROR": 500,
+        "AUTHORIZER_FAILURE": 500,
+        "BAD_REQUEST_BODY": 400,
+        "BAD_REQUEST_PARAMETERS": 400,
+        "DEFAULT_4XX": 400,
+        "DEFAULT_5XX": 500,
+        "EXPIRED_TOKEN": 401,
+        "INTEGRATION_FAILURE": 504,
+        "INTEGRATION_TIMEOUT": 504,
+        "INVALID_API_KEY": 401,
+        "INVALID_SIGNATURE": 401,
+        "MISSING_AUTHENTICATION_TOKEN": 404,
+        "QUOTA_EXCEEDED": 429,
+        "REQUEST_TOO_LARGE": 413,
+        "RESOURCE_NOT_FOUND": 404,
+        "THROTTLED": 429,
+        "UNAUTHORIZED": 401,
+        "UNSUPPORTED_MEDIA_TYPE": 415,
+        "WAF_FILTERED": 403,
+    }
+    assert {kind: problem.status for kind, problem in PROBLEMS.items()} == expected
+
+
+def test_the_outputs_name_what_the_panel_and_the_worker_need(prod: Synthesized) -> None:
+    assert set(prod.service["Outputs"]) == {
+        "ApiUrl",
+        "ApiId",
+        "ApiStage",
+        "EventsQueueUrl",
+        "ResultsTopicArn",
+        "WorkerRoleArn",
+        "InstanceType",
+    }
+    assert prod.service["Outputs"]["InstanceType"]["Value"] == "ml.g5.xlarge"
+
+
+def test_everything_that_takes_tags_says_its_stage(prod: Synthesized) -> None:
+    tagged = [f["Tags"] for f in prod.resources("AWS::Lambda::Function").values()]
+    assert all({"Key": "darkroom:stage", "Value": "prod"} in tags for tags in tagged)

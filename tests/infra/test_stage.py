@@ -1,0 +1,125 @@
+"""A stage's settings: what is wrong is said in words that a person can act on."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.stage import StageError, read_stage
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def context(settings: dict[str, Any], stage: str = "dev", **overrides: Any) -> Callable[[str], Any]:
+    return {"stage": stage, "stages": {stage: settings}, **overrides}.get
+
+
+def complaint(settings: dict[str, Any], stage: str = "dev", **overrides: Any) -> str:
+    with pytest.raises(StageError) as refused:
+        read_stage(context(settings, stage, **overrides))
+    return str(refused.value)
+
+
+def test_a_stage_without_settings_has_safe_defaults() -> None:
+    stage = read_stage(context({}, "prod"))
+    assert (stage.name, stage.disposable, stage.origins, stage.retention_days) == ("prod", False, (), 90)
+    assert (stage.architecture, stage.python) == ("arm64", "3.13")
+
+
+def test_every_stage_in_cdk_json_is_valid() -> None:
+    shipped = json.loads((ROOT / "cdk.json").read_text())["context"]
+    assert set(shipped["stages"]) == {"dev", "prod", "local"}
+    disposable = {name for name in shipped["stages"] if read_stage({**shipped, "stage": name}.get).disposable}
+    assert disposable == {"dev", "local"}
+
+
+def test_a_setting_on_the_command_line_wins_over_the_file() -> None:
+    stage = read_stage(
+        context(
+            {"python": "3.12", "retention_days": 10},
+            python="3.11",
+            retention_days="30",
+            log_retention_days="7",
+            disposable="true",
+            origins="https://a.example, https://b.example",
+        )
+    )
+    assert (stage.python, stage.retention_days, stage.log_retention_days) == ("3.11", 30, 7)
+    assert stage.disposable
+    assert stage.origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize("name", ["Dev", "my-stage", "1st", "a" * 17, "dev_2"])
+def test_a_name_that_could_mix_up_two_stages_is_refused(name: str) -> None:
+    said = complaint({}, stage=name)
+    assert '"name"' in said
+    assert repr(name) in said
+    assert "without a dash" in said
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "advice"),
+    [
+        ("retention_days", 0, "1 to 3650"),
+        ("retention_days", "soon", "for how many days"),
+        ("feed_shards", 33, "1 to 32"),
+        ("instance_type", "g5.xlarge", "as in ml.g5.xlarge"),
+        ("architecture", "arm", "arm64 or x86_64"),
+        ("python", "3.10", '"3.11", "3.12" or "3.13"'),
+        ("memory_mb", 128, "256 to 10240"),
+        ("log_retention_days", 8, "one of 1, 7, 14, 30, 90, 180, 365"),
+        ("throttle_rate", 0, "1 to 10000"),
+        ("throttle_burst", -1, "1 to 5000"),
+        ("disposable", "perhaps", "true where tables and buckets may go"),
+        ("origins", ["*"], "https://panel.example.com"),
+        ("origins", ["https://panel.example.com/"], "without a path"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_to_write_instead(setting: str, value: object, advice: str) -> None:
+    said = complaint({setting: value})
+    assert f'"{setting}"' in said
+    assert advice in said
+
+
+def test_an_unknown_setting_is_answered_with_the_nearest_one() -> None:
+    assert '"retention_day" is not a setting. Write retention_days.' in complaint({"retention_day": 3})
+    assert "Write one of disposable, origins" in complaint({"zzz": 3})
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    said = complaint({"retention_days": 0, "colour": "red"})
+    assert "retention_days" in said
+    assert "colour" in said
+
+
+def test_a_stage_that_is_not_in_the_file_is_answered_with_those_that_are() -> None:
+    with pytest.raises(StageError, match=r'no stage "test" in cdk\.json.*dev, prod'):
+        read_stage({"stage": "test", "stages": {"dev": {}, "prod": {}}}.get)
+
+
+def test_a_file_without_stages_or_with_nonsense_is_explained() -> None:
+    with pytest.raises(StageError, match=r"context\.stages is missing"):
+        read_stage({"stage": "dev"}.get)
+    with pytest.raises(StageError, match=r"context\.stages\.dev is 'yes'"):
+        read_stage({"stage": "dev", "stages": {"dev": "yes"}}.get)
+    assert "its key under stages is its name" in complaint({"name": "prod"})
+
+
+def test_the_app_prints_the_reason_without_a_traceback() -> None:
+    wrong = json.dumps({"stage": "dev", "stages": {"dev": {"retention_days": 0}}})
+    run = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, "CDK_CONTEXT_JSON": wrong},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert '"retention_days" is 0' in run.stderr
+    assert "Traceback" not in run.stderr
