@@ -40,7 +40,7 @@ class Permissions:
             ],
             "jobs_api": self._jobs_api(),
             "checkpoints_api": [_allow(["dynamodb:Query"], self._data.models_table.table_arn)],
-            "endpoints_api": [self._list_endpoints(), _allow(["sagemaker:DescribeEndpoint"], self._endpoints)],
+            "endpoints_api": [self._list_endpoints()],
             "job_events": self._job_events(),
         }
 
@@ -61,21 +61,20 @@ class Permissions:
             ),
             _allow(["dynamodb:Query"], f"{jobs}/index/*"),
             _allow(
-                ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem"],
+                ["dynamodb:GetItem", "dynamodb:ConditionCheckItem"],
                 self._data.models_table.table_arn,
             ),
             _allow(["s3:GetObject", "s3:PutObject"], f"{self._pictures}/images/*", f"{self._pictures}/jobs/*"),
             _allow(["s3:DeleteObject"], f"{self._pictures}/jobs/*"),
             self._list_pictures(),
             self._list_endpoints(),
-            _allow(["sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpointAsync"], self._endpoints),
+            _allow(["sagemaker:InvokeEndpointAsync"], self._endpoints),
         ]
 
     def _job_events(self) -> list[iam.PolicyStatement]:
         return [
-            _allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._data.jobs_table.table_arn),
+            _allow(["dynamodb:UpdateItem"], self._data.jobs_table.table_arn),
             _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{self._pictures}/jobs/*"),
-            _allow(["s3:GetObject"], f"{self._pictures}/failures/*"),
             self._list_pictures(),
             _allow(
                 ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],

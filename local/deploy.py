@@ -38,17 +38,18 @@ def deploy(home: Home, environment: Mapping[str, str], say: Callable[[str], None
     outputs = home.path / "outputs.json"
     account = f"aws://{environment['CDK_DEFAULT_ACCOUNT']}/{environment['AWS_REGION']}"
     say("cdk bootstrap")
-    _cdk(home, environment, ["bootstrap", account, *context])
+    # In a folder without a cdk.json, so that the app is not synthesized for it.
+    _cdk(home, environment, ["bootstrap", account], cwd=home.path)
     say("cdk deploy")
     # Outputs would keep those of a stack that is gone, so they start anew.
     outputs.unlink(missing_ok=True)
     arguments = ["deploy", "--all", "--require-approval", "never", "--outputs-file", str(outputs), *context]
-    _cdk(home, environment, arguments)
+    _cdk(home, environment, [*arguments, "--output", str(home.folder("cdk.out"))], cwd=ROOT)
     stacks: dict[str, dict[str, str]] = json.loads(outputs.read_text())
     return {name: value for stack in stacks.values() for name, value in stack.items()}
 
 
-def _cdk(home: Home, environment: Mapping[str, str], arguments: list[str]) -> None:
+def _cdk(home: Home, environment: Mapping[str, str], arguments: list[str], cwd: Path) -> None:
     node = Path(sys.executable).parent / "node"
     cli = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
     if not cli.exists():
@@ -57,8 +58,8 @@ def _cdk(home: Home, environment: Mapping[str, str], arguments: list[str]) -> No
     log = home.log("cdk")
     with log.open("ab") as output:
         done = subprocess.run(  # noqa: S603 - the command is our own
-            [str(node), str(cli), *arguments, "--output", str(home.folder("cdk.out")), "--no-notices", "--ci"],
-            cwd=ROOT,
+            [str(node), str(cli), *arguments, "--no-notices", "--ci"],
+            cwd=cwd,
             env={**environment, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"},
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -24,7 +24,6 @@ BASICS = {
 EXPECTED = {
     "authorizer": {"dynamodb:GetItem", "secretsmanager:GetSecretValue"},
     "jobs_api": {
-        "dynamodb:BatchGetItem",
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
@@ -35,14 +34,12 @@ EXPECTED = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
-        "sagemaker:DescribeEndpoint",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:ListEndpoints",
     },
     "checkpoints_api": {"dynamodb:Query"},
-    "endpoints_api": {"sagemaker:DescribeEndpoint", "sagemaker:ListEndpoints"},
+    "endpoints_api": {"sagemaker:ListEndpoints"},
     "job_events": {
-        "dynamodb:GetItem",
         "dynamodb:UpdateItem",
         "s3:DeleteObject",
         "s3:GetObject",

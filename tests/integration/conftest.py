@@ -1,7 +1,10 @@
 """A stage on moto: real DynamoDB, S3 and Secrets Manager semantics, SageMaker only as the services see it."""
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
@@ -19,6 +22,8 @@ class Stage:
         self.sagemaker = sagemaker
         self.dynamodb: Any = boto3.client("dynamodb", region_name=REGION)
         self.s3: Any = boto3.client("s3", region_name=REGION)
+        self.picture = ""
+        self.first_job = ""
         make_stage(self.dynamodb, self.s3, boto3.client("secretsmanager", region_name=REGION))
 
     def objects(self) -> list[str]:
@@ -47,16 +52,25 @@ def forget_wiring() -> None:
             made.cache_clear()
 
 
-@pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    for name, value in SETTINGS.environment().items():
-        monkeypatch.setenv(name, value)
+@contextmanager
+def moto_stage() -> Iterator[Stage]:
+    """A stage with one checkpoint and one endpoint, wired as the functions would wire it."""
     sagemaker = FakeSageMaker()
-    monkeypatch.setattr(wiring, "SageMakerEndpoints", lambda *_: sagemaker)
-    monkeypatch.setattr(wiring, "SageMakerInference", lambda *_: sagemaker)
-    with mock_aws():
+    environment = {**SETTINGS.environment(), "AWS_DEFAULT_REGION": REGION, "POWERTOOLS_SERVICE_NAME": "test"}
+    with (
+        patch.dict(os.environ, environment),
+        patch.object(wiring, "SageMakerEndpoints", lambda *_: sagemaker),
+        patch.object(wiring, "SageMakerInference", lambda *_: sagemaker),
+        mock_aws(),
+    ):
         forget_wiring()
         made = Stage(sagemaker)
         made.model("v1-5.safetensors")
         yield made
     forget_wiring()
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with moto_stage() as made:
+        yield made

@@ -20,12 +20,15 @@ class FakeSageMaker:
         self.endpoints = [endpoint()]
         self.invoked: list[dict[str, Any]] = []
         self.refuses: str | None = None
+        self.on_call: Callable[[str], None] = lambda name: None
         self.before_answer: Callable[[str], None] = lambda job_id: None
 
     def all(self) -> list[Endpoint]:
+        self.on_call("ListEndpoints")
         return list(self.endpoints)
 
     def invoke(self, name: str, job_id: str, body: bytes) -> tuple[str, str | None]:
+        self.on_call("InvokeEndpointAsync")
         if self.refuses:
             raise EndpointRefused(self.refuses)
         self.invoked.append({"endpoint": name, **json.loads(body)})

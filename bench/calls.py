@@ -1,0 +1,125 @@
+"""How many AWS calls each operation makes, counted on moto: `make bench`.
+
+SageMaker's own calls (ListEndpoints, InvokeEndpointAsync) are counted where the adapters make them;
+moto answers the rest. Every count is exact and the same on every machine; `tests/integration/test_calls.py`
+holds the budgets.
+"""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from darkroom import wiring
+from tests.integration.conftest import Stage, moto_stage
+from tests.support.events import completed, deliver, failed, manifest, progress
+from tests.support.http import call
+from tests.support.pictures import png
+
+
+@dataclass(frozen=True)
+class Budget:
+    """An operation, its budget in AWS calls, and what carries it out (once, on a warm function)."""
+
+    name: str
+    calls: int
+    run: Callable[[Stage], object]
+
+
+def _submit(stage: Stage, **more: Any) -> str:
+    body = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}, **more}
+    reply = call("POST", "/jobs", body)
+    assert reply.status == 201, reply.body
+    return str(reply.json["id"])
+
+
+def _prepared(stage: Stage) -> str:
+    """The job the other operations work on; made before the counting begins."""
+    return stage.first_job
+
+
+def _inpaint(stage: Stage) -> None:
+    images = {"init": stage.picture, "mask": stage.picture}
+    _submit(stage, type="img2img", images=images)
+
+
+BUDGETS = (
+    Budget("create a txt2img job", 3, _submit),
+    Budget("create an inpaint job (two pictures)", 5, _inpaint),
+    Budget("get a job", 1, lambda stage: call("GET", f"/jobs/{_prepared(stage)}")),
+    Budget("list a page of jobs", 1, lambda _: call("GET", "/jobs")),
+    Budget("list endpoints (warm)", 0, lambda _: call("GET", "/endpoints")),
+    Budget("list one kind of checkpoints", 1, lambda _: call("GET", "/checkpoints?kind=lora")),
+    Budget("register a picture", 1, lambda _: call("POST", "/images", _picture())),
+    Budget("ping", 0, lambda _: call("GET", "/ping")),
+    Budget("progress", 1, lambda stage: deliver(progress(_prepared(stage), 0.5))),
+    Budget("callback: succeed", 1, lambda stage: deliver(_succeed(_prepared(stage)))),
+    Budget("callback: the same again", 1, lambda stage: deliver(_succeed(_prepared(stage)))),
+    Budget("callback: fail", 1, lambda stage: deliver(failed(_prepared(stage)))),
+)
+
+
+def _succeed(job_id: str) -> dict[str, Any]:
+    return completed(job_id, manifest(job_id))
+
+
+def _picture() -> dict[str, Any]:
+    return {"sha256": "0" * 64, "bytes": 10, "content_type": "image/png"}
+
+
+def measure() -> Iterator[tuple[Budget, Counter[str]]]:
+    """Each operation with the AWS operations it called, by name."""
+    with moto_stage() as stage:
+        stage.picture = stage.upload(png())
+        stage.first_job = _submit(stage)
+        for warm in ("/endpoints", "/checkpoints", "/ping"):
+            call("GET", warm)
+        for budget in BUDGETS:
+            with counted(stage) as calls:
+                budget.run(stage)
+            yield budget, calls
+
+
+@contextmanager
+def counted(stage: Stage) -> Iterator[Counter[str]]:
+    """Count every call that leaves the adapters, retries included."""
+    calls: Counter[str] = Counter()
+
+    def count(model: Any, **_: object) -> None:
+        calls[model.name] += 1
+
+    clients = [wiring._client(service) for service in ("dynamodb", "s3", "secretsmanager")]
+    stage.sagemaker.on_call = lambda name: calls.update([name])
+    for client in clients:
+        client.meta.events.register("before-call", count)
+    try:
+        yield calls
+    finally:
+        for client in clients:
+            client.meta.events.unregister("before-call", count)
+        stage.sagemaker.on_call = lambda name: None
+
+
+def main() -> int:
+    """Print the table; 1 when a budget is broken."""
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "WARNING"
+    table = Table("operation", "calls", "budget", "ratio", "which", title="AWS calls per operation")
+    broken = 0
+    for budget, calls in measure():
+        total = calls.total()
+        broken += total > budget.calls
+        ratio = f"{total / budget.calls:.2f}" if budget.calls else "-"
+        which = ", ".join(f"{name} x{n}" if n > 1 else name for name, n in calls.items())
+        table.add_row(budget.name, str(total), str(budget.calls), ratio, which)
+    Console(width=130).print(table)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""`python -m local.sagemaker --port 4580 --worker http://127.0.0.1:8080 --state DIR --aws http://127.0.0.1:4566`"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from local.sagemaker.server import build
+from local.sagemaker.settings import Settings
+
+
+def main() -> None:
+    """Serve on 127.0.0.1 until a SIGTERM or SIGINT; what runs then is left waiting for the next start."""
+    parser = argparse.ArgumentParser("local.sagemaker", description="SageMaker for one machine")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--worker", required=True, help="base URL of the worker")
+    parser.add_argument("--state", type=Path, required=True, help="folder that keeps everything")
+    parser.add_argument("--aws", required=True, help="base URL of S3 and SNS")
+    parser.add_argument("--region", default=_region())
+    parser.add_argument("--account", default="000000000000", help="12 digits, for ARNs")
+    parser.add_argument("--creating-seconds", type=float, default=1.0, help="until an endpoint is InService")
+    given = parser.parse_args()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("local.sagemaker").setLevel(logging.INFO)
+    # uvicorn ends in order on a SIGTERM and then raises it again; this makes it an exit status of 0.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    settings = Settings(
+        worker=given.worker,
+        aws=given.aws,
+        state=given.state,
+        region=given.region,
+        account=given.account,
+        creating_seconds=given.creating_seconds,
+    )
+    uvicorn.run(
+        build(settings),
+        host="127.0.0.1",
+        port=given.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,
+    )
+
+
+def _region() -> str:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+
+
+if __name__ == "__main__":
+    main()

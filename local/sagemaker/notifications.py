@@ -1,0 +1,93 @@
+"""The messages SageMaker puts on the success and error topics, and when they are sent.
+
+Shapes as seen in messages of real endpoints in public code: a failure has `failureReason` and no
+`responseParameters`; an included response stands in `responseBody`, which no AWS page describes.
+"""
+
+import base64
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from local.sagemaker.backlog import Invocation, Notice
+from local.sagemaker.knobs import Chance, Knobs
+from local.sagemaker.worker import Answer
+
+MAX_INCLUDED = 128 * 1024
+"""Bytes of a response that is included at most (API reference of AsyncInferenceNotificationConfig)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an invocation ended. `reason` is None on success; `answer` is None when no worker spoke."""
+
+    reason: str | None
+    answer: Answer | None
+    expired: bool = False
+
+
+def notices(invocation: Invocation, outcome: Outcome, chance: Chance, sequence: int, region: str) -> list[Notice]:
+    """What is to be sent for an invocation: nothing, one notice, or two when it is doubled."""
+    topic = invocation.error_topic if outcome.reason else invocation.success_topic
+    silent = outcome.expired and not chance.knobs.notify_expired
+    if topic is None or silent or chance.happens("lose_rate", sequence):
+        return []
+    now = time.time()
+    late = chance.knobs.late_seconds if chance.happens("late_rate", sequence) else 0.0
+    notice = Notice(
+        topic=topic,
+        message=message(invocation, outcome, chance.knobs, now, region),
+        due=now + late,
+        overtaken=chance.happens("reorder_rate", sequence),
+    )
+    return [notice] * (2 if chance.happens("duplicate_rate", sequence) else 1)
+
+
+def message(invocation: Invocation, outcome: Outcome, knobs: Knobs, now: float, region: str) -> dict[str, Any]:
+    """The notification as it is published: one JSON object. `now` is in epoch seconds."""
+    failed = outcome.reason is not None
+    asked = {
+        "accept": invocation.accept,
+        "contentType": invocation.content_type,
+        "endpointName": invocation.endpoint,
+        "inputLocation": invocation.input_location,
+    }
+    told: dict[str, Any] = {
+        "awsRegion": region,
+        "eventTime": _iso(now),
+        "receivedTime": _iso(invocation.received),
+        "invocationStatus": "Failed" if failed else "Completed",
+        "requestParameters": {name: value for name, value in asked.items() if value is not None},
+        "inferenceId": invocation.inference_id,
+        "eventVersion": "1.0",
+        "eventSource": "aws:sagemaker",
+        "eventName": "InferenceResult",
+    }
+    if failed:
+        told["failureReason"] = outcome.reason
+    if not failed or knobs.failure_has_response_parameters:
+        location = invocation.failure_location if failed else invocation.output_location
+        told["responseParameters"] = _response_parameters(outcome.answer, location)
+    wanted = "ERROR_NOTIFICATION_TOPIC" if failed else "SUCCESS_NOTIFICATION_TOPIC"
+    included = knobs.include_response and wanted in invocation.include_response_in
+    if included and outcome.answer and len(outcome.answer.body) <= MAX_INCLUDED:
+        told["responseBody"] = _response_body(outcome.answer, outcome.reason, knobs.response_as_text)
+    return told
+
+
+def _response_parameters(answer: Answer | None, location: str | None) -> dict[str, str]:
+    told = {"contentType": answer.content_type if answer else None, "outputLocation": location}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _response_body(answer: Answer, reason: str | None, as_text: bool) -> dict[str, str]:
+    """Public consumers read a success as BASE64 and a failure as text without an encoding."""
+    if as_text or reason is not None:
+        return {"content": answer.body.decode(errors="replace"), "message": reason or ""}
+    return {"content": base64.b64encode(answer.body).decode(), "message": "", "encoding": "BASE64"}
+
+
+def _iso(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,163 @@
+"""The simulator as a web application: SageMaker's two services and its own `/_simulator` pages."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
+from typing import cast
+
+import httpx
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.sagemaker.aws import Cloud
+from local.sagemaker.backlog import Backlog
+from local.sagemaker.catalog import Catalog
+from local.sagemaker.endpoints import Endpoints
+from local.sagemaker.execution import Execution
+from local.sagemaker.knobs import Chance, Knobs
+from local.sagemaker.protocol import (
+    Operation,
+    ServiceError,
+    answer_invocation,
+    answer_runtime_error,
+    call_control,
+    read_invocation,
+    service_model,
+)
+from local.sagemaker.publisher import publish_for_ever
+from local.sagemaker.queue import Queue
+from local.sagemaker.runtime import DEFAULT_TTL_SECONDS, accept
+from local.sagemaker.settings import Settings
+from local.sagemaker.store import Documents, open_database
+
+log = logging.getLogger(__name__)
+
+
+class Simulator:
+    """The parts of a running simulator; made inside its event loop, which alone uses the database."""
+
+    def __init__(self, settings: Settings, documents: Documents, backlog: Backlog, worker: httpx.AsyncClient):
+        self.settings = settings
+        self.backlog = backlog
+        self.cloud = Cloud(settings.aws, settings.region)
+        self.chance = Chance(documents, backlog)
+        catalog = Catalog(documents, settings)
+        self.endpoints = Endpoints(documents, catalog, backlog, settings, lambda: self.queue.wake())
+        self.operations: dict[str, Operation] = catalog.operations() | self.endpoints.operations()
+        execution = Execution(self.cloud, worker, self.chance)
+        self.queue = Queue(self.endpoints, backlog, execution, self.chance, settings.region)
+
+
+def build(settings: Settings) -> Starlette:
+    """The application. It opens its state when it starts and closes it when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        for service in ("sagemaker", "sagemaker-runtime"):
+            service_model(service)  # read now, so that no call waits for it
+        worker = httpx.AsyncClient(base_url=settings.worker, trust_env=False, limits=httpx.Limits(max_connections=None))
+        async with worker:
+            with closing(open_database(settings.state)) as database:
+                simulator = Simulator(settings, Documents(database), Backlog(database), worker)
+                app.state.simulator = simulator
+                tasks = [
+                    asyncio.create_task(simulator.queue.serve_for_ever()),
+                    asyncio.create_task(publish_for_ever(simulator.backlog, simulator.cloud)),
+                ]
+                for task in tasks:
+                    task.add_done_callback(_tell_if_broken)
+                yield
+                for task in tasks:
+                    task.cancel()
+                for task in tasks:
+                    with suppress(asyncio.CancelledError):
+                        await task
+
+    return Starlette(
+        routes=[
+            Route("/", _control, methods=["POST"]),
+            Route("/endpoints/{endpoint}/async-invocations", _invoke, methods=["POST"]),
+            Route("/_simulator/health", _health),
+            Route("/_simulator/queues", _queues),
+            Route("/_simulator/knobs", _knobs),
+            Route("/_simulator/knobs", _set_knobs, methods=["PUT"]),
+        ],
+        exception_handlers={404: _unknown, 405: _unknown},
+        lifespan=lifespan,
+    )
+
+
+def _tell_if_broken(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("the simulator stands still until it is started again", exc_info=error)
+
+
+def _simulator(request: Request) -> Simulator:
+    return cast(Simulator, request.app.state.simulator)
+
+
+async def _control(request: Request) -> Response:
+    target = request.headers.get("x-amz-target", "")
+    return call_control(_simulator(request).operations, target, await request.body())
+
+
+async def _invoke(request: Request) -> Response:
+    simulator, now = _simulator(request), time.time()
+    name = request.path_params["endpoint"]
+    try:
+        parameters = read_invocation(name, request.headers, await request.body())
+        endpoint = simulator.endpoints.in_service(name)
+        if endpoint is None:
+            account = simulator.settings.account
+            raise ServiceError("ValidationError", f"Endpoint {name} of account {account} not found.")
+        invocation = accept(parameters, endpoint, now)
+    except ServiceError as error:
+        return answer_runtime_error(error)
+    expires = now + parameters.get("RequestTTLSeconds", DEFAULT_TTL_SECONDS)
+    simulator.backlog.add(invocation, parameters.get("Body"), expires)
+    simulator.queue.wake()
+    log.info("invocation %s waiting on %s", invocation.inference_id, name)
+    output = {"InferenceId": invocation.inference_id, "OutputLocation": invocation.output_location}
+    if invocation.failure_location:
+        output["FailureLocation"] = invocation.failure_location
+    return answer_invocation(output)
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _queues(request: Request) -> Response:
+    """Per endpoint how many invocations wait, run and are done; and the notices not sent yet."""
+    simulator = _simulator(request)
+    names = [endpoint["EndpointName"] for endpoint in simulator.endpoints.all()]
+    return JSONResponse(
+        {
+            "endpoints": {name: simulator.backlog.counts(name) for name in names},
+            "unsent_notices": simulator.backlog.unsent(),
+        }
+    )
+
+
+async def _knobs(request: Request) -> Response:
+    return JSONResponse(_simulator(request).chance.knobs.model_dump())
+
+
+async def _set_knobs(request: Request) -> Response:
+    """Knobs that are not named go back to their defaults."""
+    try:
+        knobs = Knobs.model_validate_json(await request.body())
+    except ValidationError as error:
+        return JSONResponse({"errors": error.errors(include_url=False, include_context=False)}, 400)
+    _simulator(request).chance.set(knobs)
+    return JSONResponse(knobs.model_dump())
+
+
+async def _unknown(request: Request, _: Exception) -> Response:
+    message = f"There is no operation at {request.method} {request.url.path}."
+    return answer_runtime_error(ServiceError("UnknownOperationException", message, 404))

@@ -1,0 +1,248 @@
+"""Models, endpoint configurations, endpoints and tags as a real SageMaker client meets them."""
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+from botocore.model import StructureShape
+
+from local.sagemaker.protocol import service_model
+from local.sagemaker.validation import violations
+from tests.contract.test_sagemaker_stage import IMAGE, Stage, eventually, http
+
+pytest_plugins = ["tests.contract.test_sagemaker_stage"]
+
+
+def _prepare(stage: Stage, image: str = IMAGE, instances: int = 1) -> str:
+    """A model and a configuration of one new name."""
+    name = f"n-{uuid4()}"
+    stage.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": image})
+    stage.sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[
+            {
+                "VariantName": "all",
+                "ModelName": name,
+                "InstanceType": "ml.g5.xlarge",
+                "InitialInstanceCount": instances,
+            }
+        ],
+    )
+    return name
+
+
+def _refusal(call: Any, **parameters: Any) -> str:
+    with pytest.raises(ClientError) as refused:
+        call(**parameters)
+    error = refused.value.response
+    assert error["Error"]["Code"] == "ValidationException"
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+    return error["Error"]["Message"]
+
+
+def test_an_endpoint_is_created_comes_into_service_and_is_deleted(sagemaker_stage: Stage) -> None:
+    sagemaker, name = sagemaker_stage.sagemaker, _prepare(sagemaker_stage, instances=2)
+    arn = sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)["EndpointArn"]
+    assert arn == f"arn:aws:sagemaker:us-east-1:000000000000:endpoint/{name}"
+    creating = sagemaker.describe_endpoint(EndpointName=name)
+    assert creating["EndpointStatus"] == "Creating"
+    assert creating["ProductionVariants"][0]["CurrentInstanceCount"] == 0
+    eventually(lambda: sagemaker_stage.status(name) == "InService")
+    serving = sagemaker.describe_endpoint(EndpointName=name)
+    variant = serving["ProductionVariants"][0]
+    assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (2, 2)
+    assert variant["DeployedImages"][0]["ResolvedImage"] == IMAGE
+    assert abs((datetime.now(UTC) - serving["CreationTime"]).total_seconds()) < 30
+    assert serving["LastModifiedTime"] > serving["CreationTime"]
+    sagemaker.delete_endpoint(EndpointName=name)
+    assert sagemaker_stage.status(name) == "Deleting"
+    eventually(lambda: sagemaker_stage.status(name) is None)
+    assert _refusal(sagemaker.describe_endpoint, EndpointName=name) == f'Could not find endpoint "{arn}".'
+
+
+def test_an_endpoint_in_creation_can_be_neither_deleted_nor_created_again(sagemaker_stage: Stage) -> None:
+    sagemaker, name = sagemaker_stage.sagemaker, _prepare(sagemaker_stage)
+    arn = sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)["EndpointArn"]
+    message = _refusal(sagemaker.delete_endpoint, EndpointName=name)
+    assert message == f'Cannot update in-progress endpoint "{arn}".'
+    message = _refusal(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=name)
+    assert message == f'Cannot create already existing endpoint "{arn}".'
+
+
+@pytest.mark.parametrize("where", ["name", "image"])
+def test_an_endpoint_that_is_to_fail_says_why_and_can_be_deleted(sagemaker_stage: Stage, where: str) -> None:
+    prepared = _prepare(sagemaker_stage, image="registry/fail-create:1" if where == "image" else IMAGE)
+    name = prepared if where == "image" else f"fail-create-{where}"
+    sagemaker_stage.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=prepared)
+    eventually(lambda: sagemaker_stage.status(name) == "Failed")
+    described = sagemaker_stage.sagemaker.describe_endpoint(EndpointName=name)
+    assert "ping health check" in described["FailureReason"]
+    sagemaker_stage.sagemaker.delete_endpoint(EndpointName=name)
+    eventually(lambda: sagemaker_stage.status(name) is None)
+
+
+def test_names_differ_by_more_than_case_but_an_invocation_must_match_it(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    upper = endpoint.name.upper()
+    described = sagemaker_stage.sagemaker.describe_endpoint(EndpointName=upper)
+    assert described["EndpointName"] == endpoint.name
+    message = _refusal(sagemaker_stage.sagemaker.create_endpoint, EndpointName=upper, EndpointConfigName=endpoint.name)
+    assert "already existing" in message
+    with pytest.raises(sagemaker_stage.runtime.exceptions.ValidationError, match="not found"):
+        sagemaker_stage.runtime.invoke_endpoint_async(EndpointName=upper, Body=b"{}")
+
+
+def test_a_live_endpoint_keeps_its_configuration_after_that_was_deleted(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    sagemaker_stage.sagemaker.delete_endpoint_config(EndpointConfigName=endpoint.name)
+    endpoint.invoke()
+    assert endpoint.messages(1)[0]["invocationStatus"] == "Completed"
+
+
+def test_what_is_missing_is_named_by_its_arn(sagemaker_stage: Stage) -> None:
+    sagemaker = sagemaker_stage.sagemaker
+    prefix = "arn:aws:sagemaker:us-east-1:000000000000"
+    message = _refusal(
+        sagemaker.create_endpoint_config,
+        EndpointConfigName="c",
+        ProductionVariants=[{"VariantName": "all", "ModelName": "Missing"}],
+    )
+    assert message == f'Could not find model "{prefix}:model/missing".'
+    message = _refusal(sagemaker.create_endpoint, EndpointName="e", EndpointConfigName="missing")
+    assert message == f'Could not find endpoint configuration "{prefix}:endpoint-config/missing".'
+    assert "missing" in _refusal(sagemaker.delete_model, ModelName="missing")
+    assert "missing" in _refusal(sagemaker.list_tags, ResourceArn=f"{prefix}:endpoint/missing")
+
+
+def test_lists_are_filtered_ordered_and_paged_and_new_entries_shift_no_page(sagemaker_stage: Stage) -> None:
+    sagemaker, mark = sagemaker_stage.sagemaker, uuid4().hex[:8]
+    config = _prepare(sagemaker_stage)
+    names = [f"p-{mark}-{number:02}" for number in range(12)]
+    for name in names:
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+        time.sleep(0.002)
+    first = sagemaker.list_endpoints(NameContains=mark)
+    assert [found["EndpointName"] for found in first["Endpoints"]] == names[:1:-1]
+    sagemaker.create_endpoint(EndpointName=f"p-{mark}-new", EndpointConfigName=config)
+    second = sagemaker.list_endpoints(NameContains=mark, NextToken=first["NextToken"])
+    assert [found["EndpointName"] for found in second["Endpoints"]] == names[1::-1]
+    assert "NextToken" not in second
+    eventually(lambda: sagemaker_stage.status(f"p-{mark}-new") == "InService")
+    pages = sagemaker.get_paginator("list_endpoints").paginate(
+        NameContains=mark,
+        StatusEquals="InService",
+        SortBy="Name",
+        SortOrder="Ascending",
+        PaginationConfig={"PageSize": 5},
+    )
+    listed = [found["EndpointName"] for page in pages for found in page["Endpoints"]]
+    assert listed == [*names, f"p-{mark}-new"]
+    assert sagemaker.list_endpoints(NameContains=mark, StatusEquals="Failed")["Endpoints"] == []
+    later = first["Endpoints"][0]["CreationTime"]
+    newer = sagemaker.list_endpoints(NameContains=mark, CreationTimeAfter=later)["Endpoints"]
+    assert [found["EndpointName"] for found in newer] == [f"p-{mark}-new"]
+    assert "token" in _refusal(sagemaker.list_endpoints, NextToken="made-up")
+
+
+def test_tags_are_kept_added_and_go_with_their_endpoint(sagemaker_stage: Stage) -> None:
+    sagemaker, name = sagemaker_stage.sagemaker, _prepare(sagemaker_stage)
+    arn = sagemaker.create_endpoint(
+        EndpointName=name, EndpointConfigName=name, Tags=[{"Key": "stage", "Value": "dev"}]
+    )["EndpointArn"]
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "stage", "Value": "prod"}, {"Key": "a", "Value": "b"}])
+    tags = [{"Key": "stage", "Value": "prod"}, {"Key": "a", "Value": "b"}]
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
+    eventually(lambda: sagemaker_stage.status(name) == "InService")
+    sagemaker.delete_endpoint(EndpointName=name)
+    eventually(lambda: sagemaker_stage.status(name) is None)
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
+
+
+_VARIANT = {"VariantName": "all", "ModelName": "m"}
+_NOTIFY = {"OutputConfig": {"S3OutputPath": "s3://b/o", "NotificationConfig": {"SuccessTopic": "no-arn"}}}
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "words"),
+    [
+        ("create_endpoint", {"EndpointName": "e"}, 'Missing required parameter in input: "EndpointConfigName"'),
+        ("describe_endpoint", {"EndpointName": 7}, "Invalid type for parameter EndpointName"),
+        ("describe_endpoint", {"EndpointName": "a_b"}, "'endpointName' failed to satisfy constraint: Member must"),
+        ("describe_endpoint", {"EndpointName": "a" * 64}, "length less than or equal to 63"),
+        ("list_endpoints", {"MaxResults": 101}, "value less than or equal to 100"),
+        ("list_endpoints", {"StatusEquals": "Fine"}, "satisfy enum value set: [OutOfService, Creating"),
+        ("create_endpoint_config", {"EndpointConfigName": "c", "ProductionVariants": []}, "min length: 1"),
+        (
+            "create_endpoint_config",
+            {"EndpointConfigName": "c", "ProductionVariants": [_VARIANT | {"InstanceType": "ml.huge"}]},
+            "'productionVariants.1.member.instanceType'",
+        ),
+        (
+            "create_endpoint_config",
+            {"EndpointConfigName": "c", "ProductionVariants": [_VARIANT], "AsyncInferenceConfig": _NOTIFY},
+            "outputConfig.notificationConfig.successTopic",
+        ),
+        ("create_model", {"ModelName": "m"}, "PrimaryContainer"),
+    ],
+)
+def test_an_input_that_the_service_model_forbids_is_refused(
+    sagemaker_stage: Stage, operation: str, parameters: dict[str, Any], words: str
+) -> None:
+    assert words in _refusal(getattr(sagemaker_stage.sagemaker, operation), **parameters)
+
+
+def _call(stage: Stage, operation: str, parameters: dict[str, Any]) -> httpx.Response:
+    headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+    return http().post(stage.simulator, headers=headers, content=json.dumps(parameters))
+
+
+@pytest.mark.parametrize("operation", ["CreateTrainingJob", "NoSuchThing"])
+def test_an_operation_that_is_not_simulated_is_unknown(sagemaker_stage: Stage, operation: str) -> None:
+    response = _call(sagemaker_stage, operation, {})
+    assert (response.status_code, response.json()["__type"]) == (400, "UnknownOperationException")
+
+
+def test_a_member_that_does_not_exist_is_refused(sagemaker_stage: Stage) -> None:
+    response = _call(sagemaker_stage, "DescribeEndpoint", {"EndpointName": "e", "Extra": 1})
+    assert response.status_code == 400
+    assert 'Unknown parameter in input: "Extra"' in response.json()["message"]
+
+
+def test_every_output_has_the_shape_that_the_service_model_gives_it(sagemaker_stage: Stage) -> None:
+    name = sagemaker_stage.endpoint().name
+    arn = f"arn:aws:sagemaker:us-east-1:000000000000:endpoint/{name}"
+    config = {"EndpointConfigName": "shape-c", "ProductionVariants": [_VARIANT | {"ModelName": "shape-m"}]}
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("CreateModel", {"ModelName": "shape-m", "PrimaryContainer": {"Image": IMAGE}}),
+        ("DescribeModel", {"ModelName": name}),
+        ("ListModels", {"MaxResults": 1}),
+        ("CreateEndpointConfig", config),
+        ("DescribeEndpointConfig", {"EndpointConfigName": name}),
+        ("ListEndpointConfigs", {"MaxResults": 1}),
+        ("CreateEndpoint", {"EndpointName": "shape-e", "EndpointConfigName": "shape-c"}),
+        ("DescribeEndpoint", {"EndpointName": "shape-e"}),
+        ("DescribeEndpoint", {"EndpointName": name}),
+        ("ListEndpoints", {"MaxResults": 1}),
+        ("AddTags", {"ResourceArn": arn, "Tags": [{"Key": "a", "Value": "b"}]}),
+        ("ListTags", {"ResourceArn": arn}),
+    ]
+    for operation, parameters in calls:
+        response = _call(sagemaker_stage, operation, parameters)
+        assert response.status_code == 200, response.text
+        shape = service_model("sagemaker").operation_model(operation).output_shape
+        assert isinstance(shape, StructureShape)
+        assert violations(response.json(), shape) is None
+    for operation, parameters in [
+        ("DeleteEndpoint", {"EndpointName": name}),
+        ("DeleteEndpointConfig", {"EndpointConfigName": "shape-c"}),
+        ("DeleteModel", {"ModelName": "shape-m"}),
+    ]:
+        response = _call(sagemaker_stage, operation, parameters)
+        assert (response.status_code, response.content) == (200, b"")
+        assert service_model("sagemaker").operation_model(operation).output_shape is None

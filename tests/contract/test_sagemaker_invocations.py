@@ -1,0 +1,268 @@
+"""Asynchronous invocations from the call to S3 and to the queue behind the topics."""
+
+import base64
+import json
+import time
+from datetime import datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.sagemaker.backlog import HELD_SECONDS
+from local.sagemaker.execution import GARBAGE
+from tests.contract.test_sagemaker_stage import Stage, eventually, http
+
+pytest_plugins = ["tests.contract.test_sagemaker_stage"]
+
+ASK = {"S3OutputPathExtension": "jobs/1/output", "Filename": "response.json", "InferenceId": "job-1"}
+
+
+@pytest.fixture(autouse=True)
+def harmless_knobs(sagemaker_stage: Stage) -> None:
+    sagemaker_stage.knobs()
+
+
+def test_an_inline_invocation_ends_in_s3_and_on_the_success_topic(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    answer = endpoint.invoke({"answer": '{"done": 1}'}, ContentType="application/json", **ASK)
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
+    location = f"s3://{endpoint.name}/out/jobs/1/output/response.json"
+    assert answer["InferenceId"] == "job-1"
+    assert answer["OutputLocation"] == location
+    assert answer["FailureLocation"] == f"s3://{endpoint.name}/failed/job-1-error.out"
+    message = endpoint.messages(1)[0]
+    assert datetime.fromisoformat(message.pop("receivedTime")) <= datetime.fromisoformat(message.pop("eventTime"))
+    assert message == {
+        "awsRegion": "us-east-1",
+        "invocationStatus": "Completed",
+        "requestParameters": {"contentType": "application/json", "endpointName": endpoint.name},
+        "responseParameters": {"contentType": "application/json", "outputLocation": location},
+        "responseBody": {
+            "content": base64.b64encode(b'{"done": 1}').decode(),
+            "message": "",
+            "encoding": "BASE64",
+        },
+        "inferenceId": "job-1",
+        "eventVersion": "1.0",
+        "eventSource": "aws:sagemaker",
+        "eventName": "InferenceResult",
+    }
+    assert endpoint.read(location) == b'{"done": 1}'
+
+
+def test_an_invocation_may_read_its_body_from_s3(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    body = json.dumps({"answer": "x", "padding": "x" * 200_000}).encode()
+    sagemaker_stage.s3.put_object(Bucket=endpoint.name, Key="in/1.json", Body=body)
+    source = f"s3://{endpoint.name}/in/1.json"
+    answer = endpoint.invoke(InputLocation=source, ContentType="application/json", CustomAttributes="trace=7")
+    message = endpoint.messages(1)[0]
+    assert message["requestParameters"]["inputLocation"] == source
+    headers, received = sagemaker_stage.worker.requests[-1]
+    assert received == body
+    assert headers["content-type"] == "application/json"
+    assert headers["x-amzn-sagemaker-custom-attributes"] == "trace=7"
+    assert message["inferenceId"] == answer["InferenceId"] != ""
+    assert answer["OutputLocation"].startswith(f"s3://{endpoint.name}/out/")
+    assert endpoint.read(answer["OutputLocation"]) == b"x"
+
+
+def test_an_input_that_is_not_in_s3_fails_the_invocation(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    endpoint.invoke(InputLocation=f"s3://{endpoint.name}/nothing")
+    assert "NoSuchKey" in endpoint.messages(1)[0]["failureReason"]
+
+
+@pytest.mark.parametrize("with_response_parameters", [False, True])
+def test_a_workers_error_ends_in_the_failure_file_and_on_the_error_topic(
+    sagemaker_stage: Stage, with_response_parameters: bool
+) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    sagemaker_stage.knobs(failure_has_response_parameters=with_response_parameters)
+    answer = endpoint.invoke({"status": 500, "answer": "out of memory"}, **ASK)
+    message = endpoint.messages(1)[0]
+    assert message["invocationStatus"] == "Failed"
+    assert message["failureReason"].startswith("ClientError: Received server error (500) from model.")
+    assert message["responseBody"]["content"] == "out of memory"
+    expected = {"contentType": "application/json", "outputLocation": answer["FailureLocation"]}
+    assert message.get("responseParameters") == (expected if with_response_parameters else None)
+    assert endpoint.read(answer["FailureLocation"]) == b"out of memory"
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        endpoint.read(answer["OutputLocation"])
+
+
+def test_an_invocation_that_takes_too_long_fails(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    answer = endpoint.invoke({"seconds": 1.5}, InvocationTimeoutSeconds=1)
+    message = endpoint.messages(1)[0]
+    assert "timed out" in message["failureReason"]
+    assert "responseBody" not in message
+    assert b"timed out" in endpoint.read(answer["FailureLocation"])
+    eventually(lambda: sagemaker_stage.worker.running == 0)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "include", "size", "expected"),
+    [
+        ({}, True, 128 * 1024, True),
+        ({}, True, 128 * 1024 + 1, False),
+        ({}, False, 1, False),
+        ({"include_response": False}, True, 1, False),
+    ],
+)
+def test_a_response_is_included_if_asked_for_and_small(
+    sagemaker_stage: Stage, knobs: dict[str, Any], include: bool, size: int, expected: bool
+) -> None:
+    sagemaker_stage.knobs(**knobs)
+    endpoint = sagemaker_stage.endpoint(include=include)
+    body = json.dumps({"answer": "x" * size}).encode()
+    sagemaker_stage.s3.put_object(Bucket=endpoint.name, Key="in", Body=body)
+    endpoint.invoke(InputLocation=f"s3://{endpoint.name}/in")
+    assert ("responseBody" in endpoint.messages(1)[0]) is expected
+
+
+def test_a_response_may_be_included_as_text(sagemaker_stage: Stage) -> None:
+    sagemaker_stage.knobs(response_as_text=True)
+    endpoint = sagemaker_stage.endpoint()
+    endpoint.invoke({"answer": "plain"})
+    assert endpoint.messages(1)[0]["responseBody"] == {"content": "plain", "message": ""}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"Body": b"{}", "InputLocation": "s3://b/k"}, "mutually exclusive"),
+        ({}, "Provide exactly one"),
+        ({"Body": b"x" * 128_001}, "'body' failed to satisfy constraint: Member must have length less than"),
+        ({"Body": b"{}", "Filename": "a.b.c"}, "'filename'"),
+        ({"Body": b"{}", "Filename": "a" * 33}, "length less than or equal to 32"),
+        ({"Body": b"{}", "S3OutputPathExtension": "s3://b"}, "'s3OutputPathExtension'"),
+        ({"Body": b"{}", "RequestTTLSeconds": 59}, "min value: 60"),
+        ({"Body": b"{}", "RequestTTLSeconds": "soon"}, "Invalid type for parameter RequestTTLSeconds"),
+        ({"Body": b"{}", "InvocationTimeoutSeconds": 3601}, "value less than or equal to 3600"),
+        ({"Body": b"{}", "InferenceId": "i" * 65}, "length less than or equal to 64"),
+        ({"InputLocation": "ftp://b/k"}, "'inputLocation'"),
+    ],
+)
+def test_an_invocation_that_the_service_model_forbids_is_refused(
+    sagemaker_stage: Stage, parameters: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(sagemaker_stage.runtime.exceptions.ValidationError) as refused:
+        sagemaker_stage.runtime.invoke_endpoint_async(EndpointName="any", **parameters)
+    assert words in refused.value.response["Error"]["Message"]
+
+
+def test_the_longest_inline_body_is_taken(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    body = b'{"answer": "ok"}'.ljust(128_000)
+    sagemaker_stage.runtime.invoke_endpoint_async(EndpointName=endpoint.name, Body=body)
+    assert endpoint.messages(1)[0]["invocationStatus"] == "Completed"
+
+
+def test_an_endpoint_that_is_not_in_service_is_not_found(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    sagemaker_stage.sagemaker.delete_endpoint(EndpointName=endpoint.name)
+    for name in ("missing", endpoint.name):
+        with pytest.raises(sagemaker_stage.runtime.exceptions.ValidationError) as refused:
+            sagemaker_stage.runtime.invoke_endpoint_async(EndpointName=name, Body=b"{}")
+        message = refused.value.response["Error"]["Message"]
+        assert message == f"Endpoint {name} of account 000000000000 not found."
+
+
+def test_an_endpoint_runs_as_many_at_once_as_its_configuration_says(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint(at_once=2)
+    sagemaker_stage.worker.most_at_once = 0
+    for _ in range(5):
+        endpoint.invoke({"seconds": 0.3})
+    eventually(lambda: sagemaker_stage.worker.running == 2)
+    assert sagemaker_stage.queues()["endpoints"][endpoint.name] == {"waiting": 3, "running": 2, "done": 0}
+    endpoint.messages(5)
+    assert sagemaker_stage.worker.most_at_once == 2
+
+
+def test_a_lost_notice_leaves_only_the_file(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    sagemaker_stage.knobs(lose_rate=1)
+    answer = endpoint.invoke()
+    assert endpoint.silent(done=1)
+    assert endpoint.read(answer["OutputLocation"])
+
+
+def test_a_doubled_notice_comes_twice(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    sagemaker_stage.knobs(duplicate_rate=1)
+    endpoint.invoke()
+    first, second = endpoint.messages(2)
+    assert first == second
+
+
+def test_a_late_notice_comes_after_its_delay(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    sagemaker_stage.knobs(late_rate=1, late_seconds=0.8)
+    started = time.monotonic()
+    endpoint.invoke()
+    endpoint.messages(1)
+    assert 0.8 <= time.monotonic() - started < 5
+
+
+def test_reordered_notices_overtake_each_other(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint(at_once=1)
+    sagemaker_stage.knobs(reorder_rate=1)
+    for first, second in (("0", "1"), ("2", "3")):
+        endpoint.invoke(InferenceId=first)
+        eventually(lambda: sagemaker_stage.queues()["unsent_notices"] == 1)
+        endpoint.invoke(InferenceId=second)
+        eventually(lambda: sagemaker_stage.queues()["unsent_notices"] == 0, HELD_SECONDS * 0.75)
+    assert [message["inferenceId"] for message in endpoint.messages(4)] == ["1", "0", "3", "2"]
+
+
+def test_garbage_takes_the_place_of_the_answer(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    sagemaker_stage.knobs(garbage_rate=1)
+    answer = endpoint.invoke()
+    message = endpoint.messages(1)[0]
+    assert message["invocationStatus"] == "Completed"
+    assert base64.b64decode(message["responseBody"]["content"]) == GARBAGE
+    assert endpoint.read(answer["OutputLocation"]) == GARBAGE
+
+
+def test_the_next_ones_fail_without_the_worker_and_then_no_more(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint(at_once=1)
+    sagemaker_stage.knobs(fail_next=2)
+    asked = len(sagemaker_stage.worker.requests)
+    for _ in range(3):
+        endpoint.invoke()
+    statuses = [message["invocationStatus"] for message in endpoint.messages(3)]
+    assert statuses == ["Failed", "Failed", "Completed"]
+    assert len(sagemaker_stage.worker.requests) == asked + 1
+
+
+def test_latency_is_added_before_the_worker_is_asked(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    sagemaker_stage.knobs(latency_seconds=0.6)
+    started = time.monotonic()
+    endpoint.invoke()
+    endpoint.messages(1)
+    assert time.monotonic() - started >= 0.6
+
+
+def test_a_seed_makes_a_run_repeat(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    runs = []
+    for _ in range(2):
+        sagemaker_stage.knobs(failure_rate=0.5, seed=4)
+        for number in range(8):
+            endpoint.invoke(InferenceId=str(number))
+        runs.append({m["inferenceId"]: m["invocationStatus"] for m in endpoint.messages(8)})
+    assert runs[0] == runs[1]
+    assert set(runs[0].values()) == {"Completed", "Failed"}
+
+
+@pytest.mark.parametrize("knobs", [{"unknown": 1}, {"lose_rate": 1.5}, {"fail_next": -1}])
+def test_a_knob_that_cannot_be_is_refused_and_changes_nothing(sagemaker_stage: Stage, knobs: dict[str, Any]) -> None:
+    url = f"{sagemaker_stage.simulator}/_simulator/knobs"
+    before = http().get(url).json()
+    refused = http().put(url, json=knobs | {"late_rate": 1})
+    assert (refused.status_code, http().get(url).json()) == (400, before)
+    assert refused.json()["errors"][0]["loc"] == list(knobs)

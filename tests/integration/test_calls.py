@@ -1,0 +1,18 @@
+"""The budgets of AWS calls, and that the counting counts."""
+
+from bench.calls import counted, measure
+from tests.integration.conftest import Stage
+from tests.support.http import call
+
+
+def test_no_operation_makes_more_aws_calls_than_its_budget() -> None:
+    for budget, calls in measure():
+        assert calls.total() == budget.calls, f"{budget.name}: {dict(calls)}"
+
+
+def test_a_call_more_would_be_seen(stage: Stage) -> None:
+    call("GET", "/ping")
+    with counted(stage) as calls:
+        call("GET", "/jobs?limit=3")
+        call("GET", "/endpoints")
+    assert dict(calls) == {"Query": 1, "ListEndpoints": 1}
