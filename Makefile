@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status test check fix bench lock openapi clean
+.PHONY: help install demo up down status url test check fix bench lock openapi clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,6 +38,9 @@ down: .venv/installed ## stop the local stack; its state stays under .darkroom
 
 status: .venv/installed ## tell whether the local stack runs, and where
 	@python -m local status
+
+url: .venv/installed ## print the address of the running API
+	@python -m local url
 
 test: install ## run every test
 	@python -m pytest -n 2 --dist loadgroup

@@ -1,4 +1,4 @@
-"""`python -m local demo|up|down|status`: the local stack on the command line."""
+"""`python -m local demo|up|down|status|url`: the local stack on the command line."""
 
 import argparse
 import sys
@@ -70,11 +70,25 @@ def _down(home: Home, say: Callable[[str], None]) -> int:
 
 def _status(home: Home, say: Callable[[str], None]) -> int:
     up = stack.running(home)
-    say(f"runs: {up.api}" if up else "does not run; start it with `make up`")
-    return 0 if up else 1
+    if up is None:
+        say("does not run; start it with `make up`")
+        return 1
+    say(f"runs: {up.api}")
+    say(f"  MiniStack  {up.aws}")
+    say(f"  simulator  {up.sagemaker}")
+    say(f"  worker     {up.worker}")
+    return 0
 
 
-_COMMANDS = {"demo": _demo, "up": _up, "down": _down, "status": _status}
+def _url(home: Home, say: Callable[[str], None]) -> int:
+    up = stack.running(home)
+    if up is None:
+        raise StackError("the stack does not run; start it with `make up`")
+    print(up.api)
+    return 0
+
+
+_COMMANDS = {"demo": _demo, "up": _up, "down": _down, "status": _status, "url": _url}
 
 if __name__ == "__main__":
     sys.exit(main())

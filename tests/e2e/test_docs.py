@@ -1,0 +1,67 @@
+"""Every command in the README and the docs, run: against the local stack, or into it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import stack
+from local.home import ROOT
+from tests.e2e.conftest import Running
+from tests.support.pictures import png
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```bash\n(.*?)^```", re.M | re.S)
+# Run whole by test_stack.py and by CI; here only looked up, or the test suite would start itself.
+MAKE = re.compile(r"^make ([a-z]+)$", re.M)
+
+
+def blocks() -> list[tuple[str, str]]:
+    return [(page.name, block) for page in PAGES for block in BLOCK.findall(page.read_text())]
+
+
+def environment(darkroom: Running) -> dict[str, str]:
+    """The local AWS in place of a real one, and the running stack in place of the one `make up` starts."""
+    shared = stack.environment(darkroom.home.read())
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**shared, "PATH": path, "DARKROOM_HOME": str(darkroom.home.path), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def runnable(block: str, darkroom: Running) -> str:
+    """A block as the test runs it: this stack's key file, and make's own goals left out."""
+    block = MAKE.sub("true", block)
+    block = block.replace("npx cdk", "cdk").replace(".darkroom/", f"{darkroom.home.path}/")
+    return "set -euo pipefail\n" + block.replace("source .venv/bin/activate", "true")
+
+
+def test_every_make_goal_in_the_docs_is_there() -> None:
+    goals = {goal for _, block in blocks() for goal in MAKE.findall(block)}
+    assert {"demo", "test", "up", "down", "install"} <= goals
+    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert goals <= known
+
+
+@pytest.mark.parametrize("page", [page.name for page in PAGES if BLOCK.search(page.read_text())])
+def test_every_command_of_a_page_works(darkroom: Running, page: str, tmp_path: Path) -> None:
+    pictures = darkroom.home.folder("pictures")
+    (pictures / "x.png").write_bytes(png(64, 64, (5, 6, 7)))
+    cdk = tmp_path / "cdk"
+    cdk.write_text(f'#!/bin/sh\nexec node {ROOT}/node_modules/aws-cdk/bin/cdk "$@" --output {tmp_path}/out --ci\n')
+    cdk.chmod(0o755)
+    shared = environment(darkroom)
+    shared["PATH"] = f"{tmp_path}:{shared['PATH']}"
+    # One shell a page, as a reader has it: what one block exports, the next one uses.
+    script = "\n".join(runnable(block, darkroom) for name, block in blocks() if name == page)
+    done = subprocess.run(  # noqa: S603 - the page is ours
+        ["/bin/bash", "-c", script], cwd=ROOT, env=shared, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "urn:darkroom:problem" not in done.stdout, done.stdout
+    if page == "deploy.md":
+        # The stage `dev` now lives beside the stage `local`, in one account.
+        assert re.search(r"^key  \S{40,}$", done.stdout, re.M)

@@ -1,0 +1,53 @@
+"""docs/openapi.json says what the handlers do; `make openapi` writes it anew."""
+
+import json
+from typing import Any
+
+import pytest
+
+from darkroom.edge.http import Api
+from darkroom.edge.openapi import document
+from functions.openapi import text
+from infra.service_stack import ROUTES
+from local.home import ROOT
+
+COMMITTED = (ROOT / "docs" / "openapi.json").read_text()
+
+
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    paths = json.loads(COMMITTED)["paths"]
+    return [(method, path, said) for path, item in paths.items() for method, said in item.items()]
+
+
+def test_the_committed_document_is_what_the_handlers_say() -> None:
+    assert text() == COMMITTED, "run `make openapi` and look at what changed"
+
+
+def test_a_changed_route_would_be_seen() -> None:
+    api = Api(origins=lambda: ())
+    api.get("/new")(lambda: {})
+    with_new = document([api])
+    assert "/new" in with_new["paths"]
+    assert "/new" not in json.loads(COMMITTED)["paths"]
+
+
+def test_two_groups_with_one_route_are_an_error() -> None:
+    first, second = Api(origins=lambda: ()), Api(origins=lambda: ())
+    first.get("/same")(lambda: {})
+    second.get("/same")(lambda: {})
+    with pytest.raises(Exception, match="/same"):
+        document([first, second])
+
+
+def test_every_route_of_the_document_leads_to_a_function() -> None:
+    for _, path, _ in operations():
+        head = path.split("/{")[0]
+        assert path in ROUTES or f"{head}/{{proxy+}}" in ROUTES
+
+
+def test_every_operation_names_its_problems() -> None:
+    for method, path, said in operations():
+        assert {"401", "500", "503"} <= set(said["responses"]), f"{method} {path}"
+        for code, response in said["responses"].items():
+            if int(code) >= 400:
+                assert list(response["content"]) == ["application/problem+json"]
