@@ -17,7 +17,7 @@ install: .venv/installed node_modules/installed ## install everything into .venv
 .venv/installed: requirements.lock
 	@echo "Installing Python packages into .venv ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Darkroom needs Python 3.11 or newer; this is $$($(PYTHON) --version). Say which one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check $(UV)
 	@.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
 	@touch $@

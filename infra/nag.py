@@ -80,9 +80,8 @@ def _acknowledge_wildcards(data: DataStack, service: ServiceStack) -> None:
     logs = f"arn:<AWS::Partition>:logs:{here}:log-group:/aws/sagemaker/Endpoints/{prefix}"
     images, outputs, failures = (f"{pictures}/{part}/*" for part in ("images", "jobs", "failures"))
     wildcards: dict[str, dict[str, str]] = {
-        "jobs_api": {f"{jobs}/index/*": _INDEXES, images: _KEYS, outputs: _KEYS, **endpoints},
-        "endpoints_api": endpoints,
-        "job_events": {outputs: _KEYS, failures: _KEYS},
+        "jobs_api": {f"{jobs}/index/*": _INDEXES, **dict.fromkeys((images, outputs, failures), _KEYS), **endpoints},
+        "job_events": {outputs: _KEYS},
     }
     for name, function in service.functions.items():
         _acknowledge_resources(function.role, {"*": _NO_RESOURCE, **wildcards.get(name, {})})

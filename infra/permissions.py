@@ -11,6 +11,7 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
+from darkroom.settings import endpoint_prefix
 from infra.data_stack import DataStack
 from infra.events import Events
 
@@ -23,11 +24,11 @@ class Permissions:
         self._data = data
         self._events = events
         self._pictures = data.pictures_bucket.bucket_arn
-        self._endpoints = self._arn("sagemaker", "endpoint", f"darkroom-{stage}-*")
+        self._endpoints = self._arn("sagemaker", "endpoint", f"{endpoint_prefix(stage)}*")
         self._endpoint_logs = self._arn(
             "logs",
             "log-group",
-            f"/aws/sagemaker/Endpoints/darkroom-{stage}-*",
+            f"/aws/sagemaker/Endpoints/{endpoint_prefix(stage)}*",
             ArnFormat.COLON_RESOURCE_NAME,
         )
 
@@ -65,7 +66,7 @@ class Permissions:
                 self._data.models_table.table_arn,
             ),
             _allow(["s3:GetObject", "s3:PutObject"], f"{self._pictures}/images/*", f"{self._pictures}/jobs/*"),
-            _allow(["s3:DeleteObject"], f"{self._pictures}/jobs/*"),
+            _allow(["s3:DeleteObject"], f"{self._pictures}/jobs/*", f"{self._pictures}/failures/*"),
             self._list_pictures(),
             self._list_endpoints(),
             _allow(["sagemaker:InvokeEndpointAsync"], self._endpoints),
@@ -73,7 +74,7 @@ class Permissions:
 
     def _job_events(self) -> list[iam.PolicyStatement]:
         return [
-            _allow(["dynamodb:UpdateItem"], self._data.jobs_table.table_arn),
+            _allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._data.jobs_table.table_arn),
             _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{self._pictures}/jobs/*"),
             self._list_pictures(),
             _allow(

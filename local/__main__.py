@@ -1,11 +1,13 @@
 """`python -m local demo|up|down|status|url`: the local stack on the command line."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
 
 import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from local import demo, stack
@@ -25,9 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
     def say(text: str) -> None:
         console.print(f"{time.monotonic() - began:5.1f} s  {text}", markup=False)
 
+    # A person's proxy has no business between processes of one machine.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     try:
         return _COMMANDS[given.command](Home.here(), say)
-    except (StackError, Refused, TimeoutError, httpx.HTTPError) as error:
+    except (StackError, Refused, httpx.HTTPError, BotoCoreError, ClientError, OSError, ValueError) as error:
         console.print(f"{given.command} failed: {error}", markup=False, style="red")
         return 1
     except KeyboardInterrupt:
@@ -37,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _demo(home: Home, say: Callable[[str], None]) -> int:
     """A stack that ran before stays; one started for the demo is stopped, whatever happens."""
-    kept = stack.running(home) is not None
+    kept = stack.partly(home)
     try:
         up = stack.up(home, say)
         with Darkroom(up.api, home.key_file.read_text()) as client:

@@ -13,13 +13,14 @@ from local.home import ROOT, Home
 from local.processes import StackError, tail
 
 STAGE = "local"
-_SOURCES = ("app.py", "cdk.json", "package-lock.json", "requirements.lock", "infra", "functions", "layers", "shared")
+SOURCES = ("app.py", "cdk.json", "pyproject.toml", "package-lock.json", "infra", "functions", "layers", "shared")
+"""What a deploy depends on."""
 
 
-def digest() -> str:
-    """A digest of everything a deploy depends on: the sources and this Python."""
+def digest(*sources: str) -> str:
+    """A digest of files and folders of the project, and of this Python."""
     total = hashlib.sha256(f"{sys.version_info[:2]} {platform.machine()}".encode())
-    for name in _SOURCES:
+    for name in sources:
         path = ROOT / name
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and "__pycache__" not in file.parts:

@@ -13,13 +13,14 @@ class Record:
     """What the stack remembers between commands.
 
     `ports` and `processes` go by the part's name; a process is its pid and when it started (a pid is
-    given out again, the pair is not). `deployed` is the digest of what was deployed, `outputs` the
-    outputs of both stacks.
+    given out again, the pair is not). `deployed` is the digest of what was deployed, `code` that of what
+    the processes run, `outputs` the outputs of both stacks.
     """
 
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, tuple[int, float]] = field(default_factory=dict)
     deployed: str | None = None
+    code: str | None = None
     outputs: dict[str, str] = field(default_factory=dict)
 
 
@@ -34,6 +35,8 @@ class Home:
         """The folder of this checkout, or the one `DARKROOM_HOME` names; made when it is not there."""
         path = Path(os.environ.get("DARKROOM_HOME") or ROOT / ".darkroom").resolve()
         path.mkdir(parents=True, exist_ok=True)
+        # MiniStack keeps the admin key in its state, too.
+        path.chmod(0o700)
         return cls(path)
 
     @property

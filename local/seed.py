@@ -11,11 +11,13 @@ import boto3
 from botocore.exceptions import ClientError
 
 from darkroom.checkpoints.model import ModelKey
+from darkroom.settings import endpoint_prefix
 from local.deploy import STAGE
 from local.processes import StackError
 
+REGION = "us-east-1"
 CHECKPOINT = "v1-5-pruned-emaonly.safetensors"
-ENDPOINT = f"darkroom-{STAGE}-preview"
+ENDPOINT = f"{endpoint_prefix(STAGE)}preview"
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/darkroom-worker:preview"
 _EMPTY_SAFETENSORS = (2).to_bytes(8, "little") + b"{}"
 """The smallest valid safetensors file: the preview engine paints without weights."""
@@ -40,7 +42,9 @@ def admin_key(outputs: Mapping[str, str], aws: str) -> str:
 
 
 def _client(service: str, url: str) -> Any:
-    return boto3.client(service, endpoint_url=url)  # type: ignore[call-overload]
+    # Said outright, so that nothing of the person's own AWS set-up can get in.
+    session = boto3.session.Session("test", "test", region_name=REGION)
+    return session.client(service, endpoint_url=url)  # type: ignore[call-overload]
 
 
 def _checkpoint(outputs: Mapping[str, str], aws: str) -> None:

@@ -9,12 +9,14 @@ import httpx
 
 from local import deploy, processes, seed
 from local.home import ROOT, Home, Record
+from local.seed import REGION
 
 Say = Callable[[str], None]
 PORTS = {"aws": 4566, "sagemaker": 4567, "worker": 4568}
 ACCOUNT = "000000000000"
-REGION = "us-east-1"
 _TITLES = {"aws": "MiniStack", "sagemaker": "The SageMaker simulator", "worker": "The worker"}
+_PATIENCE = {"aws": 30, "sagemaker": 10, "worker": 25}
+"""Seconds a part gets to end by itself: MiniStack writes its state then, the worker finishes its step."""
 _HEALTH = {"aws": "/_ministack/health", "sagemaker": "/_simulator/health", "worker": "/ping"}
 
 
@@ -32,22 +34,25 @@ class Stack:
 def running(home: Home) -> Stack | None:
     """The stack, if all its parts run and the stage is deployed."""
     record = home.read()
-    up = all(name in record.processes and processes.find(record.processes[name]) for name in PORTS)
-    return _stack(record) if up and record.outputs else None
+    return _stack(record) if _alive(record) == set(PORTS) and record.outputs else None
+
+
+def partly(home: Home) -> bool:
+    """Whether any part runs."""
+    return bool(_alive(home.read()))
 
 
 def up(home: Home, say: Say) -> Stack:
     """Start what does not run, deploy what is not deployed, seed what is not there. Raises StackError."""
     _start(home, say)
     record = home.read()
-    wanted = deploy.digest()
+    wanted = deploy.digest(*deploy.SOURCES)
     if record.deployed != wanted or not _answers(_stack(record)):
         record.outputs = deploy.deploy(home, environment(record), say)
         record.deployed = wanted
         home.write(record)
     stack = _stack(record)
     say("seeding a checkpoint and an endpoint")
-    os.environ.update(_credentials())
     seed.seed(stack.outputs, stack.aws, stack.sagemaker)
     home.write_key(seed.admin_key(stack.outputs, stack.aws))
     return stack
@@ -56,15 +61,22 @@ def up(home: Home, say: Say) -> Stack:
 def down(home: Home) -> list[str]:
     """Stop every part that runs and return their names. MiniStack writes its state when it is asked to stop."""
     record = home.read()
-    stopped = []
+    stopped: list[str] = []
+    alive = _alive(record)
+    if "aws" in record.processes and "aws" not in alive:
+        record.deployed = None
     for name in ("worker", "sagemaker", "aws"):
         process = record.processes.pop(name, None)
-        if process and processes.find(process):
-            processes.stop(process, patience=30 if name == "aws" else 10)
+        if process and name in alive:
+            processes.stop(process, _PATIENCE[name])
             stopped.append(name)
     if record.ports:
         home.write(record)
     return stopped
+
+
+def _alive(record: Record) -> set[str]:
+    return {name for name, process in record.processes.items() if processes.find(process)}
 
 
 def environment(record: Record) -> dict[str, str]:
@@ -73,7 +85,14 @@ def environment(record: Record) -> dict[str, str]:
     urls = {name: _url(record, name) for name in PORTS}
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        **_credentials(),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
         "AWS_ENDPOINT_URL": urls["aws"],
         "AWS_ENDPOINT_URL_S3": urls["aws"],
         "AWS_ENDPOINT_URL_SAGEMAKER": urls["sagemaker"],
@@ -84,18 +103,19 @@ def environment(record: Record) -> dict[str, str]:
     }
 
 
-def _credentials() -> dict[str, str]:
-    return {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-    }
-
-
 def _start(home: Home, say: Say) -> None:
     record = home.read()
-    alive = {name for name in PORTS if name in record.processes and processes.find(record.processes[name])}
+    code = deploy.digest("worker", "local", "shared")
+    alive = _alive(record)
+    if "aws" in record.processes and "aws" not in alive:
+        # MiniStack writes its state when it is stopped; one that was killed has forgotten what came after.
+        record.deployed = None
+    if alive != set(PORTS) or record.code != code:
+        # Each part is told the others' ports when it starts, and runs the code of that moment.
+        for name in alive:
+            processes.stop(record.processes[name], _PATIENCE[name])
+    record.code = code
+    alive = _alive(record)
     for name, usual in PORTS.items():
         if name not in alive:
             taken = {port for other, port in record.ports.items() if other != name}

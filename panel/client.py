@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -60,7 +61,8 @@ class Darkroom:
 
     def submit(self, body: dict[str, Any], idempotency_key: str | None = None) -> JobOut:
         """Create and submit a job; `body` is that of `POST /jobs`."""
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        # A key of its own makes it safe to send the request again while Darkroom is busy.
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         return JobOut.model_validate(self.request("POST", "/jobs", json=body, headers=headers))
 
     def job(self, job_id: str, wait: int = 0) -> JobOut:
@@ -92,7 +94,11 @@ class Darkroom:
 
     def download(self, url: str) -> bytes:
         """The bytes behind a presigned URL."""
-        return self._bare.get(url).raise_for_status().content
+        answer = self._bare.get(url)
+        if not answer.is_success:
+            # Without the URL: its query is a key to the picture.
+            raise Refused(answer.status_code, "download_refused", "S3 refused the download")
+        return answer.content
 
     def request(self, method: str, path: str, **options: Any) -> Any:
         """One request, sent again while Darkroom is busy; the answer's JSON, None when it has none.

@@ -13,9 +13,6 @@ SERVICES = (
     "sagemaker",
     "sagemaker-runtime",
     "secretsmanager",
-    "sns",
-    "sqs",
-    "sts",
 )
 """The AWS services in use, as botocore names the folders of its `data`."""
 

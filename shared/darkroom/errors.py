@@ -78,3 +78,7 @@ class Busy(DarkroomError):
     def __init__(self, code: str, detail: str, retry_after: int = 2) -> None:
         super().__init__(code, detail)
         self.retry_after = retry_after
+
+
+class Throttled(Busy):
+    """AWS refused a call because there were too many: it was not carried out."""

@@ -17,6 +17,12 @@ def _listed(value: object) -> object:
     return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
 
 
+def endpoint_prefix(stage: str) -> str:
+    """What the name of every SageMaker endpoint of a stage starts with. A stage's name has no dash, so no
+    stage's prefix is the beginning of another's."""
+    return f"darkroom-{stage}-"
+
+
 class Settings(BaseModel):
     """Names are physical names or URLs, `retention_days` days, `origins` those of web pages that may read answers."""
 
@@ -37,8 +43,8 @@ class Settings(BaseModel):
 
     @property
     def endpoint_prefix(self) -> str:
-        """What the name of every SageMaker endpoint of this stage starts with (a stage name has no dash)."""
-        return f"darkroom-{self.stage}-"
+        """See the function of that name."""
+        return endpoint_prefix(self.stage)
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, the way `from_environment` reads them."""

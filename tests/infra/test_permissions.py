@@ -40,6 +40,7 @@ EXPECTED = {
     "checkpoints_api": {"dynamodb:Query"},
     "endpoints_api": {"sagemaker:ListEndpoints"},
     "job_events": {
+        "dynamodb:GetItem",
         "dynamodb:UpdateItem",
         "s3:DeleteObject",
         "s3:GetObject",

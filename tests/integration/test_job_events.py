@@ -208,6 +208,47 @@ def test_the_late_answer_of_a_deleted_job_leaves_nothing_behind(stage: Stage, jo
     assert stage.rows() == []
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"caption": "x" * 400_000},
+        '{"caption": "half a pair \\ud800"}',
+        {"error": {"code": "c" * 9000, "message": "m" * 400_000}},
+        '{"error": {"code": "x", "message": "\\udfff"}}',
+        '{"caption": "x", "timings": {"run": NaN, "model": Infinity}}',
+        {"images": [{"key": "jobs/%s/output/0.png", "width": 1, "height": 1}] * 5000},
+        {"images": [base64.b64encode(png()).decode()], "info": '{"infotexts": ["\\ud800"], "all_seeds": ["x"]}'},
+    ],
+)
+def test_no_answer_poisons_the_queue(stage: Stage, job_id: str, answer: Any) -> None:
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    assert deliver(completed(job_id, text.replace("%s", job_id))) == []
+    assert shown(job_id)["completed_at"]
+
+
+def test_a_failure_reason_of_any_kind_is_kept_readably(stage: Stage, job_id: str) -> None:
+    assert deliver(json.dumps(failed(job_id, "x" * 300_000 + "\ud800"))) == []
+    assert len(shown(job_id)["error"]["message"]) == 2000
+
+
+def test_a_full_job_still_fits_when_it_settles(stage: Stage) -> None:
+    body = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "x" * 90_000}}
+    body["parameters"]["negative_prompt"] = "y" * 90_000  # type: ignore[index]
+    job_id = call("POST", "/jobs", body).json["id"]
+    image = manifest(job_id)["images"][0]
+    many = [{**image, "key": f"jobs/{job_id}/output/{n}.png", "infotext": "x" * 1000} for n in range(128)]
+    assert deliver(completed(job_id, {"images": many, "caption": "c" * 10_000})) == []
+    assert shown(job_id)["status"] == "succeed"
+
+
+def test_the_raw_pictures_of_a_second_run_do_not_replace_those_of_the_first(stage: Stage, job_id: str) -> None:
+    first, second = png(color=(1, 1, 1)), png(color=(2, 2, 2))
+    for picture in (first, second):
+        assert deliver(completed(job_id, {"images": [base64.b64encode(picture).decode()]})) == []
+    [image] = shown(job_id)["images"]
+    assert stage.s3.get_object(Bucket="pictures", Key=image["key"])["Body"].read() == first
+
+
 def test_many_infotexts_do_not_burst_the_item(stage: Stage, job_id: str) -> None:
     image = manifest(job_id)["images"][0]
     many = [{**image, "key": f"jobs/{job_id}/output/{n}.png", "infotext": "x" * 5000} for n in range(128)]

@@ -5,13 +5,17 @@ import json
 
 import pytest
 
-from darkroom import ids
+from darkroom import ids, wiring
+from darkroom.aws.jobs import DynamoJobs
+from darkroom.errors import Busy, Throttled
+from darkroom.jobs.model import Job, JobLine
 from tests.integration.conftest import Stage
 from tests.support.http import call
 from tests.support.pictures import image_id, png
 from tests.support.sagemaker import endpoint
 
 CHECKPOINT = "v1-5.safetensors"
+UNKNOWN = "01900000-0000-7000-8000-000000000000"
 
 
 def txt2img(**more: object) -> dict[str, object]:
@@ -128,6 +132,9 @@ def test_interrogate_needs_only_a_picture(stage: Stage, kind: str) -> None:
     assert call("POST", "/jobs", {"type": kind}).code == "image_missing"
 
 
+EXTRA = ("lora", "hypernetwork", "embedding", "controlnet")
+LONG_NAME = {"override_settings": {"sd_model_checkpoint": "a" * 5000}}
+ALMOST_A_PICTURE = b64(png()[:48])
 BAD_REQUESTS = [
     ("unknown type", {"type": "video"}, 422, "invalid_request"),
     ("width 63", txt2img(parameters={"width": 63}), 422, "invalid_request"),
@@ -150,6 +157,9 @@ BAD_REQUESTS = [
     ("unknown field", txt2img(colour="red"), 422, "invalid_request"),
     ("parameters are a list", txt2img(parameters=[1]), 422, "invalid_request"),
     ("too much", txt2img(parameters={"notes": ["x" * 1000] * 300}), 413, "parameters_too_large"),
+    ("too many models", txt2img(models={k: [f"{k}{n}" for n in range(32)] for k in EXTRA}), 422, "too_many_models"),
+    ("long name in the body", {"type": "txt2img", "parameters": LONG_NAME}, 422, "invalid_request"),
+    ("too many pictures", txt2img(parameters={"x": [ALMOST_A_PICTURE] * 40_000}), 422, "too_many_images"),
 ]
 
 
@@ -274,6 +284,102 @@ def test_the_same_idempotency_key_makes_one_job(stage: Stage) -> None:
     assert len(stage.sagemaker.invoked) == 2
 
 
+def test_a_key_is_remembered_before_anything_else_is_looked_at(stage: Stage) -> None:
+    key = {"Idempotency-Key": "k-2"}
+    first = call("POST", "/jobs", txt2img(), headers=key)
+    stage.sagemaker.endpoints = []
+    assert call("POST", "/jobs", txt2img(), headers=key).json["id"] == first.json["id"]
+    with_picture = {"type": "interrogate_clip", "parameters": {"image": b64(png())}}
+    assert call("POST", "/jobs", with_picture, headers=key).code == "idempotency_key_reused"
+    assert stage.objects() == []
+
+
+def test_a_key_whose_job_was_deleted_says_so_and_an_expired_one_counts_no_more(stage: Stage) -> None:
+    key = {"Idempotency-Key": "k-3"}
+    first = call("POST", "/jobs", txt2img(), headers=key).json["id"]
+    call("DELETE", f"/jobs/{first}")
+    again = call("POST", "/jobs", txt2img(), headers=key)
+    assert (again.status, again.code) == (409, "idempotency_key_job_deleted")
+    [row] = stage.rows()
+    stage.dynamodb.put_item(TableName="jobs", Item={**row, "expires_at": {"N": "1"}})
+    assert call("POST", "/jobs", txt2img(parameters={"prompt": "new"}), headers=key).status == 201
+
+
+def test_two_at_once_with_one_key_make_one_job(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second looks for the key before the first has written it; the transaction then tells."""
+    key = {"Idempotency-Key": "k-4"}
+    first = call("POST", "/jobs", txt2img(), headers=key).json["id"]
+    monkeypatch.setattr(wiring._store(), "idempotency", lambda *_: None)
+    second = call("POST", "/jobs", txt2img(), headers=key)
+    assert (second.status, second.json["id"]) == (200, first)
+    assert len(stage.sagemaker.invoked) == 1
+
+
+@pytest.mark.parametrize("broken", ["invoke", "mark"])
+def test_a_job_that_aws_was_too_busy_to_take_is_answered_and_not_refused(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def busy(*_: object) -> None:
+        raise Busy("aws_unreachable", "AWS did not answer in time.")
+
+    if broken == "invoke":
+        monkeypatch.setattr(stage.sagemaker, "invoke", busy)
+    else:
+        monkeypatch.setattr(wiring._store(), "change", busy)
+    reply = call("POST", "/jobs", txt2img())
+    assert (reply.status, reply.json["status"]) == (201, "created")
+    assert len(stage.rows()) == 1
+
+
+def test_throttling_before_the_write_is_503_with_a_time_to_come_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(*_: object) -> None:
+        raise Throttled("aws_busy", "AWS asked to slow down (dynamodb).", retry_after=7)
+
+    monkeypatch.setattr(wiring._store(), "create", throttled)
+    reply = call("POST", "/jobs", txt2img())
+    assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, "aws_busy", "7")
+
+
+def test_a_fault_of_ours_is_a_problem_that_tells_nothing_it_should_not(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("the prompt of somebody")
+
+    monkeypatch.setattr(wiring._store(), "create", broken)
+    reply = call("POST", "/jobs", txt2img(parameters={"prompt": "the prompt of somebody"}))
+    assert (reply.status, reply.code) == (500, "internal_error")
+    assert "somebody" not in reply.body + capsys.readouterr().out
+
+
+@pytest.mark.parametrize("prompt", ["image: a cat", "image:init", "data:image/png;base64,AAAA", "😀" * 40_000])
+def test_a_prompt_is_words_whatever_they_are(stage: Stage, prompt: str) -> None:
+    reply = call("POST", "/jobs", txt2img(parameters={"prompt": prompt}))
+    assert reply.status == 201, reply.body
+    assert reply.json["parameters"]["prompt"] == prompt
+    [line] = call("GET", "/jobs").json["jobs"]
+    assert line["prompt"] == prompt[:120]
+
+
+def test_pages_lose_nothing_when_shards_are_cut_off_at_a_megabyte(stage: Stage) -> None:
+    store = DynamoJobs(wiring._client("dynamodb"), "jobs", "models", shards=4)
+    made = []
+    for _ in range(60):
+        line = JobLine(ids.new_id(), "alice", "txt2img", "created", "e", prompt="x" * 100_000)
+        store.create(Job(line, {}), (), None)
+        made.append(line.id)
+    listed: list[str] = []
+    before = None
+    while True:
+        page, before = store.newest(50, before)
+        listed += [line.id for line in page]
+        if before is None:
+            break
+    assert listed == made[::-1]
+
+
 def test_the_history_is_newest_first_ten_at_a_time_and_ends(stage: Stage) -> None:
     made = [call("POST", "/jobs", txt2img()).json["id"] for _ in range(23)]
     pages, before = [], None
@@ -294,7 +400,7 @@ def test_a_bad_page_is_refused_by_the_fields_name(stage: Stage, query: str) -> N
     assert reply.json["errors"][0]["loc"][:2] == ["query", query.split("=")[0]]
 
 
-@pytest.mark.parametrize("job_id", ["nope", "a" * 5000, "%20", ids.new_id(), "idem#alice#k-1"])
+@pytest.mark.parametrize("job_id", ["nope", "a" * 5000, "%20", UNKNOWN, "idem#alice#k-1"])
 def test_a_job_that_is_not_there_is_404(stage: Stage, job_id: str) -> None:
     call("POST", "/jobs", txt2img(), headers={"Idempotency-Key": "k-1"})
     for method in ("GET", "DELETE"):
@@ -305,7 +411,7 @@ def test_a_job_that_is_not_there_is_404(stage: Stage, job_id: str) -> None:
 
 def test_unknown_paths_and_methods_are_problems_too(stage: Stage) -> None:
     assert call("GET", "/images").code == "method_not_allowed"
-    assert call("PUT", f"/jobs/{ids.new_id()}").status == 405
+    assert call("PUT", f"/jobs/{UNKNOWN}").status == 405
     assert call("GET", "/jobs/a/b").code == "route_not_found"
     assert call("POST", "/endpoints", {}).status == 405
 

@@ -1,0 +1,73 @@
+"""What paints: the contract of an engine, and the engines by name."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
+
+from darkroom.jobs.contract import WorkRequest
+from worker.parameters import Settings
+
+
+@dataclass(frozen=True)
+class Task:
+    """One job, ready to be painted.
+
+    `pictures` holds every entry of `request.images`, decoded and upright. `step(progress)` is to be called
+    between steps with the share done, 0 to 1; it ends the job by raising a JobError, to be let through.
+    """
+
+    request: WorkRequest
+    settings: Settings
+    pictures: Mapping[str, Image.Image]
+    step: Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Painting:
+    """One finished picture: its PNG, which carries `infotext`, and its size in pixels."""
+
+    png: bytes
+    width: int
+    height: int
+    seed: int
+    infotext: str
+
+
+class Engine(Protocol):
+    """Paints and describes; used by one thread at a time. A JobError is for what a person can act on."""
+
+    @property
+    def version(self) -> str:
+        """What the infotext's `Version` says."""
+        ...
+
+    def load(self, request: WorkRequest) -> None:
+        """Makes the models that the job names ready; what is ready already costs nothing."""
+        ...
+
+    def paint(self, task: Task) -> Iterator[Painting]:
+        """The pictures of a txt2img or img2img job, one by one, in the order of their seeds."""
+        ...
+
+    def caption(self, task: Task) -> str:
+        """What an interrogate job's picture shows: a sentence (clip), or tags with commas (deepbooru)."""
+        ...
+
+
+def _preview() -> Engine:
+    from worker.engines.preview import PreviewEngine
+
+    return PreviewEngine()
+
+
+# Each imports its engine only when asked for: another one may need packages that are not installed.
+ENGINES: dict[str, Callable[[], Engine]] = {"preview": _preview}
+
+
+def make_engine(name: str) -> Engine:
+    """The engine of that name; ValueError, with the names there are, for any other."""
+    if name not in ENGINES:
+        raise ValueError(f"no engine {name!r}; there are: {', '.join(ENGINES)}")
+    return ENGINES[name]()

@@ -7,47 +7,49 @@ from botocore.config import Config
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.exceptions import HTTPClientError
 
-from darkroom.errors import Busy
+from darkroom.errors import Busy, Throttled
 
-THROTTLES = frozenset(
+_THROTTLES = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
-        "ServiceUnavailable",
         "SlowDown",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
         "TransactionInProgressException",
-        "InternalServerError",
-        "InternalFailure",
-        "InternalDependencyException",
-        "ServiceUnavailableException",
     }
 )
-"""Error codes that mean: the same call may well succeed in a moment (AWS General Reference, common errors)."""
+"""Error codes of calls that were not carried out because there were too many (AWS General Reference, common errors)."""
 
-_CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=10,
-    retries={"mode": "standard", "max_attempts": 3},
-)
-_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4"))
-"""Presigned URLs of today's kind in every region: botocore still signs some the old way by itself."""
+_CONFIG = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
+"""Three attempts end before any function's own time does, so that a caller hears of it."""
+_SPECIAL = {
+    # Botocore signs some URLs the old way and for the global host by itself; S3 in newer regions takes neither.
+    "s3": Config(signature_version="s3v4", s3={"addressing_style": "virtual"}),
+    # A time-out does not tell whether the job was taken, and a second invoke would paint it twice.
+    "sagemaker-runtime": Config(read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1}),
+}
 
 
 def client(service: str) -> Any:
     """A client of `service` whose throttling and connection faults, once its own retries are used up,
-    are raised as `Busy` in every adapter alike."""
-    made = boto3.client(service, config=_S3_CONFIG if service == "s3" else _CONFIG)  # type: ignore[call-overload]
+    are raised as `Throttled` (nothing was done) and `Busy` (something may have been) in every adapter alike."""
+    config = _CONFIG.merge(_SPECIAL[service]) if service in _SPECIAL else _CONFIG
+    made = boto3.client(service, config=config)  # type: ignore[call-overload]
     made.meta.events.register("after-call", _raise_busy)
     made.meta.events.register("after-call-error", _raise_unreachable)
     return made
 
 
-def _raise_busy(parsed: dict[str, Any], model: Any, **_: object) -> None:
-    if parsed.get("Error", {}).get("Code") in THROTTLES:
-        raise Busy("aws_busy", f"AWS asked to slow down ({model.service_model.service_name}).")
+def _raise_busy(http_response: Any, parsed: dict[str, Any], model: Any, **_: object) -> None:
+    status = http_response.status_code
+    service = model.service_model.service_name
+    # A HEAD has no body that could name the error, only its status.
+    if status == 429 or parsed.get("Error", {}).get("Code") in _THROTTLES:
+        raise Throttled("aws_busy", f"AWS asked to slow down ({service}).")
+    if status >= 500:
+        raise Busy("aws_busy", f"AWS had a fault of its own ({service}).")
 
 
 def _raise_unreachable(exception: Exception, **_: object) -> None:

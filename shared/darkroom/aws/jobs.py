@@ -1,6 +1,9 @@
 """The jobs table in DynamoDB."""
 
+import hashlib
 import json
+import random
+import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
+CONFLICT_TRIES = 4
 
 
 class DynamoJobs:
@@ -43,22 +47,46 @@ class DynamoJobs:
             puts.append({"Put": self._idempotency_row(job.line.id, idempotency)})
         checks: list[Any] = [{"ConditionCheck": self._active(key)} for key in models]
         try:
-            self._client.transact_write_items(TransactItems=puts + checks)
+            self._transact(puts + checks)
         except self._client.exceptions.TransactionCanceledException as cancelled:
             raise _refusal(cancelled, len(puts), models) from cancelled
+
+    def _transact(self, items: list[Any]) -> None:
+        """Two transactions that look at one checkpoint at once conflict (Developer Guide, "Transaction conflict
+        handling"), and botocore does not try them again."""
+        for attempt in range(CONFLICT_TRIES):
+            try:
+                self._client.transact_write_items(TransactItems=items)
+                return
+            except self._client.exceptions.TransactionCanceledException as cancelled:
+                codes = {reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])}
+                if "TransactionConflict" not in codes or attempt == CONFLICT_TRIES - 1:
+                    raise
+            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter
 
     def _idempotency_row(self, job_id: str, used: Idempotency) -> Any:
         return {
             "TableName": self._table,
             "Item": {
-                "id": {"S": f"idem#{used.owner}#{used.key}"},
+                "id": {"S": _idempotency_id(used.owner, used.key)},
                 "job_id": {"S": job_id},
                 "digest": {"S": used.digest},
                 "expires_at": {"N": str(used.expires_at)},
             },
-            "ConditionExpression": "attribute_not_exists(id)",
+            # TTL deletes rows days late; an expired one counts no more.
+            "ConditionExpression": "attribute_not_exists(id) OR expires_at <= :now",
+            "ExpressionAttributeValues": {":now": {"N": str(used.now)}},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+
+    def idempotency(self, owner: str, key: str) -> KeyUsed | None:
+        """See `JobStore.idempotency`: one consistent GetItem."""
+        item = self._client.get_item(
+            TableName=self._table, Key={"id": {"S": _idempotency_id(owner, key)}}, ConsistentRead=True
+        ).get("Item")
+        if item is None or int(item["expires_at"]["N"]) <= time.time():
+            return None
+        return KeyUsed(item["job_id"]["S"], item["digest"]["S"])
 
     def _active(self, key: ModelKey) -> Any:
         return {
@@ -78,7 +106,7 @@ class DynamoJobs:
     def newest(self, limit: int, before: str | None) -> tuple[list[JobLine], str | None]:
         """See `JobStore.newest`: one Query of the `feed` index a shard."""
         lines: list[JobLine] = []
-        more = False
+        cuts: list[str] = []
         for shard in range(self._shards):
             condition = "feed = :shard"
             values: Item = {":shard": {"S": str(shard)}}
@@ -94,11 +122,13 @@ class DynamoJobs:
                 Limit=limit,
             )
             lines += [line_from_item(item) for item in answer["Items"]]
-            more = more or "LastEvaluatedKey" in answer
-        lines.sort(key=lambda line: line.id, reverse=True)
-        page = lines[:limit]
-        more = more or len(lines) > limit
-        return page, page[-1].id if more and page else None
+            if "LastEvaluatedKey" in answer:
+                cuts.append(answer["LastEvaluatedKey"]["id"]["S"])
+        # Below the point where a shard was cut off, lines of that shard are unknown: the page ends there.
+        floor = max(cuts, default="")
+        page = sorted((line for line in lines if line.id >= floor), key=lambda line: line.id, reverse=True)
+        following = page[limit - 1].id if len(page) > limit else floor or None
+        return page[:limit], following
 
     def open_by_endpoint(self) -> dict[str, int]:
         """See `JobStore.open_by_endpoint`: one paged Query of the sparse `by_status` index a shard and status."""
@@ -217,6 +247,10 @@ def _refusal(cancelled: ClientError, puts: int, models: tuple[ModelKey, ...]) ->
     return Busy("aws_busy", "The job could not be written because of another write to the same rows.")
 
 
+def _idempotency_id(owner: str, key: str) -> str:
+    return "idem#" + hashlib.sha256(f"{owner}\0{key}".encode()).hexdigest()
+
+
 def shard_of(job_id: str, shards: int) -> int:
     """The shard a job's rows stand in, told from its id alone."""
     return zlib.crc32(job_id.encode()) % shards
@@ -237,9 +271,9 @@ def to_item(job: Job, shards: int) -> Item:
         "feed": str(shard),
         "type_shard": f"{line.type}#{shard}",
         "status_shard": f"{line.status}#{shard}",
-        "parameters": json.dumps(job.parameters, ensure_ascii=False, allow_nan=False),
-        "inputs": json.dumps(job.inputs) if job.inputs else None,
-        "models": json.dumps(job.models, ensure_ascii=False) if job.models else None,
+        "parameters": _json(job.parameters),
+        "inputs": _json(job.inputs) if job.inputs else None,
+        "models": _json(job.models) if job.models else None,
     }
     item: Item = {name: {"S": text} for name, text in texts.items() if text is not None}
     if line.lora:
@@ -258,7 +292,7 @@ def _brought(change: Change) -> Item:
             item[name] = {"S": value}
     if change.images:
         pictures = [image.model_dump(exclude_none=True) for image in change.images]
-        item["images"] = {"S": json.dumps(pictures, ensure_ascii=False)}
+        item["images"] = {"S": _json(pictures)}
         item["image_count"] = {"N": str(len(pictures))}
         item["first_image"] = {"S": change.images[0].key}
     if change.timings:
@@ -296,7 +330,6 @@ def from_item(item: Item) -> Job:
         inputs=json.loads(_text(item, "inputs") or "{}"),
         models=json.loads(_text(item, "models") or "{}"),
         expires_at=int(item["expires_at"]["N"]) if "expires_at" in item else None,
-        output_location=_text(item, "output_location"),
         failure_location=_text(item, "failure_location"),
         started_at=_text(item, "started_at"),
         progress=float(item["progress"]["N"]) if "progress" in item else None,
@@ -304,13 +337,16 @@ def from_item(item: Item) -> Job:
         caption=_text(item, "caption"),
         timings=Timings.model_validate_json(timings) if timings else None,
         error=WorkError.model_validate_json(error) if error else None,
-        settled_by=_text(item, "settled_by"),  # type: ignore[arg-type]
     )
 
 
 def _text(item: Item, name: str) -> str | None:
     value: str | None = item[name]["S"] if name in item else None
     return value
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _number(value: float) -> str:

@@ -117,8 +117,11 @@ class S3Outputs:
         )
         return key
 
-    def delete(self, job_id: str) -> None:
-        """See `Outputs.delete`: one ListObjectsV2, and one DeleteObjects for each 1,000 objects."""
+    def delete(self, job_id: str, failure_location: str | None = None) -> None:
+        """See `Outputs.delete`: one ListObjectsV2, one DeleteObjects for each 1,000 objects, one DeleteObject."""
+        failure_key = (failure_location or "").removeprefix(f"s3://{self._bucket}/")
+        if failure_key.startswith("failures/"):
+            self._client.delete_object(Bucket=self._bucket, Key=failure_key)
         pages = self._client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=f"jobs/{job_id}/"):
             keys = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]

@@ -1,10 +1,15 @@
 """SageMaker: the endpoints there are, and asynchronous inference on them."""
 
-from typing import TYPE_CHECKING
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
 from darkroom.endpoints.model import Endpoint
+from darkroom.errors import Throttled
 from darkroom.jobs.model import ANSWER_NAME, iso, output_prefix
 from darkroom.jobs.ports import EndpointRefused
 
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_INLINE_BODY = 128_000
 """Bytes that InvokeEndpointAsync takes as `Body` (botocore's service model of sagemaker-runtime)."""
+_T = TypeVar("_T")
+THROTTLED_TRIES = 3
 QUEUE_SECONDS = 21_600
 RUN_SECONDS = 3_600
 _REFUSALS = frozenset({"ValidationError", "ValidationException", "ResourceNotFound", "ModelNotReadyException"})
@@ -59,17 +66,19 @@ class SageMakerInference:
     def invoke(self, endpoint: str, job_id: str, body: bytes) -> tuple[str, str | None]:
         """See `Inference.invoke`: one call, two for a body over 128,000 bytes."""
         where = {"Body": body} if len(body) <= MAX_INLINE_BODY else {"InputLocation": self._put(job_id, body)}
+        call = partial(
+            self._runtime.invoke_endpoint_async,
+            EndpointName=endpoint,
+            ContentType="application/json",
+            InferenceId=job_id,
+            S3OutputPathExtension=output_prefix(job_id).rstrip("/"),
+            Filename=ANSWER_NAME,
+            RequestTTLSeconds=QUEUE_SECONDS,
+            InvocationTimeoutSeconds=RUN_SECONDS,
+            **where,
+        )
         try:
-            answer = self._runtime.invoke_endpoint_async(
-                EndpointName=endpoint,
-                ContentType="application/json",
-                InferenceId=job_id,
-                S3OutputPathExtension=output_prefix(job_id).rstrip("/"),
-                Filename=ANSWER_NAME,
-                RequestTTLSeconds=QUEUE_SECONDS,
-                InvocationTimeoutSeconds=RUN_SECONDS,
-                **where,
-            )
+            answer = _unless_throttled(call)
         except ClientError as error:
             if error.response["Error"]["Code"] in _REFUSALS:
                 raise EndpointRefused(error.response["Error"].get("Message", "no reason given")) from error
@@ -80,3 +89,13 @@ class SageMakerInference:
         key = f"jobs/{job_id}/input.json"
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
         return f"s3://{self._bucket}/{key}"
+
+
+def _unless_throttled(call: Callable[[], _T]) -> _T:
+    """Call again while SageMaker throttles: such a call was not carried out, so nothing can happen twice."""
+    for attempt in range(THROTTLED_TRIES - 1):
+        try:
+            return call()
+        except Throttled:
+            time.sleep(random.uniform(0.1, 0.3) * 2**attempt)  # noqa: S311 - jitter
+    return call()

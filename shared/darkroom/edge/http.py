@@ -64,28 +64,26 @@ class Api(APIGatewayRestResolver):
             "request",
             extra={
                 "method": event.get("httpMethod"),
-                "path": event.get("path"),
+                # The route, not the path: what callers type there, and ids, have no place in logs.
+                "route": event.get("resource"),
                 "status": status,
                 "milliseconds": round(seconds * 1000, 1),
                 "api_request_id": request_id,
             },
         )
 
-    def _answer(self, found: Problem) -> Response[str]:
-        return Response(
-            found.status,
-            content_type=CONTENT_TYPE,
-            body=found.model_dump_json(),
-            headers={"Retry-After": "2"} if found.status == 503 else {},
-        )
+    def _answer(self, found: Problem, headers: dict[str, str] | None = None) -> Response[str]:
+        return Response(found.status, content_type=CONTENT_TYPE, body=found.model_dump_json(), headers=headers)
 
     def _request_id(self) -> str:
         return str(self.current_event.raw_event["requestContext"].get("requestId") or "")
 
     def _on_refusal(self, error: DarkroomError) -> Response[str]:
+        headers = None
         if isinstance(error, Busy):
             self._logger.warning("busy", extra={"code": error.code})
-        return self._answer(problem(error, self._request_id()))
+            headers = {"Retry-After": str(error.retry_after)}
+        return self._answer(problem(error, self._request_id()), headers)
 
     def _on_validation(self, error: RequestValidationError) -> Response[str]:
         fields = [FieldError(tuple(found["loc"]), str(found["msg"])) for found in list(error.errors())[:MAX_ERRORS]]

@@ -11,6 +11,7 @@ from darkroom.errors import (
     Malformed,
     MethodNotAllowed,
     Missing,
+    Throttled,
     TooLarge,
     Unsupported,
 )
@@ -25,6 +26,7 @@ STATUS: dict[type[DarkroomError], int] = {
     Unsupported: 415,
     Invalid: 422,
     Busy: 503,
+    Throttled: 503,
 }
 
 

@@ -1,6 +1,5 @@
 """Uploaded pictures and masks: stored once per owner under the SHA-256 of their bytes."""
 
-import re
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -15,7 +14,6 @@ LONG_HEADER_BYTES = 2 * 1024 * 1024
 """How much is read of a JPEG that carries a long profile or thumbnail before its size."""
 
 CONTENT_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class NotAnImage(Exception):
@@ -39,11 +37,6 @@ class ImageHeader:
 def image_key(owner: str, image_id: str) -> str:
     """Where an owner's picture lies in the pictures bucket."""
     return f"images/{owner}/{image_id}"
-
-
-def is_image_id(text: str) -> bool:
-    """Whether the text is a SHA-256 in lower-case hex."""
-    return _SHA256.fullmatch(text) is not None
 
 
 def format_of(start: bytes) -> str | None:

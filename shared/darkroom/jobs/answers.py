@@ -17,6 +17,11 @@ from darkroom.images.model import NotAnImage, read_header
 from darkroom.jobs.contract import PaintedImage, Timings, WorkAnswer, WorkError
 from darkroom.jobs.model import output_prefix
 
+MAX_IMAGES = 128
+MAX_KEY = 256
+MAX_CAPTION = 10_000
+MAX_MESSAGE = 2_000
+MAX_CODE = 64
 MAX_INFOTEXT_BYTES = 64 * 1024
 """Infotexts of all pictures together that are kept in the item; they stand in the PNGs anyway."""
 
@@ -46,7 +51,7 @@ class Answer:
 def understand(job_id: str, content: bytes) -> Answer:
     """What the bytes of an answer say about a job; never raises for what they hold."""
     try:
-        document = json.loads(content)
+        document = clean_json(content)
     except (ValueError, RecursionError):
         return _bad("it is no JSON")
     if not isinstance(document, dict):
@@ -64,6 +69,15 @@ class _Unusable(Exception):
     """Why an answer cannot be used."""
 
 
+def clean_json(content: bytes | str) -> Any:
+    """JSON that can be written again wherever it goes: half surrogate pairs become `?`, NaN and Infinity null.
+
+    Raises ValueError or RecursionError for what is no JSON.
+    """
+    text = json.dumps(json.loads(content), ensure_ascii=False).encode(errors="replace")
+    return json.loads(text, parse_constant=lambda _: None)
+
+
 def _bad(why: str) -> Answer:
     message = f"The worker's answer cannot be used: {why}. Look at the worker's log for this job."
     return Answer(error=WorkError(code="bad_answer", message=message))
@@ -72,23 +86,35 @@ def _bad(why: str) -> Answer:
 def _manifest(job_id: str, document: dict[str, Any]) -> Answer:
     answer = WorkAnswer.model_validate(document)
     if answer.error:
-        return Answer(error=answer.error, timings=answer.timings)
+        error = WorkError(code=answer.error.code[:MAX_CODE], message=answer.error.message[:MAX_MESSAGE])
+        return Answer(error=error, timings=answer.timings)
+    if len(answer.images) > MAX_IMAGES:
+        raise _Unusable(f"it holds {len(answer.images)} pictures; a job makes at most {MAX_IMAGES}")
     for image in answer.images:
+        if len(image.key) > MAX_KEY:
+            raise _Unusable(f"a picture's key is longer than {MAX_KEY} characters")
         # A key from elsewhere would let a container show one person's picture to another.
         if not image.key.startswith(output_prefix(job_id)):
             raise _Unusable(f"the picture {image.key!r} does not lie under {output_prefix(job_id)}")
     if not answer.images and answer.caption is None:
         raise _Unusable("it holds neither pictures nor a caption nor an error")
-    return Answer(images=_bounded(answer.images), caption=answer.caption, timings=answer.timings)
+    caption = answer.caption[:MAX_CAPTION] if answer.caption is not None else None
+    return Answer(images=_bounded(answer.images), caption=caption, timings=answer.timings)
 
 
 def _bounded(images: list[PaintedImage]) -> tuple[PaintedImage, ...]:
+    texts = _bounded_texts([image.infotext for image in images])
+    return tuple(image.model_copy(update={"infotext": text}) for image, text in zip(images, texts, strict=True))
+
+
+def _bounded_texts(infotexts: list[str | None]) -> list[str | None]:
+    """The infotexts as far as there is room for them in the item."""
     room = MAX_INFOTEXT_BYTES
-    kept = []
-    for image in images:
-        room -= len((image.infotext or "").encode(errors="replace"))
-        kept.append(image if room >= 0 else image.model_copy(update={"infotext": None}))
-    return tuple(kept)
+    kept: list[str | None] = []
+    for text in infotexts:
+        room -= len((text or "").encode())
+        kept.append(text if room >= 0 else None)
+    return kept
 
 
 def _is_webui(document: dict[str, Any]) -> bool:
@@ -97,14 +123,17 @@ def _is_webui(document: dict[str, Any]) -> bool:
 
 
 def _webui(document: dict[str, Any]) -> Answer:
+    if len(document["images"]) > MAX_IMAGES:
+        raise _Unusable(f"it holds {len(document['images'])} pictures; a job makes at most {MAX_IMAGES}")
     info = _info(document.get("info"))
-    seeds, texts = _list(info.get("all_seeds")), _list(info.get("infotexts"))
+    seeds = _list(info.get("all_seeds"))
+    texts = _bounded_texts([text if isinstance(text, str) else None for text in _list(info.get("infotexts"))])
     raw = []
     for number, encoded in enumerate(document["images"]):
         content = _picture(encoded, number)
         width, height = _size(content, number)
         seed = seeds[number] if number < len(seeds) and isinstance(seeds[number], int) else None
-        text = texts[number] if number < len(texts) and isinstance(texts[number], str) else None
+        text = texts[number] if number < len(texts) else None
         raw.append(RawPicture(content, width, height, seed, text))
     return Answer(raw=tuple(raw))
 
@@ -113,7 +142,7 @@ def _info(info: object) -> dict[str, Any]:
     """The WebUI sends `info` as JSON inside a string; one that cannot be read is left out."""
     if isinstance(info, str):
         try:
-            info = json.loads(info)
+            info = clean_json(info)
         except (ValueError, RecursionError):
             return {}
     return info if isinstance(info, dict) else {}

@@ -92,4 +92,4 @@ class Progress(BaseModel):
     event: Literal["darkroom.progress"] = "darkroom.progress"
     job_id: str
     progress: Annotated[float, Field(ge=0, le=1)]
-    started_at: str
+    started_at: Annotated[str, Field(max_length=40)]

@@ -15,12 +15,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from darkroom import ids
-from darkroom.jobs.answers import Answer, RawPicture, understand
+from darkroom.jobs.answers import MAX_MESSAGE, Answer, RawPicture, clean_json, understand
 from darkroom.jobs.contract import PaintedImage, Progress, WorkError
 from darkroom.jobs.model import Change, precise
 from darkroom.jobs.ports import Changed, JobStore, Outputs
-
-MAX_REASON = 2_000
 
 
 class UnknownMessage(Exception):
@@ -60,6 +58,8 @@ class Events:
     def _settle(self, notification: Notification) -> None:
         job_id = notification.job_id
         answer = self._answer(notification)
+        if answer.raw and (job := self._store.get(job_id)) and job.line.settled:
+            return  # A second run's pictures would lie where the first run's are.
         images = answer.images or tuple(self._stored(job_id, number, raw) for number, raw in enumerate(answer.raw))
         change = Change(
             status="fail" if answer.error else "succeed",
@@ -86,7 +86,7 @@ class Events:
         own = understand(notification.job_id, content).error if content is not None else None
         if own and own.code != "bad_answer":
             return Answer(error=own)
-        reason = (notification.reason or "SageMaker gave no reason.")[:MAX_REASON]
+        reason = (notification.reason or "SageMaker gave no reason.")[:MAX_MESSAGE]
         return Answer(error=WorkError(code="worker_failed", message=reason))
 
     def _stored(self, job_id: str, number: int, raw: RawPicture) -> PaintedImage:
@@ -110,7 +110,7 @@ class Events:
 def parse(body: str) -> Progress | Notification:
     """What a message says; raises UnknownMessage."""
     try:
-        document = json.loads(body)
+        document = clean_json(body)
     except (ValueError, RecursionError) as error:
         raise UnknownMessage("no JSON") from error
     if not isinstance(document, dict):

@@ -16,7 +16,7 @@ MODEL_KINDS = ("vae", "lora", "hypernetwork", "embedding", "controlnet")
 class JobLine:
     """What the history shows of a job: everything the list needs, nothing it does not.
 
-    `completed_at` is ISO 8601 in UTC, `first_image` an S3 key, `prompt` the whole prompt.
+    `completed_at` is ISO 8601 in UTC, `first_image` an S3 key, `prompt` the prompt as far as lines keep it.
     """
 
     id: str
@@ -66,7 +66,6 @@ class Job:
     inputs: dict[str, str] = field(default_factory=dict)
     models: dict[str, list[str]] = field(default_factory=dict)
     expires_at: int | None = None
-    output_location: str | None = None
     failure_location: str | None = None
     started_at: str | None = None
     progress: float | None = None
@@ -74,7 +73,6 @@ class Job:
     caption: str | None = None
     timings: Timings | None = None
     error: WorkError | None = None
-    settled_by: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +92,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """The key a caller sent with `POST /jobs` and the SHA-256 of what it sent along; `expires_at` in epoch seconds."""
+    """The key a caller sent with `POST /jobs` and the SHA-256 of what it sent along; times in epoch seconds."""
 
     owner: str
     key: str
     digest: str
+    now: int
     expires_at: int
 
 

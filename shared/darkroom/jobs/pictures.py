@@ -22,6 +22,9 @@ MAX_PICTURES = 32
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*,", re.ASCII)
 _SHORTEST = 64
 """No PNG, JPEG or WebP in base64 is shorter than this; shorter strings are never looked at."""
+_REFERENCE = re.compile(re.escape(IMAGE_REFERENCE) + r"([a-z0-9_]{1,64})")
+_WORDS = frozenset({"prompt", "negative_prompt", "styles"})
+"""Fields of words: never a picture and never a reference to one, whatever they begin with."""
 _ALWAYS_PICTURES = frozenset({"init_images", "mask", "image", "input_image", "mask_image"})
 
 
@@ -48,22 +51,21 @@ def lift(fields: dict[str, Any]) -> tuple[dict[str, Any], list[Lifted], dict[str
             return {key: visit(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [visit(item, (*path, number)) for number, item in enumerate(value)]
-        if not isinstance(value, str):
+        if not isinstance(value, str) or path[0] in _WORDS:
             return value
-        if value.startswith(IMAGE_REFERENCE):
-            references[value.removeprefix(IMAGE_REFERENCE)] = path
+        if reference := _REFERENCE.fullmatch(value):
+            references[reference[1]] = path
             return value
         content = _decode(value, path)
         if content is None:
             return value
+        if len(lifted) == MAX_PICTURES:
+            raise Invalid("too_many_images", f"A job takes at most {MAX_PICTURES} pictures.")
         name = _name(path, {picture.name for picture in lifted})
         lifted.append(Lifted(name, path, content))
         return IMAGE_REFERENCE + name
 
-    remaining = visit(fields, ())
-    if len(lifted) > MAX_PICTURES:
-        raise Invalid("too_many_images", f"A job takes at most {MAX_PICTURES} pictures, not {len(lifted)}.")
-    return remaining, lifted, references
+    return visit(fields, ()), lifted, references
 
 
 def _decode(text: str, path: Path) -> bytes | None:
@@ -117,7 +119,7 @@ def _name(path: Path, taken: set[str]) -> str:
         wanted = "init"
     else:
         parts = path[1:] if path[0] == "alwayson_scripts" else path
-        wanted = re.sub(r"[^a-z0-9_]", "_", "_".join(str(part) for part in parts).lower())[:56]
+        wanted = re.sub(r"[^a-z0-9_]", "_", "_".join(str(part) for part in parts).lower())[:56] or "picture"
     return next(name for name in _numbered(wanted) if name not in taken)
 
 

@@ -42,6 +42,9 @@ class JobStore(Protocol):
     def create(self, job: Job, models: tuple[ModelKey, ...], idempotency: Idempotency | None) -> None:
         """Write the job if all models are active and the key is new; raises ModelsNotActive or KeyUsed."""
 
+    def idempotency(self, owner: str, key: str) -> KeyUsed | None:
+        """The use of an idempotency key that still counts."""
+
     def get(self, job_id: str) -> Job | None:
         """The job as it is now (a consistent read)."""
 
@@ -77,8 +80,8 @@ class Outputs(Protocol):
     def write_picture(self, job_id: str, number: int, content: bytes) -> str:
         """Store the bytes of a picture as they are; returns the key."""
 
-    def delete(self, job_id: str) -> None:
-        """Remove everything under `jobs/<id>/`."""
+    def delete(self, job_id: str, failure_location: str | None = None) -> None:
+        """Remove everything under `jobs/<id>/`, and SageMaker's failure file (an S3 URI) if there is one."""
 
     def url(self, key: str) -> str:
         """A presigned GET for a key, valid for 15 minutes."""

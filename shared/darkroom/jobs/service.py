@@ -11,7 +11,7 @@ from darkroom import ids
 from darkroom.checkpoints.model import ModelKey
 from darkroom.checkpoints.ports import Shelf
 from darkroom.endpoints.service import Endpoints
-from darkroom.errors import FieldError, Invalid, Malformed, Missing, TooLarge
+from darkroom.errors import Busy, Conflict, FieldError, Invalid, Malformed, Missing, TooLarge
 from darkroom.images.service import Images, check
 from darkroom.jobs.api import JobIn, JobOut, JobPage, job_out, line_out
 from darkroom.jobs.contract import ModelFile, WorkError, WorkRequest
@@ -26,8 +26,8 @@ from darkroom.jobs.ports import (
 )
 from darkroom.jobs.submit import NO_VAE, Draft, check_sizes, draft, to_job
 
-MAX_PARAMETER_BYTES = 256 * 1024
-"""Parameters stand in the job's item; DynamoDB items end at 400 KB, and the answer needs room too."""
+MAX_PARAMETER_BYTES = 200 * 1024
+"""Parameters stand in the job's item, which DynamoDB ends at 400 KB; names and the answer need room too."""
 IDEMPOTENCY_SECONDS = 86_400
 POLL_SECONDS = 0.7
 
@@ -77,8 +77,13 @@ class Jobs:
         """Create a job and hand it to SageMaker: write, invoke, mark.
 
         Everything is checked before anything is written. An endpoint that refuses the invoke after all
-        leaves a failed job that says why. Raises Invalid, Conflict or TooLarge.
+        leaves a failed job that says why. Once the job is written it is answered, even when AWS is too busy
+        to take it at once: a second try of the caller would make a second job. Raises Invalid, Conflict or
+        TooLarge.
         """
+        digest = _digest(request)
+        if idempotency_key and (used := self._store.idempotency(owner, idempotency_key)):
+            return Submitted(self._same_job(used, digest), created=False)
         work = draft(request)
         self._check_pictures(owner, work)
         if len(_json(work.parameters)) > MAX_PARAMETER_BYTES:
@@ -90,13 +95,13 @@ class Jobs:
         inputs = dict(request.images) | self._store_lifted(owner, work)
         now = int(time.time())
         job = to_job(work, owner, endpoint, inputs, now + self._places.retention_days * 86_400)
-        key = idempotency_key and Idempotency(owner, idempotency_key, _digest(request), now + IDEMPOTENCY_SECONDS)
+        key = Idempotency(owner, idempotency_key, digest, now, now + IDEMPOTENCY_SECONDS) if idempotency_key else None
         try:
-            self._store.create(job, work.model_keys, key or None)
+            self._store.create(job, work.model_keys, key)
         except ModelsNotActive as refused:
             raise _not_active(refused.models) from refused
         except KeyUsed as used:
-            return Submitted(self._same_job(used, _digest(request)), created=False)
+            return Submitted(self._same_job(used, digest), created=False)
         return Submitted(self._out(self._hand_over(job)), created=True)
 
     def get(self, job_id: str, wait: int = 0) -> JobOut:
@@ -127,8 +132,8 @@ class Jobs:
 
         Raises Missing `job_not_found`.
         """
-        self._find(job_id)
-        self._outputs.delete(job_id)
+        job = self._find(job_id)
+        self._outputs.delete(job_id, job.failure_location)
         self._store.delete(job_id)
 
     def _find(self, job_id: str) -> Job:
@@ -166,23 +171,33 @@ class Jobs:
                 "This Idempotency-Key was used with another body in the last 24 hours; use a new key.",
                 (FieldError(("header", "Idempotency-Key"), "was used with another body"),),
             )
-        return self.get(used.job_id)
+        try:
+            return self.get(used.job_id)
+        except Missing as gone:
+            raise Conflict(
+                "idempotency_key_job_deleted",
+                "The job that this Idempotency-Key made was deleted; use a new key.",
+            ) from gone
 
     def _hand_over(self, job: Job) -> Job:
+        """Invoke and mark. A job that AWS was too busy to take stays `created`, for the sweeper to invoke again."""
         body = _json(self._work_request(job))
         try:
             output, failure = self._inference.invoke(job.line.endpoint, job.line.id, body)
+            change = Change("in_progress", "invoke", output_location=output, failure_location=failure)
         except EndpointRefused as refused:
             error = WorkError(code="endpoint_refused", message=f"SageMaker refused the job: {refused}")
-            ended = precise(datetime.now(UTC))
-            self._store.change(job.line.id, Change("fail", "invoke", error=error, completed_at=ended))
-            return replace(job, line=replace(job.line, status="fail", completed_at=ended), error=error)
-        change = Change("in_progress", "invoke", output_location=output, failure_location=failure)
-        changed = self._store.change(job.line.id, change)
-        if not changed.applied:
-            # The callback overtook the mark: what it wrote is the truth.
-            return self._store.get(job.line.id) or job
-        return replace(job, line=replace(job.line, status="in_progress"))
+            change = Change("fail", "invoke", error=error, completed_at=precise(datetime.now(UTC)))
+        except Busy:
+            return job
+        try:
+            changed = self._store.change(job.line.id, change)
+            # If the callback overtook the mark, what it wrote is the truth.
+            overtaken = None if changed.applied else self._store.get(job.line.id)
+        except Busy:
+            return job
+        line = replace(job.line, status=change.status, completed_at=change.completed_at)
+        return overtaken or replace(job, line=line, error=change.error)
 
     def _work_request(self, job: Job) -> dict[str, object]:
         """The job as the worker gets it."""

@@ -41,8 +41,3 @@ _ORIGINS: dict[Status, tuple[Origin, ...]] = {
 def origins(target: Status) -> tuple[Origin, ...]:
     """Every status that `target` may be reached from."""
     return _ORIGINS[target]
-
-
-def may_become(status: Status, error_code: str | None, target: Status) -> bool:
-    """Whether a job with this status (and error code, if it failed) may become `target`."""
-    return any(o.status == status and o.error_code in (None, error_code) for o in _ORIGINS[target])

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from darkroom import ids
 from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import FieldError, Invalid
 from darkroom.images.model import ImageHeader
-from darkroom.jobs.api import JobIn
+from darkroom.jobs.api import FileName, JobIn
 from darkroom.jobs.contract import Mode
 from darkroom.jobs.model import MODEL_KINDS, Job, JobLine
 from darkroom.jobs.parameters import checkpoint_in, vae_in
@@ -17,6 +19,10 @@ INTERROGATE = ("interrogate_clip", "interrogate_deepbooru")
 MASKED = ("inpaint", "inpaint_upload")
 AUTOMATIC_VAE = "Automatic"
 NO_VAE = "None"
+PROMPT_IN_LINE = 2_000
+"""Characters of the prompt that lists and searches see, for every index holds them; the parameters have it whole."""
+MAX_MODELS = 90
+"""A transaction takes 100 items (DynamoDB API reference), and each model file is a condition in it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class Draft:
         return set(self.request.images) | {picture.name for picture in self.lifted}
 
 
+_FILE_NAME: TypeAdapter[str] = TypeAdapter(FileName)
 _EXTRA_KINDS: tuple[Any, ...] = tuple(kind for kind in MODEL_KINDS if kind != "vae")
 
 
@@ -53,8 +60,11 @@ def draft(request: JobIn) -> Draft:
     _check_names(request, lifted, references)
     names = set(request.images) | {picture.name for picture in lifted}
     mode = _mode(request, names)
-    checkpoint = None if request.type in INTERROGATE else (request.checkpoint or checkpoint_in(fields))
+    in_body = None if request.type in INTERROGATE else _file_name(checkpoint_in(fields), "sd_model_checkpoint")
+    checkpoint = None if request.type in INTERROGATE else (request.checkpoint or in_body)
     result = Draft(request, mode, checkpoint, _models(request, fields), fields, lifted)
+    if len(result.model_keys) > MAX_MODELS:
+        raise Invalid("too_many_models", f"A job takes at most {MAX_MODELS} model files.")
     _check_needed(result)
     return result
 
@@ -84,7 +94,7 @@ def to_job(work: Draft, owner: str, endpoint: str, inputs: dict[str, str], expir
         status="created",
         endpoint=endpoint,
         checkpoint=work.checkpoint,
-        prompt=prompt or None,
+        prompt=prompt[:PROMPT_IN_LINE] if prompt else None,
         lora=tuple(work.models.get("lora", ())),
     )
     return Job(line, work.parameters, inputs, work.models, expires_at)
@@ -109,9 +119,21 @@ def _models(request: JobIn, fields: dict[str, Any]) -> dict[str, list[str]]:
     if request.type in INTERROGATE:
         return {}
     named = {kind: list(getattr(request.models, kind)) for kind in _EXTRA_KINDS}
-    vae = request.models.vae or vae_in(fields) or AUTOMATIC_VAE
+    vae = request.models.vae or _file_name(vae_in(fields), "sd_vae") or AUTOMATIC_VAE
     named["vae"] = [] if vae == AUTOMATIC_VAE else [vae]
     return {kind: names for kind, names in named.items() if names}
+
+
+def _file_name(name: str | None, setting: str) -> str | None:
+    """A name out of `override_settings`, held to the rules of every other model file's name."""
+    if name is None:
+        return None
+    try:
+        return _FILE_NAME.validate_python(name)
+    except ValidationError as error:
+        why = "is no file name of a model"
+        loc = ("body", "parameters", "override_settings", setting)
+        raise Invalid("invalid_request", f"override_settings.{setting} {why}.", (FieldError(loc, why),)) from error
 
 
 def _check_names(request: JobIn, lifted: list[Lifted], references: dict[str, Path]) -> None:

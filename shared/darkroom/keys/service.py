@@ -13,7 +13,7 @@ _SCHEME = "bearer"
 
 class Gate:
     """Tells callers by their key. The first admin key is read at most once in `ADMIN_SECONDS`, so a
-    rotated one is good within a minute and wrong keys cost no call."""
+    rotated one is good within a minute, and a wrong key costs one read of the table and no more."""
 
     def __init__(self, keys: KeyStore, admin: AdminSecret, clock: Callable[[], float] = time.monotonic) -> None:
         self._keys = keys

@@ -1,0 +1,150 @@
+"""The engine without a model: it draws in milliseconds, on any machine, and says so on every picture.
+
+What it shares with a real one is everything around the painting: sizes, seeds, masks, strength, infotext.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PIL import Image
+
+from darkroom.jobs.contract import WorkRequest
+from worker.engines import Painting, Task
+from worker.engines.banner import stamp
+from worker.engines.describe import sentence, tags
+from worker.engines.scene import draw_scene
+from worker.errors import JobError
+from worker.infotext import infotext
+from worker.parameters import Settings, is_masked, seeds_of
+from worker.pictures import difference, encode, feather, fit, flatten, mask_of
+
+TXT2IMG_SIDE = 512
+MAX_SIDE = 8192
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What is painted on. `size` is that of the result, `asked` the one that the infotext names.
+
+    `start` is painted over, `mask` (L, 255 = repaint) says where, `kept` shows wherever it does not.
+    """
+
+    size: tuple[int, int]
+    asked: tuple[int, int]
+    start: Image.Image | None = None
+    kept: Image.Image | None = None
+    mask: Image.Image | None = None
+
+
+class PreviewEngine:
+    """Draws a scene that depends on nothing but the job: the same job, the same bytes."""
+
+    version = "Darkroom preview"
+
+    def load(self, request: WorkRequest) -> None:
+        """Nothing to load."""
+
+    def paint(self, task: Task) -> Iterator[Painting]:
+        """See Engine. JobError `image_missing` without a needed picture, `sizes_differ` for a mask that does
+        not fit."""
+        canvas = _canvas(task)
+        seeds = seeds_of(task.request, task.settings)
+        for number, (seed, subseed) in enumerate(seeds):
+            task.step(number / len(seeds))
+            text = infotext(
+                task.request,
+                task.settings,
+                seed=seed,
+                subseed=subseed,
+                size=canvas.asked,
+                version=self.version,
+            )
+            image = _painted(canvas, task.request, task.settings, seed, subseed)
+            yield Painting(encode(image, text), image.width, image.height, seed, text)
+
+    def caption(self, task: Task) -> str:
+        """See Engine; only what can be measured: colours, light, shape."""
+        picture = flatten(_picture(task, "init"))
+        return sentence(picture) if task.request.type == "interrogate_clip" else tags(picture)
+
+
+def _painted(canvas: Canvas, request: WorkRequest, settings: Settings, seed: int, subseed: int) -> Image.Image:
+    strength = 1.0 if canvas.start is None else settings.denoising_strength
+    if strength == 0 and canvas.start is not None:
+        image = canvas.start
+    else:
+        image = draw_scene(_recipe(request, settings, seed, subseed), canvas.size)
+        if canvas.start is not None:
+            image = Image.blend(canvas.start, image, strength)
+        stamp(image, f"seed {seed}", settings.prompt, canvas.mask)
+    if canvas.mask is None or canvas.kept is None:
+        return image
+    return Image.composite(image, canvas.kept, feather(canvas.mask, settings.blur))
+
+
+def _recipe(request: WorkRequest, settings: Settings, seed: int, subseed: int) -> str:
+    """All that a real model's picture depends on, apart from its size and the pictures it starts from."""
+    return json.dumps(
+        [
+            seed,
+            [subseed, settings.subseed_strength] if settings.subseed_strength else None,
+            settings.prompt,
+            settings.negative_prompt,
+            request.checkpoint.name if request.checkpoint else None,
+            {kind: [file.name for file in files] for kind, files in sorted(request.models.items()) if files},
+            [settings.steps, settings.sampler, settings.scheduler, settings.cfg_scale, settings.clip_skip],
+        ]
+    )
+
+
+def _canvas(task: Task) -> Canvas:
+    settings = task.settings
+    if task.request.type == "txt2img":
+        asked = (settings.width or TXT2IMG_SIDE, settings.height or TXT2IMG_SIDE)
+        return Canvas(size=_hires(asked, settings) if settings.enable_hr else asked, asked=asked)
+    init = flatten(_picture(task, "init"))
+    asked = (settings.width or init.width, settings.height or init.height)
+    if not is_masked(task.request):
+        return Canvas(size=asked, asked=asked, start=fit(init, asked, settings.resize_mode))
+    start, mask = _masked(task, init)
+    # "Only masked" pastes what it paints back into the picture as it came; "whole picture" resizes it first.
+    size = init.size if settings.inpaint_full_res else asked
+    start, kept, mask = (fit(each, size, settings.resize_mode) for each in (start, init, mask))
+    return Canvas(size, asked, start, kept, mask)
+
+
+def _masked(task: Task, init: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """The picture to start from and the mask over it."""
+    invert = task.settings.inpainting_mask_invert
+    if task.request.mode == "inpaint_sketch":
+        drawn = _same_size(task, "sketch", init)
+        sketch = flatten(drawn, paper=init)
+        return sketch, mask_of(difference(sketch, init), invert=invert)
+    return init, mask_of(_same_size(task, "mask", init), invert=invert)
+
+
+def _same_size(task: Task, name: str, init: Image.Image) -> Image.Image:
+    picture = _picture(task, name)
+    if picture.size != init.size:
+        sizes = f"{picture.width}x{picture.height} and {init.width}x{init.height}"
+        raise JobError("sizes_differ", f"The images '{name}' and 'init' must be of one size, not {sizes}.")
+    return picture
+
+
+def _picture(task: Task, name: str) -> Image.Image:
+    if name not in task.pictures:
+        raise JobError("image_missing", f"This job needs the image '{name}', and it came without.")
+    return task.pictures[name]
+
+
+def _hires(asked: tuple[int, int], settings: Settings) -> tuple[int, int]:
+    """The size after the hires pass: a factor, one side (the other follows), or both (cut to fit)."""
+    width, height = settings.hr_resize_x, settings.hr_resize_y
+    if not width and not height:
+        width, height = int(asked[0] * settings.hr_scale), int(asked[1] * settings.hr_scale)
+    width = width or height * asked[0] // asked[1]
+    height = height or width * asked[1] // asked[0]
+    if max(width, height) > MAX_SIDE:
+        raise JobError("parameter_invalid", f"The hires pass would end above {MAX_SIDE} pixels a side.")
+    return max(width, 8), max(height, 8)

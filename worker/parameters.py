@@ -1,0 +1,114 @@
+"""The fields of a WebUI body (`/sdapi/v1/txt2img`, `/img2img`) that a worker acts on, with its defaults."""
+
+import hashlib
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from darkroom.jobs.contract import WorkRequest
+from worker.errors import JobError
+
+MASKED_MODES = frozenset({"inpaint", "inpaint_upload", "inpaint_sketch"})
+
+Side = Annotated[int, Field(ge=8, le=8192)]
+Share = Annotated[float, Field(ge=0, le=1)]
+SEEDS = 4294967294
+"""The WebUI draws a missing seed below this number."""
+
+
+class Settings(BaseModel):
+    """One job's parameters. Unknown fields are ignored, `null` means the default, as in the WebUI's API."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    seed: int = -1
+    subseed: int = -1
+    subseed_strength: float = 0.0
+    seed_resize_from_w: int = -1
+    seed_resize_from_h: int = -1
+    steps: Annotated[int, Field(ge=1)] = 50
+    cfg_scale: float = 7.0
+    sampler_name: str | None = None
+    sampler_index: str = "Euler"
+    scheduler: str | None = None
+    width: Side | None = None
+    height: Side | None = None
+    batch_size: Annotated[int, Field(ge=1, le=128)] = 1
+    n_iter: Annotated[int, Field(ge=1, le=128)] = 1
+    restore_faces: bool = False
+    tiling: bool = False
+    denoising_strength: Share = 0.75
+    resize_mode: Annotated[int, Field(ge=0, le=3)] = 0
+    mask_blur: Annotated[int, Field(ge=0, le=512)] | None = None
+    mask_blur_x: Annotated[int, Field(ge=0, le=512)] = 4
+    mask_blur_y: Annotated[int, Field(ge=0, le=512)] = 4
+    inpainting_fill: Annotated[int, Field(ge=0, le=3)] = 0
+    inpaint_full_res: bool = True
+    inpaint_full_res_padding: int = 0
+    inpainting_mask_invert: bool = False
+    enable_hr: bool = False
+    hr_scale: Annotated[float, Field(ge=1, le=8)] = 2.0
+    hr_resize_x: Annotated[int, Field(ge=0, le=8192)] = 0
+    hr_resize_y: Annotated[int, Field(ge=0, le=8192)] = 0
+    hr_upscaler: str | None = None
+    hr_second_pass_steps: int = 0
+    hr_sampler_name: str | None = None
+    hr_prompt: str = ""
+    hr_negative_prompt: str = ""
+    override_settings: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_default(cls, data: Any) -> Any:
+        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
+
+    @property
+    def sampler(self) -> str:
+        """The sampler's name; old bodies call it `sampler_index`."""
+        return self.sampler_name or self.sampler_index
+
+    @property
+    def blur(self) -> tuple[int, int]:
+        """Mask blur in pixels, across and down."""
+        if self.mask_blur is not None:
+            return self.mask_blur, self.mask_blur
+        return self.mask_blur_x, self.mask_blur_y
+
+    @property
+    def clip_skip(self) -> int:
+        """Layers of CLIP left out, counted as the WebUI does (1: none)."""
+        value = self.override_settings.get("CLIP_stop_at_last_layers")
+        return value if isinstance(value, int) else 1
+
+
+def settings_of(request: WorkRequest) -> Settings:
+    """The job's parameters, checked; a JobError `parameter_invalid` names each field that is wrong."""
+    try:
+        return Settings.model_validate(request.parameters)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise JobError("parameter_invalid", f"The worker cannot use these parameters: {wrong}.") from error
+
+
+def is_masked(request: WorkRequest) -> bool:
+    """Whether the job repaints only a part of its picture."""
+    return request.type == "img2img" and (request.mode in MASKED_MODES or "mask" in request.images)
+
+
+def seeds_of(request: WorkRequest, settings: Settings) -> list[tuple[int, int]]:
+    """Seed and variation seed of every picture, in order.
+
+    The WebUI counts the seed up from picture to picture, or only the variation seed where a variation is
+    asked for. A missing seed comes from the job's id, not from chance: a second attempt paints the same.
+    """
+    seed = settings.seed if settings.seed >= 0 else _drawn(request.job_id, "seed")
+    subseed = settings.subseed if settings.subseed >= 0 else _drawn(request.job_id, "subseed")
+    count = settings.batch_size * settings.n_iter
+    return [(seed + (0 if settings.subseed_strength else n), subseed + n) for n in range(count)]
+
+
+def _drawn(job_id: str, what: str) -> int:
+    digest = hashlib.sha256(f"{what} of {job_id}".encode()).digest()
+    return int.from_bytes(digest[:8]) % SEEDS

@@ -1,0 +1,98 @@
+"""Pictures in and out: bytes to pixels, alpha to paper white, masks to weights, pixels to PNG."""
+
+import io
+import struct
+
+from PIL import Image, ImageChops, ImageFilter, ImageOps
+from PIL.PngImagePlugin import PngInfo
+
+from worker.errors import JobError
+
+MAX_PIXELS = 8192 * 8192
+"""More than this is refused before a pixel is decoded; it lies below Pillow's own alarm for bombs."""
+
+JUST_RESIZE, CROP_AND_RESIZE, RESIZE_AND_FILL = 0, 1, 2
+
+
+def decode(data: bytes, name: str) -> Image.Image:
+    """The picture in `data`, upright (EXIF) and fully read, in whatever mode it has; `name` is for messages.
+
+    JobError `image_too_large` above MAX_PIXELS, `image_unreadable` for anything that is no whole picture.
+    """
+    try:
+        image = Image.open(io.BytesIO(data))
+        if image.width * image.height > MAX_PIXELS:
+            raise _too_large(name)
+        return ImageOps.exif_transpose(image)
+    except Image.DecompressionBombError as error:
+        raise _too_large(name) from error
+    # What Pillow's decoders raise for broken files; SyntaxError is a PNG chunk gone wrong.
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        raise JobError("image_unreadable", f"The image '{name}' is broken or in an unknown format.") from error
+
+
+def _too_large(name: str) -> JobError:
+    return JobError("image_too_large", f"The image '{name}' has more than {MAX_PIXELS:,} pixels.")
+
+
+def flatten(image: Image.Image, paper: Image.Image | None = None) -> Image.Image:
+    """`image` as RGB; what is transparent shows `paper` (RGB, same size), or white as in the WebUI."""
+    if image.mode.startswith(("I", "F")):
+        return _eight_bit(image).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    below = paper.convert("RGBA") if paper else Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(below, image.convert("RGBA")).convert("RGB")
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """16-bit grey as 8-bit; Pillow's own conversion clips at 255 instead of scaling."""
+    return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+
+
+def mask_of(image: Image.Image, *, invert: bool) -> Image.Image:
+    """A mask as weights (L, 255 = repaint).
+
+    A picture with real transparency counts by its alpha, whatever its colour: that is how a brush layer from
+    the WebUI's canvas comes. Any other counts by its brightness.
+    """
+    mask = _eight_bit(image) if image.mode.startswith(("I", "F")) else image.convert("L")
+    if image.has_transparency_data:
+        alpha = image.convert("RGBA").getchannel("A")
+        if alpha.getextrema() != (255, 255):
+            mask = alpha.point(lambda value: 255 if value > 128 else 0)
+    return ImageOps.invert(mask) if invert else mask
+
+
+def difference(one: Image.Image, other: Image.Image) -> Image.Image:
+    """Where two RGB pictures of one size differ in any channel, by however little (L, 255 = differs)."""
+    red, green, blue = ImageChops.difference(one, other).split()
+    most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    return most.point(lambda value: 255 if value else 0)
+
+
+def feather(mask: Image.Image, blur: tuple[int, int]) -> Image.Image:
+    """`mask` with soft edges, softened inwards only: a weight of 0 stays 0, and what is outside untouched."""
+    return ImageChops.darker(mask, mask.filter(ImageFilter.GaussianBlur(blur)))
+
+
+def fit(image: Image.Image, size: tuple[int, int], resize_mode: int) -> Image.Image:
+    """`image` at `size` (pixels) by the WebUI's resize modes; untouched when it has that size already."""
+    if image.size == size:
+        return image
+    if resize_mode == CROP_AND_RESIZE:
+        return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+    stretched = image.resize(size, Image.Resampling.LANCZOS)
+    if resize_mode == RESIZE_AND_FILL:
+        whole = ImageOps.contain(image, size, Image.Resampling.LANCZOS)
+        stretched.paste(whole, ((size[0] - whole.width) // 2, (size[1] - whole.height) // 2))
+    return stretched
+
+
+def encode(image: Image.Image, infotext: str) -> bytes:
+    """A PNG with its infotext as the text chunk `parameters` (iTXt where Latin-1 does not reach)."""
+    notes = PngInfo()
+    notes.add_text("parameters", infotext)
+    out = io.BytesIO()
+    image.save(out, "PNG", pnginfo=notes, compress_level=4)
+    return out.getvalue()

@@ -1,0 +1,118 @@
+"""The worker's HTTP side, as SageMaker calls it: `GET /ping` and `POST /invocations`.
+
+`python -m worker.server --port 8080 --host 127.0.0.1`; see `docs/worker-contract.md`.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import uvicorn
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from darkroom.jobs.contract import WorkAnswer, WorkError, WorkRequest
+from worker.engines import Engine, make_engine
+from worker.store import Location, Store
+from worker.work import perform
+
+log = logging.getLogger(__name__)
+
+GRACE = 20
+"""Seconds that a job under way gets to finish after SIGTERM; SageMaker kills a container after 30."""
+
+
+def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
+    """The app around one engine; `at_once` jobs are painted side by side, others wait in line.
+
+    ValueError for an engine that there is not. AWS is first spoken to by the first job.
+    """
+    engine = make_engine(engine_name)
+    store = Store()
+    stopping = threading.Event()
+    painters = ThreadPoolExecutor(at_once, thread_name_prefix="painter")
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        # A painter still at work leaves at its next step; the process cannot end before its threads do.
+        stopping.set()
+        painters.shutdown(wait=False, cancel_futures=True)
+
+    async def ping(_: Request) -> Response:
+        return JSONResponse({"status": "ok", "engine": engine_name})
+
+    async def invocations(request: Request) -> Response:
+        try:
+            work = read_request(await request.body())
+        except ValueError as error:
+            return _answer(_error("bad_request", str(error)), 400)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(painters, _respond, work, engine, store, stopping)
+
+    routes = [Route("/ping", ping), Route("/invocations", invocations, methods=["POST"])]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def read_request(body: bytes) -> WorkRequest:
+    """The job in a request body; ValueError with a readable message when it is not one."""
+    try:
+        work = WorkRequest.model_validate_json(body)
+    except ValidationError as error:
+        # Without the inputs: prompts and signed addresses have no place in logs and error messages.
+        wrong = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
+        raise ValueError("; ".join(wrong)) from error
+    if not work.output.endswith("/"):
+        raise ValueError("output: must end with a slash")
+    for uri in (work.output, *work.images.values()):
+        Location.parse(uri)
+    return work
+
+
+def _respond(work: WorkRequest, engine: Engine, store: Store, stopping: threading.Event) -> Response:
+    try:
+        answer = perform(work, engine, store, stopping)
+    except Exception as error:
+        # 500, so that it counts as a fault of the endpoint; the body ends up in the job's failure reason.
+        log.exception("job %s failed", work.job_id)
+        return _answer(_error("worker_failed", f"The worker failed with {type(error).__name__}."), 500)
+    outcome = answer.error.code if answer.error else "done"
+    log.info("job %s (%s): %s", work.job_id, work.type, outcome)
+    return _answer(answer, 200)
+
+
+def _error(code: str, message: str) -> WorkAnswer:
+    return WorkAnswer(error=WorkError(code=code, message=message))
+
+
+def _answer(answer: WorkAnswer, status: int) -> Response:
+    return Response(answer.model_dump_json(exclude_defaults=True), status, media_type="application/json")
+
+
+def main() -> None:
+    """Runs the worker until SIGTERM or SIGINT. Options win over the environment."""
+    env = os.environ
+    parser = argparse.ArgumentParser(prog="python -m worker.server", description=__doc__)
+    parser.add_argument("--host", default=env.get("DARKROOM_HOST", "127.0.0.1"))
+    # SageMaker names the port itself when it is not 8080.
+    parser.add_argument("--port", type=int, default=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")))
+    parser.add_argument("--engine", default=env.get("DARKROOM_ENGINE", "preview"))
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app = create_app(options.engine)
+    except ValueError as error:
+        parser.error(str(error))
+    uvicorn.run(app, host=options.host, port=options.port, timeout_graceful_shutdown=GRACE, access_log=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The worker's side of AWS: pictures and the cancel marker in S3, progress to SQS."""
+
+import base64
+import hashlib
+import logging
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from darkroom.jobs.contract import Progress
+from worker.errors import JobError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES = 100 * 1024 * 1024
+MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404", "403", "AccessDenied"})
+"""S3 says 403 instead of 404 for a key that is not there to a role that may not list the bucket."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in S3: a bucket and a key, or a prefix of keys."""
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, uri: str) -> "Location":
+        """From `s3://bucket/key`; ValueError for anything else."""
+        bucket, slash, key = uri.removeprefix("s3://").partition("/")
+        if not uri.startswith("s3://") or not bucket or not slash or not key:
+            raise ValueError(f"not an S3 URI: {uri}")
+        return cls(bucket, key)
+
+    def within(self, name: str) -> "Location":
+        """The key `name` under this prefix (a prefix ends with a slash)."""
+        return Location(self.bucket, self.key + name)
+
+    def beside(self, name: str) -> "Location":
+        """The key `name` next to this prefix: `jobs/1/output/` and `cancelled` give `jobs/1/cancelled`."""
+        parent = self.key.rstrip("/").rpartition("/")
+        return Location(self.bucket, f"{parent[0]}{parent[1]}{name}")
+
+
+class Store:
+    """S3 and SQS for one process; the clients are made at first use and kept."""
+
+    def read(self, uri: str, name: str) -> bytes:
+        """The bytes at `uri`. JobError `image_missing`, or `image_too_large` above MAX_BYTES."""
+        at = Location.parse(uri)
+        try:
+            found = self._s3.get_object(Bucket=at.bucket, Key=at.key)
+        except ClientError as error:
+            if _code(error) not in MISSING:
+                raise
+            message = f"The image '{name}' is not in the store any more, or this worker may not read it."
+            raise JobError("image_missing", message) from error
+        if found["ContentLength"] > MAX_BYTES:
+            raise JobError("image_too_large", f"The image '{name}' has more than {MAX_BYTES:,} bytes.")
+        return found["Body"].read()
+
+    def write(self, at: Location, png: bytes) -> str:
+        """Stores a PNG and returns its SHA-256 (hex); S3 refuses it should a byte change on the way."""
+        digest = hashlib.sha256(png)
+        self._s3.put_object(
+            Bucket=at.bucket,
+            Key=at.key,
+            Body=png,
+            ContentType="image/png",
+            ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
+        )
+        return digest.hexdigest()
+
+    def exists(self, at: Location) -> bool:
+        """Whether the key is there; False as well when S3 will not say, as no job should fail over that."""
+        try:
+            self._s3.head_object(Bucket=at.bucket, Key=at.key)
+        except ClientError as error:
+            if _code(error) not in MISSING:
+                log.warning("cannot look for %s: %s", at.key, _code(error))
+            return False
+        except BotoCoreError as error:
+            log.warning("cannot look for %s: %s", at.key, type(error).__name__)
+            return False
+        return True
+
+    def send(self, queue: str, progress: Progress) -> None:
+        """Puts `progress` on the queue with that URL; a failure is only logged, for it is only news."""
+        try:
+            self._sqs.send_message(QueueUrl=queue, MessageBody=progress.model_dump_json())
+        except (BotoCoreError, ClientError) as error:
+            log.warning("progress of %s not sent: %s", progress.job_id, type(error).__name__)
+
+    @cached_property
+    def _s3(self) -> "S3Client":
+        return self._session.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+
+    @cached_property
+    def _sqs(self) -> "SQSClient":
+        # Short: painting waits while progress is sent.
+        return self._session.client(
+            "sqs", config=Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
+        )
+
+    @cached_property
+    def _session(self) -> "boto3.session.Session":
+        # SageMaker sets AWS_REGION, boto3 itself looks only at AWS_DEFAULT_REGION.
+        return boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"]["Code"]
