@@ -138,7 +138,9 @@ def _commands(home: Home, record: Record) -> dict[str, tuple[list[str], dict[str
     ports = {name: str(port) for name, port in record.ports.items()}
     simulator_state = str(home.folder("sagemaker"))
     ministack = {
-        "GATEWAY_PORT": ports["aws"],
+        # Not GATEWAY_PORT: MiniStack writes that into the names of queues, and a queue made at one port is then
+        # not found at another after a restart.
+        "EDGE_PORT": ports["aws"],
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,

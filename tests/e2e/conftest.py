@@ -58,13 +58,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     stack.down(home)
 
 
-@pytest.fixture(scope="session")
-def started(home: Home) -> stack.Stack:
-    return stack.up(home, print)
-
-
 @pytest.fixture
-def darkroom(started: stack.Stack, home: Home) -> Iterator[Running]:
+def darkroom(home: Home) -> Iterator[Running]:
+    started = stack.running(home) or stack.up(home, print)
     key = home.key_file.read_text()
     with Darkroom(started.api, key) as client:
         running = Running(home, started, client, key)

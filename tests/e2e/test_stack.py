@@ -42,12 +42,18 @@ def left_behind(home: Path) -> list[str]:
     return found
 
 
-def test_a_restart_keeps_jobs_pictures_and_keys(darkroom: Running) -> None:
+def test_a_restart_on_another_port_keeps_jobs_pictures_and_keys(darkroom: Running) -> None:
     job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64)).id, 30)
     content = darkroom.client.download(job.images[0].url)
     assert sorted(stack.down(darkroom.home)) == ["aws", "sagemaker", "worker"]
     assert stack.running(darkroom.home) is None
-    again = stack.up(darkroom.home, print)
+    old = darkroom.home.read().ports["aws"]
+    with socket.socket() as busy:
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        busy.bind(("127.0.0.1", old))
+        busy.listen()
+        again = stack.up(darkroom.home, print)
+    assert str(old) not in again.api
     assert again.outputs == darkroom.stack.outputs
     with Darkroom(again.api, darkroom.key) as client:
         found = client.job(job.id)
