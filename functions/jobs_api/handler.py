@@ -7,10 +7,17 @@ from pydantic import BaseModel
 from darkroom import wiring
 from darkroom.edge.http import Api, Header, Path, Query, Response, answers, created
 from darkroom.images.api import ImageIn, ImageOut
-from darkroom.jobs.api import JobIn, JobOut, JobPage
+from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary
+from darkroom.jobs.contract import JobType
+from darkroom.jobs.export import render
+from darkroom.jobs.state import Status
 
 app = Api(origins=lambda: wiring.settings().origins)
 JobId = Annotated[str, Path(description="a job's id")]
+Text = Annotated[str | None, Query(min_length=1, max_length=255)]
+PAGE = answers(JobPage, _200="A page; the header Link names the next one")
+for form in ("text/csv", "application/x-ndjson"):
+    PAGE[200]["content"][form] = {"schema": {"type": "string"}}
 
 
 class Pong(BaseModel):
@@ -56,13 +63,37 @@ def post_job(
     return created(submitted.job, new=submitted.created)
 
 
-@app.get("/jobs", summary="The newest jobs", tags=["jobs"])
+@app.get("/jobs", summary="The history, newest first", tags=["jobs"], responses=PAGE)
 def get_jobs(
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
     before: Annotated[str | None, Query(description="the `next` of the page before")] = None,
-) -> JobPage:
-    """Newest first. Show All = follow `next`."""
-    return wiring.jobs().page(limit, before)
+    type: Annotated[list[JobType] | None, Query(description="one of these types")] = None,
+    status: Annotated[list[Status] | None, Query(description="one of these statuses")] = None,
+    endpoint: Text = None,
+    checkpoint: Text = None,
+    owner: Text = None,
+    lora: Annotated[
+        str | None, Query(min_length=1, max_length=255, description="file name, with or without its extension")
+    ] = None,
+    q: Annotated[str | None, Query(max_length=500, description="words that all occur in the prompt")] = None,
+    from_: Annotated[str | None, Query(alias="from", description="ISO 8601")] = None,
+    to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
+    accept: Annotated[str | None, Header(alias="Accept")] = None,
+) -> Response[Any]:
+    """Show All = follow `next`. Also as CSV or NDJSON, by the Accept header."""
+    query = HistoryQuery(limit=limit, before=before, type=type or [], status=status or [], endpoint=endpoint,
+                         checkpoint=checkpoint, owner=owner, lora=lora, q=q, from_=from_, to=to)  # fmt: skip
+    page = wiring.jobs().page(query)
+    return app.page(*render(page, accept), following=page.next)
+
+
+@app.get("/jobs/summary", summary="How many jobs there are of each kind in a time range", tags=["jobs"])
+def get_summary(
+    from_: Annotated[str | None, Query(alias="from", description="ISO 8601")] = None,
+    to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
+) -> Summary:
+    """Exact up to 10,000 jobs; of more, the newest are counted."""
+    return wiring.jobs().summary(from_, to)
 
 
 @app.get("/jobs/<job_id>", summary="The whole job", tags=["jobs"])

@@ -6,6 +6,9 @@ import time
 import uuid
 from datetime import UTC, datetime
 
+LOWEST = "00000000-0000-0000-0000-000000000000"
+HIGHEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
 _lock = threading.Lock()
 _last = (0, 0)
 
@@ -27,6 +30,22 @@ def new_id() -> str:
 def created_at(job_id: str) -> datetime:
     """The moment an id was made, in UTC, to the millisecond."""
     return datetime.fromtimestamp((uuid.UUID(job_id).int >> 80) / 1000, tz=UTC)
+
+
+def first_of(moment: datetime) -> str:
+    """The lowest text an id made at this moment (in milliseconds) or later can have."""
+    milliseconds = max(0, min((1 << 48) - 1, int(moment.timestamp() * 1000 + 0.5)))
+    return str(uuid.UUID(int=milliseconds << 80))
+
+
+def before(job_id: str) -> str:
+    """The text that comes right before an id in the order of ids: DynamoDB's BETWEEN includes both its ends."""
+    return str(uuid.UUID(int=max(0, uuid.UUID(job_id).int - 1)))
+
+
+def after(job_id: str) -> str:
+    """The text that comes right after an id in the order of ids; the highest stays as it is."""
+    return str(uuid.UUID(int=min((1 << 128) - 1, uuid.UUID(job_id).int + 1)))
 
 
 def is_id(text: str) -> bool:

@@ -47,7 +47,9 @@ def endpoints() -> Endpoints:
 def jobs() -> Jobs:
     """The jobs, with all they need."""
     told = settings()
-    places = Places(told.pictures_bucket, told.models_bucket, told.events_queue_url, told.retention_days)
+    places = Places(
+        told.pictures_bucket, told.models_bucket, told.events_queue_url, told.retention_days, told.feed_shards
+    )
     inference = SageMakerInference(_client("sagemaker-runtime"), _client("s3"), told.pictures_bucket)
     return Jobs(_store(), images(), _outputs(), shelf(), endpoints(), inference, places)
 

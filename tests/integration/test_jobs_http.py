@@ -8,6 +8,7 @@ import pytest
 from darkroom import ids, wiring
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.errors import Busy, Throttled
+from darkroom.jobs.history import Filters, fill, plan
 from darkroom.jobs.model import Job, JobLine
 from tests.integration.conftest import Stage
 from tests.support.http import call
@@ -373,8 +374,10 @@ def test_pages_lose_nothing_when_shards_are_cut_off_at_a_megabyte(stage: Stage) 
     listed: list[str] = []
     before = None
     while True:
-        page, before = store.newest(50, before)
-        listed += [line.id for line in page]
+        asked = Filters(high=ids.before(before) if before else ids.HIGHEST)
+        page = fill(store.read, asked, plan(asked, shards=4), limit=50)
+        listed += [line.id for line in page.lines]
+        before = page.next
         if before is None:
             break
     assert listed == made[::-1]

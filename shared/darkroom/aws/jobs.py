@@ -12,15 +12,18 @@ from botocore.exceptions import ClientError
 from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import Busy
 from darkroom.jobs.contract import PaintedImage, Timings, WorkError
+from darkroom.jobs.history import Filters, Slice, Stream
 from darkroom.jobs.model import Change, Idempotency, Job, JobLine
 from darkroom.jobs.ports import Changed, KeyUsed, ModelsNotActive
 from darkroom.jobs.state import OPEN, Origin, origins
+from darkroom.tables import JOBS
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
 CONFLICT_TRIES = 4
+_PARTITIONS = {index.name: index.partition for index in JOBS.indexes}
 
 
 class DynamoJobs:
@@ -103,32 +106,27 @@ class DynamoJobs:
         item = answer.get("Item")
         return from_item(item) if item else None
 
-    def newest(self, limit: int, before: str | None) -> tuple[list[JobLine], str | None]:
-        """See `JobStore.newest`: one Query of the `feed` index a shard."""
-        lines: list[JobLine] = []
-        cuts: list[str] = []
-        for shard in range(self._shards):
-            condition = "feed = :shard"
-            values: Item = {":shard": {"S": str(shard)}}
-            if before is not None:
-                condition += " AND id < :before"
-                values[":before"] = {"S": before}
-            answer = self._client.query(
-                TableName=self._table,
-                IndexName="feed",
-                KeyConditionExpression=condition,
-                ExpressionAttributeValues=values,
-                ScanIndexForward=False,
-                Limit=limit,
-            )
-            lines += [line_from_item(item) for item in answer["Items"]]
-            if "LastEvaluatedKey" in answer:
-                cuts.append(answer["LastEvaluatedKey"]["id"]["S"])
-        # Below the point where a shard was cut off, lines of that shard are unknown: the page ends there.
-        floor = max(cuts, default="")
-        page = sorted((line for line in lines if line.id >= floor), key=lambda line: line.id, reverse=True)
-        following = page[limit - 1].id if len(page) > limit else floor or None
-        return page[:limit], following
+    def read(self, stream: Stream, filters: Filters, start: str, limit: int) -> Slice:
+        """See `JobStore.read`: one Query, which DynamoDB may cut off at 1 MB."""
+        partition = _PARTITIONS[stream.index]
+        names = {"#key": partition}
+        values: Item = {":key": {"S": stream.key}, ":low": {"S": filters.low}, ":high": {"S": start}}
+        if start < filters.low:
+            return Slice([], 0, None)
+        request: Any = {"FilterExpression": text} if (text := _narrowed(filters, partition, names, values)) else {}
+        answer = self._client.query(
+            TableName=self._table,
+            IndexName=stream.index,
+            KeyConditionExpression="#key = :key AND id BETWEEN :low AND :high",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            Limit=limit,
+            **request,
+        )
+        lines = [line for line in map(line_from_item, answer["Items"]) if filters.match(line)]
+        reached = answer["LastEvaluatedKey"]["id"]["S"] if "LastEvaluatedKey" in answer else None
+        return Slice(lines, answer["ScannedCount"], reached)
 
     def open_by_endpoint(self) -> dict[str, int]:
         """See `JobStore.open_by_endpoint`: one paged Query of the sparse `by_status` index a shard and status."""
@@ -222,6 +220,28 @@ class _Update:
         return f"SET {', '.join(self._sets)}{removes}"
 
 
+def _narrowed(filters: Filters, partition: str, names: dict[str, str], values: Item) -> str:
+    """What DynamoDB itself can leave out, so that it does not travel: words and LoRA names are matched here."""
+    allowed: dict[str, frozenset[str]] = {
+        "type": filters.types,
+        "status": frozenset(filters.statuses),
+        **{
+            name: frozenset([value] if value is not None else [])
+            for name in ("endpoint", "checkpoint", "owner")
+            for value in (getattr(filters, name),)
+        },
+    }
+    parts = []
+    for name, choices in allowed.items():
+        # DynamoDB takes no attribute of the index's own key in a filter.
+        if choices and name != partition:
+            names[f"#{name}"] = name
+            places = [f":{name}{number}" for number in range(len(choices))]
+            values.update({place: {"S": choice} for place, choice in zip(places, sorted(choices), strict=True)})
+            parts.append(f"#{name} IN ({', '.join(places)})")
+    return " AND ".join(parts)
+
+
 def _from(update: _Update, allowed: tuple[Origin, ...]) -> str:
     """The condition that a job stands at one of these origins."""
     parts = []
@@ -270,7 +290,8 @@ def to_item(job: Job, shards: int) -> Item:
         "prompt": line.prompt,
         "feed": str(shard),
         "type_shard": f"{line.type}#{shard}",
-        "status_shard": f"{line.status}#{shard}",
+        # The index of statuses holds only what did not succeed.
+        "status_shard": f"{line.status}#{shard}" if line.status != "succeed" else None,
         "parameters": _json(job.parameters),
         "inputs": _json(job.inputs) if job.inputs else None,
         "models": _json(job.models) if job.models else None,

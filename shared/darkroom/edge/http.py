@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -58,6 +59,15 @@ class Api(APIGatewayRestResolver):
         """The owner of the key the authorizer let in; it comes from nowhere else."""
         authorizer = self.current_event.raw_event["requestContext"]["authorizer"]
         return str(authorizer["owner"])
+
+    def page(self, content_type: str, body: Any, following: str | None) -> Response[Any]:
+        """A page of a list; where there is more, a Link to it (RFC 8288), with the same query below `following`."""
+        headers = {}
+        if following:
+            query = dict(self.current_event.raw_event.get("multiValueQueryStringParameters") or {})
+            query["before"] = [following]
+            headers["Link"] = f'<?{urlencode(query, doseq=True)}>; rel="next"'
+        return Response(200, content_type=content_type, body=body, headers=headers)
 
     def _log(self, event: Event, request_id: str, status: int, seconds: float) -> None:
         self._logger.info(

@@ -53,6 +53,22 @@ class JobIn(BaseModel):
     parameters: Parameters = Parameters()
 
 
+class HistoryQuery(BaseModel):
+    """What `GET /jobs` may ask for; `type` and `status` may repeat. Times are ISO 8601, `q` words of the prompt."""
+
+    limit: int = 10
+    before: str | None = None
+    type: list[JobType] = []
+    status: list[Status] = []
+    endpoint: str | None = None
+    checkpoint: str | None = None
+    owner: str | None = None
+    lora: str | None = None
+    q: str | None = None
+    from_: str | None = None
+    to: str | None = None
+
+
 class JobLineOut(BaseModel):
     """A line of the history. `duration` is in seconds; `prompt` is its beginning; `thumbnail` is a presigned GET."""
 
@@ -77,6 +93,22 @@ class JobPage(BaseModel):
 
     jobs: list[JobLineOut]
     next: str | None
+
+
+class Summary(BaseModel):
+    """How many jobs of a time range there are of each kind, most first; `by_day` by date in UTC.
+
+    When `exact` is false the range holds more jobs than are counted, and the counts go back to `since`.
+    """
+
+    jobs: int
+    exact: bool
+    since: str | None
+    by_status: dict[str, int]
+    by_type: dict[str, int]
+    by_endpoint: dict[str, int]
+    by_checkpoint: dict[str, int]
+    by_day: dict[str, int]
 
 
 class InputOut(BaseModel):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from darkroom.checkpoints.model import ModelKey
-from darkroom.jobs.model import Change, Idempotency, Job, JobLine
+from darkroom.jobs.history import Filters, Slice, Stream
+from darkroom.jobs.model import Change, Idempotency, Job
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class JobStore(Protocol):
     def get(self, job_id: str) -> Job | None:
         """The job as it is now (a consistent read)."""
 
-    def newest(self, limit: int, before: str | None) -> tuple[list[JobLine], str | None]:
-        """Up to `limit` lines, newest first, older than `before`; and where to go on, None at the end."""
+    def read(self, stream: Stream, filters: Filters, start: str, limit: int) -> Slice:
+        """See `history.Read`: one read of one index partition."""
 
     def open_by_endpoint(self) -> dict[str, int]:
         """How many open jobs each endpoint has; an endpoint without any is not named."""

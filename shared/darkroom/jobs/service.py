@@ -11,10 +11,12 @@ from darkroom import ids
 from darkroom.checkpoints.model import ModelKey
 from darkroom.checkpoints.ports import Shelf
 from darkroom.endpoints.service import Endpoints
-from darkroom.errors import Busy, Conflict, FieldError, Invalid, Malformed, Missing, TooLarge
+from darkroom.errors import Busy, Conflict, FieldError, Invalid, Missing, TooLarge
 from darkroom.images.service import Images, check
-from darkroom.jobs.api import JobIn, JobOut, JobPage, job_out, line_out
+from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary, job_out, line_out
+from darkroom.jobs.ask import filters_of, time_range
 from darkroom.jobs.contract import ModelFile, WorkError, WorkRequest
+from darkroom.jobs.history import Filters, fill, plan
 from darkroom.jobs.model import Change, Idempotency, Job, output_prefix, precise
 from darkroom.jobs.ports import (
     EndpointRefused,
@@ -25,6 +27,7 @@ from darkroom.jobs.ports import (
     Outputs,
 )
 from darkroom.jobs.submit import NO_VAE, Draft, check_sizes, draft, to_job
+from darkroom.jobs.summary import summarize
 
 MAX_PARAMETER_BYTES = 200 * 1024
 """Parameters stand in the job's item, which DynamoDB ends at 400 KB; names and the answer need room too."""
@@ -34,12 +37,13 @@ POLL_SECONDS = 0.7
 
 @dataclass(frozen=True)
 class Places:
-    """Where workers find and leave things: bucket names, and the URL of the progress queue."""
+    """Where things lie: bucket names, the URL of the progress queue, how long all is kept, shards of the feed."""
 
     pictures_bucket: str
     models_bucket: str
     progress_queue: str
     retention_days: int
+    feed_shards: int
 
 
 @dataclass(frozen=True)
@@ -116,16 +120,16 @@ class Jobs:
             job = self._find(job_id)
         return self._out(job)
 
-    def page(self, limit: int, before: str | None) -> JobPage:
-        """Up to `limit` jobs, newest first, older than `before`. Raises Malformed for a `before` that is no id."""
-        if before is not None and not ids.is_id(before):
-            raise Malformed(
-                "invalid_request",
-                "`before` is no job id: send the `next` of the page before.",
-                (FieldError(("query", "before"), "is no job id"),),
-            )
-        lines, following = self._store.newest(limit, before)
-        return JobPage(jobs=[line_out(line, self._outputs) for line in lines], next=following)
+    def page(self, query: HistoryQuery) -> JobPage:
+        """A page of the history, newest first. Raises Malformed with the name of a field that makes no sense."""
+        asked = filters_of(query)
+        page = fill(self._store.read, asked, plan(asked, self._places.feed_shards), query.limit)
+        return JobPage(jobs=[line_out(line, self._outputs) for line in page.lines], next=page.next)
+
+    def summary(self, start: str | None, end: str | None) -> Summary:
+        """Counts of the jobs in a time range, as `HistoryQuery` writes times. Raises Malformed."""
+        low, high = time_range(start, end)
+        return summarize(self._store.read, Filters(low=low, high=high), self._places.feed_shards)
 
     def delete(self, job_id: str) -> None:
         """Remove a job and all it stored. Pictures first: a delete that breaks off can be sent again.

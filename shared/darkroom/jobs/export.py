@@ -1,0 +1,71 @@
+"""A page of the history as a file: CSV for spreadsheets, NDJSON for programs."""
+
+import csv
+import io
+import json
+from typing import Literal
+
+from darkroom.jobs.api import JobPage
+
+Form = Literal["application/json", "text/csv", "application/x-ndjson"]
+COLUMNS = (
+    "label",
+    "id",
+    "type",
+    "mode",
+    "status",
+    "owner",
+    "endpoint",
+    "checkpoint",
+    "created_at",
+    "completed_at",
+    "duration",
+    "image_count",
+    "prompt",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def form_of(accept: str | None) -> Form:
+    """The form an Accept header asks for first among those there are; JSON when it names none of them."""
+    for part in (accept or "").lower().split(","):
+        name = part.partition(";")[0].strip()
+        if name == "text/csv":
+            return "text/csv"
+        if name == "application/x-ndjson":
+            return "application/x-ndjson"
+        if name in ("application/json", "application/*", "*/*"):
+            break
+    return "application/json"
+
+
+def render(page: JobPage, accept: str | None) -> tuple[Form, JobPage | str]:
+    """The page in the form that an Accept header asks for, and that form."""
+    form = form_of(accept)
+    if form == "text/csv":
+        return form, to_csv(page)
+    return form, to_ndjson(page) if form == "application/x-ndjson" else page
+
+
+def to_csv(page: JobPage) -> str:
+    """The lines under a head. Links are left out: they are dead in 15 minutes.
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe before it (OWASP, CSV injection).
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    for line in page.jobs:
+        writer.writerow([_cell(getattr(line, column)) for column in COLUMNS])
+    return buffer.getvalue()
+
+
+def to_ndjson(page: JobPage) -> str:
+    """A JSON object a line, the same as in the JSON page."""
+    return "".join(json.dumps(line.model_dump(mode="json"), ensure_ascii=False) + "\n" for line in page.jobs)
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

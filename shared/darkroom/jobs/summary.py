@@ -1,0 +1,39 @@
+"""How many jobs there are of each kind in a time range: what filter menus and a small chart need."""
+
+from collections import Counter
+
+from darkroom import ids
+from darkroom.jobs.api import Summary
+from darkroom.jobs.history import Filters, Read, fill, plan
+from darkroom.jobs.model import iso
+
+MOST = 10_000
+"""Jobs counted at most. Their lines are a few megabytes, read in slices of at most 1 MB."""
+
+
+def summarize(read: Read, filters: Filters, shards: int, most: int = MOST) -> Summary:
+    """Count the newest `most` jobs of the range; `exact` tells whether these were all.
+
+    Only the range of `filters` counts. A range with more jobs is counted back to `since`.
+    """
+    in_range = Filters(low=filters.low, high=filters.high)
+    page = fill(read, in_range, plan(in_range, shards), limit=most, budget=most)
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("status", "type", "endpoint", "checkpoint", "day")}
+    for line in page.lines:
+        counts["status"][line.status] += 1
+        counts["type"][line.type] += 1
+        counts["endpoint"][line.endpoint] += 1
+        counts["day"][line.created_at[:10]] += 1
+        if line.checkpoint:
+            counts["checkpoint"][line.checkpoint] += 1
+    ordered = {name: dict(counter.most_common()) for name, counter in counts.items() if name != "day"}
+    return Summary(
+        jobs=len(page.lines),
+        exact=page.next is None,
+        since=iso(ids.created_at(page.lines[-1].id)) if page.lines and page.next else None,
+        by_day=dict(sorted(counts["day"].items())),
+        by_status=ordered["status"],
+        by_type=ordered["type"],
+        by_endpoint=ordered["endpoint"],
+        by_checkpoint=ordered["checkpoint"],
+    )
