@@ -62,8 +62,9 @@ fix: install ## format and mend what can be mended
 	ruff format .
 	ruff check --fix .
 
-bench: install ## count the AWS calls of each operation against the budgets
+bench: install ## count AWS calls, and what pages of the history cost up to a million jobs
 	@python -m bench.calls
+	@python -m bench.history
 
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json

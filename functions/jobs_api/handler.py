@@ -78,7 +78,7 @@ def get_jobs(
     q: Annotated[str | None, Query(max_length=500, description="words that all occur in the prompt")] = None,
     from_: Annotated[str | None, Query(alias="from", description="ISO 8601")] = None,
     to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
-    accept: Annotated[str | None, Header(alias="Accept")] = None,
+    accept: Annotated[str | None, Header(alias="Accept", include_in_schema=False)] = None,
 ) -> Response[Any]:
     """Show All = follow `next`. Also as CSV or NDJSON, by the Accept header."""
     query = HistoryQuery(limit=limit, before=before, type=type or [], status=status or [], endpoint=endpoint,

@@ -1,0 +1,244 @@
+"""What a page of the history costs at 1 k, 10 k, 100 k and 1 M jobs: `make bench`.
+
+The jobs stand in the twin of the table's indexes (`tests/support/memory.py`), which counts what is read; the
+same suite holds the twin and the real adapter to the same answers. So calls and items examined are exact,
+and read units are worked out from them and from the size of the lines as DynamoDB counts it. The time is
+that of the planner and the fill loop, without the reads themselves: what DynamoDB takes for a Query does not
+depend on the size of the table.
+"""
+
+import argparse
+import random
+import statistics
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import get_args
+
+from rich.console import Console
+from rich.table import Table
+
+from darkroom import ids
+from darkroom.aws.jobs import to_item
+from darkroom.jobs.contract import JobType
+from darkroom.jobs.history import Filters, Page, Slice, Stream, fill, plan
+from darkroom.jobs.model import Job, JobLine
+from darkroom.jobs.state import Status
+from darkroom.tables import JOBS
+from tests.support.memory import MemoryHistory
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+END = 1_790_000_000_000
+TWO_YEARS = 2 * 365 * 86_400_000
+COMBINED = 300
+"""Items examined at most for a page of 10 when a rare value is combined with a common one."""
+WORDS = ("lighthouse", "storm", "cat", "portrait", "forest", "neon", "city", "river", "old", "young", "film", "snow")
+WRITE_PRICE = 0.625
+"""US dollars for a million write request units on demand in us-east-1 (AWS price list, 2025)."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question people ask; `single` when it is one filter, `combined` when it joins a rare value and a common one."""
+
+    name: str
+    filters: Filters
+    single: bool = False
+    combined: bool = False
+
+
+def questions() -> list[Question]:
+    """A dozen and a few, from the plain list to words in the prompt."""
+    week = (END - TWO_YEARS // 2, END - TWO_YEARS // 2 + 7 * 86_400_000)
+    low, high = (str(uuid.UUID(int=moment << 80)) for moment in week)
+    fail: frozenset[Status] = frozenset({"fail"})
+    unfinished: frozenset[Status] = frozenset({"created", "in_progress"})
+    return [
+        Question("the newest", Filters(), single=True),
+        Question("type txt2img (60 %)", Filters(types=frozenset({"txt2img"})), single=True),
+        Question("type interrogate_clip (4 %)", Filters(types=frozenset({"interrogate_clip"})), single=True),
+        Question("status fail (2 %)", Filters(statuses=fail), single=True),
+        Question("created or in progress", Filters(statuses=unfinished)),
+        Question("an endpoint", Filters(endpoint="endpoint-0"), single=True),
+        Question("the commonest checkpoint", Filters(checkpoint="checkpoint-0"), single=True),
+        Question("a rare checkpoint", Filters(checkpoint="checkpoint-150"), single=True),
+        Question("an owner", Filters(owner="owner-3"), single=True),
+        Question("a week a year ago", Filters(low=low, high=high), single=True),
+        Question(
+            "rare checkpoint and txt2img",
+            Filters(checkpoint="checkpoint-150", types=frozenset({"txt2img"})),
+            combined=True,
+        ),
+        Question(
+            "commonest checkpoint and fail",
+            Filters(checkpoint="checkpoint-0", statuses=fail),
+            combined=True,
+        ),
+        Question("fail and txt2img", Filters(statuses=fail, types=frozenset({"txt2img"})), combined=True),
+        Question("rare checkpoint and succeed", _succeeded("checkpoint-150"), combined=True),
+        Question("owner and an endpoint", Filters(owner="owner-3", endpoint="endpoint-0")),
+        Question("a word of the prompt", Filters(words=("lighthouse",))),
+        Question("two words of the prompt", Filters(words=("lighthouse", "snow"))),
+        Question("a LoRA (1 %)", Filters(lora="film")),
+    ]
+
+
+def _succeeded(checkpoint: str) -> Filters:
+    return Filters(checkpoint=checkpoint, statuses=frozenset({"succeed"}))
+
+
+def jobs(count: int, seed: int = 7) -> Sequence[JobLine]:
+    """Jobs of a realistic mix over two years: 85 % succeed, 2 % fail, 60 % txt2img, 200 checkpoints with a long
+    tail, 30 owners, 8 endpoints."""
+    dice = random.Random(seed)  # noqa: S311 - a bench, not a secret
+    moments = sorted(dice.randrange(END - TWO_YEARS, END) for _ in range(count))
+    types = dice.choices(get_args(JobType), (60, 34, 4, 2), k=count)
+    statuses: list[Status] = dice.choices(
+        ("succeed", "fail", "cancelled", "in_progress", "created"), (85, 2, 11, 1, 1), k=count
+    )
+    checkpoints = dice.choices(range(200), [1 / (rank + 1) for rank in range(200)], k=count)
+    prompts = [" ".join(dice.choices(WORDS, k=12)) for _ in range(2_000)]
+    return [
+        JobLine(
+            id=str(uuid.UUID(int=moment << 80 | 7 << 76 | 2 << 62 | number)),
+            owner=f"owner-{dice.randrange(30)}",
+            type=types[number],
+            status=statuses[number],
+            endpoint=f"endpoint-{dice.randrange(8)}",
+            checkpoint=f"checkpoint-{checkpoints[number]}",
+            completed_at="2026-01-01T00:00:00.000Z",
+            image_count=1,
+            first_image=f"jobs/{ids.LOWEST}/output/0.png",
+            prompt=prompts[number % 2_000],
+            lora=("film.safetensors",) if dice.random() < 0.01 else (),
+        )
+        for number, moment in enumerate(moments)
+    ]
+
+
+class Timed:
+    """A read that knows how long it took in all."""
+
+    def __init__(self, history: MemoryHistory) -> None:
+        self._history = history
+        self.seconds = 0.0
+
+    def read(self, stream: Stream, filters: Filters, start: str, limit: int) -> Slice:
+        """See `history.Read`."""
+        began = time.perf_counter()
+        try:
+            return self._history.read(stream, filters, start, limit)
+        finally:
+            self.seconds += time.perf_counter() - began
+
+
+def ask(history: MemoryHistory, question: Question, rounds: int = 15) -> tuple[Page, float]:
+    """A page of ten and the median seconds it takes outside of the reads."""
+    spent = []
+    for _ in range(rounds):
+        timed = Timed(history)
+        began = time.perf_counter()
+        page = fill(timed.read, question.filters, plan(question.filters, history.shards), 10)
+        spent.append(time.perf_counter() - began - timed.seconds)
+    return page, statistics.median(spent)
+
+
+def line_bytes(line: JobLine) -> int:
+    """The size of a line in an index as DynamoDB counts it: names and values of its attributes in UTF-8."""
+    index = JOBS.indexes[0]
+    item = to_item(Job(line, {}), 1)
+    kept = {index.partition, index.sort, JOBS.partition, *index.projected}
+    extra = len("completed_at") + 24 + len("image_count") + 2 + len("first_image") + len(line.first_image or "")
+    return extra + sum(len(name) + len(str(next(iter(value.values())))) for name, value in item.items() if name in kept)
+
+
+def read_units(page: Page, line: int) -> float:
+    """Request units of an eventually consistent page: half of one for each 4 KB a Query examines."""
+    return max(page.reads * 0.5, ceil(page.examined * line / 4096) * 0.5)
+
+
+def broken(question: Question, page: Page) -> bool:
+    """Whether a page breaks its budget of items."""
+    if question.single:
+        return page.examined > max(len(page.lines), 1)
+    return question.combined and page.examined >= COMBINED
+
+
+def amplification(line: int, parameters: int = 1_500) -> list[tuple[str, int]]:
+    """Write units of one job's life, index by index: each changed line is one unit per KB in every index, and two
+    where the index's own key changes."""
+    row, entry = ceil((line + parameters) / 1024), ceil(line / 1024)
+    everywhere = len(JOBS.indexes)
+    return [
+        ("transact: the row twice, a checkpoint's condition twice", 2 * row + 2),
+        ("transact: a line in each index", everywhere * entry),
+        ("mark: the row", row),
+        ("mark: a line in each index, by_status takes it out and in", (everywhere + 1) * entry),
+        ("settle: the row", row),
+        ("settle: a line in each index, by_status takes it out", everywhere * entry),
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Print the tables; 1 when a budget is broken."""
+    parser = argparse.ArgumentParser("bench.history")
+    parser.add_argument("--largest", type=int, default=SIZES[-1], help="jobs in the largest table")
+    largest = parser.parse_args(arguments).largest
+    console = Console(width=150)
+    sizes = [size for size in SIZES if size <= largest]
+    results: dict[str, list[tuple[Page, float]]] = {}
+    line = 0
+    for size in sizes:
+        console.print(f"filling {size:,} jobs ...")
+        history = MemoryHistory()
+        made = jobs(size)
+        for job in made:
+            history.put(job)
+        line = round(statistics.mean(line_bytes(job) for job in made[:1000]))
+        for question in questions():
+            results.setdefault(question.name, []).append(ask(history, question))
+    failures = _pages(console, sizes, results, line)
+    _writes(console, line)
+    return 1 if failures else 0
+
+
+def _pages(console: Console, sizes: list[int], results: dict[str, list[tuple[Page, float]]], line: int) -> int:
+    title = f"a page of 10 lines of {line} bytes at {sizes[-1]:,} jobs; from the twin, time without its reads"
+    table = Table("question", "lines", "calls", "examined", "per line", "read units", title=title)
+    for measured in ("examined", "time"):
+        table.add_column(f"{measured} {sizes[-1]:,} : {sizes[0]:,}")
+    failures = 0
+    for question in questions():
+        (small, quick), (page, slow) = results[question.name][0], results[question.name][-1]
+        over = any(broken(question, found) for found, _ in results[question.name])
+        failures += over
+        table.add_row(
+            question.name + (" (over budget)" if over else ""),
+            str(len(page.lines)),
+            str(page.reads),
+            str(page.examined),
+            f"{page.examined / max(1, len(page.lines)):.1f}",
+            f"{read_units(page, line):.1f}",
+            f"{page.examined / max(1, small.examined):.2f}",
+            f"{slow / quick:.2f}" if len(small.lines) == len(page.lines) else "-",
+        )
+    console.print(table)
+    return failures
+
+
+def _writes(console: Console, line: int) -> None:
+    table = Table("write", "units", title="one txt2img job's writes")
+    parts = amplification(line)
+    for name, units in parts:
+        table.add_row(name, str(units))
+    total = sum(units for _, units in parts)
+    table.add_row("in all", str(total))
+    table.add_row("a million jobs, US dollars", f"{total * WRITE_PRICE:.2f}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
