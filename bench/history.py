@@ -207,7 +207,7 @@ def main(arguments: list[str]) -> int:
 
 def _pages(console: Console, sizes: list[int], results: dict[str, list[tuple[Page, float]]], line: int) -> int:
     title = f"a page of 10 lines of {line} bytes at {sizes[-1]:,} jobs; from the twin, time without its reads"
-    table = Table("question", "lines", "calls", "examined", "per line", "read units", title=title)
+    table = Table("question", "lines", "calls", "examined", "per line", "read units", "µs", title=title)
     for measured in ("examined", "time"):
         table.add_column(f"{measured} {sizes[-1]:,} : {sizes[0]:,}")
     failures = 0
@@ -222,6 +222,7 @@ def _pages(console: Console, sizes: list[int], results: dict[str, list[tuple[Pag
             str(page.examined),
             f"{page.examined / max(1, len(page.lines)):.1f}",
             f"{read_units(page, line):.1f}",
+            f"{slow * 1e6:.0f}",
             f"{page.examined / max(1, small.examined):.2f}",
             f"{slow / quick:.2f}" if len(small.lines) == len(page.lines) else "-",
         )

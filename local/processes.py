@@ -14,6 +14,10 @@ class StackError(Exception):
     """Something of the local stack did not work; the text says what, and where to look."""
 
 
+class EndedError(StackError):
+    """A part ended while it started."""
+
+
 Process = tuple[int, float]
 """A pid and when its process started, in seconds since the epoch."""
 
@@ -77,7 +81,7 @@ def wait_until_up(name: str, url: str, process: Process, log: Path, seconds: flo
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if find(process) is None:
-            raise StackError(f"{name} ended while it started. The end of {log}:\n{tail(log)}")
+            raise EndedError(f"{name} ended while it started. The end of {log}:\n{tail(log)}")
         try:
             if httpx.get(url, timeout=2).status_code < 500:
                 return

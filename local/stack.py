@@ -44,7 +44,13 @@ def partly(home: Home) -> bool:
 
 def up(home: Home, say: Say) -> Stack:
     """Start what does not run, deploy what is not deployed, seed what is not there. Raises StackError."""
-    _start(home, say)
+    try:
+        _start(home, say)
+    except processes.EndedError:
+        # Somebody may have taken a port between the look and the start.
+        say("a part ended at once; trying other ports")
+        down(home)
+        _start(home, say, usual_ports=False)
     record = home.read()
     wanted = deploy.digest(*deploy.SOURCES)
     if record.deployed != wanted or not _answers(_stack(record)):
@@ -103,7 +109,7 @@ def environment(record: Record) -> dict[str, str]:
     }
 
 
-def _start(home: Home, say: Say) -> None:
+def _start(home: Home, say: Say, usual_ports: bool = True) -> None:
     record = home.read()
     code = deploy.digest("worker", "local", "shared")
     alive = _alive(record)
@@ -119,7 +125,8 @@ def _start(home: Home, say: Say) -> None:
     for name, usual in PORTS.items():
         if name not in alive:
             taken = {port for other, port in record.ports.items() if other != name}
-            record.ports[name] = processes.free_port(record.ports.get(name, usual), taken)
+            wanted = record.ports.get(name, usual) if usual_ports else 0
+            record.ports[name] = processes.free_port(wanted, taken)
     shared = environment(record)
     for name, (command, extra) in _commands(home, record).items():
         if name in alive:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import stack
+from local import processes, stack
 from local.home import ROOT, Home
 from panel.client import Darkroom
 from tests.e2e.conftest import Running, txt2img
@@ -47,13 +47,12 @@ def test_a_restart_on_another_port_keeps_jobs_pictures_and_keys(darkroom: Runnin
     content = darkroom.client.download(job.images[0].url)
     assert sorted(stack.down(darkroom.home)) == ["aws", "sagemaker", "worker"]
     assert stack.running(darkroom.home) is None
-    old = darkroom.home.read().ports["aws"]
-    with socket.socket() as busy:
-        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        busy.bind(("127.0.0.1", old))
-        busy.listen()
-        again = stack.up(darkroom.home, print)
-    assert str(old) not in again.api
+    record = darkroom.home.read()
+    old = record.ports["aws"]
+    record.ports["aws"] = processes.free_port(0, {old})
+    darkroom.home.write(record)
+    again = stack.up(darkroom.home, print)
+    assert again.aws != darkroom.stack.aws
     assert again.outputs == darkroom.stack.outputs
     with Darkroom(again.api, darkroom.key) as client:
         found = client.job(job.id)
@@ -92,6 +91,7 @@ def test_a_demo_that_cannot_work_says_what_failed_and_ends_with_1(tmp_path: Path
     assert done.returncode == 1
     assert "demo failed:" in done.stdout
     assert "there-is-none" in done.stdout
+    assert "trying other ports" in done.stdout
     assert left_behind(tmp_path) == []
 
 
