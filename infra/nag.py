@@ -81,6 +81,7 @@ def _acknowledge_wildcards(data: DataStack, service: ServiceStack) -> None:
     images, outputs, failures = (f"{pictures}/{part}/*" for part in ("images", "jobs", "failures"))
     wildcards: dict[str, dict[str, str]] = {
         "jobs_api": {f"{jobs}/index/*": _INDEXES, **dict.fromkeys((images, outputs, failures), _KEYS), **endpoints},
+        "checkpoints_api": {f"{models}/models/*": _KEYS},
         "job_events": {outputs: _KEYS},
     }
     for name, function in service.functions.items():

@@ -40,7 +40,7 @@ class Permissions:
                 _allow(["secretsmanager:GetSecretValue"], self._data.admin_arn),
             ],
             "jobs_api": self._jobs_api(),
-            "checkpoints_api": [_allow(["dynamodb:Query"], self._data.models_table.table_arn)],
+            "checkpoints_api": self._checkpoints_api(),
             "endpoints_api": [self._list_endpoints()],
             "job_events": self._job_events(),
         }
@@ -70,6 +70,28 @@ class Permissions:
             self._list_pictures(),
             self._list_endpoints(),
             _allow(["sagemaker:InvokeEndpointAsync"], self._endpoints),
+        ]
+
+    def _checkpoints_api(self) -> list[iam.PolicyStatement]:
+        """CreateMultipartUpload, UploadPart and CompleteMultipartUpload are all PutObject to IAM; what a presigned
+        URL may do is what this function may do."""
+        models = self._data.models_bucket.bucket_arn
+        return [
+            _allow(
+                ["dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"],
+                self._data.models_table.table_arn,
+            ),
+            _allow(
+                [
+                    "s3:GetObject",
+                    "s3:PutObject",
+                    "s3:DeleteObject",
+                    "s3:AbortMultipartUpload",
+                    "s3:ListMultipartUploadParts",
+                ],
+                f"{models}/models/*",
+            ),
+            _allow(["s3:ListBucket"], models),
         ]
 
     def _job_events(self) -> list[iam.PolicyStatement]:

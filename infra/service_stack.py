@@ -104,6 +104,7 @@ class ServiceStack(Stack):
             admin_secret=data.admin_arn,
             retention_days=self._stage.retention_days,
             feed_shards=self._stage.feed_shards,
+            allow_pickle=self._stage.allow_pickle,
             origins=self._stage.origins,
         )
 

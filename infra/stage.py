@@ -55,6 +55,10 @@ class Stage(BaseModel):
     feed_shards: int = Field(
         default=1, ge=1, le=32, description="over how many partitions the newest jobs are spread, 1 to 32"
     )
+    allow_pickle: bool = Field(
+        default=False,
+        description="true to take model files of formats that can run code when they are loaded (.ckpt, .pt, .bin)",
+    )
     instance_type: str = Field(
         default="ml.g5.xlarge",
         pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$",

@@ -3,19 +3,67 @@
 from typing import Annotated, Any
 
 from darkroom import wiring
-from darkroom.checkpoints.api import CheckpointList, list_checkpoints
-from darkroom.checkpoints.model import Kind
-from darkroom.edge.http import Api, Query
+from darkroom.checkpoints.api import (
+    CheckpointIn,
+    CheckpointList,
+    CheckpointOut,
+    FileName,
+    ModelIn,
+    PartsIn,
+    PartsOut,
+    RegisteredOut,
+)
+from darkroom.checkpoints.model import Kind, ModelKey
+from darkroom.edge.http import Api, Query, Response, answers, created
 
 app = Api(origins=lambda: wiring.settings().origins)
 
 
-@app.get("/checkpoints", summary="Model files", tags=["checkpoints"])
+@app.get("/checkpoints", summary="Model files by kind and name", tags=["checkpoints"])
 def get_checkpoints(
     kind: Annotated[Kind | None, Query(description="one kind only")] = None,
+    q: Annotated[str | None, Query(max_length=200, description="a part of the name, in any case")] = None,
+    after: Annotated[str | None, Query(max_length=300, description="the `next` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> CheckpointList:
-    """Model files by kind and name."""
-    return list_checkpoints(wiring.shelf(), kind)
+    """One Query a kind."""
+    return wiring.checkpoints().page(kind, q, after, limit)
+
+
+@app.post(
+    "/checkpoints",
+    summary="Register a model file and begin its upload",
+    tags=["checkpoints"],
+    responses=answers(RegisteredOut, _200="The upload of this file that is open", _201="A new upload"),
+)
+def post_checkpoint(model: CheckpointIn) -> Response[RegisteredOut]:
+    """The same request again finds the open upload, so that it can go on from anywhere."""
+    registered, new = wiring.checkpoints().register(app.owner, model)
+    return created(registered, new)
+
+
+@app.post("/checkpoints/parts", summary="URLs for parts, and the parts that are there", tags=["checkpoints"])
+def post_parts(parts: PartsIn) -> PartsOut:
+    """S3 takes each part only with the SHA-256 it was announced with."""
+    return wiring.checkpoints().parts(parts)
+
+
+@app.post("/checkpoints/complete", summary="Finish an upload", tags=["checkpoints"])
+def post_complete(model: ModelIn) -> CheckpointOut:
+    """The file is looked into; only then can jobs use it."""
+    return wiring.checkpoints().complete(model)
+
+
+@app.delete(
+    "/checkpoints",
+    summary="Delete a model file, or give its upload up",
+    tags=["checkpoints"],
+    responses={204: {"description": "Deleted"}},
+)
+def delete_checkpoint(kind: Annotated[Kind, Query()], name: Annotated[FileName, Query()]) -> Response[None]:
+    """204 with nothing."""
+    wiring.checkpoints().delete(ModelKey(kind, name))
+    return Response(204)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -78,13 +78,12 @@ def get_jobs(
     q: Annotated[str | None, Query(max_length=500, description="words that all occur in the prompt")] = None,
     from_: Annotated[str | None, Query(alias="from", description="ISO 8601")] = None,
     to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
-    accept: Annotated[str | None, Header(alias="Accept", include_in_schema=False)] = None,
 ) -> Response[Any]:
     """Show All = follow `next`. Also as CSV or NDJSON, by the Accept header."""
     query = HistoryQuery(limit=limit, before=before, type=type or [], status=status or [], endpoint=endpoint,
                          checkpoint=checkpoint, owner=owner, lora=lora, q=q, from_=from_, to=to)  # fmt: skip
     page = wiring.jobs().page(query)
-    return app.page(*render(page, accept), following=page.next)
+    return app.page(*render(page, app.accept), following=page.next)
 
 
 @app.get("/jobs/summary", summary="How many jobs there are of each kind in a time range", tags=["jobs"])

@@ -39,6 +39,7 @@ class Settings(BaseModel):
     admin_secret: str
     retention_days: int = 90
     feed_shards: int = 1
+    allow_pickle: bool = False
     origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
 
     @property

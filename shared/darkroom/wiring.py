@@ -6,9 +6,11 @@ from functools import cache
 from darkroom.aws.clients import client
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.aws.keys import DynamoKeys, SecretsManagerAdmin
+from darkroom.aws.model_files import S3ModelFiles
 from darkroom.aws.models import DynamoShelf
 from darkroom.aws.pictures import S3Images, S3Outputs
 from darkroom.aws.sagemaker import SageMakerEndpoints, SageMakerInference
+from darkroom.checkpoints.service import Checkpoints
 from darkroom.endpoints.service import Endpoints
 from darkroom.images.service import Images
 from darkroom.jobs.events import Events
@@ -33,8 +35,14 @@ def images() -> Images:
 
 @cache
 def shelf() -> DynamoShelf:
-    """The model shelf."""
+    """The rows of the model shelf."""
     return DynamoShelf(_client("dynamodb"), settings().models_table)
+
+
+@cache
+def checkpoints() -> Checkpoints:
+    """The model shelf with its files."""
+    return Checkpoints(shelf(), S3ModelFiles(_client("s3"), settings().models_bucket), settings().allow_pickle)
 
 
 @cache

@@ -11,11 +11,14 @@ import pytest
 
 from darkroom import ids, wiring
 from darkroom.aws.jobs import to_item
+from darkroom.jobs.export import form_of
 from darkroom.jobs.history import Filters
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.summary import summarize
 from tests.integration.conftest import Stage
+from tests.support.history import id_at
 from tests.support.http import call
+from tests.support.memory import MemoryHistory
 
 
 def at(text: str, number: int = 0) -> str:
@@ -64,6 +67,8 @@ def two_days(stage: Stage) -> dict[str, str]:
         ("to=2026-03-01", ["evening", "morning"]),
         ("from=2026-03-02", ["next day"]),
         ("from=2026-03-01&to=2026-03-01", ["evening", "morning"]),
+        ("from=20260301&to=20260301", ["evening", "morning"]),
+        ("to=2026-W09-7", ["evening", "morning"]),
         ("to=2026-03-01T23:59:59Z", ["evening", "morning"]),
         ("to=2026-03-01T23:59:58Z", ["morning"]),
         # Ten in the morning in Tokyo is one in the night in UTC.
@@ -160,6 +165,34 @@ def test_the_summary_counts_a_range_by_all_that_menus_need(two_days: dict[str, s
     assert whole["by_day"] == {"2026-03-01": 2, "2026-03-02": 1}
     assert call("GET", "/jobs/summary?to=2026-03-01").json["jobs"] == 2
     assert call("GET", "/jobs/summary?from=never").code == "invalid_request"
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_summary_is_exact_up_to_its_most_and_counts_just_the_newest_of_more(shards: int) -> None:
+    history = MemoryHistory(shards)
+    for number in range(50):
+        history.put(JobLine(id_at(number, number), "alice", "txt2img", "fail", "a"))
+    for most, exact in ((49, False), (50, True), (51, True)):
+        counted = summarize(history.read, Filters(), shards, most=most)
+        assert (counted.jobs, counted.exact) == (min(most, 50), exact)
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("text/csv;q=0, application/json", "application/json"),
+        ("application/json;q=0.1, text/csv", "text/csv"),
+        ("application/x-ndjson;q=x", "application/x-ndjson"),
+        ("*/*, text/csv", "application/json"),
+    ],
+)
+def test_the_form_is_the_one_the_caller_likes_best(accept: str, form: str) -> None:
+    assert form_of(accept) == form
+
+
+def test_words_are_found_however_their_accents_are_encoded(stage: Stage) -> None:
+    made = put(stage, "2026-03-01T08:00:00", prompt="un cafe\u0301 noir")
+    assert listed("q=CAF%C3%89") == [made]
 
 
 def test_a_summary_of_more_than_it_counts_says_so(stage: Stage) -> None:

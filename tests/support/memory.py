@@ -34,6 +34,10 @@ class MemoryHistory:
         self.reads = 0
         self._partitions: dict[Stream, list[JobLine]] = {}
 
+    def cut(self, limit: int) -> int:
+        """How many items a read gets to; DynamoDB stops early at 1 MB."""
+        return limit
+
     def put(self, line: JobLine) -> None:
         """Add a line wherever its id belongs."""
         for stream in streams_of(line, self.shards):
@@ -52,6 +56,7 @@ class MemoryHistory:
         """As DynamoDB's Query reads: at most `limit` items, and where it stopped when that was the reason."""
         partition = self._partitions.get(stream, [])
         high = bisect_right(partition, start, key=_id)
+        limit = min(limit, self.cut(limit))
         low = max(bisect_left(partition, filters.low, key=_id), high - limit)
         taken = partition[low:high][::-1] if low < high else []
         self.examined += len(taken)

@@ -16,6 +16,19 @@ def test_pages_laid_end_to_end_are_the_filtered_sorted_history(story: Story) -> 
     check(story, MemoryHistory)
 
 
+class CutOff(MemoryHistory):
+    """A store whose reads stop early, as DynamoDB's do at 1 MB."""
+
+    def cut(self, limit: int) -> int:
+        return 1 + (self.reads * 7) % limit
+
+
+@settings(max_examples=200, deadline=None)
+@given(stories())
+def test_reads_that_stop_early_lose_nothing_either(story: Story) -> None:
+    check(story, CutOff)
+
+
 def full(count: int, shards: int = 1, **more: object) -> MemoryHistory:
     """A history in which every tenth job failed and every hundredth is of the checkpoint `rare`."""
     history = MemoryHistory(shards)

@@ -3,9 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from darkroom.checkpoints.model import Checkpoint, Kind, ModelKey
+from darkroom.checkpoints.ports import Listed
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
 
 
 class DynamoShelf:
@@ -15,35 +18,97 @@ class DynamoShelf:
         self._client = client
         self._table = table
 
-    def of_kind(self, kind: Kind) -> list[Checkpoint]:
-        """See `Shelf.of_kind`: one Query, more only past 1 MB."""
-        pages = self._client.get_paginator("query").paginate(
+    def page(self, kind: Kind, after: str | None, limit: int) -> Listed:
+        """See `Shelf.page`: one Query."""
+        values: Item = {":kind": {"S": kind}}
+        condition = "kind = :kind"
+        names: dict[str, Any] = {}
+        if after is not None:
+            condition += " AND #name > :after"
+            values[":after"] = {"S": after}
+            names = {"ExpressionAttributeNames": {"#name": "name"}}
+        answer = self._client.query(
             TableName=self._table,
-            KeyConditionExpression="kind = :kind",
-            ExpressionAttributeValues={":kind": {"S": kind}},
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            Limit=limit,
+            **names,
         )
-        return [_row(item) for page in pages for item in page["Items"]]
+        following = answer["LastEvaluatedKey"]["name"]["S"] if "LastEvaluatedKey" in answer else None
+        return Listed([_row(item) for item in answer["Items"]], following)
+
+    def get(self, key: ModelKey) -> Checkpoint | None:
+        """See `Shelf.get`: one consistent GetItem."""
+        item = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True).get("Item")
+        return _row(item) if item else None
+
+    def begin(self, row: Checkpoint) -> bool:
+        """See `Shelf.begin`: one conditional PutItem."""
+        return self._put(row, "attribute_not_exists(kind) OR #status = :fail", {":fail": {"S": "fail"}})
+
+    def settle(self, row: Checkpoint) -> bool:
+        """See `Shelf.settle`: one conditional PutItem."""
+        return self._put(row, "#status = :uploading", {":uploading": {"S": "uploading"}})
+
+    def remove(self, row: Checkpoint) -> bool:
+        """See `Shelf.remove`: one conditional DeleteItem."""
+        condition = "#status = :status"
+        values: Item = {":status": {"S": row.status}}
+        if row.upload_id:
+            condition += " AND upload_id = :upload"
+            values[":upload"] = {"S": row.upload_id}
+        try:
+            self._client.delete_item(
+                TableName=self._table,
+                Key=_key(row.key),
+                ConditionExpression=condition,
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=values,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def not_active(self, models: tuple[ModelKey, ...]) -> tuple[ModelKey, ...]:
         """See `Shelf.not_active`: one GetItem each."""
-        return tuple(key for key in models if not self._is_active(key))
+        rows = {key: self.get(key) for key in models}
+        return tuple(key for key, row in rows.items() if row is None or row.status != "active")
 
-    def _is_active(self, key: ModelKey) -> bool:
-        item = self._client.get_item(TableName=self._table, Key={"kind": {"S": key.kind}, "name": {"S": key.name}}).get(
-            "Item"
-        )
-        return item is not None and _row(item).status == "active"
+    def _put(self, row: Checkpoint, condition: str, values: Item) -> bool:
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=_item(row),
+                ConditionExpression=condition,
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=values,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
 
-def _row(item: dict[str, Any]) -> Checkpoint:
-    def text(name: str) -> Any:
-        return item[name]["S"] if name in item else None
+def _key(key: ModelKey) -> Item:
+    return {"kind": {"S": key.kind}, "name": {"S": key.name}}
 
+
+_TEXTS = ("status", "sha256", "owner", "created_at", "upload_id", "base_model", "reason")
+
+
+def _item(row: Checkpoint) -> Item:
+    item = _key(row.key) | {name: {"S": getattr(row, name)} for name in _TEXTS if getattr(row, name) is not None}
+    if row.size is not None:
+        item["size"] = {"N": str(row.size)}
+    if row.trigger_words:
+        item["trigger_words"] = {"L": [{"S": word} for word in row.trigger_words]}
+    return item
+
+
+def _row(item: Item) -> Checkpoint:
+    texts: dict[str, Any] = {name: item[name]["S"] for name in _TEXTS if name in item}
     return Checkpoint(
-        key=ModelKey(text("kind"), text("name")),
-        status=text("status"),
+        key=ModelKey(item["kind"]["S"], item["name"]["S"]),
         size=int(item["size"]["N"]) if "size" in item else None,
-        sha256=text("sha256"),
-        owner=text("owner"),
-        created_at=text("created_at"),
+        trigger_words=tuple(word["S"] for word in item.get("trigger_words", {"L": []})["L"]),
+        **texts,
     )

@@ -1,13 +1,58 @@
-"""What `/checkpoints` answers."""
+"""What `/checkpoints` takes and answers."""
 
-from pydantic import BaseModel
+from typing import Annotated
 
-from darkroom.checkpoints.model import KINDS, Checkpoint, Kind, ModelStatus
-from darkroom.checkpoints.ports import Shelf
+from pydantic import BaseModel, ConfigDict, Field
+
+from darkroom.checkpoints.model import MAX_BYTES, Checkpoint, Kind, ModelStatus
+
+FileName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$",
+        description="a model file's name as the WebUI shows it, with its extension",
+    ),
+]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 in hex")]
+MAX_PARTS_A_CALL = 100
+
+
+class ModelIn(BaseModel):
+    """A model file by its kind and name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Kind
+    name: FileName
+
+
+class CheckpointIn(ModelIn):
+    """A model file about to be uploaded: how many bytes, and the SHA-256 of all of them if it is known."""
+
+    size: Annotated[int, Field(ge=16, le=MAX_BYTES)]
+    sha256: Sha256 | None = None
+
+
+class PartIn(BaseModel):
+    """A part about to be sent: its number from 1 and the SHA-256 of its bytes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: Annotated[int, Field(ge=1, le=10_000)]
+    sha256: Sha256
+
+
+class PartsIn(ModelIn):
+    """Parts to get URLs for; without any, only what is stored is told."""
+
+    parts: Annotated[list[PartIn], Field(max_length=MAX_PARTS_A_CALL)] = []
 
 
 class CheckpointOut(BaseModel):
-    """A model file: `size` in bytes, `created_at` ISO 8601 in UTC."""
+    """A model file. `size` in bytes, `created_at` ISO 8601 in UTC. `pickle` marks formats that can run code when
+    they are loaded; `base_model` and `trigger_words` come from the file; `reason` says why it failed."""
 
     kind: Kind
     name: str
@@ -16,6 +61,10 @@ class CheckpointOut(BaseModel):
     sha256: str | None
     owner: str | None
     created_at: str | None
+    pickle: bool
+    base_model: str | None
+    trigger_words: list[str]
+    reason: str | None
 
     @classmethod
     def of(cls, row: Checkpoint) -> "CheckpointOut":
@@ -28,16 +77,53 @@ class CheckpointOut(BaseModel):
             sha256=row.sha256,
             owner=row.owner,
             created_at=row.created_at,
+            pickle=row.key.is_pickle,
+            base_model=row.base_model,
+            trigger_words=list(row.trigger_words),
+            reason=row.reason,
         )
 
 
 class CheckpointList(BaseModel):
-    """Model files by kind, then by name."""
+    """Model files by kind, then by name. Send `next` as `after` to go on; it is null only at the end."""
 
     checkpoints: list[CheckpointOut]
+    next: str | None
 
 
-def list_checkpoints(shelf: Shelf, kind: Kind | None) -> CheckpointList:
-    """The shelf, or one kind of it: one Query a kind."""
-    kinds = KINDS if kind is None else (kind,)
-    return CheckpointList(checkpoints=[CheckpointOut.of(row) for k in kinds for row in shelf.of_kind(k)])
+class UploadOut(BaseModel):
+    """How to send the bytes: `parts` parts of `part_size` bytes, the last one shorter."""
+
+    part_size: int
+    parts: int
+
+
+class RegisteredOut(BaseModel):
+    """The row, and how to send its bytes."""
+
+    checkpoint: CheckpointOut
+    upload: UploadOut
+
+
+class PartUrlOut(BaseModel):
+    """PUT the part's bytes to `url` with these `headers`; S3 refuses bytes of another SHA-256."""
+
+    number: int
+    url: str
+    headers: dict[str, str]
+
+
+class StoredPartOut(BaseModel):
+    """A part that is there already."""
+
+    number: int
+    size: int
+    sha256: str | None
+
+
+class PartsOut(BaseModel):
+    """URLs for the parts asked for, good for `expires_in` seconds, and all parts that are there already."""
+
+    urls: list[PartUrlOut]
+    expires_in: int
+    stored: list[StoredPartOut]

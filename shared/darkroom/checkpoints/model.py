@@ -1,11 +1,19 @@
 """Model files on the shelf: checkpoints and extra networks."""
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal, get_args
 
 Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ModelStatus = Literal["uploading", "active", "fail"]
+
+MAX_BYTES = 50 * 1024**3
+SAFE = (".safetensors",)
+PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+"""Formats that can run code when they are loaded (Python's pickle module says so of itself)."""
+_MEGABYTE = 1024**2
+_LEAST_PART = 8 * _MEGABYTE
 
 
 @dataclass(frozen=True)
@@ -20,10 +28,16 @@ class ModelKey:
         """Where its bytes lie in the models bucket."""
         return f"models/{self.kind}/{self.name}"
 
+    @property
+    def is_pickle(self) -> bool:
+        """Whether its format can run code when it is loaded."""
+        return self.name.lower().endswith(PICKLES)
+
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A row of the shelf. `size` in bytes, `created_at` ISO 8601 in UTC."""
+    """A row of the shelf. `size` in bytes, `created_at` ISO 8601 in UTC; `sha256` of the whole file as its
+    uploader says; `upload_id` while it is uploaded; `reason` when it failed."""
 
     key: ModelKey
     status: ModelStatus
@@ -31,3 +45,28 @@ class Checkpoint:
     sha256: str | None = None
     owner: str | None = None
     created_at: str | None = None
+    upload_id: str | None = None
+    base_model: str | None = None
+    trigger_words: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part that is stored: its number from 1, its bytes, S3's ETag, and the SHA-256 S3 checked it by, in base64."""
+
+    number: int
+    size: int
+    etag: str
+    sha256: str | None
+
+
+def part_size(size: int) -> int:
+    """Bytes of every part of a file but its last: whole megabytes, at least 8, about a thousand parts for large
+    files (S3 takes 10,000 parts of 5 MB to 5 GB)."""
+    return max(_LEAST_PART, ceil(size / 1000 / _MEGABYTE) * _MEGABYTE)
+
+
+def part_count(size: int) -> int:
+    """How many parts a file of that many bytes has."""
+    return ceil(size / part_size(size))

@@ -1,15 +1,68 @@
 """What the shelf needs from the outside."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
-from darkroom.checkpoints.model import Checkpoint, Kind, ModelKey
+from darkroom.checkpoints.model import Checkpoint, Kind, ModelKey, Part
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Rows of a kind by name, and the name to go on after, None at the end."""
+
+    rows: list[Checkpoint]
+    after: str | None
 
 
 class Shelf(Protocol):
     """The models table."""
 
-    def of_kind(self, kind: Kind) -> list[Checkpoint]:
-        """Every row of a kind, by name."""
+    def page(self, kind: Kind, after: str | None, limit: int) -> Listed:
+        """Up to `limit` rows of a kind whose names come after `after`."""
+
+    def get(self, key: ModelKey) -> Checkpoint | None:
+        """One row, as it is now."""
+
+    def begin(self, row: Checkpoint) -> bool:
+        """Write a row that is uploading; False when its name is taken by one that is uploading or active."""
+
+    def settle(self, row: Checkpoint) -> bool:
+        """Replace a row that is uploading under the same upload; False when it is not any more."""
+
+    def remove(self, row: Checkpoint) -> bool:
+        """Remove exactly this row (same status and upload); False when it changed since."""
 
     def not_active(self, models: tuple[ModelKey, ...]) -> tuple[ModelKey, ...]:
         """Those of the given that are missing or not active."""
+
+
+class UploadGone(Exception):
+    """S3 knows no such upload: it was completed or aborted, or it expired."""
+
+
+class ModelFiles(Protocol):
+    """The models bucket."""
+
+    def begin(self, key: ModelKey) -> str:
+        """Open a multipart upload; returns its id."""
+
+    def urls(self, key: ModelKey, upload_id: str, parts: dict[int, str]) -> dict[int, tuple[str, dict[str, str]]]:
+        """Presigned PUTs by part number, with the headers to send; `parts` maps numbers to SHA-256 in hex."""
+
+    def parts(self, key: ModelKey, upload_id: str) -> list[Part]:
+        """The parts that are stored. Raises UploadGone."""
+
+    def complete(self, key: ModelKey, upload_id: str, parts: list[Part]) -> None:
+        """Put the parts together; S3 checks them by their SHA-256. Raises UploadGone."""
+
+    def abort(self, key: ModelKey, upload_id: str) -> None:
+        """Forget an upload; one that is gone is fine."""
+
+    def size(self, key: ModelKey) -> int | None:
+        """Bytes of the finished object, None when there is none."""
+
+    def read(self, key: ModelKey, first: int, length: int) -> bytes:
+        """Some bytes of the finished object."""
+
+    def delete(self, key: ModelKey) -> None:
+        """Remove the object; one that is gone is fine."""

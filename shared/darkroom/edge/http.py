@@ -50,7 +50,12 @@ class Api(APIGatewayRestResolver):
         # API Gateway takes no body for null, but emulators of it want text.
         answer["body"] = answer.get("body") or ""
         if (origin := headers.get("origin")) in self._origins():
-            answer.setdefault("headers", {}).update({"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
+            shared = {
+                "Access-Control-Allow-Origin": origin,
+                "Access-Control-Expose-Headers": "Link, Retry-After",
+                "Vary": "Origin",
+            }
+            answer.setdefault("headers", {}).update(shared)
         self._log(event, request_id, answer["statusCode"], time.perf_counter() - started)
         return answer
 
@@ -60,13 +65,20 @@ class Api(APIGatewayRestResolver):
         authorizer = self.current_event.raw_event["requestContext"]["authorizer"]
         return str(authorizer["owner"])
 
+    @property
+    def accept(self) -> str:
+        """What the caller likes to read; the header may come in several lines."""
+        event = self.current_event.raw_event
+        lines = {str(k).lower(): v for k, v in (event.get("multiValueHeaders") or {}).items()}.get("accept")
+        return ",".join(lines or [])
+
     def page(self, content_type: str, body: Any, following: str | None) -> Response[Any]:
         """A page of a list; where there is more, a Link to it (RFC 8288), with the same query below `following`."""
         headers = {}
         if following:
             query = dict(self.current_event.raw_event.get("multiValueQueryStringParameters") or {})
             query["before"] = [following]
-            headers["Link"] = f'<?{urlencode(query, doseq=True)}>; rel="next"'
+            headers["Link"] = f'<?{urlencode(query, doseq=True, errors="replace")}>; rel="next"'
         return Response(200, content_type=content_type, body=body, headers=headers)
 
     def _log(self, event: Event, request_id: str, status: int, seconds: float) -> None:

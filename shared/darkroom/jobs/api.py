@@ -4,21 +4,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from darkroom.checkpoints.api import FileName
 from darkroom.jobs.contract import JobType, Mode, Timings, WorkError
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.parameters import Parameters
 from darkroom.jobs.ports import Outputs
 from darkroom.jobs.state import Status
 
-FileName = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=200,
-        pattern=r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$",
-        description="a model file's name as the WebUI shows it, with its extension",
-    ),
-]
 FileNames = Annotated[list[FileName], Field(max_length=32)]
 ImageId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture's bytes, in hex")]
 ImageName = Annotated[str, Field(pattern="^[a-z0-9_]{1,64}$")]

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from darkroom import ids
 from darkroom.errors import FieldError, Malformed
 from darkroom.jobs.api import HistoryQuery
-from darkroom.jobs.history import Filters
+from darkroom.jobs.history import Filters, folded
 
-_BARE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LOST_PLUS = re.compile(r"(T.*) (\d{2}:?\d{2})$")
 
 
@@ -26,7 +25,7 @@ def filters_of(query: HistoryQuery) -> Filters:
         checkpoint=query.checkpoint,
         owner=query.owner,
         lora=query.lora,
-        words=tuple(dict.fromkeys((query.q or "").casefold().split())),
+        words=tuple(dict.fromkeys(folded(query.q or "").split())),
         low=low,
         high=high,
     )
@@ -60,7 +59,7 @@ def _moment(name: str, text: str) -> tuple[datetime, timedelta]:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise _wrong(name, "is no ISO 8601 date or date-time, as in 2026-01-31 or 2026-01-31T18:00:00Z") from error
-    if _BARE_DATE.fullmatch(written):
+    if not set("T: ") & set(written):
         return moment, timedelta(days=1)
     return moment, timedelta(milliseconds=1) if moment.microsecond else timedelta(seconds=1)
 

@@ -23,20 +23,39 @@ COLUMNS = (
     "image_count",
     "prompt",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMS: dict[str, Form] = {
+    "text/csv": "text/csv",
+    "application/x-ndjson": "application/x-ndjson",
+    "application/json": "application/json",
+    "application/*": "application/json",
+    "*/*": "application/json",
+}
 
 
 def form_of(accept: str | None) -> Form:
-    """The form an Accept header asks for first among those there are; JSON when it names none of them."""
+    """The form an Accept header likes best, the first of equals; JSON when it names none that there is."""
+    best: Form = "application/json"
+    highest = 0.0
     for part in (accept or "").lower().split(","):
-        name = part.partition(";")[0].strip()
-        if name == "text/csv":
-            return "text/csv"
-        if name == "application/x-ndjson":
-            return "application/x-ndjson"
-        if name in ("application/json", "application/*", "*/*"):
-            break
-    return "application/json"
+        name, _, rest = part.partition(";")
+        weight = _weight(rest)
+        form = _FORMS.get(name.strip())
+        if form and weight > highest:
+            best, highest = form, weight
+    return best
+
+
+def _weight(parameters: str) -> float:
+    """The q of a media range (RFC 9110, 12.5.1), 1 without one or with one that is no number."""
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 1.0
+    return 1.0
 
 
 def render(page: JobPage, accept: str | None) -> tuple[Form, JobPage | str]:

@@ -13,6 +13,7 @@ DynamoDB; the adapter and the twin in the tests are both just a `Read`.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
+from unicodedata import normalize
 
 from darkroom import ids
 from darkroom.jobs.model import JobLine
@@ -22,6 +23,8 @@ BUDGET = 1_000
 """Items examined for one page. A page that spends it is short, and `next` says where to go on."""
 PROBE = 24
 """Items each plan examines before the plans are compared."""
+LEAST = 8
+"""Items read at once from each of several streams: DynamoDB bills 4 KB for a Query however little it brings."""
 LARGEST_SLICE = 250
 
 
@@ -29,7 +32,7 @@ LARGEST_SLICE = 250
 class Filters:
     """What a job must be to be listed; empty means anything.
 
-    `low` and `high` are the ids between which it must lie, both included. `words` are casefolded and must
+    `low` and `high` are the ids between which it must lie, both included. `words` are folded and must
     all occur in the prompt; `lora` is a file name, with or without its extension.
     """
 
@@ -53,8 +56,19 @@ class Filters:
             and self.checkpoint in (None, line.checkpoint)
             and self.owner in (None, line.owner)
             and (self.lora is None or any(self.lora in (name, name.rpartition(".")[0]) for name in line.lora))
-            and all(word in (line.prompt or "").casefold() for word in self.words)
+            and self._says(line.prompt)
         )
+
+    def _says(self, prompt: str | None) -> bool:
+        if not self.words:
+            return True
+        text = folded(prompt or "")
+        return all(word in text for word in self.words)
+
+
+def folded(text: str) -> str:
+    """A text as words are compared: in any case, and however its accents are encoded (Unicode, UAX 15)."""
+    return normalize("NFC", text).casefold()
 
 
 @dataclass(frozen=True)
@@ -127,7 +141,7 @@ def fill(read: Read, filters: Filters, plans: list[Plan], limit: int, budget: in
     best: _Merge | None = None
     for way in plans:
         merge = _Merge(read, filters, way, tally)
-        merge.advance(limit, budget if len(plans) == 1 else PROBE)
+        merge.advance(limit, budget if len(plans) == 1 else max(PROBE, LEAST * len(way.streams)))
         if best is None or merge.frontier < best.frontier:
             best = merge
         if best.full(limit) or best.frontier == "" or not tally.left:
@@ -195,7 +209,9 @@ class _Merge:
             if room <= 0 and not (must_move and self.frontier == self.start):
                 break
             lagging = max(self.cursors, key=lambda cursor: cursor.reached)
-            size = max(1, min(self._slice(limit), room))
+            unread = sum(cursor.reached == self.start for cursor in self.cursors)
+            # While some streams were not looked at, what room there is belongs to all of them.
+            size = max(1, min(self._slice(limit), ceil(room / max(1, unread))))
             part = self.read(lagging.stream, self.filters, ids.before(lagging.reached), size)
             self.tally.examined += part.examined
             self.tally.reads += 1
@@ -218,4 +234,5 @@ class _Merge:
         if not self.plan.exact:
             share = len(self.found) / self.seen if self.seen else 1.0
             missing = max(PROBE, min(LARGEST_SLICE, ceil(missing / max(share, 0.01))))
-        return max(1, ceil(missing / len(self.plan.streams)))
+        streams = len(self.plan.streams)
+        return max(LEAST, ceil(missing / streams)) if streams > 1 else missing

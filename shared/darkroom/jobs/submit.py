@@ -6,10 +6,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from darkroom import ids
+from darkroom.checkpoints.api import FileName
 from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import FieldError, Invalid
 from darkroom.images.model import ImageHeader
-from darkroom.jobs.api import FileName, JobIn
+from darkroom.jobs.api import JobIn
 from darkroom.jobs.contract import Mode
 from darkroom.jobs.model import MODEL_KINDS, Job, JobLine
 from darkroom.jobs.parameters import checkpoint_in, vae_in

@@ -4,7 +4,7 @@ from collections import Counter
 
 from darkroom import ids
 from darkroom.jobs.api import Summary
-from darkroom.jobs.history import Filters, Read, fill, plan
+from darkroom.jobs.history import LEAST, Filters, Read, fill, plan
 from darkroom.jobs.model import iso
 
 MOST = 10_000
@@ -17,9 +17,11 @@ def summarize(read: Read, filters: Filters, shards: int, most: int = MOST) -> Su
     Only the range of `filters` counts. A range with more jobs is counted back to `since`.
     """
     in_range = Filters(low=filters.low, high=filters.high)
-    page = fill(read, in_range, plan(in_range, shards), limit=most, budget=most)
+    # One line more tells whether there are more; the merge of several shards reads some lines too many.
+    page = fill(read, in_range, plan(in_range, shards), limit=most + 1, budget=2 * most + LEAST * shards)
+    lines, exact = page.lines[:most], page.next is None and len(page.lines) <= most
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("status", "type", "endpoint", "checkpoint", "day")}
-    for line in page.lines:
+    for line in lines:
         counts["status"][line.status] += 1
         counts["type"][line.type] += 1
         counts["endpoint"][line.endpoint] += 1
@@ -28,9 +30,9 @@ def summarize(read: Read, filters: Filters, shards: int, most: int = MOST) -> Su
             counts["checkpoint"][line.checkpoint] += 1
     ordered = {name: dict(counter.most_common()) for name, counter in counts.items() if name != "day"}
     return Summary(
-        jobs=len(page.lines),
-        exact=page.next is None,
-        since=iso(ids.created_at(page.lines[-1].id)) if page.lines and page.next else None,
+        jobs=len(lines),
+        exact=exact,
+        since=iso(ids.created_at(lines[-1].id)) if lines and not exact else None,
         by_day=dict(sorted(counts["day"].items())),
         by_status=ordered["status"],
         by_type=ordered["type"],

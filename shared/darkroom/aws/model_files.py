@@ -1,0 +1,112 @@
+"""The models bucket: files of many gigabytes, sent in parts straight to S3."""
+
+import base64
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from darkroom.checkpoints.model import ModelKey, Part
+from darkroom.checkpoints.ports import UploadGone
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+URL_SECONDS = 900
+
+
+class S3ModelFiles:
+    """`darkroom.checkpoints.ports.ModelFiles` on S3. Every part is checked by its SHA-256, and so the whole is."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def begin(self, key: ModelKey) -> str:
+        """See `ModelFiles.begin`: one CreateMultipartUpload."""
+        made = self._client.create_multipart_upload(Bucket=self._bucket, Key=key.s3_key, ChecksumAlgorithm="SHA256")
+        return made["UploadId"]
+
+    def urls(self, key: ModelKey, upload_id: str, parts: dict[int, str]) -> dict[int, tuple[str, dict[str, str]]]:
+        """See `ModelFiles.urls`: signed here, no call."""
+        return {number: self._url(key, upload_id, number, sha256) for number, sha256 in parts.items()}
+
+    def _url(self, key: ModelKey, upload_id: str, number: int, sha256: str) -> tuple[str, dict[str, str]]:
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+        url = self._client.generate_presigned_url(
+            "upload_part",
+            Params={
+                "Bucket": self._bucket,
+                "Key": key.s3_key,
+                "UploadId": upload_id,
+                "PartNumber": number,
+                "ChecksumSHA256": checksum,
+            },
+            ExpiresIn=URL_SECONDS,
+        )
+        return url, {"x-amz-checksum-sha256": checksum}
+
+    def parts(self, key: ModelKey, upload_id: str) -> list[Part]:
+        """See `ModelFiles.parts`: one ListParts for each 1,000."""
+        pages = self._client.get_paginator("list_parts")
+        try:
+            return [
+                Part(found["PartNumber"], found["Size"], found["ETag"], _hex(found.get("ChecksumSHA256")))
+                for page in pages.paginate(Bucket=self._bucket, Key=key.s3_key, UploadId=upload_id)
+                for found in page.get("Parts", [])
+            ]
+        except ClientError as error:
+            raise _gone_or(error) from error
+
+    def complete(self, key: ModelKey, upload_id: str, parts: list[Part]) -> None:
+        """See `ModelFiles.complete`: one CompleteMultipartUpload."""
+        named = [
+            {
+                "PartNumber": part.number,
+                "ETag": part.etag,
+                **({"ChecksumSHA256": base64.b64encode(bytes.fromhex(part.sha256)).decode()} if part.sha256 else {}),
+            }
+            for part in parts
+        ]
+        try:
+            self._client.complete_multipart_upload(
+                Bucket=self._bucket,
+                Key=key.s3_key,
+                UploadId=upload_id,
+                MultipartUpload={"Parts": named},  # type: ignore[typeddict-item]
+            )
+        except ClientError as error:
+            raise _gone_or(error) from error
+
+    def abort(self, key: ModelKey, upload_id: str) -> None:
+        """See `ModelFiles.abort`: one AbortMultipartUpload."""
+        try:
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=key.s3_key, UploadId=upload_id)
+        except ClientError as error:
+            if not isinstance(_gone_or(error), UploadGone):
+                raise
+
+    def size(self, key: ModelKey) -> int | None:
+        """See `ModelFiles.size`: one HeadObject."""
+        try:
+            return self._client.head_object(Bucket=self._bucket, Key=key.s3_key)["ContentLength"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+                return None
+            raise
+
+    def read(self, key: ModelKey, first: int, length: int) -> bytes:
+        """See `ModelFiles.read`: one ranged GetObject."""
+        span = f"bytes={first}-{first + length - 1}"
+        return self._client.get_object(Bucket=self._bucket, Key=key.s3_key, Range=span)["Body"].read()
+
+    def delete(self, key: ModelKey) -> None:
+        """See `ModelFiles.delete`: one DeleteObject."""
+        self._client.delete_object(Bucket=self._bucket, Key=key.s3_key)
+
+
+def _gone_or(error: ClientError) -> Exception:
+    return UploadGone() if error.response["Error"]["Code"] == "NoSuchUpload" else error
+
+
+def _hex(checksum: str | None) -> str | None:
+    return base64.b64decode(checksum).hex() if checksum else None

@@ -1,0 +1,245 @@
+"""The shelf: model files come in by parts, are checked, and go."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from darkroom.checkpoints.api import (
+    CheckpointIn,
+    CheckpointList,
+    CheckpointOut,
+    ModelIn,
+    PartsIn,
+    PartsOut,
+    PartUrlOut,
+    RegisteredOut,
+    StoredPartOut,
+    UploadOut,
+)
+from darkroom.checkpoints.model import (
+    KINDS,
+    PICKLES,
+    SAFE,
+    Checkpoint,
+    Kind,
+    ModelKey,
+    Part,
+    part_count,
+    part_size,
+)
+from darkroom.checkpoints.ports import ModelFiles, Shelf, UploadGone
+from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_length, read_header
+from darkroom.errors import Conflict, FieldError, Invalid, Malformed, Missing
+
+URL_SECONDS = 900
+MAX_HEADER_READ = 32 * 1024 * 1024
+"""Bytes of a header that are read; no model's header comes near (the largest known have some megabytes)."""
+
+
+class Checkpoints:
+    """Model files by kind and name. `pickles` tells whether formats that can run code are taken."""
+
+    def __init__(self, shelf: Shelf, files: ModelFiles, pickles: bool) -> None:
+        self._shelf = shelf
+        self._files = files
+        self._pickles = pickles
+
+    def register(self, owner: str, request: CheckpointIn) -> tuple[RegisteredOut, bool]:
+        """Open an upload, or find the one that is open for the same file; the flag tells whether it is new.
+
+        Raises Invalid `format_not_taken`, Conflict `checkpoint_exists` or `checkpoint_uploading`.
+        """
+        key = ModelKey(request.kind, request.name)
+        self._check_format(key)
+        found = self._shelf.get(key)
+        if found is None or found.status == "fail":
+            row = Checkpoint(
+                key=key,
+                status="uploading",
+                size=request.size,
+                sha256=request.sha256,
+                owner=owner,
+                created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                upload_id=self._files.begin(key),
+            )
+            if self._shelf.begin(row):
+                return _registered(row), True
+            # Somebody was faster: their upload counts, ours was never known to anybody.
+            self._files.abort(key, row.upload_id or "")
+            found = self._shelf.get(key)
+        if found is None or found.status != "uploading":
+            raise Conflict("checkpoint_exists", f"{key.name} is on the shelf already; delete it to upload another.")
+        if (found.size, found.sha256) != (request.size, request.sha256):
+            raise Conflict(
+                "checkpoint_uploading",
+                f"Another file is being uploaded as {key.name}. Wait for it, or delete it to begin anew.",
+            )
+        return _registered(found), False
+
+    def parts(self, request: PartsIn) -> PartsOut:
+        """URLs for parts, and the parts that are there. Raises Missing, Conflict `not_uploading`, Invalid."""
+        row = self._uploading(ModelKey(request.kind, request.name))
+        last = part_count(row.size or 0)
+        beyond = [part.number for part in request.parts if part.number > last]
+        if beyond:
+            why = f"this file has {last} parts"
+            raise Invalid("invalid_request", f"Part {beyond[0]}: {why}.", (FieldError(("body", "parts"), why),))
+        try:
+            stored = self._files.parts(row.key, row.upload_id or "")
+        except UploadGone:
+            stored = self._renew(row)
+            row = self._uploading(row.key)
+        wanted = {part.number: part.sha256 for part in request.parts}
+        urls = self._files.urls(row.key, row.upload_id or "", wanted)
+        return PartsOut(
+            urls=[PartUrlOut(number=n, url=url, headers=headers) for n, (url, headers) in urls.items()],
+            expires_in=URL_SECONDS,
+            stored=[StoredPartOut(number=part.number, size=part.size, sha256=part.sha256) for part in stored],
+        )
+
+    def complete(self, request: ModelIn) -> CheckpointOut:
+        """Put the parts together, look into the file, and put it on the shelf. Safe to repeat.
+
+        Raises Missing, Conflict `parts_missing`, Invalid `checkpoint_invalid` (the row then says why).
+        """
+        key = ModelKey(request.kind, request.name)
+        row = self._get(key)
+        if row.status == "active":
+            return CheckpointOut.of(row)
+        row = self._uploading(key)
+        self._assemble(row)
+        try:
+            header = self._look_into(row)
+        except NotSafetensors as error:
+            failed = replace(row, status="fail", upload_id=None, reason=f"The file is no model: {error}.")
+            if self._shelf.settle(failed):
+                self._files.delete(key)
+            raise Invalid("checkpoint_invalid", f"{key.name} is no model file: {error}.") from error
+        active = replace(
+            row,
+            status="active",
+            upload_id=None,
+            base_model=header.base_model,
+            trigger_words=header.trigger_words,
+        )
+        if not self._shelf.settle(active):
+            return CheckpointOut.of(self._get(key))
+        return CheckpointOut.of(active)
+
+    def page(self, kind: Kind | None, q: str | None, after: str | None, limit: int) -> CheckpointList:
+        """Up to `limit` rows by kind and name: one Query a kind. `after` is the `next` of the page before.
+
+        `q` is looked for in names, in any case; a page may then be short and still have a `next`.
+        """
+        kinds, begin = _from(kind, after)
+        rows: list[Checkpoint] = []
+        for number, each in enumerate(kinds):
+            listed = self._shelf.page(each, begin, limit - len(rows))
+            rows += listed.rows
+            begin = None
+            if listed.after is not None or (len(rows) == limit and number < len(kinds) - 1):
+                following = f"{each}/{listed.after or rows[-1].key.name}"
+                return CheckpointList(checkpoints=_shown(rows, q), next=following)
+        return CheckpointList(checkpoints=_shown(rows, q), next=None)
+
+    def delete(self, key: ModelKey) -> None:
+        """Take a file off the shelf, or give its upload up. Raises Missing, Conflict `checkpoint_busy`."""
+        row = self._get(key)
+        # The row goes first: a file without a row can be uploaded anew, a row without a file cannot be used.
+        if not self._shelf.remove(row):
+            raise Conflict("checkpoint_busy", f"{key.name} changed while it was deleted; try again.")
+        if row.upload_id:
+            self._files.abort(key, row.upload_id)
+        self._files.delete(key)
+
+    def _check_format(self, key: ModelKey) -> None:
+        if key.name.lower().endswith(SAFE) or (key.is_pickle and self._pickles):
+            return
+        taken = ", ".join(SAFE + (PICKLES if self._pickles else ()))
+        why = f"is of a format that this stage does not take; it takes {taken}"
+        if key.is_pickle:
+            why += ". Pickle formats can run code when they are loaded; the stage's setting allow_pickle decides"
+        raise Invalid("format_not_taken", f"{key.name} {why}.", (FieldError(("body", "name"), why),))
+
+    def _get(self, key: ModelKey) -> Checkpoint:
+        row = self._shelf.get(key)
+        if row is None:
+            raise Missing("checkpoint_not_found", f"There is no {key.kind} called {key.name!r}.")
+        return row
+
+    def _uploading(self, key: ModelKey) -> Checkpoint:
+        row = self._get(key)
+        if row.status != "uploading":
+            raise Conflict("not_uploading", f"{key.name} is {row.status}, not uploading; POST /checkpoints begins.")
+        return row
+
+    def _renew(self, row: Checkpoint) -> list[Part]:
+        """S3 forgot the upload (it keeps unfinished ones for two days): open another under the same row."""
+        if self._files.size(row.key) == row.size:
+            raise Conflict("not_uploading", f"All parts of {row.key.name} are there; complete it.")
+        opened = self._files.begin(row.key)
+        self._shelf.remove(row)
+        if not self._shelf.begin(replace(row, upload_id=opened)):
+            self._files.abort(row.key, opened)
+        return []
+
+    def _assemble(self, row: Checkpoint) -> None:
+        upload_id = row.upload_id or ""
+        try:
+            stored = self._files.parts(row.key, upload_id)
+            _check_complete(row, stored)
+            self._files.complete(row.key, upload_id, stored)
+        except UploadGone as gone:
+            # Completed before, by a try that broke off: the object then has the size that was announced.
+            if self._files.size(row.key) != row.size:
+                raise Conflict("parts_missing", f"No part of {row.key.name} is there; send them again.") from gone
+
+    def _look_into(self, row: Checkpoint) -> Header:
+        """What the file says of itself; raises NotSafetensors, also for a pickle that is none."""
+        size = row.size or 0
+        start = self._files.read(row.key, 0, 8)
+        if row.key.is_pickle:
+            # A zip, as PyTorch has saved since 1.6, or a bare pickle (protocol 2 and up begin with 0x80).
+            if not start.startswith((b"PK\x03\x04", b"\x80")):
+                raise NotSafetensors("it is neither a zip nor a pickle")
+            return Header(None, ())
+        length = header_length(start)
+        if length > min(size - 8, MAX_HEADER_READ):
+            raise NotSafetensors("its header is longer than it can be")
+        return read_header(self._files.read(row.key, 8, length), size - 8 - length)
+
+
+def _registered(row: Checkpoint) -> RegisteredOut:
+    size = row.size or 0
+    upload = UploadOut(part_size=part_size(size), parts=part_count(size))
+    return RegisteredOut(checkpoint=CheckpointOut.of(row), upload=upload)
+
+
+def _check_complete(row: Checkpoint, stored: list[Part]) -> None:
+    size = row.size or 0
+    expected = {n: part_size(size) for n in range(1, part_count(size))}
+    expected[part_count(size)] = size - part_size(size) * (part_count(size) - 1)
+    there = {part.number: part.size for part in stored}
+    missing = [number for number, length in expected.items() if there.get(number) != length]
+    if missing:
+        shown = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
+        raise Conflict(
+            "parts_missing",
+            f"{len(missing)} of {len(expected)} parts of {row.key.name} are missing: {shown}. Send them first.",
+        )
+
+
+def _from(kind: Kind | None, after: str | None) -> tuple[list[Kind], str | None]:
+    """The kinds to list and the name to begin after."""
+    kinds = [kind] if kind else list(KINDS)
+    if after is None:
+        return kinds, None
+    head, slash, name = after.partition("/")
+    if not slash or head not in kinds or not name:
+        why = "is no place in this list: send the `next` of the page before"
+        raise Malformed("invalid_request", f"`after` {why}.", (FieldError(("query", "after"), why),))
+    return kinds[kinds.index(head) :], name
+
+
+def _shown(rows: list[Checkpoint], q: str | None) -> list[CheckpointOut]:
+    wanted = (q or "").casefold()
+    return [CheckpointOut.of(row) for row in rows if wanted in row.key.name.casefold()]

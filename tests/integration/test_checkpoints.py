@@ -1,0 +1,212 @@
+"""The model shelf over HTTP, on moto: register, send parts, complete, list, delete."""
+
+import hashlib
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from bench.calls import counted
+from darkroom import wiring
+from darkroom.checkpoints.model import ModelKey
+from tests.integration.conftest import Stage
+from tests.support.http import Reply, call
+from tests.support.models import safetensors
+
+MODEL = safetensors({"modelspec.architecture": "stable-diffusion-v1-5"})
+LORA: dict[str, Any] = {"kind": "lora", "name": "Film Grain [v2].safetensors"}
+
+
+def register(content: bytes = MODEL, **more: Any) -> Reply:
+    return call("POST", "/checkpoints", {**LORA, "size": len(content), **more})
+
+
+def send(stage: Stage, content: bytes, number: int = 1) -> None:
+    """Send a part as a client would, straight to S3."""
+    row = wiring.shelf().get(ModelKey(LORA["kind"], LORA["name"]))
+    assert row is not None
+    stage.s3.upload_part(Bucket="models", Key=row.key.s3_key, UploadId=row.upload_id, PartNumber=number, Body=content)
+
+
+def uploads(stage: Stage) -> list[Any]:
+    found: list[Any] = stage.s3.list_multipart_uploads(Bucket="models").get("Uploads", [])
+    return found
+
+
+def test_a_file_is_registered_sent_and_then_on_the_shelf(stage: Stage) -> None:
+    reply = register(sha256=hashlib.sha256(MODEL).hexdigest())
+    assert reply.status == 201, reply.body
+    assert reply.json["checkpoint"]["status"] == "uploading"
+    assert reply.json["upload"]["parts"] == 1
+    parts = call("POST", "/checkpoints/parts", {**LORA, "parts": [{"number": 1, "sha256": "0" * 64}]}).json
+    [url] = parts["urls"]
+    assert "X-Amz-Signature" in url["url"]
+    assert list(url["headers"]) == ["x-amz-checksum-sha256"]
+    send(stage, MODEL)
+    assert [part["number"] for part in call("POST", "/checkpoints/parts", LORA).json["stored"]] == [1]
+    done = call("POST", "/checkpoints/complete", LORA)
+    assert done.status == 200, done.body
+    assert (done.json["status"], done.json["base_model"]) == ("active", "stable-diffusion-v1-5")
+    assert call("POST", "/checkpoints/complete", LORA).json == done.json
+    [row] = call("GET", "/checkpoints?kind=lora").json["checkpoints"]
+    assert row == done.json
+    assert row["owner"] == "alice"
+
+
+def test_the_same_file_finds_its_open_upload_and_another_is_told_so(stage: Stage) -> None:
+    first = register()
+    again = register()
+    assert (first.status, again.status) == (201, 200)
+    other = register(MODEL + b"x" * 8)
+    assert (other.status, other.code) == (409, "checkpoint_uploading")
+    assert len(uploads(stage)) == 1
+
+
+def test_two_uploads_of_one_name_at_once_leave_one_winner(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both look before either has written; the one that writes second gives its upload up."""
+    shelf = wiring.shelf()
+    look = shelf.get
+    looks = iter([None])
+    monkeypatch.setattr(shelf, "get", lambda key: next(looks, look(key)))
+    register()
+    looks = iter([None])
+    late = register(MODEL + b"x" * 8)
+    assert (late.status, late.code) == (409, "checkpoint_uploading")
+    assert len(uploads(stage)) == 1
+
+
+def test_what_is_on_the_shelf_is_not_replaced(stage: Stage) -> None:
+    register()
+    send(stage, MODEL)
+    call("POST", "/checkpoints/complete", LORA)
+    assert register().code == "checkpoint_exists"
+    assert call("POST", "/checkpoints/parts", LORA).code == "not_uploading"
+
+
+@pytest.mark.parametrize("sent", [None, MODEL[:-1]])
+def test_missing_and_short_parts_are_named(stage: Stage, sent: bytes | None) -> None:
+    register()
+    if sent is not None:
+        send(stage, sent)
+    reply = call("POST", "/checkpoints/complete", LORA)
+    assert (reply.status, reply.code) == (409, "parts_missing")
+    assert "1 of 1" in reply.json["detail"]
+
+
+def test_a_file_that_is_no_model_is_refused_removed_and_does_not_block_its_name(stage: Stage) -> None:
+    junk = b"<html>not found</html>" * 4
+    register(junk)
+    send(stage, junk)
+    reply = call("POST", "/checkpoints/complete", LORA)
+    assert (reply.status, reply.code) == (422, "checkpoint_invalid")
+    [row] = call("GET", "/checkpoints?kind=lora").json["checkpoints"]
+    assert row["status"] == "fail"
+    assert "no model" in row["reason"]
+    assert "Contents" not in stage.s3.list_objects_v2(Bucket="models")
+    assert register().status == 201
+
+
+def test_a_complete_that_broke_off_after_s3_is_safe_to_repeat(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    register()
+    send(stage, MODEL)
+    monkeypatch.setattr(wiring.shelf(), "settle", lambda row: (_ for _ in ()).throw(RuntimeError))
+    assert call("POST", "/checkpoints/complete", LORA).status == 500
+    monkeypatch.undo()
+    assert call("POST", "/checkpoints/complete", LORA).json["status"] == "active"
+
+
+def test_an_upload_that_s3_forgot_begins_anew_under_its_name(stage: Stage) -> None:
+    register()
+    [upload] = uploads(stage)
+    stage.s3.abort_multipart_upload(Bucket="models", Key=upload["Key"], UploadId=upload["UploadId"])
+    assert call("POST", "/checkpoints/parts", LORA).json["stored"] == []
+    send(stage, MODEL)
+    assert call("POST", "/checkpoints/complete", LORA).json["status"] == "active"
+
+
+def test_delete_takes_row_and_object_and_gives_an_open_upload_up(stage: Stage) -> None:
+    query = f"kind=lora&name={quote(LORA['name'])}"
+    register()
+    assert call("DELETE", f"/checkpoints?{query}").status == 204
+    assert uploads(stage) == []
+    register()
+    send(stage, MODEL)
+    call("POST", "/checkpoints/complete", LORA)
+    assert call("DELETE", f"/checkpoints?{query}").status == 204
+    assert "Contents" not in stage.s3.list_objects_v2(Bucket="models")
+    assert call("DELETE", f"/checkpoints?{query}").code == "checkpoint_not_found"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("x.ckpt", "format_not_taken"),
+        ("x.pt", "format_not_taken"),
+        ("x.exe", "format_not_taken"),
+        ("x", "format_not_taken"),
+        ("../x.safetensors", "invalid_request"),
+        ("a/b.safetensors", "invalid_request"),
+        ("a\\b.safetensors", "invalid_request"),
+        (".x.safetensors", "invalid_request"),
+        ("a\nb.safetensors", "invalid_request"),
+        ("", "invalid_request"),
+        ("x" * 300 + ".safetensors", "invalid_request"),
+    ],
+)
+def test_names_and_formats_that_are_not_taken(stage: Stage, name: str, code: str) -> None:
+    reply = register(name=name)
+    assert (reply.status, reply.code) == (422, code)
+    assert uploads(stage) == []
+
+
+def test_pickles_are_taken_where_the_stage_says_so_and_are_marked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DARKROOM_ALLOW_PICKLE", "True")
+    wiring.settings.cache_clear()
+    wiring.checkpoints.cache_clear()
+    reply = register(name="old.ckpt")
+    assert reply.status == 201
+    assert reply.json["checkpoint"]["pickle"] is True
+
+
+@pytest.mark.parametrize("size", [0, 15, 50 * 1024**3 + 1, "many", -1])
+def test_sizes_that_cannot_be_are_refused(stage: Stage, size: object) -> None:
+    assert register(size=size).status == 422
+
+
+def test_a_thousand_files_are_listed_in_pages_of_one_query_each(stage: Stage) -> None:
+    for number in range(1000):
+        stage.model(f"{number:04d}.safetensors", kind="lora")
+    found: list[str] = []
+    after = ""
+    while after is not None:
+        with counted(stage) as calls:
+            page = call("GET", f"/checkpoints?kind=lora&limit=300{after and '&after=' + quote(after)}").json
+        assert dict(calls) == {"Query": 1}
+        found += [row["name"] for row in page["checkpoints"]]
+        after = page["next"]
+    assert found == [f"{number:04d}.safetensors" for number in range(1000)]
+
+
+def test_all_kinds_are_one_list_that_can_be_paged(stage: Stage) -> None:
+    for kind in ("vae", "lora", "embedding"):
+        for name in ("a.safetensors", "B.safetensors"):
+            stage.model(name, kind=kind)
+    found: list[tuple[str, str]] = []
+    after = ""
+    while after is not None:
+        page = call("GET", f"/checkpoints?limit=2{after and '&after=' + quote(after)}").json
+        assert len(page["checkpoints"]) <= 2
+        found += [(row["kind"], row["name"]) for row in page["checkpoints"]]
+        after = page["next"]
+    assert len(found) == len(set(found)) == 7
+    only = call("GET", "/checkpoints?q=B.SAFE").json["checkpoints"]
+    assert [row["name"] for row in only] == ["B.safetensors"] * 3
+
+
+@pytest.mark.parametrize(
+    "query", ["after=x", "after=shoe/x", "kind=lora&after=vae/x", "limit=0", "limit=1001", "kind=x"]
+)
+def test_a_list_that_makes_no_sense_is_refused(stage: Stage, query: str) -> None:
+    assert call("GET", f"/checkpoints?{query}").status == 400
