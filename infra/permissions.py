@@ -62,7 +62,7 @@ class Permissions:
             ),
             _allow(["dynamodb:Query"], f"{jobs}/index/*"),
             _allow(
-                ["dynamodb:GetItem", "dynamodb:ConditionCheckItem"],
+                ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"],
                 self._data.models_table.table_arn,
             ),
             _allow(["s3:GetObject", "s3:PutObject"], f"{self._pictures}/images/*", f"{self._pictures}/jobs/*"),

@@ -10,6 +10,7 @@ from darkroom.aws.model_files import S3ModelFiles
 from darkroom.aws.models import DynamoShelf
 from darkroom.aws.pictures import S3Images, S3Outputs
 from darkroom.aws.sagemaker import SageMakerEndpoints, SageMakerInference
+from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.service import Checkpoints
 from darkroom.endpoints.service import Endpoints
 from darkroom.images.service import Images
@@ -59,7 +60,7 @@ def jobs() -> Jobs:
         told.pictures_bucket, told.models_bucket, told.events_queue_url, told.retention_days, told.feed_shards
     )
     inference = SageMakerInference(_client("sagemaker-runtime"), _client("s3"), told.pictures_bucket)
-    return Jobs(_store(), images(), _outputs(), shelf(), endpoints(), inference, places)
+    return Jobs(_store(), images(), _outputs(), shelf(), Networks(shelf()), endpoints(), inference, places)
 
 
 @cache

@@ -210,3 +210,56 @@ def test_all_kinds_are_one_list_that_can_be_paged(stage: Stage) -> None:
 )
 def test_a_list_that_makes_no_sense_is_refused(stage: Stage, query: str) -> None:
     assert call("GET", f"/checkpoints?{query}").status == 400
+
+
+def job(prompt: str, **more: Any) -> Reply:
+    body = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": prompt, **more}}
+    return call("POST", "/jobs", body)
+
+
+def test_networks_are_found_by_their_names_in_the_prompt(stage: Stage) -> None:
+    stage.model("film v1.0.safetensors", kind="lora")
+    stage.model("film v1.0.2.safetensors", kind="lora")
+    stage.model("soft.pt", kind="hypernetwork")
+    stage.model("EasyNegative.safetensors", kind="embedding")
+    stage.model("cat.pt", kind="embedding")
+    reply = job(
+        "<lora:film v1.0:0.8> a pier <hypernet:soft>, concatenated", negative_prompt="(easynegative:1.2), blurry"
+    )
+    assert reply.status == 201, reply.body
+    [sent] = stage.sagemaker.invoked
+    assert {kind: [file["name"] for file in files] for kind, files in sent["models"].items()} == {
+        "lora": ["film v1.0.safetensors"],
+        "hypernetwork": ["soft.pt"],
+        "embedding": ["EasyNegative.safetensors"],
+    }
+    assert sent["models"]["lora"][0]["s3"] == "s3://models/models/lora/film v1.0.safetensors"
+    [line] = call("GET", "/jobs?lora=film+v1.0").json["jobs"]
+    assert line["id"] == reply.json["id"]
+
+
+def test_what_a_prompt_calls_for_and_is_not_there_refuses_the_job_with_all_the_names(stage: Stage) -> None:
+    stage.model("half.safetensors", kind="lora", status="uploading")
+    reply = job("<lora:half:1> <lora:nope:0.5> <hypernet:none:1> a pier")
+    assert (reply.status, reply.code) == (422, "checkpoint_not_active")
+    for name in ("half (lora)", "nope (lora)", "none (hypernetwork)"):
+        assert name in reply.json["detail"]
+    assert stage.rows() == []
+
+
+def test_an_embedding_that_was_deleted_a_moment_ago_does_not_refuse_the_job(stage: Stage) -> None:
+    stage.model("easynegative.pt", kind="embedding")
+    assert job("a pier", negative_prompt="easynegative").status == 201
+    stage.dynamodb.delete_item(TableName="models", Key={"kind": {"S": "embedding"}, "name": {"S": "easynegative.pt"}})
+    assert job("a pier", negative_prompt="easynegative").status == 201
+
+
+def test_the_embeddings_are_listed_once_in_a_while_and_tags_cost_a_query_each(stage: Stage) -> None:
+    stage.model("ink.safetensors", kind="lora")
+    job("a pier")
+    with counted(stage) as calls:
+        job("a pier")
+    assert calls.total() == 3
+    with counted(stage) as calls:
+        job("<lora:ink:1> and <lora:ink:0.5> a pier")
+    assert calls["Query"] == 1

@@ -42,6 +42,29 @@ class DynamoShelf:
         item = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True).get("Item")
         return _row(item) if item else None
 
+    def named(self, kind: Kind, stem: str) -> list[Checkpoint]:
+        """See `Shelf.named`: one Query."""
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="kind = :kind AND begins_with(#name, :start)",
+            ExpressionAttributeNames={"#name": "name"},
+            ExpressionAttributeValues={":kind": {"S": kind}, ":start": {"S": f"{stem}."}},
+        )
+        rows = [_row(item) for item in answer["Items"]]
+        return [row for row in rows if row.key.name.rpartition(".")[0] == stem]
+
+    def active_names(self, kind: Kind) -> list[str]:
+        """See `Shelf.active_names`: one Query, more only past 1 MB."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="kind = :kind",
+            FilterExpression="#status = :active",
+            ProjectionExpression="#name",
+            ExpressionAttributeNames={"#status": "status", "#name": "name"},
+            ExpressionAttributeValues={":kind": {"S": kind}, ":active": {"S": "active"}},
+        )
+        return [item["name"]["S"] for page in pages for item in page["Items"]]
+
     def begin(self, row: Checkpoint) -> bool:
         """See `Shelf.begin`: one conditional PutItem."""
         return self._put(row, "attribute_not_exists(kind) OR #status = :fail", {":fail": {"S": "fail"}})

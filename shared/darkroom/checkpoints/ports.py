@@ -23,6 +23,12 @@ class Shelf(Protocol):
     def get(self, key: ModelKey) -> Checkpoint | None:
         """One row, as it is now."""
 
+    def named(self, kind: Kind, stem: str) -> list[Checkpoint]:
+        """The rows of a kind whose file name without its extension is `stem`."""
+
+    def active_names(self, kind: Kind) -> list[str]:
+        """The names of all active files of a kind."""
+
     def begin(self, row: Checkpoint) -> bool:
         """Write a row that is uploading; False when its name is taken by one that is uploading or active."""
 

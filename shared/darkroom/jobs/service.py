@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from darkroom import ids
 from darkroom.checkpoints.model import ModelKey
+from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.ports import Shelf
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy, Conflict, FieldError, Invalid, Missing, TooLarge
@@ -26,7 +27,7 @@ from darkroom.jobs.ports import (
     ModelsNotActive,
     Outputs,
 )
-from darkroom.jobs.submit import NO_VAE, Draft, check_sizes, draft, to_job
+from darkroom.jobs.submit import INTERROGATE, NO_VAE, Draft, check_sizes, draft, not_active, to_job, with_networks
 from darkroom.jobs.summary import summarize
 
 MAX_PARAMETER_BYTES = 200 * 1024
@@ -63,6 +64,7 @@ class Jobs:
         images: Images,
         outputs: Outputs,
         shelf: Shelf,
+        networks: Networks,
         endpoints: Endpoints,
         inference: Inference,
         places: Places,
@@ -72,6 +74,7 @@ class Jobs:
         self._images = images
         self._outputs = outputs
         self._shelf = shelf
+        self._networks = networks
         self._endpoints = endpoints
         self._inference = inference
         self._places = places
@@ -89,6 +92,8 @@ class Jobs:
         if idempotency_key and (used := self._store.idempotency(owner, idempotency_key)):
             return Submitted(self._same_job(used, digest), created=False)
         work = draft(request)
+        if request.type not in INTERROGATE:
+            work = with_networks(work, self._networks.called_by(work.prompts))
         self._check_pictures(owner, work)
         if len(_json(work.parameters)) > MAX_PARAMETER_BYTES:
             raise TooLarge(
@@ -103,7 +108,7 @@ class Jobs:
         try:
             self._store.create(job, work.model_keys, key)
         except ModelsNotActive as refused:
-            raise _not_active(refused.models) from refused
+            raise not_active(refused.models) from refused
         except KeyUsed as used:
             return Submitted(self._same_job(used, digest), created=False)
         return Submitted(self._out(self._hand_over(job)), created=True)
@@ -165,7 +170,7 @@ class Jobs:
             return {}
         missing = self._shelf.not_active(work.model_keys)
         if missing:
-            raise _not_active(missing)
+            raise not_active(missing)
         return {picture.name: self._images.put(owner, picture.content) for picture in work.lifted}
 
     def _same_job(self, used: KeyUsed, digest: str) -> JobOut:
@@ -236,18 +241,3 @@ def _digest(request: JobIn) -> str:
     """SHA-256 of what the request says, whatever the order of its fields."""
     said = request.model_dump(mode="json", exclude_unset=True) | {"parameters": request.parameters.fields()}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def _not_active(models: tuple[ModelKey, ...]) -> Invalid:
-    names = ", ".join(f"{key.name} ({key.kind})" for key in models)
-    return Invalid(
-        "checkpoint_not_active",
-        f"Missing or not active: {names}. GET /checkpoints shows what is there.",
-        tuple(
-            FieldError(
-                ("body", "checkpoint") if key.kind == "stable-diffusion" else ("body", "models", key.kind),
-                f"{key.name} is missing or not active",
-            )
-            for key in models
-        ),
-    )

@@ -1,6 +1,6 @@
 """From a request to a job that is ready to be written: every check that needs no write."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from darkroom import ids
 from darkroom.checkpoints.api import FileName
 from darkroom.checkpoints.model import ModelKey
+from darkroom.checkpoints.networks import Called
 from darkroom.errors import FieldError, Invalid
 from darkroom.images.model import ImageHeader
 from darkroom.jobs.api import JobIn
@@ -36,14 +37,25 @@ class Draft:
     models: dict[str, list[str]]
     parameters: dict[str, Any]
     lifted: list[Lifted]
+    unchecked: frozenset[ModelKey] = frozenset()
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The texts that may call for extra networks."""
+        texts = (self.parameters.get(name) for name in ("prompt", "negative_prompt"))
+        return tuple(text for text in texts if isinstance(text, str))
 
     @property
     def model_keys(self) -> tuple[ModelKey, ...]:
-        """Every model file the job needs, the checkpoint first, each once."""
+        """Every model file that must be active, the checkpoint first, each once.
+
+        An embedding that a plain word of the prompt calls for is not among them: nobody asked for it outright, so
+        it must not refuse the job if it was deleted a moment ago.
+        """
         keys = [ModelKey("stable-diffusion", self.checkpoint)] if self.checkpoint else []
         keys += [ModelKey("vae", name) for name in self.models.get("vae", []) if name != NO_VAE]
         keys += [ModelKey(kind, name) for kind in _EXTRA_KINDS for name in self.models.get(kind, [])]
-        return tuple(dict.fromkeys(keys))
+        return tuple(key for key in dict.fromkeys(keys) if key not in self.unchecked)
 
     @property
     def picture_names(self) -> set[str]:
@@ -64,10 +76,41 @@ def draft(request: JobIn) -> Draft:
     in_body = None if request.type in INTERROGATE else _file_name(checkpoint_in(fields), "sd_model_checkpoint")
     checkpoint = None if request.type in INTERROGATE else (request.checkpoint or in_body)
     result = Draft(request, mode, checkpoint, _models(request, fields), fields, lifted)
-    if len(result.model_keys) > MAX_MODELS:
-        raise Invalid("too_many_models", f"A job takes at most {MAX_MODELS} model files.")
+    _check_count(result)
     _check_needed(result)
     return result
+
+
+def with_networks(work: Draft, called: Called) -> Draft:
+    """The draft with the files its prompts call for, each once; raises Invalid `checkpoint_not_active` with what
+    no file answers to."""
+    if called.missing:
+        raise not_active(called.missing)
+    models = {kind: list(names) for kind, names in work.models.items()}
+    for key in (*called.tagged, *called.embeddings):
+        names = models.setdefault(key.kind, [])
+        if key.name not in names:
+            names.append(key.name)
+    implicit = frozenset(called.embeddings)
+    found = replace(work, models=models, unchecked=implicit - set(work.model_keys))
+    _check_count(found)
+    return found
+
+
+def not_active(models: tuple[ModelKey, ...]) -> Invalid:
+    """The refusal that names every model file that is missing or not active."""
+    names = ", ".join(f"{key.name} ({key.kind})" for key in models)
+    return Invalid(
+        "checkpoint_not_active",
+        f"Missing or not active: {names}. GET /checkpoints shows what is there.",
+        tuple(
+            FieldError(
+                ("body", "checkpoint") if key.kind == "stable-diffusion" else ("body", "models", key.kind),
+                f"{key.name} is missing or not active",
+            )
+            for key in models
+        ),
+    )
 
 
 def check_sizes(work: Draft, headers: dict[str, ImageHeader]) -> None:
@@ -123,6 +166,11 @@ def _models(request: JobIn, fields: dict[str, Any]) -> dict[str, list[str]]:
     vae = request.models.vae or _file_name(vae_in(fields), "sd_vae") or AUTOMATIC_VAE
     named["vae"] = [] if vae == AUTOMATIC_VAE else [vae]
     return {kind: names for kind, names in named.items() if names}
+
+
+def _check_count(work: Draft) -> None:
+    if len(work.model_keys) > MAX_MODELS:
+        raise Invalid("too_many_models", f"A job takes at most {MAX_MODELS} model files.")
 
 
 def _file_name(name: str | None, setting: str) -> str | None:

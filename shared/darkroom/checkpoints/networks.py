@@ -1,0 +1,68 @@
+"""The extra networks a prompt calls for, found on the shelf by their names.
+
+The WebUI's own words (its modules/extra_networks.py and textual inversion): `<lora:name:0.8>`, `<lyco:…>` and
+`<hypernet:…>` name a file without its extension; an embedding is called by its bare name, in any case.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from darkroom.checkpoints.model import Kind, ModelKey
+from darkroom.checkpoints.ports import Shelf
+
+CACHE_SECONDS = 30.0
+_TAG = re.compile(r"<(lora|lyco|hypernet):([^:<>]{1,200})(?::[^<>]*)?>", re.IGNORECASE)
+_KINDS: dict[str, Kind] = {"lora": "lora", "lyco": "lora", "hypernet": "hypernetwork"}
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a prompt calls for: files of tags, files of embeddings, and the tags that no active file answers to."""
+
+    tagged: tuple[ModelKey, ...] = ()
+    embeddings: tuple[ModelKey, ...] = ()
+    missing: tuple[ModelKey, ...] = ()
+
+
+class Networks:
+    """Finds what prompts call for. The names of the embeddings are remembered for seconds in a warm function."""
+
+    def __init__(self, shelf: Shelf, clock: Callable[[], float] = time.monotonic) -> None:
+        self._shelf = shelf
+        self._clock = clock
+        self._embeddings: tuple[float, dict[str, str]] | None = None
+
+    def called_by(self, texts: Iterable[str]) -> Called:
+        """What these prompts call for: one Query a tag, and one for all embeddings unless made lately."""
+        text = "\n".join(texts)
+        wanted = dict.fromkeys((_KINDS[kind.lower()], name.strip()) for kind, name in _TAG.findall(text))
+        found = {tag: self._file_of(*tag) for tag in wanted}
+        words = _TAG.sub(" ", text)
+        return Called(
+            tagged=tuple(key for key in found.values() if key),
+            embeddings=tuple(ModelKey("embedding", name) for name in self._embeddings_in(words)),
+            missing=tuple(ModelKey(kind, name) for (kind, name), key in found.items() if key is None),
+        )
+
+    def _file_of(self, kind: Kind, name: str) -> ModelKey | None:
+        rows = self._shelf.named(kind, name)
+        return next((row.key for row in rows if row.status == "active"), None)
+
+    def _embeddings_in(self, words: str) -> list[str]:
+        if not words.strip():
+            return []
+        return [
+            file
+            for name, file in self._known_embeddings().items()
+            # Not within a longer word; names may begin and end with anything.
+            if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words, re.IGNORECASE)
+        ]
+
+    def _known_embeddings(self) -> dict[str, str]:
+        now = self._clock()
+        if self._embeddings is None or now - self._embeddings[0] > CACHE_SECONDS:
+            names = self._shelf.active_names("embedding")
+            self._embeddings = (now, {name.rpartition(".")[0]: name for name in names})
+        return self._embeddings[1]

@@ -1,0 +1,99 @@
+"""`darkroom checkpoints` against the local stack."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from local.home import ROOT
+from panel import uploads
+from panel.uploads import ModelFile
+from tests.e2e.conftest import Running
+from tests.support.models import sparse_safetensors
+
+pytestmark = pytest.mark.xdist_group("stack")
+MEGABYTE = 1024**2
+
+
+def started(darkroom: Running, *arguments: str) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}",
+        "DARKROOM_URL": darkroom.stack.api,
+        "DARKROOM_KEY": darkroom.key,
+    }
+    command = [sys.executable, "-m", "panel", "checkpoints", *arguments]
+    return subprocess.Popen(  # noqa: S603 - the command is our own
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+class Counting:
+    """Counts what is sent and what was there."""
+
+    def __init__(self) -> None:
+        self.bytes_sent = 0
+        self.bytes_found = 0
+
+    def begin(self, file: ModelFile, size: int, stored: int) -> None:
+        pass
+
+    def sent(self, count: int) -> None:
+        self.bytes_sent += count
+
+    def found(self, count: int) -> None:
+        self.bytes_found += count
+
+
+def stored_bytes(darkroom: Running, name: str) -> int:
+    told = darkroom.client.request("POST", "/checkpoints/parts", json={"kind": "vae", "name": name})
+    return sum(part["size"] for part in told["stored"])
+
+
+def test_an_upload_killed_half_way_sends_only_the_missing_parts_when_it_goes_on(
+    darkroom: Running, tmp_path: Path
+) -> None:
+    file = tmp_path / "large.safetensors"
+    sparse_safetensors(file, 100 * MEGABYTE)
+    process = started(darkroom, "upload", str(file), "--kind", "vae", "--parallel", "1")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if [row.name for row in uploads.listed(darkroom.client, "vae")] and stored_bytes(darkroom, file.name):
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    there = stored_bytes(darkroom, file.name)
+    assert 0 < there < 100 * MEGABYTE
+    counting = Counting()
+    assert uploads.upload(darkroom.client, ModelFile(file, "vae"), counting) == "uploaded"
+    assert (counting.bytes_found, counting.bytes_sent) == (there, 100 * MEGABYTE - there)
+    assert uploads.upload(darkroom.client, ModelFile(file, "vae"), Counting()) == "there already"
+    uploads.delete(darkroom.client, "vae", file.name)
+
+
+def test_a_webui_directory_is_uploaded_listed_and_deleted(darkroom: Running, tmp_path: Path) -> None:
+    for folder, name in (("models/Lora", "ink.safetensors"), ("models/VAE", "soft.safetensors")):
+        (tmp_path / folder).mkdir(parents=True)
+        sparse_safetensors(tmp_path / folder / name, 4096)
+    (tmp_path / "models/Lora" / "Put Lora here.txt").write_text("")
+    upload = started(darkroom, "upload", str(tmp_path))
+    output, _ = upload.communicate(timeout=120)
+    assert upload.returncode == 0, output
+    listing, _ = started(darkroom, "list", "--kind", "lora").communicate(timeout=60)
+    assert "ink.safetensors" in listing
+    for kind, name in (("lora", "ink.safetensors"), ("vae", "soft.safetensors")):
+        deleted = started(darkroom, "delete", kind, name, "--yes")
+        assert "Deleted" in deleted.communicate(timeout=60)[0]
+        assert deleted.returncode == 0
+
+
+def test_a_problem_is_one_line_and_exit_code_1(darkroom: Running, tmp_path: Path) -> None:
+    refused = started(darkroom, "delete", "lora", "nothing.safetensors", "--yes")
+    output, _ = refused.communicate(timeout=60)
+    assert refused.returncode == 1
+    assert "checkpoint_not_found" in output
+    assert "Traceback" not in output

@@ -1,0 +1,81 @@
+"""Which files of a WebUI are uploaded, and as what."""
+
+from pathlib import Path
+
+import pytest
+
+from panel.uploads import Failure, kind_of, plan
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"0" * 20)
+
+
+def planned(*paths: Path) -> dict[str, str]:
+    return {file.name: file.kind for file in plan(paths).files}
+
+
+def test_a_webui_is_uploaded_with_kinds_told_from_its_folders(tmp_path: Path) -> None:
+    wanted = {
+        "models/Stable-diffusion/a.safetensors": "stable-diffusion",
+        "models/Stable-diffusion/sub/b.CKPT": "stable-diffusion",
+        "models/Stable-diffusion/b.vae.pt": "vae",
+        "models/VAE/c.pt": "vae",
+        "models/Lora/d.safetensors": "lora",
+        "models/LyCORIS/e.safetensors": "lora",
+        "models/hypernetworks/f.pt": "hypernetwork",
+        "models/ControlNet/g.pth": "controlnet",
+        "embeddings/h.bin": "embedding",
+    }
+    touch(tmp_path, *wanted)
+    touch(tmp_path, "models/Lora/.hidden.pt", "models/Lora/.cache/x.pt", "models/Lora/Put Lora here.txt")
+    touch(tmp_path, "models/Lora/put_lora_here.pt", "models/Lora/d.png", "models/ESRGAN/x.pth")
+    touch(tmp_path, "venv/lora/x.bin", "models/VAE-approx/model.pt")
+    assert planned(tmp_path) == {Path(name).name: kind for name, kind in wanted.items()}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/w/MODELS/lora/x.pt", "lora"),
+        ("/w/models/Lora/vae/x.pt", "lora"),
+        ("/data/models/mine/Lora/x.pt", "lora"),
+        ("/data/models/w/embeddings/x.pt", "embedding"),
+        ("/home/lora/w/models/ESRGAN/x.pth", None),
+        ("/home/downloads/x.pt", None),
+    ],
+)
+def test_the_folder_tells_the_kind(path: str, kind: str | None) -> None:
+    assert kind_of(Path(path)) == kind
+
+
+def test_a_named_file_needs_a_kind_and_takes_the_one_given(tmp_path: Path) -> None:
+    touch(tmp_path, "x.pt", "models/Lora/y.pt")
+    with pytest.raises(Failure, match="--kind"):
+        plan([tmp_path / "x.pt"])
+    files = plan([tmp_path / "x.pt", tmp_path / "models/Lora/y.pt"], "vae").files
+    assert [file.kind for file in files] == ["vae", "vae"]
+
+
+def test_kind_fills_in_for_a_directory(tmp_path: Path) -> None:
+    touch(tmp_path, "some/x.pt")
+    with pytest.raises(Failure, match="--kind"):
+        plan([tmp_path / "some"])
+    assert [file.kind for file in plan([tmp_path / "some"], "lora").files] == ["lora"]
+
+
+def test_one_name_twice_is_a_clash_and_one_file_twice_is_not(tmp_path: Path) -> None:
+    touch(tmp_path, "models/Lora/a/x.pt", "models/Lora/b/x.pt")
+    both = plan([tmp_path, tmp_path / "models/Lora/a/x.pt"])
+    assert [file.path.parent.name for file in both.files] == ["a"]
+    assert [file.path.parent.name for file, _ in both.clashes] == ["b"]
+
+
+def test_what_is_no_model_file_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "x.txt")
+    for name, words in (("x.txt", "not a model file"), ("y.pt", "no such file")):
+        with pytest.raises(Failure, match=words):
+            plan([tmp_path / name], "lora")
