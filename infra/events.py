@@ -25,45 +25,56 @@ class Events(Construct):
             enforce_ssl=True,
             master_key=kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
         )
-        self.dead_letters = self._queue("DeadLetters", retention_period=Duration.days(14))
-        self.queue = self._queue(
-            "Queue",
-            # Six times the function's limit, as Lambda's guide on SQS asks: a throttled batch is not read twice.
-            visibility_timeout=Duration.seconds(6 * handling.to_seconds()),
-            retention_period=Duration.days(14),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=ATTEMPTS),
-        )
+        self.dead_letters = _queue(self, "DeadLetters")
+        self.queue = _queue(self, "Queue", handling, self.dead_letters)
         # A subscription that cannot deliver drops messages silently unless it has a queue of its own.
-        self.undelivered = self._queue("Undelivered", retention_period=Duration.days(14))
+        self.undelivered = _queue(self, "Undelivered")
         self.topic.add_subscription(
             subscriptions.SqsSubscription(self.queue, raw_message_delivery=True, dead_letter_queue=self.undelivered)
         )
 
     def feed(self, function: lambda_.Function) -> None:
         """Let `function` read the queue; it answers which messages of a batch failed."""
-        lambda_.EventSourceMapping(
-            self,
-            "Feed",
-            target=function,
-            event_source_arn=self.queue.queue_arn,
-            batch_size=10,
-            max_concurrency=10,
-            report_batch_item_failures=True,
-        )
+        _feed(self, self.queue, function, batch_size=10)
 
-    def _queue(
-        self,
-        name: str,
-        retention_period: Duration,
-        visibility_timeout: Duration | None = None,
-        dead_letter_queue: sqs.DeadLetterQueue | None = None,
-    ) -> sqs.Queue:
-        return sqs.Queue(
-            self,
-            name,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=retention_period,
-            visibility_timeout=visibility_timeout,
-            dead_letter_queue=dead_letter_queue,
-        )
+
+class Imports(Construct):
+    """The steps of imports: a queue that a function reads one by one, and leaves the next step in."""
+
+    def __init__(self, scope: Construct, handling: Duration) -> None:
+        """`handling` is the time limit of the function that reads the queue."""
+        super().__init__(scope, "Imports")
+        self.dead_letters = _queue(self, "DeadLetters")
+        self.queue = _queue(self, "Queue", handling, self.dead_letters)
+
+    def feed(self, function: lambda_.Function) -> None:
+        """Let `function` read the queue, one step at a time: a step takes most of the function's time."""
+        _feed(self, self.queue, function, batch_size=1)
+
+
+def _feed(scope: Construct, queue: sqs.Queue, function: lambda_.Function, batch_size: int) -> None:
+    lambda_.EventSourceMapping(
+        scope,
+        "Feed",
+        target=function,
+        event_source_arn=queue.queue_arn,
+        batch_size=batch_size,
+        max_concurrency=10,
+        report_batch_item_failures=True,
+    )
+
+
+def _queue(
+    scope: Construct, name: str, handling: Duration | None = None, dead_letters: sqs.Queue | None = None
+) -> sqs.Queue:
+    """A queue that keeps messages for two weeks; with `handling`, one that a function with that limit reads: a
+    throttled batch is not read twice within six times the limit, as Lambda's guide on SQS asks."""
+    return sqs.Queue(
+        scope,
+        name,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=Duration.days(14),
+        visibility_timeout=Duration.seconds(6 * handling.to_seconds()) if handling else None,
+        dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=ATTEMPTS) if dead_letters else None,
+    )

@@ -16,6 +16,7 @@ from infra.service_stack import ServiceStack
 
 _KEYS = "Any key under this one prefix: keys are made at run time, and the prefix is as narrow as they allow."
 _INDEXES = "Any index of this one table; they are all for lists."
+_SOURCES = "The operator names this bucket as one to import from; which of its files, people say."
 _ENDPOINTS = "Endpoints are made by people at run time; the prefix is this stage's own."
 _NO_RESOURCE = "AWS knows no resource for these actions (traces; ListEndpoints; ECR's login; metrics)."
 
@@ -79,9 +80,11 @@ def _acknowledge_wildcards(data: DataStack, service: ServiceStack) -> None:
     endpoints = {f"arn:<AWS::Partition>:sagemaker:{here}:endpoint/{prefix}": _ENDPOINTS}
     logs = f"arn:<AWS::Partition>:logs:{here}:log-group:/aws/sagemaker/Endpoints/{prefix}"
     images, outputs, failures = (f"{pictures}/{part}/*" for part in ("images", "jobs", "failures"))
+    sources = [f"arn:<AWS::Partition>:s3:::{name}/*" for name in service.import_buckets]
     wildcards: dict[str, dict[str, str]] = {
         "jobs_api": {f"{jobs}/index/*": _INDEXES, **dict.fromkeys((images, outputs, failures), _KEYS), **endpoints},
         "checkpoints_api": {f"{models}/models/*": _KEYS},
+        "checkpoint_imports": {f"{models}/models/*": _KEYS, **dict.fromkeys(sources, _SOURCES)},
         "job_events": {outputs: _KEYS},
     }
     for name, function in service.functions.items():

@@ -13,22 +13,25 @@ from aws_cdk import aws_logs as logs
 
 from darkroom.settings import endpoint_prefix
 from infra.data_stack import DataStack
-from infra.events import Events
+from infra.events import Events, Imports
+from infra.stage import Stage
 
 
 class Permissions:
     """The permissions of a stage, for one call per role: `functions()[name]` and `worker()`."""
 
-    def __init__(self, service: Stack, stage: str, data: DataStack, events: Events) -> None:
+    def __init__(self, service: Stack, stage: Stage, data: DataStack, events: Events, imports: Imports) -> None:
         self._stack = service
         self._data = data
         self._events = events
+        self._imports = imports
+        self._import_buckets = stage.import_buckets
         self._pictures = data.pictures_bucket.bucket_arn
-        self._endpoints = self._arn("sagemaker", "endpoint", f"{endpoint_prefix(stage)}*")
+        self._endpoints = self._arn("sagemaker", "endpoint", f"{endpoint_prefix(stage.name)}*")
         self._endpoint_logs = self._arn(
             "logs",
             "log-group",
-            f"/aws/sagemaker/Endpoints/{endpoint_prefix(stage)}*",
+            f"/aws/sagemaker/Endpoints/{endpoint_prefix(stage.name)}*",
             ArnFormat.COLON_RESOURCE_NAME,
         )
 
@@ -43,6 +46,7 @@ class Permissions:
             "checkpoints_api": self._checkpoints_api(),
             "endpoints_api": [self._list_endpoints()],
             "job_events": self._job_events(),
+            "checkpoint_imports": self._checkpoint_imports(),
         }
 
     def _jobs_api(self) -> list[iam.PolicyStatement]:
@@ -92,6 +96,31 @@ class Permissions:
                 f"{models}/models/*",
             ),
             _allow(["s3:ListBucket"], models),
+            _allow(["sqs:SendMessage"], self._imports.queue.queue_arn),
+        ]
+
+    def _checkpoint_imports(self) -> list[iam.PolicyStatement]:
+        """Besides the shelf itself it reads those buckets alone that the stage's settings name."""
+        models = self._data.models_bucket.bucket_arn
+        sources = [f"arn:{self._stack.partition}:s3:::{name}" for name in self._import_buckets]
+        return [
+            _allow(["dynamodb:GetItem", "dynamodb:PutItem"], self._data.models_table.table_arn),
+            _allow(
+                [
+                    "s3:GetObject",
+                    "s3:PutObject",
+                    "s3:DeleteObject",
+                    "s3:AbortMultipartUpload",
+                    "s3:ListMultipartUploadParts",
+                ],
+                f"{models}/models/*",
+            ),
+            _allow(["s3:ListBucket"], models, *sources),
+            *([_allow(["s3:GetObject"], *(f"{source}/*" for source in sources))] if sources else []),
+            _allow(
+                ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+                self._imports.queue.queue_arn,
+            ),
         ]
 
     def _job_events(self) -> list[iam.PolicyStatement]:

@@ -11,7 +11,7 @@ from darkroom.settings import Settings
 from infra import bundling, permissions
 from infra.api import STAGE_NAME, Api
 from infra.data_stack import DataStack
-from infra.events import Events
+from infra.events import Events, Imports
 from infra.function import Common, Function, architecture
 from infra.monitoring import Monitoring
 from infra.stage import Stage
@@ -23,6 +23,8 @@ TIMEOUTS = {
     "checkpoints_api": Duration.seconds(15),
     "endpoints_api": Duration.seconds(15),
     "job_events": Duration.seconds(30),
+    # A step stops taking parts after 40 seconds; the last part it took may be a slow one.
+    "checkpoint_imports": Duration.seconds(150),
 }
 """The functions of this stack. A new one is a line here, a line in `permissions.py`, and a route in `ROUTES`."""
 
@@ -47,11 +49,14 @@ class ServiceStack(Stack):
     def __init__(self, scope: Construct, stage: Stage, data: DataStack) -> None:
         super().__init__(scope, f"Darkroom-{stage.name}-service", description="Darkroom: API, functions and events")
         self.stage = stage.name
+        self.import_buckets = stage.import_buckets
         self._stage = stage
         self.events = Events(self, handling=TIMEOUTS["job_events"])
-        self._permissions = permissions.Permissions(self, stage.name, data, self.events)
+        self.imports = Imports(self, handling=TIMEOUTS["checkpoint_imports"])
+        self._permissions = permissions.Permissions(self, stage, data, self.events, self.imports)
         self.functions = self._functions(data)
         self.events.feed(self.functions["job_events"].code)
+        self.imports.feed(self.functions["checkpoint_imports"].code)
         self.api = Api(
             self,
             stage,
@@ -67,7 +72,11 @@ class ServiceStack(Stack):
         )
         Monitoring(
             self,
-            dead_letters={"DeadLetters": self.events.dead_letters, "Undelivered": self.events.undelivered},
+            dead_letters={
+                "DeadLetters": self.events.dead_letters,
+                "Undelivered": self.events.undelivered,
+                "ImportDeadLetters": self.imports.dead_letters,
+            },
             functions={name: function.code for name, function in self.functions.items()},
             api=self.api.rest,
         )
@@ -101,6 +110,7 @@ class ServiceStack(Stack):
             pictures_bucket=data.pictures_bucket.bucket_name,
             models_bucket=data.models_bucket.bucket_name,
             events_queue_url=self.events.queue.queue_url,
+            imports_queue_url=self.imports.queue.queue_url,
             admin_secret=data.admin_arn,
             retention_days=self._stage.retention_days,
             feed_shards=self._stage.feed_shards,

@@ -27,6 +27,7 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
+Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/*\s]+$")]
 
 
@@ -58,6 +59,9 @@ class Stage(BaseModel):
     allow_pickle: bool = Field(
         default=False,
         description="true to take model files of formats that can run code when they are loaded (.ckpt, .pt, .bin)",
+    )
+    import_buckets: Annotated[tuple[Bucket, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="the S3 buckets that model files may be imported from, as in my-models"
     )
     instance_type: str = Field(
         default="ml.g5.xlarge",

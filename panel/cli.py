@@ -1,4 +1,4 @@
-"""Darkroom on the command line: `darkroom checkpoints upload | list | delete`."""
+"""Darkroom on the command line: `darkroom checkpoints upload | import | list | delete`."""
 
 import json
 import os
@@ -71,6 +71,25 @@ def upload(
         if failed:
             _complain(f"{failed} of {len(plan.files) + len(plan.clashes)} files were not uploaded.")
             raise typer.Exit(1)
+
+
+@checkpoints.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(metavar="URL", help="A direct https link, or s3://bucket/key.")],
+    kind: Annotated[Kind, typer.Option("--kind", help="What it is.")],
+    name: Annotated[str | None, typer.Option("--name", help="Its name on the shelf, if not that of the URL.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is on the shelf.")] = True,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Let the cloud fetch a model file; nothing passes through this machine."""
+    with _friendly("Stopped waiting; the import goes on."), _connected(url, key_file) as darkroom:
+        row = uploads.fetch(darkroom, source, kind, name)
+        typer.echo(f"{row.kind} {row.name}: importing")
+        if wait:
+            with Console().status(f"{row.name}: importing") as status:
+                uploads.fetched(darkroom, row, lambda done, size: status.update(_so_far(row.name, done, size)))
+            typer.echo(f"{row.kind} {row.name}: imported")
 
 
 @checkpoints.command("list")
@@ -222,6 +241,10 @@ class Lines:
     def found(self, count: int) -> None:
         """As if it were sent."""
         self.sent(count)
+
+
+def _so_far(name: str, done: int, size: int | None) -> str:
+    return f"{name}: {decimal(done)} of {decimal(size)}" if size else f"{name}: looking at the source"
 
 
 def _agreed(question: str) -> bool:

@@ -44,6 +44,7 @@ _PASSING = frozenset({400, 403, 408, 429})
 """What S3 answers for a corrupted part, an expired URL, a stalled connection, and too many requests."""
 _PAUSE = 0.5
 _GRACE = 1.0
+_POLL = 1.0
 
 Outcome = Literal["uploaded", "there already"]
 
@@ -175,6 +176,26 @@ def listed(darkroom: Darkroom, kind: Kind | None = None, q: str | None = None) -
 def delete(darkroom: Darkroom, kind: Kind, name: str) -> None:
     """Delete a model file from the shelf, or give up its upload."""
     darkroom.request("DELETE", "/checkpoints", params={"kind": kind, "name": name})
+
+
+def fetch(darkroom: Darkroom, url: str, kind: Kind, name: str | None = None) -> CheckpointOut:
+    """Let the cloud fetch a model file from an https or s3 address; the row, which says how far it is."""
+    body = {"kind": kind, "url": url, **({"name": name} if name else {})}
+    return CheckpointOut.model_validate(darkroom.request("POST", "/checkpoints/import", json=body))
+
+
+def fetched(darkroom: Darkroom, row: CheckpointOut, tell: Callable[[int, int | None], None]) -> CheckpointOut:
+    """Wait for the end of an import; `tell` hears bytes there and bytes in all. Raises Failure when it fails."""
+    while True:
+        now = next((r for r in listed(darkroom, row.kind, row.name) if r.name == row.name), None)
+        if now is None:
+            raise Failure(f"{row.name}: the import was deleted.")
+        if now.status == "fail":
+            raise Failure(f"{row.name}: {now.reason}")
+        if now.status == "active":
+            return now
+        tell(now.done or 0, now.size)
+        time.sleep(_POLL)
 
 
 def upload(darkroom: Darkroom, file: ModelFile, watcher: Watcher, parallel: int = 4) -> Outcome:

@@ -8,6 +8,7 @@ from darkroom.checkpoints.api import (
     CheckpointList,
     CheckpointOut,
     FileName,
+    ImportIn,
     ModelIn,
     PartsIn,
     PartsOut,
@@ -40,6 +41,17 @@ def post_checkpoint(model: CheckpointIn) -> Response[RegisteredOut]:
     """The same request again finds the open upload, so that it can go on from anywhere."""
     registered, new = wiring.checkpoints().register(app.owner, model)
     return created(registered, new)
+
+
+@app.post(
+    "/checkpoints/import",
+    summary="Fetch a model file from the web or from S3",
+    tags=["checkpoints"],
+    responses=answers(CheckpointOut, _202="It is being fetched; GET /checkpoints tells how far it is"),
+)
+def post_import(model: ImportIn) -> Response[CheckpointOut]:
+    """202; the file is fetched in the cloud, step by step."""
+    return Response(202, content_type="application/json", body=wiring.imports().begin(app.owner, model))
 
 
 @app.post("/checkpoints/parts", summary="URLs for parts, and the parts that are there", tags=["checkpoints"])

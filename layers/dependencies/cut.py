@@ -13,6 +13,7 @@ SERVICES = (
     "sagemaker",
     "sagemaker-runtime",
     "secretsmanager",
+    "sqs",
 )
 """The AWS services in use, as botocore names the folders of its `data`."""
 

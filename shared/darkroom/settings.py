@@ -36,6 +36,7 @@ class Settings(BaseModel):
     pictures_bucket: str
     models_bucket: str
     events_queue_url: str
+    imports_queue_url: str
     admin_secret: str
     retention_days: int = 90
     feed_shards: int = 1

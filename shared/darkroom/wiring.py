@@ -9,7 +9,9 @@ from darkroom.aws.keys import DynamoKeys, SecretsManagerAdmin
 from darkroom.aws.model_files import S3ModelFiles
 from darkroom.aws.models import DynamoShelf
 from darkroom.aws.pictures import S3Images, S3Outputs
+from darkroom.aws.queue import SqsImports
 from darkroom.aws.sagemaker import SageMakerEndpoints, SageMakerInference
+from darkroom.checkpoints.imports import Imports
 from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.service import Checkpoints
 from darkroom.endpoints.service import Endpoints
@@ -18,6 +20,7 @@ from darkroom.jobs.events import Events
 from darkroom.jobs.service import Jobs, Places
 from darkroom.keys.service import Gate
 from darkroom.settings import Settings
+from darkroom.web.fetch import Https
 
 _client = cache(client)
 
@@ -44,6 +47,14 @@ def shelf() -> DynamoShelf:
 def checkpoints() -> Checkpoints:
     """The model shelf with its files."""
     return Checkpoints(shelf(), S3ModelFiles(_client("s3"), settings().models_bucket), settings().allow_pickle)
+
+
+@cache
+def imports() -> Imports:
+    """Imports of model files."""
+    files = S3ModelFiles(_client("s3"), settings().models_bucket)
+    queue = SqsImports(_client("sqs"), settings().imports_queue_url)
+    return Imports(shelf(), files, Https(), queue, checkpoints())
 
 
 @cache

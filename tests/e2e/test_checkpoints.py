@@ -1,6 +1,7 @@
 """A model file goes to the shelf over the real gateway and S3, and a job uses it."""
 
 import hashlib
+import time
 from typing import Any
 
 import httpx
@@ -41,3 +42,23 @@ def test_an_upload_survives_a_corrupted_part_and_goes_on_where_it_stopped(darkro
     assert [line.id for line in darkroom.client.history(lora=NAME)] == [job.id]
     request("DELETE", "/checkpoints", params=MODEL)
     assert request("GET", "/checkpoints", params={"kind": "lora"})["checkpoints"] == []
+
+
+def test_imports_from_s3_arrive_and_addresses_of_our_own_network_are_not_fetched(darkroom: Running) -> None:
+    s3, bucket = darkroom.aws("s3"), "models-of-somebody"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="ink.safetensors", Body=safetensors(data=b"\1" * (9 * 1024**2)))
+    request = darkroom.client.request
+    for url in (f"s3://{bucket}/ink.safetensors", "https://127.0.0.1/inside.safetensors"):
+        assert request("POST", "/checkpoints/import", json={"kind": "lora", "url": url})["status"] == "importing"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        rows = {row["name"]: row for row in request("GET", "/checkpoints", params={"kind": "lora"})["checkpoints"]}
+        if "importing" not in {row["status"] for row in rows.values()}:
+            break
+        time.sleep(0.3)
+    assert rows["ink.safetensors"]["status"] == "active"
+    assert rows["inside.safetensors"]["status"] == "fail"
+    assert "no public address" in rows["inside.safetensors"]["reason"]
+    for name in rows:
+        request("DELETE", "/checkpoints", params={"kind": "lora", "name": name})

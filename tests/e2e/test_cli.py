@@ -13,7 +13,7 @@ from local.home import ROOT
 from panel import uploads
 from panel.uploads import ModelFile
 from tests.e2e.conftest import Running
-from tests.support.models import sparse_safetensors
+from tests.support.models import safetensors, sparse_safetensors
 
 pytestmark = pytest.mark.xdist_group("stack")
 MEGABYTE = 1024**2
@@ -97,3 +97,17 @@ def test_a_problem_is_one_line_and_exit_code_1(darkroom: Running, tmp_path: Path
     assert refused.returncode == 1
     assert "checkpoint_not_found" in output
     assert "Traceback" not in output
+
+
+def test_an_import_is_waited_for_and_a_failed_one_says_why(darkroom: Running) -> None:
+    s3, bucket = darkroom.aws("s3"), "models-for-the-cli"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="pen.safetensors", Body=safetensors())
+    fetched = started(darkroom, "import", f"s3://{bucket}/pen.safetensors", "--kind", "embedding")
+    output, _ = fetched.communicate(timeout=60)
+    assert (fetched.returncode, "imported" in output) == (0, True), output
+    refused = started(darkroom, "import", f"s3://{bucket}/gone.safetensors", "--kind", "embedding")
+    output, _ = refused.communicate(timeout=60)
+    assert (refused.returncode, "S3 refuses the source" in output) == (1, True), output
+    for name in ("pen.safetensors", "gone.safetensors"):
+        uploads.delete(darkroom.client, "embedding", name)

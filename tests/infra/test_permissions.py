@@ -4,8 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from aws_cdk import App
+from aws_cdk.assertions import Template
 
 from infra.service_stack import TIMEOUTS
+from infra.stacks import add_stacks
+from infra.stage import Stage
 from tests.infra.conftest import Installations, Synthesized
 
 WITHOUT_RESOURCE = {
@@ -37,6 +41,20 @@ EXPECTED = {
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:ListEndpoints",
     },
+    "checkpoint_imports": {
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    },
     "checkpoints_api": {
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
@@ -48,6 +66,7 @@ EXPECTED = {
         "s3:ListBucket",
         "s3:ListMultipartUploadParts",
         "s3:PutObject",
+        "sqs:SendMessage",
     },
     "endpoints_api": {"sagemaker:ListEndpoints"},
     "job_events": {
@@ -140,3 +159,12 @@ def test_the_worker_writes_results_and_nothing_else(prod: Synthesized) -> None:
 
 def test_cdk_nag_finds_nothing_that_is_not_acknowledged(installations: Installations) -> None:
     assert installations.findings == []
+
+
+def test_imports_read_those_buckets_alone_that_the_stage_names(prod: Synthesized) -> None:
+    assert "s3:::" not in reach(role_of(prod, "checkpoint_imports"), "s3:GetObject")
+    app = App()
+    stage = Stage(name="prod", import_buckets=("my-models",))
+    _, service = add_stacks(app, stage)
+    found = json.dumps(Template.from_stack(service).to_json()["Resources"])
+    assert '":s3:::my-models/*"' in found

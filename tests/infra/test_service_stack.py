@@ -74,22 +74,27 @@ def test_the_local_stage_runs_on_the_interpreter_it_was_asked_for(local: Synthes
 
 def test_an_event_that_cannot_be_taken_in_ends_in_a_queue_with_an_alarm(prod: Synthesized) -> None:
     queues = prod.resources("AWS::SQS::Queue")
-    (queue,) = (q for q in queues.values() if "RedrivePolicy" in q)
-    dead = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
-    assert queue["VisibilityTimeout"] >= 6 * prod.function("job_events")["Timeout"]
+    read = {name: queue for name, queue in queues.items() if "RedrivePolicy" in queue}
+    readers = {"Events": "job_events", "Imports": "checkpoint_imports"}
+    assert len(read) == len(readers)
+    dead = set()
+    for name, queue in read.items():
+        (reader,) = (reader for construct, reader in readers.items() if name.startswith(construct))
+        dead.add(queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0])
+        assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+        assert queue["VisibilityTimeout"] >= 6 * prod.function(reader)["Timeout"]
     (subscription,) = prod.resources("AWS::SNS::Subscription").values()
     undelivered = subscription["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
     assert subscription["RawMessageDelivery"] is True
-    assert undelivered != dead
+    assert undelivered not in dead
     alarmed = {
         dimension["Value"]["Fn::GetAtt"][0]
         for alarm in prod.resources("AWS::CloudWatch::Alarm").values()
         for dimension in alarm["Dimensions"]
         if dimension["Name"] == "QueueName"
     }
-    assert alarmed == {dead, undelivered}
-    for name in (dead, undelivered):
+    assert alarmed == {*dead, undelivered}
+    for name in alarmed:
         assert queues[name]["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
@@ -98,16 +103,18 @@ def test_queues_and_topic_are_encrypted_and_take_tls_only(prod: Synthesized) -> 
     (topic,) = prod.resources("AWS::SNS::Topic").values()
     assert "alias/aws/sns" in json.dumps(topic["KmsMasterKeyId"])
     policies = prod.resources("AWS::SQS::QueuePolicy") | prod.resources("AWS::SNS::TopicPolicy")
-    assert len(policies) == 4
+    assert len(policies) == len(prod.resources("AWS::SQS::Queue")) + 1
     for policy in policies.values():
         denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
         assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
 
 
 def test_a_failed_message_does_not_take_its_batch_with_it(prod: Synthesized) -> None:
-    (mapping,) = prod.resources("AWS::Lambda::EventSourceMapping").values()
-    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert (mapping["BatchSize"], mapping["ScalingConfig"]) == (10, {"MaximumConcurrency": 10})
+    mappings = prod.resources("AWS::Lambda::EventSourceMapping").values()
+    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 10]
+    for mapping in mappings:
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["ScalingConfig"] == {"MaximumConcurrency": 10}
 
 
 def test_every_function_has_an_alarm_and_so_has_the_api(prod: Synthesized) -> None:

@@ -109,7 +109,7 @@ def test_a_file_that_is_no_model_is_refused_removed_and_does_not_block_its_name(
 def test_a_complete_that_broke_off_after_s3_is_safe_to_repeat(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     register()
     send(stage, MODEL)
-    monkeypatch.setattr(wiring.shelf(), "settle", lambda row: (_ for _ in ()).throw(RuntimeError))
+    monkeypatch.setattr(wiring.shelf(), "change", lambda *_: (_ for _ in ()).throw(RuntimeError))
     assert call("POST", "/checkpoints/complete", LORA).status == 500
     monkeypatch.undo()
     assert call("POST", "/checkpoints/complete", LORA).json["status"] == "active"

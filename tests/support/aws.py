@@ -15,6 +15,7 @@ SETTINGS = Settings(
     pictures_bucket="pictures",
     models_bucket="models",
     events_queue_url="https://sqs.us-east-1.amazonaws.com/1/events",
+    imports_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/imports",
     admin_secret="admin",
 )
 

@@ -1,6 +1,7 @@
 """SageMaker's notifications, and SQS events made of them."""
 
 import base64
+import importlib
 import json
 from typing import Any
 
@@ -49,8 +50,12 @@ def progress(job_id: str, share: float) -> dict[str, Any]:
 
 def deliver(*messages: Any) -> list[str]:
     """Hand messages to the job_events function as one SQS batch; returns the ids of those given back."""
-    from functions.job_events.handler import handler
+    return deliver_to("job_events", *messages)
 
+
+def deliver_to(function: str, *messages: Any) -> list[str]:
+    """The same for any function behind a queue."""
+    handler = importlib.import_module(f"functions.{function}.handler").handler
     records = [
         {
             "messageId": str(number),

@@ -1,12 +1,13 @@
 """The models bucket: files of many gigabytes, sent in parts straight to S3."""
 
 import base64
+import hashlib
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from darkroom.checkpoints.model import ModelKey, Part
-from darkroom.checkpoints.ports import UploadGone
+from darkroom.checkpoints.ports import SourceRefused, UploadGone
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -44,6 +45,53 @@ class S3ModelFiles:
             ExpiresIn=URL_SECONDS,
         )
         return url, {"x-amz-checksum-sha256": checksum}
+
+    def put_part(self, key: ModelKey, upload_id: str, number: int, content: bytes) -> None:
+        """See `ModelFiles.put_part`: one UploadPart."""
+        checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        try:
+            self._client.upload_part(
+                Bucket=self._bucket,
+                Key=key.s3_key,
+                UploadId=upload_id,
+                PartNumber=number,
+                Body=content,
+                ChecksumSHA256=checksum,
+            )
+        except ClientError as error:
+            raise _gone_or(error) from error
+
+    def copy_part(self, key: ModelKey, upload_id: str, number: int, source: str, first: int, length: int) -> None:
+        """See `ModelFiles.copy_part`: one UploadPartCopy."""
+        bucket, _, source_key = source.removeprefix("s3://").partition("/")
+        try:
+            self._client.upload_part_copy(
+                Bucket=self._bucket,
+                Key=key.s3_key,
+                UploadId=upload_id,
+                PartNumber=number,
+                CopySource={"Bucket": bucket, "Key": source_key},
+                CopySourceRange=f"bytes={first}-{first + length - 1}",
+            )
+        except ClientError as error:
+            raise _refused_or(_gone_or(error)) from error
+
+    def source_size(self, source: str) -> int:
+        """See `ModelFiles.source_size`: one HeadObject."""
+        bucket, _, key = source.removeprefix("s3://").partition("/")
+        try:
+            return self._client.head_object(Bucket=bucket, Key=key)["ContentLength"]
+        except (ClientError, ParamValidationError) as error:
+            raise _refused_or(error) from error
+
+    def source_read(self, source: str, first: int, length: int) -> bytes:
+        """See `ModelFiles.source_read`: one ranged GetObject."""
+        bucket, _, key = source.removeprefix("s3://").partition("/")
+        span = f"bytes={first}-{first + length - 1}"
+        try:
+            return self._client.get_object(Bucket=bucket, Key=key, Range=span)["Body"].read()
+        except ClientError as error:
+            raise _refused_or(error) from error
 
     def parts(self, key: ModelKey, upload_id: str) -> list[Part]:
         """See `ModelFiles.parts`: one ListParts for each 1,000."""
@@ -106,6 +154,16 @@ class S3ModelFiles:
 
 def _gone_or(error: ClientError) -> Exception:
     return UploadGone() if error.response["Error"]["Code"] == "NoSuchUpload" else error
+
+
+def _refused_or(error: Exception) -> Exception:
+    """What S3 says of a source that is not there or not ours to read."""
+    if isinstance(error, ParamValidationError):
+        return SourceRefused("the S3 address names no bucket and key")
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    if code in ("403", "404", "AccessDenied", "NoSuchBucket", "NoSuchKey", "InvalidRange"):
+        return SourceRefused(f"S3 refuses the source ({code}): it is not there, or this stage may not read it")
+    return error
 
 
 def _hex(checksum: str | None) -> str | None:

@@ -69,9 +69,10 @@ class DynamoShelf:
         """See `Shelf.begin`: one conditional PutItem."""
         return self._put(row, "attribute_not_exists(kind) OR #status = :fail", {":fail": {"S": "fail"}})
 
-    def settle(self, row: Checkpoint) -> bool:
-        """See `Shelf.settle`: one conditional PutItem."""
-        return self._put(row, "#status = :uploading", {":uploading": {"S": "uploading"}})
+    def change(self, old: Checkpoint, new: Checkpoint) -> bool:
+        """See `Shelf.change`: one conditional PutItem."""
+        values = {":status": {"S": old.status}, ":upload": {"S": old.upload_id or ""}}
+        return self._put(new, "#status = :status AND upload_id = :upload", values)
 
     def remove(self, row: Checkpoint) -> bool:
         """See `Shelf.remove`: one conditional DeleteItem."""
@@ -115,13 +116,14 @@ def _key(key: ModelKey) -> Item:
     return {"kind": {"S": key.kind}, "name": {"S": key.name}}
 
 
-_TEXTS = ("status", "sha256", "owner", "created_at", "upload_id", "base_model", "reason")
+_TEXTS = ("status", "sha256", "owner", "created_at", "upload_id", "base_model", "reason", "source")
 
 
 def _item(row: Checkpoint) -> Item:
     item = _key(row.key) | {name: {"S": getattr(row, name)} for name in _TEXTS if getattr(row, name) is not None}
-    if row.size is not None:
-        item["size"] = {"N": str(row.size)}
+    for name in ("size", "done", "attempts"):
+        if value := getattr(row, name):
+            item[name] = {"N": str(value)}
     if row.trigger_words:
         item["trigger_words"] = {"L": [{"S": word} for word in row.trigger_words]}
     return item
@@ -132,6 +134,8 @@ def _row(item: Item) -> Checkpoint:
     return Checkpoint(
         key=ModelKey(item["kind"]["S"], item["name"]["S"]),
         size=int(item["size"]["N"]) if "size" in item else None,
+        done=int(item["done"]["N"]) if "done" in item else None,
+        attempts=int(item["attempts"]["N"]) if "attempts" in item else 0,
         trigger_words=tuple(word["S"] for word in item.get("trigger_words", {"L": []})["L"]),
         **texts,
     )

@@ -35,6 +35,17 @@ class CheckpointIn(ModelIn):
     sha256: Sha256 | None = None
 
 
+class ImportIn(BaseModel):
+    """A model file to fetch: `url` is a direct `https://…` link or `s3://bucket/key`; `name` is its file name on
+    the shelf, the one at the end of the URL when it is left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Kind
+    url: Annotated[str, Field(max_length=2000, pattern=r"^(https|s3)://[^\s]+$")]
+    name: FileName | None = None
+
+
 class PartIn(BaseModel):
     """A part about to be sent: its number from 1 and the SHA-256 of its bytes."""
 
@@ -52,7 +63,8 @@ class PartsIn(ModelIn):
 
 class CheckpointOut(BaseModel):
     """A model file. `size` in bytes, `created_at` ISO 8601 in UTC. `pickle` marks formats that can run code when
-    they are loaded; `base_model` and `trigger_words` come from the file; `reason` says why it failed."""
+    they are loaded; `base_model` and `trigger_words` come from the file; `reason` says why it
+    failed, or why an import waits; `done` is how many bytes of an import are there."""
 
     kind: Kind
     name: str
@@ -65,6 +77,7 @@ class CheckpointOut(BaseModel):
     base_model: str | None
     trigger_words: list[str]
     reason: str | None
+    done: int | None = None
 
     @classmethod
     def of(cls, row: Checkpoint) -> "CheckpointOut":
@@ -81,6 +94,7 @@ class CheckpointOut(BaseModel):
             base_model=row.base_model,
             trigger_words=list(row.trigger_words),
             reason=row.reason,
+            done=(row.done or 0) if row.status == "importing" else None,
         )
 
 

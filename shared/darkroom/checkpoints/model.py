@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-ModelStatus = Literal["uploading", "active", "fail"]
+ModelStatus = Literal["uploading", "importing", "active", "fail"]
 
 MAX_BYTES = 50 * 1024**3
 SAFE = (".safetensors",)
@@ -37,7 +37,8 @@ class ModelKey:
 @dataclass(frozen=True)
 class Checkpoint:
     """A row of the shelf. `size` in bytes, `created_at` ISO 8601 in UTC; `sha256` of the whole file as its
-    uploader says; `upload_id` while it is uploaded; `reason` when it failed."""
+    uploader says; `upload_id` while it is uploaded or imported; `reason` when it failed. Of an import, `source` is
+    where it comes from, `done` its bytes so far, `attempts` how often in a row a step failed."""
 
     key: ModelKey
     status: ModelStatus
@@ -49,6 +50,9 @@ class Checkpoint:
     base_model: str | None = None
     trigger_words: tuple[str, ...] = ()
     reason: str | None = None
+    source: str | None = None
+    done: int | None = None
+    attempts: int = 0
 
 
 @dataclass(frozen=True)

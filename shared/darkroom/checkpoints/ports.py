@@ -32,8 +32,8 @@ class Shelf(Protocol):
     def begin(self, row: Checkpoint) -> bool:
         """Write a row that is uploading; False when its name is taken by one that is uploading or active."""
 
-    def settle(self, row: Checkpoint) -> bool:
-        """Replace a row that is uploading under the same upload; False when it is not any more."""
+    def change(self, old: Checkpoint, new: Checkpoint) -> bool:
+        """Replace a row that still has the old one's status and upload; False when it has not."""
 
     def remove(self, row: Checkpoint) -> bool:
         """Remove exactly this row (same status and upload); False when it changed since."""
@@ -46,8 +46,45 @@ class UploadGone(Exception):
     """S3 knows no such upload: it was completed or aborted, or it expired."""
 
 
+class SourceBusy(Exception):
+    """The source of an import did not answer this time; the text says how."""
+
+
+class SourceRefused(Exception):
+    """The source of an import will not do, now or later; the text says why."""
+
+
+class Web(Protocol):
+    """Files on public https addresses. Both raise SourceBusy or SourceRefused."""
+
+    def size(self, url: str) -> int:
+        """Bytes of the file."""
+
+    def read(self, url: str, first: int, length: int) -> bytes:
+        """Exactly these bytes."""
+
+
+class ImportQueue(Protocol):
+    """Where steps of imports wait."""
+
+    def send(self, body: str, delay: int) -> None:
+        """Leave a message that is seen after `delay` (0 to 900) seconds."""
+
+
 class ModelFiles(Protocol):
     """The models bucket."""
+
+    def put_part(self, key: ModelKey, upload_id: str, number: int, content: bytes) -> None:
+        """Store a part with its SHA-256. Raises UploadGone."""
+
+    def copy_part(self, key: ModelKey, upload_id: str, number: int, source: str, first: int, length: int) -> None:
+        """Copy a part from another S3 object (`s3://bucket/key`). Raises UploadGone or SourceRefused."""
+
+    def source_size(self, source: str) -> int:
+        """Bytes of another S3 object. Raises SourceRefused."""
+
+    def source_read(self, source: str, first: int, length: int) -> bytes:
+        """Some bytes of another S3 object. Raises SourceRefused."""
 
     def begin(self, key: ModelKey) -> str:
         """Open a multipart upload; returns its id."""

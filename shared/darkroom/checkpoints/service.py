@@ -49,7 +49,7 @@ class Checkpoints:
         Raises Invalid `format_not_taken`, Conflict `checkpoint_exists` or `checkpoint_uploading`.
         """
         key = ModelKey(request.kind, request.name)
-        self._check_format(key)
+        self.check_format(key)
         found = self._shelf.get(key)
         if found is None or found.status == "fail":
             row = Checkpoint(
@@ -105,25 +105,28 @@ class Checkpoints:
         row = self._get(key)
         if row.status == "active":
             return CheckpointOut.of(row)
-        row = self._uploading(key)
+        finished = self.finish(self._uploading(key))
+        if finished.status == "fail":
+            raise Invalid("checkpoint_invalid", f"{key.name} is no model file. {finished.reason}")
+        return CheckpointOut.of(finished)
+
+    def finish(self, row: Checkpoint) -> Checkpoint:
+        """Put the parts of a row together and look into the file; the row as it is then, `active` or `fail`.
+
+        Raises Conflict `parts_missing`.
+        """
         self._assemble(row)
+        settled = replace(row, upload_id=None, source=None, done=None, attempts=0, reason=None)
         try:
             header = self._look_into(row)
         except NotSafetensors as error:
-            failed = replace(row, status="fail", upload_id=None, reason=f"The file is no model: {error}.")
-            if self._shelf.settle(failed):
-                self._files.delete(key)
-            raise Invalid("checkpoint_invalid", f"{key.name} is no model file: {error}.") from error
-        active = replace(
-            row,
-            status="active",
-            upload_id=None,
-            base_model=header.base_model,
-            trigger_words=header.trigger_words,
-        )
-        if not self._shelf.settle(active):
-            return CheckpointOut.of(self._get(key))
-        return CheckpointOut.of(active)
+            failed = replace(settled, status="fail", reason=f"The file is no model: {error}.")
+            if self._shelf.change(row, failed):
+                self._files.delete(row.key)
+                return failed
+            return self._get(row.key)
+        active = replace(settled, status="active", base_model=header.base_model, trigger_words=header.trigger_words)
+        return active if self._shelf.change(row, active) else self._get(row.key)
 
     def page(self, kind: Kind | None, q: str | None, after: str | None, limit: int) -> CheckpointList:
         """Up to `limit` rows by kind and name: one Query a kind. `after` is the `next` of the page before.
@@ -151,7 +154,8 @@ class Checkpoints:
             self._files.abort(key, row.upload_id)
         self._files.delete(key)
 
-    def _check_format(self, key: ModelKey) -> None:
+    def check_format(self, key: ModelKey) -> None:
+        """Raises Invalid `format_not_taken` for a file name that this stage does not take."""
         if key.name.lower().endswith(SAFE) or (key.is_pickle and self._pickles):
             return
         taken = ", ".join(SAFE + (PICKLES if self._pickles else ()))

@@ -12,7 +12,7 @@ def handle(event: dict[str, Any], context: Any, receive: Callable[[str], str]) -
     """Hand each message's body to `receive` and answer which ones failed.
 
     A failed message comes again and, after its last try, lies in the dead-letter queue. `receive`
-    returns the id it acted on, for the log. The whole batch failing is no error of the function: Lambda
+    returns what it acted on, for the log. The whole batch failing is no error of the function: Lambda
     would slow its pollers down for it.
     """
     logger = Logger()
@@ -30,7 +30,7 @@ def handle(event: dict[str, Any], context: Any, receive: Callable[[str], str]) -
                 },
             )
             raise
-        logger.info("message", extra={"message_id": record.message_id, "job_id": acted_on})
+        logger.info("message", extra={"message_id": record.message_id, "about": acted_on})
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return process_partial_response(

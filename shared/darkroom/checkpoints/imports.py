@@ -1,0 +1,190 @@
+"""Model files fetched in the cloud, in steps: each takes some parts and leaves a message for the next.
+
+A step is safe to repeat: the parts that are stored are what S3 lists, never what a message says. A step that
+meets a passing fault leaves a message for later, a few times; then, and at anything that will not pass, the row
+ends as `fail` with the reason.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pydantic import TypeAdapter, ValidationError
+
+from darkroom.checkpoints.api import CheckpointOut, FileName, ImportIn
+from darkroom.checkpoints.model import MAX_BYTES, Checkpoint, ModelKey, Part, part_count, part_size
+from darkroom.checkpoints.ports import (
+    ImportQueue,
+    ModelFiles,
+    Shelf,
+    SourceBusy,
+    SourceRefused,
+    UploadGone,
+    Web,
+)
+from darkroom.checkpoints.safetensors import NotSafetensors, header_length
+from darkroom.checkpoints.service import Checkpoints
+from darkroom.errors import Conflict, FieldError, Invalid
+
+STEP_SECONDS = 40.0
+"""After so long a step leaves the rest to the next one; the function may take three times that."""
+ATTEMPTS = 6
+LEAST_BYTES = 16
+_FILE_NAME: TypeAdapter[str] = TypeAdapter(FileName)
+
+
+class UnknownStep(Exception):
+    """A message that is no step of an import: it stays in the queue and ends as a dead letter."""
+
+
+class Imports:
+    """Imports from the web and from S3. `checkpoints` holds the rules of the shelf."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        files: ModelFiles,
+        web: Web,
+        queue: ImportQueue,
+        checkpoints: Checkpoints,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._shelf = shelf
+        self._files = files
+        self._web = web
+        self._queue = queue
+        self._checkpoints = checkpoints
+        self._clock = clock
+
+    def begin(self, owner: str, request: ImportIn) -> CheckpointOut:
+        """Write the row and leave the first step. Raises Invalid or Conflict as `Checkpoints.register` does."""
+        key = ModelKey(request.kind, request.name or _name_in(request.url))
+        self._checkpoints.check_format(key)
+        found = self._shelf.get(key)
+        if found and found.status != "fail":
+            raise Conflict("checkpoint_exists", f"{key.name} is {found.status} already; delete it to import another.")
+        row = Checkpoint(
+            key=key,
+            status="importing",
+            owner=owner,
+            created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            upload_id=self._files.begin(key),
+            source=request.url,
+            done=0,
+        )
+        if not self._shelf.begin(row):
+            self._files.abort(key, row.upload_id or "")
+            raise Conflict("checkpoint_exists", f"{key.name} was begun by somebody else this moment.")
+        self._leave(row)
+        return CheckpointOut.of(row)
+
+    def step(self, body: str) -> str:
+        """Carry out one step; returns what it was about, for the log. Raises UnknownStep."""
+        key, upload_id = _parse(body)
+        row = self._shelf.get(key)
+        if row is None or row.status != "importing" or row.upload_id != upload_id:
+            return f"{key.kind} (not importing any more)"
+        try:
+            self._advance(row)
+        except SourceBusy as busy:
+            self._later(row, str(busy))
+        except (SourceRefused, NotSafetensors) as refused:
+            self._fail(row, str(refused))
+        except UploadGone:
+            self._fail(row, "the upload expired; import it again")
+        return key.kind
+
+    def _advance(self, row: Checkpoint) -> None:
+        if row.size is None:
+            self._look(row)
+            return
+        stored = {part.number: part for part in self._files.parts(row.key, row.upload_id or "")}
+        missing = [number for number in range(1, part_count(row.size) + 1) if not _whole(row.size, stored.get(number))]
+        begun = self._clock()
+        while missing:
+            self._bring(row, missing.pop(0))
+            if self._clock() - begun >= STEP_SECONDS:
+                break
+        if missing:
+            left = sum(_length(row.size, number) for number in missing)
+            moved = replace(row, done=row.size - left, attempts=0)
+            if self._shelf.change(row, moved):
+                self._leave(moved)
+            return
+        self._checkpoints.finish(row)
+
+    def _look(self, row: Checkpoint) -> None:
+        """How large the source is, and whether it begins like a model at all."""
+        source = row.source or ""
+        size = self._size(source)
+        if not LEAST_BYTES <= size <= MAX_BYTES:
+            raise SourceRefused(f"the source has {size:,} bytes, which is no size of a model file")
+        if not row.key.is_pickle and header_length(self._read(source, 0, 8)) > size - 8:
+            raise NotSafetensors("its header is longer than the file")
+        sized = replace(row, size=size, attempts=0)
+        if self._shelf.change(row, sized):
+            self._leave(sized)
+
+    def _size(self, source: str) -> int:
+        return self._files.source_size(source) if source.startswith("s3://") else self._web.size(source)
+
+    def _read(self, source: str, first: int, length: int) -> bytes:
+        if source.startswith("s3://"):
+            return self._files.source_read(source, first, length)
+        return self._web.read(source, first, length)
+
+    def _bring(self, row: Checkpoint, number: int) -> None:
+        """One part, copied inside S3 or through memory: at most some fifty megabytes at a time."""
+        size, source, upload_id = row.size or 0, row.source or "", row.upload_id or ""
+        first, length = (number - 1) * part_size(size), _length(size, number)
+        if source.startswith("s3://"):
+            self._files.copy_part(row.key, upload_id, number, source, first, length)
+        else:
+            self._files.put_part(row.key, upload_id, number, self._web.read(source, first, length))
+
+    def _later(self, row: Checkpoint, why: str) -> None:
+        if row.attempts + 1 >= ATTEMPTS:
+            self._fail(row, f"{why}, {ATTEMPTS} times in a row")
+            return
+        waiting = replace(row, attempts=row.attempts + 1, reason=f"{why}; it is tried again")
+        if self._shelf.change(row, waiting):
+            self._leave(waiting, delay=min(900, 15 * 2**row.attempts))
+
+    def _fail(self, row: Checkpoint, why: str) -> None:
+        failed = replace(row, status="fail", upload_id=None, source=None, reason=f"The import failed: {why}.")
+        if self._shelf.change(row, failed):
+            self._files.abort(row.key, row.upload_id or "")
+
+    def _leave(self, row: Checkpoint, delay: int = 0) -> None:
+        body = {"kind": row.key.kind, "name": row.key.name, "upload_id": row.upload_id}
+        self._queue.send(json.dumps(body), delay)
+
+
+def _length(size: int, number: int) -> int:
+    """Bytes of a part of a file of `size` bytes."""
+    return min(part_size(size), size - (number - 1) * part_size(size))
+
+
+def _whole(size: int, part: Part | None) -> bool:
+    return part is not None and part.size == _length(size, part.number)
+
+
+def _name_in(url: str) -> str:
+    """The file name at the end of a URL's path."""
+    try:
+        return _FILE_NAME.validate_python(unquote(urlsplit(url).path.rpartition("/")[2]))
+    except (ValidationError, ValueError) as error:
+        why = "does not end in a file name: give `name`"
+        raise Invalid("invalid_request", f"The URL {why}.", (FieldError(("body", "url"), why),)) from error
+
+
+def _parse(body: str) -> tuple[ModelKey, str]:
+    try:
+        message: Any = json.loads(body)
+        return ModelKey(message["kind"], str(message["name"])), str(message["upload_id"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UnknownStep("no step of an import") from error

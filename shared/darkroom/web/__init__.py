@@ -1,0 +1,1 @@
+"""What Darkroom fetches from the public web, and from nowhere else."""

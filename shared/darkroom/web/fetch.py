@@ -1,0 +1,127 @@
+"""Ranged reads over https from public addresses.
+
+A URL comes from a caller, so it must not lead into our own network (server-side request forgery, OWASP): only
+https on port 443, and only to addresses that are public. Names are resolved here and the connection is made to
+the address that was checked, so that a second answer of the name server cannot lead elsewhere. Every redirect
+is checked the same way.
+"""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urljoin, urlsplit
+
+from darkroom.checkpoints.ports import SourceBusy, SourceRefused
+
+MAX_REDIRECTS = 5
+SECONDS = 20.0
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one that anybody on the internet may be reached at."""
+    found = ipaddress.ip_address(address)
+    # An IPv4 address in IPv6 clothing (or behind a translator) is judged by what is inside.
+    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
+    if found in _TRANSLATED:
+        inner = ipaddress.ip_address(int(found) & 0xFFFFFFFF)
+    return (inner or found).is_global and not (inner or found).is_multicast
+
+
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Every address of a name; raises SourceBusy when it cannot be resolved."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise SourceBusy(f"the name {host[:100]} cannot be resolved") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class _Pinned(http.client.HTTPSConnection):
+    """A connection to one checked address, with the name's certificate."""
+
+    def __init__(self, host: str, port: int, address: str, tls: ssl.SSLContext) -> None:
+        super().__init__(host, port, timeout=SECONDS, context=tls)
+        self._address = address
+        self._tls = tls
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self._address, self.port), self.timeout)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+
+
+@dataclass
+class Https:
+    """`darkroom.checkpoints.ports.Web`. What it asks of the world can be replaced by tests."""
+
+    resolver: Callable[[str, int], list[str]] = resolve
+    allowed: Callable[[str], bool] = is_public
+    ports: frozenset[int] = frozenset({443})
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+
+    def size(self, url: str) -> int:
+        """See `Web.size`: a read of one byte tells, and tells that ranges are understood."""
+        total, _ = self._get(url, 0, 1)
+        return total
+
+    def read(self, url: str, first: int, length: int) -> bytes:
+        """See `Web.read`."""
+        _, content = self._get(url, first, length)
+        if len(content) != length:
+            raise SourceBusy(f"the source sent {len(content)} of {length} bytes")
+        return content
+
+    def _get(self, url: str, first: int, length: int) -> tuple[int, bytes]:
+        for _ in range(MAX_REDIRECTS + 1):
+            connection, path = self._connect(url)
+            try:
+                headers = {"Range": f"bytes={first}-{first + length - 1}", "Accept-Encoding": "identity"}
+                connection.request("GET", path, headers=headers)
+                answer = connection.getresponse()
+                if answer.status in _REDIRECTS:
+                    url = urljoin(url, answer.getheader("Location") or "")
+                    continue
+                return _ranged(answer, length)
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                raise SourceBusy(f"the source did not answer ({type(error).__name__})") from error
+            finally:
+                connection.close()
+        raise SourceRefused(f"the source redirects more than {MAX_REDIRECTS} times")
+
+    def _connect(self, url: str) -> tuple[_Pinned, str]:
+        """A connection to a checked address of the URL's host, and the path to ask for."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port or 443
+        except ValueError as error:
+            raise SourceRefused("the URL cannot be read") from error
+        if parts.scheme != "https" or not host or parts.username or parts.password:
+            raise SourceRefused("only https URLs without a user name are fetched, also after a redirect")
+        if port not in self.ports:
+            raise SourceRefused("only the usual port of https is fetched from")
+        addresses = self.resolver(host, port)
+        if not addresses or not all(self.allowed(address) for address in addresses):
+            raise SourceRefused(f"{host[:100]} is no public address")
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return _Pinned(host, port, addresses[0], self.tls), path
+
+
+def _ranged(answer: http.client.HTTPResponse, length: int) -> tuple[int, bytes]:
+    """The size of the whole and the bytes of a 206; what else it may be is told."""
+    if answer.status in _PASSING:
+        raise SourceBusy(f"the source answered {answer.status}")
+    if answer.status == 200:
+        raise SourceRefused("the source does not answer ranged requests, so it cannot be fetched in steps")
+    if answer.status != 206:
+        raise SourceRefused(f"the source answered {answer.status}")
+    total = (answer.getheader("Content-Range") or "").rpartition("/")[2]
+    if not (total.isascii() and total.isdigit()):
+        raise SourceRefused("the source does not tell its size")
+    return int(total), answer.read(length)

@@ -1,0 +1,206 @@
+"""Imports step by step, on moto: from the web as the service sees it, and from S3."""
+
+import json
+from typing import Any
+
+import pytest
+
+from darkroom import wiring
+from darkroom.checkpoints import imports as steps
+from darkroom.checkpoints.imports import ATTEMPTS
+from darkroom.checkpoints.ports import SourceBusy, SourceRefused
+from tests.integration.conftest import Stage
+from tests.support.events import deliver_to
+from tests.support.http import Reply, call
+from tests.support.models import safetensors
+
+URL = "https://models.example.com/files/Film%20Grain.safetensors?token=secret"
+NAME = "Film Grain.safetensors"
+MODEL = safetensors(data=b"\5" * (17 * 1024**2))
+
+
+class Web:
+    """A file on the web that may be slow, broken or gone."""
+
+    def __init__(self, content: bytes = MODEL) -> None:
+        self.content = content
+        self.faults: list[Exception] = []
+        self.reads = 0
+
+    def size(self, url: str) -> int:
+        self._fault()
+        return len(self.content)
+
+    def read(self, url: str, first: int, length: int) -> bytes:
+        self._fault()
+        self.reads += 1
+        return self.content[first : first + length]
+
+    def _fault(self) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+
+
+class Queue:
+    """Steps that wait, with their delays."""
+
+    def __init__(self) -> None:
+        self.waiting: list[str] = []
+        self.delays: list[int] = []
+
+    def send(self, body: str, delay: int) -> None:
+        self.waiting.append(body)
+        self.delays.append(delay)
+
+
+@pytest.fixture
+def queue(stage: Stage) -> Queue:
+    made = Queue()
+    wiring.imports()._queue = made
+    return made
+
+
+@pytest.fixture
+def web(queue: Queue) -> Web:
+    made = Web()
+    wiring.imports()._web = made
+    return made
+
+
+def begin(url: str = URL, **more: Any) -> Reply:
+    return call("POST", "/checkpoints/import", {"kind": "lora", "url": url, **more})
+
+
+def run(queue: Queue) -> int:
+    """Carry out steps until none is left; returns how many there were."""
+    count = 0
+    while queue.waiting:
+        assert deliver_to("checkpoint_imports", queue.waiting.pop(0)) == []
+        count += 1
+    return count
+
+
+def shown() -> dict[str, Any]:
+    [row] = call("GET", "/checkpoints?kind=lora").json["checkpoints"]
+    found: dict[str, Any] = row
+    return found
+
+
+def test_a_file_of_the_web_comes_to_the_shelf_step_by_step(
+    stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "STEP_SECONDS", 0.0)
+    monkeypatch.setattr(wiring.imports(), "_clock", iter(range(1000)).__next__)
+    reply = begin()
+    assert (reply.status, reply.json["status"], reply.json["name"]) == (202, "importing", NAME)
+    assert "secret" not in reply.body
+    seen = []
+    while queue.waiting:
+        deliver_to("checkpoint_imports", queue.waiting.pop(0))
+        seen.append(shown()["done"])
+    assert shown()["status"] == "active"
+    assert shown()["size"] == len(MODEL)
+    row = stage.s3.get_object(Bucket="models", Key=f"models/lora/{NAME}")
+    assert row["Body"].read() == MODEL
+    assert seen == [0, 8 * 1024**2, 16 * 1024**2, None]
+
+
+def test_a_step_takes_many_parts_while_it_has_time(stage: Stage, queue: Queue, web: Web) -> None:
+    begin()
+    assert run(queue) == 2
+    assert shown()["status"] == "active"
+
+
+def test_passing_faults_are_waited_out_and_do_not_fetch_anything_twice(stage: Stage, queue: Queue, web: Web) -> None:
+    web.faults = [SourceBusy("the source answered 503")] * 3
+    begin()
+    run(queue)
+    assert shown()["status"] == "active"
+    assert queue.delays[:5] == [0, 15, 30, 60, 0]
+    assert web.reads == 1 + 3
+
+
+def test_a_source_that_never_answers_ends_as_fail_with_the_reason(stage: Stage, queue: Queue, web: Web) -> None:
+    web.faults = [SourceBusy("the source answered 503")] * 100
+    begin()
+    assert run(queue) == ATTEMPTS
+    assert shown()["status"] == "fail"
+    assert "503" in shown()["reason"]
+    assert stage.s3.list_multipart_uploads(Bucket="models").get("Uploads", []) == []
+    assert begin().status == 202
+
+
+@pytest.mark.parametrize(
+    ("content", "fault", "reason"),
+    [
+        (MODEL, SourceRefused("the source answered 404"), "404"),
+        (b"<html>please log in</html>" * 10, None, "no header length"),
+        (b"tiny", None, "no size of a model"),
+        (safetensors() + b"x", None, "tensors end"),
+    ],
+)
+def test_what_will_not_do_fails_at_once_with_the_reason(
+    stage: Stage, queue: Queue, web: Web, content: bytes, fault: Exception | None, reason: str
+) -> None:
+    web.content = content
+    web.faults = [fault] if fault else []
+    begin()
+    run(queue)
+    assert shown()["status"] == "fail"
+    assert reason in shown()["reason"]
+    assert "Contents" not in stage.s3.list_objects_v2(Bucket="models")
+
+
+def test_an_object_in_s3_is_copied_without_passing_through_memory(stage: Stage, queue: Queue, web: Web) -> None:
+    stage.s3.create_bucket(Bucket="my-models")
+    stage.s3.put_object(Bucket="my-models", Key="ink.safetensors", Body=MODEL)
+    assert begin("s3://my-models/ink.safetensors").json["name"] == "ink.safetensors"
+    run(queue)
+    assert shown()["status"] == "active"
+    assert web.reads == 0
+
+
+@pytest.mark.parametrize("url", ["s3://my-models/nothing.safetensors", "s3://no-such-bucket-here/x.safetensors"])
+def test_an_object_that_is_not_there_fails_with_the_reason(stage: Stage, queue: Queue, web: Web, url: str) -> None:
+    stage.s3.create_bucket(Bucket="my-models")
+    begin(url)
+    run(queue)
+    assert shown()["status"] == "fail"
+    assert "S3 refuses the source" in shown()["reason"]
+
+
+def test_a_deleted_import_stops_and_a_step_twice_does_no_harm(stage: Stage, queue: Queue, web: Web) -> None:
+    begin()
+    step = queue.waiting[0]
+    assert call("DELETE", "/checkpoints?kind=lora&name=Film%20Grain.safetensors").status == 204
+    assert run(queue) == 1
+    assert call("GET", "/checkpoints?kind=lora").json["checkpoints"] == []
+    begin()
+    run(queue)
+    for _ in range(2):
+        assert deliver_to("checkpoint_imports", step) == []
+    assert shown()["status"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"url": "http://example.com/x.safetensors"}, "invalid_request"),
+        ({"url": "https://example.com/"}, "invalid_request"),
+        ({"url": "https://example.com/a b.safetensors"}, "invalid_request"),
+        ({"url": "https://example.com/x.ckpt"}, "format_not_taken"),
+        ({"url": "https://example.com/x", "name": "../x.safetensors"}, "invalid_request"),
+        ({"url": "https://example.com/%2e%2e%2fx.safetensors"}, "invalid_request"),
+    ],
+)
+def test_an_import_that_makes_no_sense_is_refused(stage: Stage, queue: Queue, body: dict[str, str], code: str) -> None:
+    reply = call("POST", "/checkpoints/import", {"kind": "lora", **body})
+    assert (reply.status, reply.code) == (422, code)
+    assert queue.waiting == []
+    assert begin().status == 202
+    assert begin().code == "checkpoint_exists"
+
+
+def test_a_message_that_is_no_step_is_given_back(stage: Stage, queue: Queue) -> None:
+    for body in ("no json", "[]", "{}", json.dumps({"kind": "lora"})):
+        assert deliver_to("checkpoint_imports", body) == ["0"]
