@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -22,11 +21,10 @@ MEGABYTE = 1024**2
 def started(darkroom: Running, *arguments: str) -> subprocess.Popen[str]:
     environment = {
         **os.environ,
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}",
         "DARKROOM_URL": darkroom.stack.api,
         "DARKROOM_KEY": darkroom.key,
     }
-    command = [sys.executable, "-m", "panel", "checkpoints", *arguments]
+    command = [str(ROOT / "bin" / "darkroom"), "checkpoints", *arguments]
     return subprocess.Popen(  # noqa: S603 - the command is our own
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
