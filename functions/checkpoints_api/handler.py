@@ -24,7 +24,7 @@ app = Api(origins=lambda: wiring.settings().origins)
 def get_checkpoints(
     kind: Annotated[Kind | None, Query(description="one kind only")] = None,
     q: Annotated[str | None, Query(max_length=200, description="a part of the name, in any case")] = None,
-    after: Annotated[str | None, Query(max_length=300, description="the `next` of the page before")] = None,
+    after: Annotated[str | None, Query(max_length=220, description="the `next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> CheckpointList:
     """One Query a kind."""

@@ -263,3 +263,10 @@ def test_the_embeddings_are_listed_once_in_a_while_and_tags_cost_a_query_each(st
     with counted(stage) as calls:
         job("<lora:ink:1> and <lora:ink:0.5> a pier")
     assert calls["Query"] == 1
+
+
+def test_more_tags_than_a_job_may_have_cost_no_query(stage: Stage) -> None:
+    job("a pier")
+    with counted(stage) as calls:
+        reply = job(" ".join(f"<lora:x{number}:1>" for number in range(400)))
+    assert (reply.status, reply.code, dict(calls)) == (422, "too_many_models", {})

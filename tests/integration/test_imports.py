@@ -9,6 +9,7 @@ from darkroom import wiring
 from darkroom.checkpoints import imports as steps
 from darkroom.checkpoints.imports import ATTEMPTS
 from darkroom.checkpoints.ports import SourceBusy, SourceRefused
+from darkroom.errors import Busy
 from tests.integration.conftest import Stage
 from tests.support.events import deliver_to
 from tests.support.http import Reply, call
@@ -31,7 +32,7 @@ class Web:
         self._fault()
         return len(self.content)
 
-    def read(self, url: str, first: int, length: int) -> bytes:
+    def read(self, url: str, first: int, length: int, total: int) -> bytes:
         self._fault()
         self.reads += 1
         return self.content[first : first + length]
@@ -199,6 +200,37 @@ def test_an_import_that_makes_no_sense_is_refused(stage: Stage, queue: Queue, bo
     assert queue.waiting == []
     assert begin().status == 202
     assert begin().code == "checkpoint_exists"
+
+
+def test_a_step_that_died_after_s3_put_the_file_together_loses_nothing(
+    stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin()
+    deliver_to("checkpoint_imports", queue.waiting.pop(0))
+    step = queue.waiting.pop(0)
+    with monkeypatch.context() as patched:
+        patched.setattr(wiring.shelf(), "change", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            deliver_to("checkpoint_imports", step)
+    assert deliver_to("checkpoint_imports", step) == []
+    assert shown()["status"] == "active"
+
+
+def test_whatever_breaks_in_a_step_the_row_ends(stage: Stage, queue: Queue, web: Web) -> None:
+    web.faults = [RuntimeError("boom")] * 100
+    begin()
+    assert run(queue) == ATTEMPTS
+    assert shown()["status"] == "fail"
+    assert "RuntimeError" in shown()["reason"]
+
+
+def test_an_import_that_cannot_be_queued_does_not_block_its_name(
+    stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(queue, "send", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "AWS is busy.")))
+        assert begin().status == 503
+    assert begin().status == 202
 
 
 def test_a_message_that_is_no_step_is_given_back(stage: Stage, queue: Queue) -> None:

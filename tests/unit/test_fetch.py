@@ -26,6 +26,7 @@ CONTENT = bytes(range(256)) * 40
         "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",  # noqa: S104
         "224.0.0.1", "255.255.255.255", "198.18.0.1", "::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1",
         "::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:7f00:1::",
+        "64:ff9b:1::a9fe:a9fe", "::127.0.0.1", "::ffff:0:127.0.0.1", "fec0::1", "5f00::1", "3fff::1", "192.0.0.8",
     ],
 )  # fmt: skip
 def test_addresses_of_our_own_network_are_not_public(address: str) -> None:
@@ -75,6 +76,7 @@ class Files(http.server.BaseHTTPRequestHandler):
         else:
             first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
             piece = CONTENT[first : last + 1]
+            first += self.path == "/elsewhere"
             self.send_response(206)
             total = "*" if self.path == "/unknown" else len(CONTENT)
             self.send_header("Content-Range", f"bytes {first}-{last}/{total}")
@@ -134,8 +136,8 @@ def server(tmp_path: Path) -> Iterator[tuple[Https, str, list[str]]]:
 def test_a_file_is_read_by_ranges(server: tuple[Https, str, list[str]]) -> None:
     fetcher, base, _ = server
     assert fetcher.size(f"{base}/file") == len(CONTENT)
-    assert fetcher.read(f"{base}/file?token=x", 100, 5000) == CONTENT[100:5100]
-    assert fetcher.read(f"{base}/to?{base}/file", 0, 10) == CONTENT[:10]
+    assert fetcher.read(f"{base}/file?token=x", 100, 5000, len(CONTENT)) == CONTENT[100:5100]
+    assert fetcher.read(f"{base}/to?{base}/file", 0, 10, len(CONTENT)) == CONTENT[:10]
 
 
 def test_redirects_are_checked_as_the_first_url_was(server: tuple[Https, str, list[str]]) -> None:
@@ -147,6 +149,19 @@ def test_redirects_are_checked_as_the_first_url_was(server: tuple[Https, str, li
     with pytest.raises(SourceRefused, match="redirects more"):
         fetcher.size(f"{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/file")
     assert "/meta" not in seen
+
+
+def test_a_file_that_changed_its_size_is_refused(server: tuple[Https, str, list[str]]) -> None:
+    fetcher, base, _ = server
+    with pytest.raises(SourceRefused, match="changed"):
+        fetcher.read(f"{base}/file", 0, 10, len(CONTENT) + 1)
+
+
+def test_a_source_that_drips_is_given_up(server: tuple[Https, str, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    fetcher, base, _ = server
+    monkeypatch.setattr("darkroom.web.fetch.ALL_SECONDS", -1.0)
+    with pytest.raises(SourceBusy, match="too slow"):
+        fetcher.read(f"{base}/file", 0, 10, len(CONTENT))
 
 
 def test_a_certificate_of_another_name_is_not_taken(server: tuple[Https, str, list[str]]) -> None:
@@ -162,6 +177,7 @@ def test_a_certificate_of_another_name_is_not_taken(server: tuple[Https, str, li
         ("/status/403", SourceRefused),
         ("/status/404", SourceRefused),
         ("/unknown", SourceRefused),
+        ("/elsewhere", SourceRefused),
         ("/status/503", SourceBusy),
         ("/status/429", SourceBusy),
         ("/short", SourceBusy),
@@ -172,4 +188,4 @@ def test_what_passes_is_told_from_what_does_not(
 ) -> None:
     fetcher, base, _ = server
     with pytest.raises(error):
-        fetcher.read(f"{base}{path}", 0, 10)
+        fetcher.read(f"{base}{path}", 0, 10, len(CONTENT))

@@ -25,6 +25,11 @@ def test_a_file_tells_its_base_model_and_trigger_words() -> None:
     assert read(safetensors()) == Header(None, ())
 
 
+def test_half_a_surrogate_pair_in_the_metadata_is_made_storable() -> None:
+    header = read(safetensors({"modelspec.architecture": "\ud800x", "modelspec.trigger_phrase": "\udfff"}))
+    json.dumps([header.base_model, *header.trigger_words], ensure_ascii=False).encode()
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 URL_SECONDS = 900
+_GONE = frozenset({"NoSuchUpload", "NoSuchKey", "InvalidPart", "InvalidPartOrder"})
+"""The upload, its object or one of its parts is not what it was a moment ago."""
 
 
 class S3ModelFiles:
@@ -145,7 +147,10 @@ class S3ModelFiles:
     def read(self, key: ModelKey, first: int, length: int) -> bytes:
         """See `ModelFiles.read`: one ranged GetObject."""
         span = f"bytes={first}-{first + length - 1}"
-        return self._client.get_object(Bucket=self._bucket, Key=key.s3_key, Range=span)["Body"].read()
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=key.s3_key, Range=span)["Body"].read()
+        except ClientError as error:
+            raise _gone_or(error) from error
 
     def delete(self, key: ModelKey) -> None:
         """See `ModelFiles.delete`: one DeleteObject."""
@@ -153,7 +158,7 @@ class S3ModelFiles:
 
 
 def _gone_or(error: ClientError) -> Exception:
-    return UploadGone() if error.response["Error"]["Code"] == "NoSuchUpload" else error
+    return UploadGone() if error.response["Error"]["Code"] in _GONE else error
 
 
 def _refused_or(error: Exception) -> Exception:

@@ -42,7 +42,7 @@ class ImportIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind
-    url: Annotated[str, Field(max_length=2000, pattern=r"^(https|s3)://[^\s]+$")]
+    url: Annotated[str, Field(max_length=2000, pattern=r"^(https://|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/)[^\s]+$")]
     name: FileName | None = None
 
 

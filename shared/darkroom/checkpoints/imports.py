@@ -28,7 +28,7 @@ from darkroom.checkpoints.ports import (
 )
 from darkroom.checkpoints.safetensors import NotSafetensors, header_length
 from darkroom.checkpoints.service import Checkpoints
-from darkroom.errors import Conflict, FieldError, Invalid
+from darkroom.errors import Busy, Conflict, FieldError, Invalid
 
 STEP_SECONDS = 40.0
 """After so long a step leaves the rest to the next one; the function may take three times that."""
@@ -79,7 +79,11 @@ class Imports:
         if not self._shelf.begin(row):
             self._files.abort(key, row.upload_id or "")
             raise Conflict("checkpoint_exists", f"{key.name} was begun by somebody else this moment.")
-        self._leave(row)
+        try:
+            self._leave(row)
+        except Busy:
+            self._fail(row, "it could not be begun")
+            raise
         return CheckpointOut.of(row)
 
     def step(self, body: str) -> str:
@@ -95,8 +99,18 @@ class Imports:
         except (SourceRefused, NotSafetensors) as refused:
             self._fail(row, str(refused))
         except UploadGone:
-            self._fail(row, "the upload expired; import it again")
+            self._recover(row)
+        except Exception as error:
+            # Whatever it is, the row must end: later, or as `fail` once it has come often enough.
+            self._later(row, f"a step failed ({type(error).__name__})")
         return key.kind
+
+    def _recover(self, row: Checkpoint) -> None:
+        """S3 knows the upload no more: a step before this one put the parts together and broke off, or it expired."""
+        if row.size is not None and self._files.size(row.key) == row.size:
+            self._checkpoints.finish(row)
+        else:
+            self._fail(row, "the upload expired; import it again")
 
     def _advance(self, row: Checkpoint) -> None:
         if row.size is None:
@@ -123,7 +137,7 @@ class Imports:
         size = self._size(source)
         if not LEAST_BYTES <= size <= MAX_BYTES:
             raise SourceRefused(f"the source has {size:,} bytes, which is no size of a model file")
-        if not row.key.is_pickle and header_length(self._read(source, 0, 8)) > size - 8:
+        if not row.key.is_pickle and header_length(self._read(source, 0, 8, size)) > size - 8:
             raise NotSafetensors("its header is longer than the file")
         sized = replace(row, size=size, attempts=0)
         if self._shelf.change(row, sized):
@@ -132,10 +146,10 @@ class Imports:
     def _size(self, source: str) -> int:
         return self._files.source_size(source) if source.startswith("s3://") else self._web.size(source)
 
-    def _read(self, source: str, first: int, length: int) -> bytes:
+    def _read(self, source: str, first: int, length: int, total: int) -> bytes:
         if source.startswith("s3://"):
             return self._files.source_read(source, first, length)
-        return self._web.read(source, first, length)
+        return self._web.read(source, first, length, total)
 
     def _bring(self, row: Checkpoint, number: int) -> None:
         """One part, copied inside S3 or through memory: at most some fifty megabytes at a time."""
@@ -144,7 +158,7 @@ class Imports:
         if source.startswith("s3://"):
             self._files.copy_part(row.key, upload_id, number, source, first, length)
         else:
-            self._files.put_part(row.key, upload_id, number, self._web.read(source, first, length))
+            self._files.put_part(row.key, upload_id, number, self._web.read(source, first, length, size))
 
     def _later(self, row: Checkpoint, why: str) -> None:
         if row.attempts + 1 >= ATTEMPTS:

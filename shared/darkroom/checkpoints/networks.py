@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.checkpoints.ports import Shelf
+from darkroom.errors import Invalid
 
 CACHE_SECONDS = 30.0
+MAX_TAGS = 40
 _TAG = re.compile(r"<(lora|lyco|hypernet):([^:<>]{1,200})(?::[^<>]*)?>", re.IGNORECASE)
 _KINDS: dict[str, Kind] = {"lora": "lora", "lyco": "lora", "hypernet": "hypernetwork"}
 
@@ -38,6 +40,8 @@ class Networks:
         """What these prompts call for: one Query a tag, and one for all embeddings unless made lately."""
         text = "\n".join(texts)
         wanted = dict.fromkeys((_KINDS[kind.lower()], name.strip()) for kind, name in _TAG.findall(text))
+        if len(wanted) > MAX_TAGS:
+            raise Invalid("too_many_models", f"A prompt may call for at most {MAX_TAGS} networks, not {len(wanted)}.")
         found = {tag: self._file_of(*tag) for tag in wanted}
         words = _TAG.sub(" ", text)
         return Called(
@@ -53,11 +57,12 @@ class Networks:
     def _embeddings_in(self, words: str) -> list[str]:
         if not words.strip():
             return []
+        lowered = words.lower()
         return [
             file
             for name, file in self._known_embeddings().items()
             # Not within a longer word; names may begin and end with anything.
-            if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words, re.IGNORECASE)
+            if name.lower() in lowered and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words, re.IGNORECASE)
         ]
 
     def _known_embeddings(self) -> dict[str, str]:

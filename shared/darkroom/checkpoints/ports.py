@@ -60,8 +60,8 @@ class Web(Protocol):
     def size(self, url: str) -> int:
         """Bytes of the file."""
 
-    def read(self, url: str, first: int, length: int) -> bytes:
-        """Exactly these bytes."""
+    def read(self, url: str, first: int, length: int, total: int) -> bytes:
+        """Exactly these bytes of a file that has `total`; a file of another size by now is refused."""
 
 
 class ImportQueue(Protocol):
@@ -105,7 +105,7 @@ class ModelFiles(Protocol):
         """Bytes of the finished object, None when there is none."""
 
     def read(self, key: ModelKey, first: int, length: int) -> bytes:
-        """Some bytes of the finished object."""
+        """Some bytes of the finished object. Raises UploadGone when it is not there."""
 
     def delete(self, key: ModelKey) -> None:
         """Remove the object; one that is gone is fine."""

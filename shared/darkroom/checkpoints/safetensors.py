@@ -57,11 +57,16 @@ def _end_of(name: str, tensor: Any) -> int:
 
 
 def _described(metadata: dict[str, Any]) -> Header:
-    texts = {key: value for key, value in metadata.items() if isinstance(value, str)}
+    # Half surrogate pairs are JSON, but nothing that could be stored or answered.
+    texts = {key: _storable(value) for key, value in metadata.items() if isinstance(value, str)}
     base = next((texts[key][:200] for key in _BASE_MODEL if texts.get(key)), None)
     phrase = texts.get("modelspec.trigger_phrase", "")
     words = [word.strip()[:100] for word in phrase.split(",") if word.strip()] or _most_used(texts)
     return Header(base, tuple(words[:_WORDS]))
+
+
+def _storable(text: str) -> str:
+    return text.encode(errors="replace").decode()
 
 
 def _most_used(texts: dict[str, str]) -> list[str]:
@@ -74,5 +79,6 @@ def _most_used(texts: dict[str, str]) -> list[str]:
     for tags in folders.values() if isinstance(folders, dict) else ():
         for tag, count in tags.items() if isinstance(tags, dict) else ():
             if type(count) is int:
-                counts[tag.strip()[:100]] = counts.get(tag.strip()[:100], 0) + count
+                word = _storable(tag.strip()[:100])
+                counts[word] = counts.get(word, 0) + count
     return sorted(counts, key=lambda tag: -counts[tag])

@@ -31,8 +31,8 @@ from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_leng
 from darkroom.errors import Conflict, FieldError, Invalid, Malformed, Missing
 
 URL_SECONDS = 900
-MAX_HEADER_READ = 32 * 1024 * 1024
-"""Bytes of a header that are read; no model's header comes near (the largest known have some megabytes)."""
+MAX_HEADER_READ = 8 * 1024 * 1024
+"""Bytes of a header that are read; no model's header comes near (they have some hundred kilobytes)."""
 
 
 class Checkpoints:
@@ -105,7 +105,10 @@ class Checkpoints:
         row = self._get(key)
         if row.status == "active":
             return CheckpointOut.of(row)
-        finished = self.finish(self._uploading(key))
+        try:
+            finished = self.finish(self._uploading(key))
+        except UploadGone as gone:
+            raise Conflict("not_uploading", f"{key.name} was deleted while it was completed.") from gone
         if finished.status == "fail":
             raise Invalid("checkpoint_invalid", f"{key.name} is no model file. {finished.reason}")
         return CheckpointOut.of(finished)
@@ -121,10 +124,9 @@ class Checkpoints:
             header = self._look_into(row)
         except NotSafetensors as error:
             failed = replace(settled, status="fail", reason=f"The file is no model: {error}.")
-            if self._shelf.change(row, failed):
-                self._files.delete(row.key)
-                return failed
-            return self._get(row.key)
+            # The object goes while the row still holds the name: nobody else's can lie there.
+            self._files.delete(row.key)
+            return failed if self._shelf.change(row, failed) else self._get(row.key)
         active = replace(settled, status="active", base_model=header.base_model, trigger_words=header.trigger_words)
         return active if self._shelf.change(row, active) else self._get(row.key)
 
@@ -147,12 +149,16 @@ class Checkpoints:
     def delete(self, key: ModelKey) -> None:
         """Take a file off the shelf, or give its upload up. Raises Missing, Conflict `checkpoint_busy`."""
         row = self._get(key)
-        # The row goes first: a file without a row can be uploaded anew, a row without a file cannot be used.
+        # While the row is there nobody can bring another file of that name, so the bytes go first.
+        if row.upload_id:
+            self._files.abort(key, row.upload_id)
+        else:
+            self._files.delete(key)
         if not self._shelf.remove(row):
             raise Conflict("checkpoint_busy", f"{key.name} changed while it was deleted; try again.")
         if row.upload_id:
-            self._files.abort(key, row.upload_id)
-        self._files.delete(key)
+            # An upload that was put together this moment and not looked into yet.
+            self._files.delete(key)
 
     def check_format(self, key: ModelKey) -> None:
         """Raises Invalid `format_not_taken` for a file name that this stage does not take."""
@@ -181,8 +187,7 @@ class Checkpoints:
         if self._files.size(row.key) == row.size:
             raise Conflict("not_uploading", f"All parts of {row.key.name} are there; complete it.")
         opened = self._files.begin(row.key)
-        self._shelf.remove(row)
-        if not self._shelf.begin(replace(row, upload_id=opened)):
+        if not self._shelf.change(row, replace(row, upload_id=opened)):
             self._files.abort(row.key, opened)
         return []
 

@@ -10,14 +10,19 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from darkroom.checkpoints.ports import SourceBusy, SourceRefused
 
 MAX_REDIRECTS = 5
-SECONDS = 20.0
+_PIECE = 256 * 1024
+_IN_PATH = "/%:@!$&'()*+,;=~?-._"
+SECONDS = 15.0
+"""For one answer of the network; ALL_SECONDS for a whole read, redirects included."""
+ALL_SECONDS = 60.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -27,12 +32,16 @@ def is_public(address: str) -> bool:
     found = ipaddress.ip_address(address)
     # An IPv4 address in IPv6 clothing (or behind a translator) is judged by what is inside.
     inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    if found in _TRANSLATED:
-        inner = ipaddress.ip_address(int(found) & 0xFFFFFFFF)
-    return (inner or found).is_global and not (inner or found).is_multicast
+    judged = inner or found
+    if judged.version == 6 and (judged not in _UNICAST or judged in _DOCUMENTATION):
+        return False
+    return judged.is_global and not judged.is_multicast and judged not in _PROTOCOL
 
 
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out on the internet (IANA's registry); the rest is translation, loopback, local."""
+_DOCUMENTATION = ipaddress.ip_network("3fff::/20")
+_PROTOCOL = ipaddress.ip_network("192.0.0.0/24")
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -71,14 +80,17 @@ class Https:
         total, _ = self._get(url, 0, 1)
         return total
 
-    def read(self, url: str, first: int, length: int) -> bytes:
+    def read(self, url: str, first: int, length: int, total: int) -> bytes:
         """See `Web.read`."""
-        _, content = self._get(url, first, length)
+        found, content = self._get(url, first, length)
+        if found != total:
+            raise SourceRefused("the source has changed since the import began")
         if len(content) != length:
             raise SourceBusy(f"the source sent {len(content)} of {length} bytes")
         return content
 
     def _get(self, url: str, first: int, length: int) -> tuple[int, bytes]:
+        deadline = time.monotonic() + ALL_SECONDS
         for _ in range(MAX_REDIRECTS + 1):
             connection, path = self._connect(url)
             try:
@@ -88,7 +100,7 @@ class Https:
                 if answer.status in _REDIRECTS:
                     url = urljoin(url, answer.getheader("Location") or "")
                     continue
-                return _ranged(answer, length)
+                return _ranged(answer, first, length, deadline)
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise SourceBusy(f"the source did not answer ({type(error).__name__})") from error
             finally:
@@ -109,11 +121,16 @@ class Https:
         addresses = self.resolver(host, port)
         if not addresses or not all(self.allowed(address) for address in addresses):
             raise SourceRefused(f"{host[:100]} is no public address")
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return _Pinned(host, port, addresses[0], self.tls), path
+        path = quote(parts.path or "/", safe=_IN_PATH) + (
+            f"?{quote(parts.query, safe=_IN_PATH)}" if parts.query else ""
+        )
+        try:
+            return _Pinned(host, port, addresses[0], self.tls), path
+        except http.client.HTTPException as error:
+            raise SourceRefused("the URL cannot be read") from error
 
 
-def _ranged(answer: http.client.HTTPResponse, length: int) -> tuple[int, bytes]:
+def _ranged(answer: http.client.HTTPResponse, first: int, length: int, deadline: float) -> tuple[int, bytes]:
     """The size of the whole and the bytes of a 206; what else it may be is told."""
     if answer.status in _PASSING:
         raise SourceBusy(f"the source answered {answer.status}")
@@ -121,7 +138,14 @@ def _ranged(answer: http.client.HTTPResponse, length: int) -> tuple[int, bytes]:
         raise SourceRefused("the source does not answer ranged requests, so it cannot be fetched in steps")
     if answer.status != 206:
         raise SourceRefused(f"the source answered {answer.status}")
-    total = (answer.getheader("Content-Range") or "").rpartition("/")[2]
+    span, _, total = (answer.getheader("Content-Range") or "").partition("/")
     if not (total.isascii() and total.isdigit()):
         raise SourceRefused("the source does not tell its size")
-    return int(total), answer.read(length)
+    if not span.startswith(f"bytes {first}-"):
+        raise SourceRefused("the source answers other bytes than those asked for")
+    content = bytearray()
+    while len(content) < length and (piece := answer.read1(min(_PIECE, length - len(content)))):
+        content += piece
+        if time.monotonic() > deadline:
+            raise SourceBusy("the source is too slow")
+    return int(total), bytes(content)
