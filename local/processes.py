@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -83,12 +84,22 @@ def wait_until_up(name: str, url: str, process: Process, log: Path, seconds: flo
         if find(process) is None:
             raise EndedError(f"{name} ended while it started. The end of {log}:\n{tail(log)}")
         try:
-            if httpx.get(url, timeout=2).status_code < 500:
+            # Somebody else may answer on a port that was taken between the look and the start.
+            if httpx.get(url, timeout=2).status_code < 500 and _listens(process, urlsplit(url).port):
                 return
         except httpx.TransportError:
             pass
         time.sleep(0.1)
     raise StackError(f"{name} did not answer within {seconds:g} seconds. The end of {log}:\n{tail(log)}")
+
+
+def _listens(process: Process, port: int | None) -> bool:
+    """Whether it is this process that listens on a port."""
+    found = find(process)
+    if found is None:
+        return False
+    listening = [c for c in found.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    return any(c.laddr and c.laddr[1] == port for c in listening)
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -10,7 +10,6 @@ from panel.client import Refused
 from tests.e2e.conftest import Running, txt2img
 from tests.support.pictures import png
 
-pytestmark = pytest.mark.xdist_group("stack")
 SMALL = txt2img(width=64, height=64)
 
 

@@ -5,13 +5,11 @@ import time
 from typing import Any
 
 import httpx
-import pytest
 
 from darkroom.checkpoints.model import part_size
 from tests.e2e.conftest import Running, txt2img
 from tests.support.models import safetensors
 
-pytestmark = pytest.mark.xdist_group("stack")
 NAME = "Film Grain (v2) ümlaut.safetensors"
 MODEL: dict[str, Any] = {"kind": "lora", "name": NAME}
 

@@ -6,15 +6,12 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
-
 from local.home import ROOT
 from panel import uploads
 from panel.uploads import ModelFile
 from tests.e2e.conftest import Running
 from tests.support.models import safetensors, sparse_safetensors
 
-pytestmark = pytest.mark.xdist_group("stack")
 MEGABYTE = 1024**2
 
 

@@ -13,8 +13,6 @@ from local.home import ROOT
 from tests.e2e.conftest import Running
 from tests.support.pictures import png
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.M | re.S)
 # Run whole by test_stack.py and by CI; here only looked up, or the test suite would start itself.

@@ -7,8 +7,6 @@ import pytest
 
 from tests.e2e.conftest import Running, txt2img
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 
 @pytest.mark.parametrize("header", [None, "Bearer", "Bearer a-wrong-key-of-some-length", "Basic dXNlcjpwdw=="])
 @pytest.mark.parametrize("path", ["/ping", "/jobs", "/endpoints", "/checkpoints", "/images"])

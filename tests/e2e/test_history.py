@@ -5,7 +5,6 @@ import io
 import json
 
 import httpx
-import pytest
 from hypothesis import HealthCheck, given, settings
 
 from darkroom.tables import JOBS
@@ -13,8 +12,6 @@ from local.seed import CHECKPOINT, ENDPOINT
 from tests.e2e.conftest import Running, txt2img
 from tests.support.aws import make_table
 from tests.support.history import DynamoHistory, Story, check, stories
-
-pytestmark = pytest.mark.xdist_group("stack")
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

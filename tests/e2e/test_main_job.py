@@ -13,8 +13,6 @@ from local.seed import CHECKPOINT
 from tests.e2e.conftest import Running, txt2img
 from tests.support.pictures import encoded, png
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 INIT = Image.effect_mandelbrot((128, 96), (-2, -1, 1, 1), 40).convert("RGB")
 BOX = (32, 24, 96, 72)
 

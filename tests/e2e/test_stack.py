@@ -8,14 +8,11 @@ import sys
 from pathlib import Path
 
 import psutil
-import pytest
 
 from local import processes, stack
 from local.home import ROOT, Home
 from panel.client import Darkroom
 from tests.e2e.conftest import Running, txt2img
-
-pytestmark = pytest.mark.xdist_group("stack")
 
 
 def command(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
