@@ -27,6 +27,10 @@ class Refused(Exception):
         self.detail = detail
 
 
+class Failure(Exception):
+    """Something that a person can put right, said in one line."""
+
+
 class Darkroom:
     """One stage, as the owner of one key. `url` is the API's address with its stage, without a slash at the end."""
 

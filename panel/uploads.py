@@ -22,7 +22,7 @@ from darkroom.checkpoints.api import (
     UploadOut,
 )
 from darkroom.checkpoints.model import MAX_BYTES, PICKLES, SAFE, Kind
-from panel.client import Darkroom, Refused
+from panel.client import Darkroom, Failure, Refused
 
 FOLDERS: dict[str, Kind] = {
     "stable-diffusion": "stable-diffusion",
@@ -47,10 +47,6 @@ _GRACE = 1.0
 _POLL = 1.0
 
 Outcome = Literal["uploaded", "there already"]
-
-
-class Failure(Exception):
-    """Something that a person can put right, said in one line."""
 
 
 class _Stopped(Exception):

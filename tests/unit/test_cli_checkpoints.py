@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from darkroom.checkpoints.api import CheckpointOut
 from panel import uploads
-from panel.cli import GOES_ON, Bar, app, table_of
+from panel.cli import app
+from panel.commands.checkpoints import GOES_ON, Bar, table_of
 from panel.uploads import ModelFile
 from tests.unit.test_uploads_transfer import PART, Shelf, row_of
 

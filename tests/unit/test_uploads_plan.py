@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from panel.uploads import Failure, kind_of, plan
+from panel.client import Failure
+from panel.uploads import kind_of, plan
 
 
 def touch(root: Path, *names: str) -> None:

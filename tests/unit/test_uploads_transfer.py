@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from panel import uploads
-from panel.client import Darkroom, Refused
-from panel.uploads import Failure, ModelFile
+from panel.client import Darkroom, Failure, Refused
+from panel.uploads import ModelFile
 
 PART = 1000
 
