@@ -10,6 +10,7 @@ from typing import Any
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 
 from darkroom.settings import endpoint_prefix
 from infra.data_stack import DataStack
@@ -20,14 +21,31 @@ from infra.stage import Stage
 class Permissions:
     """The permissions of a stage, for one call per role: `functions()[name]` and `worker()`."""
 
-    def __init__(self, service: Stack, stage: Stage, data: DataStack, events: Events, imports: Imports) -> None:
+    def __init__(
+        self,
+        service: Stack,
+        stage: Stage,
+        data: DataStack,
+        events: Events,
+        imports: Imports,
+        endpoint_events: sqs.Queue,
+    ) -> None:
         self._stack = service
         self._data = data
         self._events = events
         self._imports = imports
+        self._endpoint_events = endpoint_events
         self._import_buckets = stage.import_buckets
         self._pictures = data.pictures_bucket.bucket_arn
-        self._endpoints = self._arn("sagemaker", "endpoint", f"{endpoint_prefix(stage.name)}*")
+        prefix = endpoint_prefix(stage.name)
+        self._endpoints = self._arn("sagemaker", "endpoint", f"{prefix}*")
+        self._endpoint_configs = self._arn("sagemaker", "endpoint-config", f"{prefix}*")
+        self._sagemaker_models = self._arn("sagemaker", "model", f"{prefix}*")
+        # The alarm that wakes an endpoint is ours; those of target tracking carry AWS's own names.
+        self._alarms = [
+            self._arn("cloudwatch", "alarm", name, ArnFormat.COLON_RESOURCE_NAME)
+            for name in (f"{prefix}*", f"TargetTracking-endpoint/{prefix}*")
+        ]
         self._endpoint_logs = self._arn(
             "logs",
             "log-group",
@@ -35,8 +53,9 @@ class Permissions:
             ArnFormat.COLON_RESOURCE_NAME,
         )
 
-    def functions(self) -> dict[str, list[iam.PolicyStatement]]:
-        """Each function's statements by its name, logs and traces aside."""
+    def functions(self, worker_role: str) -> dict[str, list[iam.PolicyStatement]]:
+        """Each function's statements by its name, logs and traces aside; `worker_role` is the ARN of the role that
+        endpoints are made with."""
         return {
             "authorizer": [
                 _allow(["dynamodb:GetItem"], self._data.keys_table.table_arn),
@@ -44,7 +63,14 @@ class Permissions:
             ],
             "jobs_api": self._jobs_api(),
             "checkpoints_api": self._checkpoints_api(),
-            "endpoints_api": [self._list_endpoints()],
+            "endpoints_api": [*self._endpoint_keeping(), *self._endpoint_making(worker_role)],
+            "endpoint_events": [
+                *self._endpoint_keeping(),
+                _allow(
+                    ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+                    self._endpoint_events.queue_arn,
+                ),
+            ],
             "job_events": self._job_events(),
             "checkpoint_imports": self._checkpoint_imports(),
         }
@@ -73,7 +99,77 @@ class Permissions:
             _allow(["s3:DeleteObject"], f"{self._pictures}/jobs/*", f"{self._pictures}/failures/*"),
             self._list_pictures(),
             self._list_endpoints(),
-            _allow(["sagemaker:InvokeEndpointAsync"], self._endpoints),
+            _allow(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], self._endpoints),
+            _allow(["sagemaker:DescribeEndpointConfig"], self._endpoint_configs),
+            _allow(["application-autoscaling:DescribeScalingActivities"], "*"),
+        ]
+
+    def _endpoint_making(self, worker_role: str) -> list[iam.PolicyStatement]:
+        """Only the worker's role, and only to SageMaker, may be passed on."""
+        return [
+            _allow(["sagemaker:CreateModel"], self._sagemaker_models),
+            _allow(["sagemaker:CreateEndpointConfig"], self._endpoint_configs),
+            _allow(["sagemaker:CreateEndpoint"], self._endpoints, self._endpoint_configs),
+            _allow(["sagemaker:AddTags"], self._sagemaker_models, self._endpoint_configs),
+            _allow(
+                ["iam:PassRole"],
+                worker_role,
+                conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+            ),
+        ]
+
+    def _endpoint_keeping(self) -> list[iam.PolicyStatement]:
+        """What whoever keeps endpoints in order may do: look, set their scaling up, delete them, fail their jobs.
+
+        Application Auto Scaling acts in the name of who registers a target: hence UpdateEndpointWeightsAndCapacities,
+        the alarms of its target tracking, and its service-linked role, which the first registration in an account
+        makes (Application Auto Scaling User Guide, "Identity-based policy examples"). Its targets have ids of AWS's
+        making, so only the namespace can be named.
+        """
+        jobs = self._data.jobs_table.table_arn
+        return [
+            _allow(["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"], "*"),
+            _allow(
+                [
+                    "sagemaker:DescribeEndpoint",
+                    "sagemaker:DeleteEndpoint",
+                    "sagemaker:UpdateEndpointWeightsAndCapacities",
+                    "sagemaker:AddTags",
+                    "sagemaker:ListTags",
+                ],
+                self._endpoints,
+            ),
+            _allow(["sagemaker:DescribeEndpointConfig", "sagemaker:DeleteEndpointConfig"], self._endpoint_configs),
+            _allow(["sagemaker:DeleteModel"], self._sagemaker_models),
+            _allow(
+                ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"],
+                "*",
+            ),
+            _allow(
+                [
+                    "application-autoscaling:RegisterScalableTarget",
+                    "application-autoscaling:DeregisterScalableTarget",
+                    "application-autoscaling:PutScalingPolicy",
+                    "application-autoscaling:DeleteScalingPolicy",
+                ],
+                self._arn("application-autoscaling", "scalable-target", "*"),
+                conditions={"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}},
+            ),
+            _allow(["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"], *self._alarms),
+            _allow(["cloudwatch:DescribeAlarms"], self._arn("cloudwatch", "alarm", "*", ArnFormat.COLON_RESOURCE_NAME)),
+            _allow(
+                ["iam:CreateServiceLinkedRole"],
+                self._stack.format_arn(
+                    service="iam",
+                    region="",
+                    resource="role",
+                    resource_name="aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
+                    "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
+                ),
+                conditions={"StringEquals": {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}},
+            ),
+            _allow(["dynamodb:Query"], f"{jobs}/index/by_status", f"{jobs}/index/by_endpoint"),
+            _allow(["dynamodb:UpdateItem"], jobs),
         ]
 
     def _checkpoints_api(self) -> list[iam.PolicyStatement]:

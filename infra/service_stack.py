@@ -11,7 +11,7 @@ from darkroom.settings import Settings
 from infra import bundling, permissions
 from infra.api import STAGE_NAME, Api
 from infra.data_stack import DataStack
-from infra.events import Events, Imports
+from infra.events import EndpointEvents, Events, Imports
 from infra.function import Common, Function, architecture
 from infra.monitoring import Monitoring
 from infra.stage import Stage
@@ -21,10 +21,12 @@ TIMEOUTS = {
     # API Gateway gives up after 29 seconds; a GET may wait 20 for its job.
     "jobs_api": Duration.seconds(29),
     "checkpoints_api": Duration.seconds(15),
-    "endpoints_api": Duration.seconds(15),
+    # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
+    "endpoints_api": Duration.seconds(29),
     "job_events": Duration.seconds(30),
     # A step stops taking parts after 40 seconds; the last part it took may be a slow one.
     "checkpoint_imports": Duration.seconds(150),
+    "endpoint_events": Duration.seconds(30),
 }
 """The functions of this stack. A new one is a line here, a line in `permissions.py`, and a route in `ROUTES`."""
 
@@ -53,15 +55,9 @@ class ServiceStack(Stack):
         self._stage = stage
         self.events = Events(self, handling=TIMEOUTS["job_events"])
         self.imports = Imports(self, handling=TIMEOUTS["checkpoint_imports"])
-        self._permissions = permissions.Permissions(self, stage, data, self.events, self.imports)
-        self.functions = self._functions(data)
-        self.events.feed(self.functions["job_events"].code)
-        self.imports.feed(self.functions["checkpoint_imports"].code)
-        self.api = Api(
-            self,
-            stage,
-            authorizer=self.functions["authorizer"].code,
-            routes={path: self.functions[name].code for path, name in ROUTES.items()},
+        self.endpoint_events = EndpointEvents(self, stage.name, handling=TIMEOUTS["endpoint_events"])
+        self._permissions = permissions.Permissions(
+            self, stage, data, self.events, self.imports, self.endpoint_events.queue
         )
         self.worker_role = iam.Role(
             self,
@@ -70,12 +66,23 @@ class ServiceStack(Stack):
             assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
             inline_policies=permissions.policy(self._permissions.worker()),
         )
+        self.functions = self._functions(data)
+        self.events.feed(self.functions["job_events"].code)
+        self.imports.feed(self.functions["checkpoint_imports"].code)
+        self.endpoint_events.feed(self.functions["endpoint_events"].code)
+        self.api = Api(
+            self,
+            stage,
+            authorizer=self.functions["authorizer"].code,
+            routes={path: self.functions[name].code for path, name in ROUTES.items()},
+        )
         Monitoring(
             self,
             dead_letters={
                 "DeadLetters": self.events.dead_letters,
                 "Undelivered": self.events.undelivered,
                 "ImportDeadLetters": self.imports.dead_letters,
+                "EndpointDeadLetters": self.endpoint_events.dead_letters,
             },
             functions={name: function.code for name, function in self.functions.items()},
             api=self.api.rest,
@@ -85,7 +92,7 @@ class ServiceStack(Stack):
 
     def _functions(self, data: DataStack) -> dict[str, Function]:
         common = Common(stage=self._stage, settings=self._settings(data), layers=self._layers())
-        statements = self._permissions.functions()
+        statements = self._permissions.functions(self.worker_role.role_arn)
         return {name: Function(self, name, common, statements[name], timeout) for name, timeout in TIMEOUTS.items()}
 
     def _layers(self) -> list[lambda_.LayerVersion]:
@@ -112,6 +119,13 @@ class ServiceStack(Stack):
             events_queue_url=self.events.queue.queue_url,
             imports_queue_url=self.imports.queue.queue_url,
             admin_secret=data.admin_arn,
+            results_topic=self.events.topic.topic_arn,
+            worker_role=self.worker_role.role_arn,
+            instance_type=self._stage.instance_type,
+            worker_image=self._stage.worker_image,
+            prices=self._stage.prices,
+            idle_hours=self._stage.idle_hours,
+            idle_to_zero=self._stage.idle_to_zero,
             retention_days=self._stage.retention_days,
             feed_shards=self._stage.feed_shards,
             allow_pickle=self._stage.allow_pickle,

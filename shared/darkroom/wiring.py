@@ -4,19 +4,24 @@ for the life of the process."""
 from functools import cache
 
 from darkroom.aws.clients import client
+from darkroom.aws.endpoints import SageMakerControl, SageMakerEndpoints, Surroundings
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.aws.keys import DynamoKeys, SecretsManagerAdmin
 from darkroom.aws.model_files import S3ModelFiles
 from darkroom.aws.models import DynamoShelf
 from darkroom.aws.pictures import S3Images, S3Outputs
 from darkroom.aws.queue import SqsImports
-from darkroom.aws.sagemaker import SageMakerEndpoints, SageMakerInference
+from darkroom.aws.sagemaker import SageMakerInference
+from darkroom.aws.scaling import AutoScaling
 from darkroom.checkpoints.imports import Imports
 from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.service import Checkpoints
+from darkroom.endpoints.fleet import Fleet
 from darkroom.endpoints.service import Endpoints
+from darkroom.endpoints.sweep import EndpointSweep, Guard
 from darkroom.images.service import Images
 from darkroom.jobs.events import Events
+from darkroom.jobs.open import OpenJobs
 from darkroom.jobs.service import Jobs, Places
 from darkroom.keys.service import Gate
 from darkroom.settings import Settings
@@ -60,7 +65,30 @@ def imports() -> Imports:
 @cache
 def endpoints() -> Endpoints:
     """The stage's endpoints."""
-    return Endpoints(SageMakerEndpoints(_client("sagemaker"), settings().endpoint_prefix))
+    return Endpoints(_endpoint_source(), _scaling(), _open_jobs(), settings().endpoint_prefix)
+
+
+@cache
+def fleet() -> Fleet:
+    """Making, scaling and deleting endpoints."""
+    told = settings()
+    return Fleet(
+        endpoints(),
+        _endpoint_source(),
+        _endpoint_control(),
+        _scaling(),
+        _open_jobs(),
+        told.stage,
+        told.instance_type,
+        told.worker_image,
+    )
+
+
+@cache
+def endpoint_sweep() -> EndpointSweep:
+    """The sweeper's round over the endpoints."""
+    guard = Guard(settings().idle_hours, settings().idle_to_zero)
+    return EndpointSweep(fleet(), _endpoint_source(), _endpoint_control(), _scaling(), _open_jobs(), guard)
 
 
 @cache
@@ -68,7 +96,12 @@ def jobs() -> Jobs:
     """The jobs, with all they need."""
     told = settings()
     places = Places(
-        told.pictures_bucket, told.models_bucket, told.events_queue_url, told.retention_days, told.feed_shards
+        told.pictures_bucket,
+        told.models_bucket,
+        told.events_queue_url,
+        told.retention_days,
+        told.feed_shards,
+        told.prices,
     )
     inference = SageMakerInference(_client("sagemaker-runtime"), _client("s3"), told.pictures_bucket)
     return Jobs(_store(), images(), _outputs(), shelf(), Networks(shelf()), endpoints(), inference, places)
@@ -94,6 +127,29 @@ def gate() -> Gate:
 def _store() -> DynamoJobs:
     told = settings()
     return DynamoJobs(_client("dynamodb"), told.jobs_table, told.models_table, told.feed_shards)
+
+
+@cache
+def _open_jobs() -> OpenJobs:
+    return OpenJobs(_store(), settings().feed_shards)
+
+
+@cache
+def _endpoint_source() -> SageMakerEndpoints:
+    return SageMakerEndpoints(_client("sagemaker"), settings().endpoint_prefix)
+
+
+@cache
+def _endpoint_control() -> SageMakerControl:
+    told = settings()
+    surroundings = Surroundings(told.worker_role, told.pictures_bucket, told.results_topic)
+    return SageMakerControl(_client("sagemaker"), _endpoint_source(), surroundings)
+
+
+@cache
+def _scaling() -> AutoScaling:
+    prefix = settings().endpoint_prefix
+    return AutoScaling(_client("application-autoscaling"), _client("cloudwatch"), prefix)
 
 
 @cache

@@ -13,9 +13,14 @@ from infra.stage import Stage
 from tests.infra.conftest import Installations, Synthesized
 
 WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingActivities",
+    "application-autoscaling:DescribeScalingPolicies",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
+    "sagemaker:ListEndpointConfigs",
     "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }
@@ -24,6 +29,31 @@ BASICS = {
     "logs:PutLogEvents",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
+}
+KEEPING_ENDPOINTS = {
+    "application-autoscaling:DeleteScalingPolicy",
+    "application-autoscaling:DeregisterScalableTarget",
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:PutScalingPolicy",
+    "application-autoscaling:RegisterScalableTarget",
+    "cloudwatch:DeleteAlarms",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:PutMetricAlarm",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+    "iam:CreateServiceLinkedRole",
+    "sagemaker:AddTags",
+    "sagemaker:DeleteEndpoint",
+    "sagemaker:DeleteEndpointConfig",
+    "sagemaker:DeleteModel",
+    "sagemaker:DescribeEndpoint",
+    "sagemaker:DescribeEndpointConfig",
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
+    "sagemaker:ListTags",
+    "sagemaker:UpdateEndpointWeightsAndCapacities",
 }
 EXPECTED = {
     "authorizer": {"dynamodb:GetItem", "secretsmanager:GetSecretValue"},
@@ -38,6 +68,9 @@ EXPECTED = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+        "application-autoscaling:DescribeScalingActivities",
+        "sagemaker:DescribeEndpoint",
+        "sagemaker:DescribeEndpointConfig",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:ListEndpoints",
     },
@@ -68,7 +101,9 @@ EXPECTED = {
         "s3:PutObject",
         "sqs:SendMessage",
     },
-    "endpoints_api": {"sagemaker:ListEndpoints"},
+    "endpoint_events": KEEPING_ENDPOINTS | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+    "endpoints_api": KEEPING_ENDPOINTS
+    | {"iam:PassRole", "sagemaker:CreateEndpoint", "sagemaker:CreateEndpointConfig", "sagemaker:CreateModel"},
     "job_events": {
         "dynamodb:GetItem",
         "dynamodb:UpdateItem",
@@ -129,6 +164,27 @@ def test_no_role_has_a_wildcard_for_an_action_or_for_a_resource_that_has_a_name(
 
 def test_only_this_stages_endpoints_can_be_invoked(prod: Synthesized) -> None:
     assert ":endpoint/darkroom-prod-*" in reach(role_of(prod, "jobs_api"), "sagemaker:InvokeEndpointAsync")
+
+
+def test_endpoints_are_made_with_the_workers_role_and_it_is_passed_to_sagemaker_alone(prod: Synthesized) -> None:
+    passing = [
+        (name, statement)
+        for name, role in prod.resources("AWS::IAM::Role").items()
+        for statement in statements(role)
+        if "iam:PassRole" in listed(statement["Action"])
+    ]
+    ((name, statement),) = passing
+    assert name.startswith("EndpointsApi")
+    assert statement["Action"] == "iam:PassRole"
+    (role,) = (key for key in prod.resources("AWS::IAM::Role") if key.startswith("WorkerRole"))
+    assert statement["Resource"] == {"Fn::GetAtt": [role, "Arn"]}
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+
+
+def test_nobody_scales_or_deletes_an_endpoint_of_another_stage(prod: Synthesized) -> None:
+    for name in ("endpoints_api", "endpoint_events"):
+        for action in ("sagemaker:DeleteEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"):
+            assert reach(role_of(prod, name), action).count("endpoint/darkroom-prod-*") == 1
 
 
 def test_uploads_can_be_written_but_never_deleted_by_the_api(prod: Synthesized) -> None:

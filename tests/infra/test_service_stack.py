@@ -46,7 +46,8 @@ def test_stages_stand_side_by_side_because_nothing_has_a_fixed_name(prod: Synthe
 
 def test_each_function_is_told_exactly_the_settings(prod: Synthesized) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    expected = {f"DARKROOM_{field.upper()}" for field in Settings.model_fields}
+    # What a stage leaves out is not told: this one names no container.
+    expected = {f"DARKROOM_{field.upper()}" for field in Settings.model_fields} - {"DARKROOM_WORKER_IMAGE"}
     functions = prod.resources("AWS::Lambda::Function")
     assert len(functions) == len(TIMEOUTS)
     for function in functions.values():
@@ -75,7 +76,7 @@ def test_the_local_stage_runs_on_the_interpreter_it_was_asked_for(local: Synthes
 def test_an_event_that_cannot_be_taken_in_ends_in_a_queue_with_an_alarm(prod: Synthesized) -> None:
     queues = prod.resources("AWS::SQS::Queue")
     read = {name: queue for name, queue in queues.items() if "RedrivePolicy" in queue}
-    readers = {"Events": "job_events", "Imports": "checkpoint_imports"}
+    readers = {"Events": "job_events", "Imports": "checkpoint_imports", "EndpointStates": "endpoint_events"}
     assert len(read) == len(readers)
     dead = set()
     for name, queue in read.items():
@@ -98,6 +99,18 @@ def test_an_event_that_cannot_be_taken_in_ends_in_a_queue_with_an_alarm(prod: Sy
         assert queues[name]["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
+def test_the_endpoints_of_this_stage_alone_are_heard_of(prod: Synthesized) -> None:
+    (rule,) = (rule for rule in prod.resources("AWS::Events::Rule").values() if "EventPattern" in rule)
+    assert rule["EventPattern"] == {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Endpoint State Change"],
+        "detail": {"EndpointName": [{"prefix": "darkroom-prod-"}]},
+    }
+    (target,) = rule["Targets"]
+    # An event that EventBridge cannot deliver lies where those lie that cannot be handled.
+    assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].startswith("EndpointStatesDeadLetters")
+
+
 def test_queues_and_topic_are_encrypted_and_take_tls_only(prod: Synthesized) -> None:
     assert {q["SqsManagedSseEnabled"] for q in prod.resources("AWS::SQS::Queue").values()} == {True}
     (topic,) = prod.resources("AWS::SNS::Topic").values()
@@ -111,7 +124,7 @@ def test_queues_and_topic_are_encrypted_and_take_tls_only(prod: Synthesized) -> 
 
 def test_a_failed_message_does_not_take_its_batch_with_it(prod: Synthesized) -> None:
     mappings = prod.resources("AWS::Lambda::EventSourceMapping").values()
-    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 10]
+    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 1, 10]
     for mapping in mappings:
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["ScalingConfig"] == {"MaximumConcurrency": 10}

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from darkroom import ids
@@ -19,6 +19,7 @@ from darkroom.jobs.ask import filters_of, time_range
 from darkroom.jobs.contract import ModelFile, WorkError, WorkRequest
 from darkroom.jobs.history import Filters, fill, plan
 from darkroom.jobs.model import Change, Idempotency, Job, output_prefix, precise
+from darkroom.jobs.phase import Phase, phase_of
 from darkroom.jobs.ports import (
     EndpointRefused,
     Inference,
@@ -27,7 +28,17 @@ from darkroom.jobs.ports import (
     ModelsNotActive,
     Outputs,
 )
-from darkroom.jobs.submit import INTERROGATE, NO_VAE, Draft, check_sizes, draft, not_active, to_job, with_networks
+from darkroom.jobs.submit import (
+    INTERROGATE,
+    NO_VAE,
+    Draft,
+    Place,
+    check_sizes,
+    draft,
+    not_active,
+    to_job,
+    with_networks,
+)
 from darkroom.jobs.summary import summarize
 
 MAX_PARAMETER_BYTES = 200 * 1024
@@ -38,13 +49,15 @@ POLL_SECONDS = 0.7
 
 @dataclass(frozen=True)
 class Places:
-    """Where things lie: bucket names, the URL of the progress queue, how long all is kept, shards of the feed."""
+    """Where things lie: bucket names, the URL of the progress queue, how long all is kept, shards of the feed, and
+    what an hour of each instance type costs."""
 
     pictures_bucket: str
     models_bucket: str
     progress_queue: str
     retention_days: int
     feed_shards: int
+    prices: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,10 +113,10 @@ class Jobs:
                 "parameters_too_large",
                 f"`parameters` are over {MAX_PARAMETER_BYTES} bytes without their pictures.",
             )
-        endpoint = self._endpoints.choose(request.endpoint, self._store.open_by_endpoint)
+        place = self._place(self._endpoints.choose(request.endpoint))
         inputs = dict(request.images) | self._store_lifted(owner, work)
         now = int(time.time())
-        job = to_job(work, owner, endpoint, inputs, now + self._places.retention_days * 86_400)
+        job = to_job(work, owner, place, inputs, now + self._places.retention_days * 86_400)
         key = Idempotency(owner, idempotency_key, digest, now, now + IDEMPOTENCY_SECONDS) if idempotency_key else None
         try:
             self._store.create(job, work.model_keys, key)
@@ -123,7 +136,7 @@ class Jobs:
         while not job.line.settled and (left := deadline - time.monotonic()) > 0:
             self._sleep(min(POLL_SECONDS, left))
             job = self._find(job_id)
-        return self._out(job)
+        return self._out(job, self._phase(job))
 
     def page(self, query: HistoryQuery) -> JobPage:
         """A page of the history, newest first. Raises Malformed with the name of a field that makes no sense."""
@@ -151,9 +164,24 @@ class Jobs:
             raise Missing("job_not_found", f"There is no job {job_id[:64]!r}.")
         return job
 
-    def _out(self, job: Job) -> JobOut:
+    def _out(self, job: Job, phase: Phase | None = None) -> JobOut:
         urls = {name: self._images.url(job.line.owner, image) for name, image in job.inputs.items()}
-        return job_out(job, urls, self._outputs)
+        return job_out(job, urls, self._outputs, phase)
+
+    def _place(self, endpoint: str) -> Place:
+        """What is known of an endpoint's instances. A job is not refused for want of its price."""
+        try:
+            instance_type = self._endpoints.instance_type(endpoint)
+        except Busy:
+            return Place(endpoint)
+        return Place(endpoint, instance_type, self._places.prices.get(instance_type or ""))
+
+    def _phase(self, job: Job) -> Phase | None:
+        """What an open job waits for; a job is shown without it when SageMaker does not answer."""
+        try:
+            return phase_of(job, self._endpoints)
+        except Busy:
+            return None
 
     def _check_pictures(self, owner: str, work: Draft) -> None:
         headers = {picture.name: check(picture.name, picture.content) for picture in work.lifted}
