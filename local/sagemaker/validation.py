@@ -21,6 +21,8 @@ _CLASSES = {
     r"\p{N}": r"\d",
     r"\p{Z}": r"\s",
     r"\z": r"\Z",
+    # Application Auto Scaling's models write what lies above \uFFFF as pairs of surrogates.
+    r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",
 }
 
 
