@@ -16,6 +16,7 @@ from botocore.validate import ParamValidator
 # digits and the underscore: wherever it stands, those are allowed beside it.
 _CLASSES = {
     r"\p{ASCII}": r"[\x00-\x7F]",
+    r"\p{Print}+": r"[\x20-\x7E]+",
     r"\p{Print}": r"\x20-\x7E",
     r"\p{L}": r"\w",
     r"\p{N}": r"\d",
