@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.sagemaker.alarms import wakers
 from local.sagemaker.aws import Cloud
 from local.sagemaker.backlog import Backlog
-from local.sagemaker.endpoints import Endpoints
+from local.sagemaker.endpoints import SERVING, Endpoints
 from local.sagemaker.knobs import Chance
 from local.sagemaker.protocol import Document
 from local.sagemaker.scalable import ScalableTargets
@@ -46,8 +46,10 @@ class Scaling:
     def look(self, now: float) -> bool:
         """Scale what target tracking scales; whether something is left that only an alarm can wake."""
         asleep = False
-        for endpoint in self._endpoints.all():
-            idle = self._idle(endpoint["EndpointName"], now)
+        watched = [endpoint for endpoint in self._endpoints.all() if self._is_watched(endpoint)]
+        self._worked = {endpoint["EndpointName"]: self._last_work(endpoint, now) for endpoint in watched}
+        for endpoint in watched:
+            idle = now - self._worked[endpoint["EndpointName"]][1]
             for variant, target in self._scalable(endpoint):
                 policies = self._policies(target, "TargetTrackingScaling")
                 wanted = [self._tracked(endpoint, variant, target, policy, idle) for policy in policies]
@@ -116,14 +118,17 @@ class Scaling:
         counts = self._backlog.counts(endpoint["EndpointName"])
         return counts["waiting"] + counts["running"]
 
-    def _idle(self, name: str, now: float) -> float:
-        """Seconds since an endpoint last had work, or since it was first seen."""
-        counts = self._backlog.counts(name)
-        before, since = self._worked.get(name, ({}, now))
-        if counts != before or counts["waiting"] or counts["running"]:
-            since = now
-        self._worked[name] = (counts, since)
-        return now - since
+    def _is_watched(self, endpoint: Document) -> bool:
+        names = [variant["VariantName"] for variant in endpoint["ProductionVariants"]]
+        targets = [self._targets.of(endpoint["EndpointName"], name) for name in names]
+        return endpoint["EndpointStatus"] in SERVING and any(targets)
+
+    def _last_work(self, endpoint: Document, now: float) -> tuple[dict[str, int], float]:
+        """An endpoint's counts, and since when it has no work: since it is watched at the earliest."""
+        counts = self._backlog.counts(endpoint["EndpointName"])
+        before, since = self._worked.get(endpoint["EndpointName"], ({}, now))
+        worked = counts != before or counts["waiting"] or counts["running"]
+        return counts, now if worked else since
 
 
 def _step(policy: Document) -> int:

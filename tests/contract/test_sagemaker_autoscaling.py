@@ -75,7 +75,7 @@ def test_a_target_is_registered_changed_described_and_deregistered(sagemaker_sta
 def test_what_cannot_be_scaled_is_refused_and_not_written_down(sagemaker_stage: Stage) -> None:
     scaling, name = sagemaker_stage.autoscaling, sagemaker_stage.endpoint().name
     register: Any = scaling.register_scalable_target
-    bounds = {"MinCapacity": 1, "MaxCapacity": 2}
+    bounds: Any = {"MinCapacity": 1, "MaxCapacity": 2}
     missing = _refusal(register, **place("nobody"), **bounds)
     assert missing == 'Could not find endpoint "arn:aws:sagemaker:us-east-1:000000000000:endpoint/nobody".'
     other = place(name) | {"ResourceId": f"endpoint/{name}/variant/other"}

@@ -25,14 +25,18 @@ def quick_knobs(sagemaker_stage: Stage) -> None:
 def _scaled(stage: Stage, least: int, most: int, **tracking: Any) -> Endpoint:
     """An endpoint that runs one invocation at once on an instance and tracks a backlog of 2 for each."""
     endpoint = stage.endpoint(at_once=1)
-    stage.autoscaling.register_scalable_target(**place(endpoint.name), MinCapacity=least, MaxCapacity=most)
+    _track(stage, endpoint.name, least, most, **tracking)
+    return endpoint
+
+
+def _track(stage: Stage, name: str, least: int, most: int, **tracking: Any) -> None:
+    stage.autoscaling.register_scalable_target(**place(name), MinCapacity=least, MaxCapacity=most)
     stage.autoscaling.put_scaling_policy(
-        **place(endpoint.name),
+        **place(name),
         PolicyName="track",
         PolicyType="TargetTrackingScaling",
         TargetTrackingScalingPolicyConfiguration=TRACKING | tracking,
     )
-    return endpoint
 
 
 def _asleep(stage: Stage) -> Endpoint:
@@ -111,6 +115,20 @@ def test_an_idle_endpoint_shrinks_to_the_least_and_a_busy_one_does_not(sagemaker
     assert _numbers(endpoint) == ("InService", 2, 2)
     eventually(lambda: _instances(endpoint) == 0)
     assert len(endpoint.messages(1)) == 1
+
+
+def test_an_endpoint_made_anew_under_its_old_name_begins_its_idle_time_anew(sagemaker_stage: Stage) -> None:
+    sagemaker_stage.knobs(idle_seconds=1.5)
+    old = _scaled(sagemaker_stage, 1, 2)
+    time.sleep(1)
+    sagemaker_stage.sagemaker.delete_endpoint(EndpointName=old.name)
+    eventually(lambda: sagemaker_stage.status(old.name) is None)
+    sagemaker_stage.sagemaker.create_endpoint(EndpointName=old.name, EndpointConfigName=old.name)
+    eventually(lambda: sagemaker_stage.status(old.name) == "InService")
+    _track(sagemaker_stage, old.name, 0, 2)
+    time.sleep(0.8)
+    assert _numbers(old) == ("InService", 1, 1)
+    eventually(lambda: _instances(old) == 0)
 
 
 def test_an_endpoint_stays_as_it_is_without_a_target_or_when_it_may_not_shrink(sagemaker_stage: Stage) -> None:
@@ -198,8 +216,8 @@ def test_an_endpoint_that_was_waking_when_the_simulator_was_killed_wakes_after_i
             eventually(lambda: _numbers(endpoint) == ("Updating", 0, 1))
             os.kill(started.pid, signal.SIGKILL)
             started.wait(5)
+        assert worker.requests == []
         with simulator_process(aws_on_this_machine, worker_url, tmp_path, port):
-            assert stage.queues()["endpoints"][endpoint.name]["done"] == 0
             assert endpoint.messages(1)[0]["inferenceId"] == sent
             eventually(lambda: _numbers(endpoint) == ("InService", 0, 0))
     assert len(worker.requests) == 1

@@ -21,7 +21,7 @@ def _configuration(stage: Stage, instances: int = 1, image: str = IMAGE, kind: s
     name = f"u-{uuid4()}"
     stage.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": image})
     variant: Any = {"VariantName": "all", "ModelName": name, "InstanceType": kind, "InitialInstanceCount": instances}
-    output = {"S3OutputPath": f"s3://{name}/out"}
+    output: Any = {"S3OutputPath": f"s3://{name}/out"}
     stage.sagemaker.create_endpoint_config(
         EndpointConfigName=name, ProductionVariants=[variant], AsyncInferenceConfig={"OutputConfig": output}
     )
