@@ -103,6 +103,7 @@ def environment(record: Record) -> dict[str, str]:
         "AWS_ENDPOINT_URL_S3": urls["aws"],
         "AWS_ENDPOINT_URL_SAGEMAKER": urls["sagemaker"],
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": urls["sagemaker"],
+        "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": urls["sagemaker"],
         "CDK_DEFAULT_ACCOUNT": ACCOUNT,
         "CDK_DEFAULT_REGION": REGION,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "shared")]),
