@@ -42,6 +42,7 @@ class AutoScaling:
             "PutScalingPolicy": self._put_policy,
             "DescribeScalingPolicies": self._describe_policies,
             "DeleteScalingPolicy": self._delete_policy,
+            "DescribeScalingActivities": self._describe_activities,
         }
 
     def _register(self, parameters: Document) -> Document:
@@ -125,6 +126,13 @@ class AutoScaling:
         page, token = paged(parameters, _of_service(parameters, found), "PolicyARN", 10)
         return {"ScalingPolicies": page} | ({"NextToken": token} if token else {})
 
+    def _describe_activities(self, parameters: Document) -> Document:
+        """Newest first (API reference). One that goes on has no end yet."""
+        now, resource = time.time(), parameters.get("ResourceId")
+        found = [entry for entry in self._targets.activities() if resource in (None, entry["ResourceId"])]
+        shown = [entry if entry["EndTime"] <= now else _going_on(entry) for entry in _of_service(parameters, found)]
+        return {"ScalingActivities": shown[: parameters.get("MaxResults", 50)]}
+
     def _delete_policy(self, parameters: Document) -> Document:
         _resource(parameters)
         policy = self._targets.policy(parameters["ResourceId"], parameters["PolicyName"])
@@ -146,6 +154,11 @@ def _of_service(parameters: Document, found: list[Document]) -> list[Document]:
     """What is listed; another service or dimension has nothing here."""
     mine = parameters["ServiceNamespace"] == "sagemaker" and parameters.get("ScalableDimension", DIMENSION) == DIMENSION
     return found if mine else []
+
+
+def _going_on(activity: Document) -> Document:
+    rest = {name: value for name, value in activity.items() if name not in ("EndTime", "StatusMessage")}
+    return rest | {"StatusCode": "InProgress"}
 
 
 def _missing(what: str, parameters: Document, more: str = "") -> ServiceError:

@@ -56,6 +56,14 @@ class ScalableTargets:
         """Write a policy down, in place of what was there."""
         self._documents.put("scaling-policy", f"{policy['ResourceId']}/{policy['PolicyName']}", policy)
 
+    def note_activity(self, activity: Document) -> None:
+        """Write down that instances come or go, with the time it ends."""
+        self._documents.put("scaling-activity", activity["ActivityId"], activity)
+
+    def activities(self) -> list[Document]:
+        """Every scaling activity, newest first."""
+        return sorted(self._documents.all("scaling-activity"), key=lambda found: -float(found["StartTime"]))
+
     def remove_policy(self, policy: Document) -> None:
         """Forget a policy."""
         self._documents.remove("scaling-policy", f"{policy['ResourceId']}/{policy['PolicyName']}")

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -56,7 +57,8 @@ class Scaling:
                 # Of several policies the one that wants the most instances wins (Application Auto Scaling
                 # User Guide, "Target tracking scaling policies").
                 if wanted and max(wanted) != variant["DesiredInstanceCount"]:
-                    self._scale(endpoint, variant, max(wanted))
+                    cause = policies[wanted.index(max(wanted))]
+                    self._scale(endpoint, variant, max(wanted), cause)
                     break
                 asleep = asleep or self._sleeps(endpoint, variant, target)
         return asleep
@@ -71,9 +73,10 @@ class Scaling:
                     continue
                 policies = self._policies(target, "StepScaling")
                 fired = [policy for policy in policies if (endpoint["EndpointName"], policy["PolicyARN"]) in named]
-                instances = min(max([_step(policy) for policy in fired], default=0), target["MaxCapacity"])
+                steps = [_step(policy) for policy in fired]
+                instances = min(max(steps, default=0), target["MaxCapacity"])
                 if instances > 0:
-                    self._scale(endpoint, variant, instances)
+                    self._scale(endpoint, variant, instances, fired[steps.index(max(steps))])
                     break
 
     def _scalable(self, endpoint: Document) -> Iterator[tuple[Document, Document]]:
@@ -107,12 +110,30 @@ class Scaling:
         empty = variant["DesiredInstanceCount"] == 0 and not suspended
         return empty and self._load(endpoint) > 0 and bool(self._policies(target, "StepScaling"))
 
-    def _scale(self, endpoint: Document, variant: Document, instances: int) -> None:
+    def _scale(self, endpoint: Document, variant: Document, instances: int, cause: Document) -> None:
+        """Let it have so many instances because of a policy."""
         name, before = endpoint["EndpointName"], variant["DesiredInstanceCount"]
         log.info("endpoint %s scales from %d to %d instances", name, before, instances)
         more = instances > before
         seconds = self._chance.knobs.waking_seconds if more else self._settings.creating_seconds
         self._endpoints.scale(endpoint, variant["VariantName"], instances, seconds)
+        now = round(time.time(), 3)
+        self._targets.note_activity(
+            {
+                "ActivityId": str(uuid4()),
+                "ServiceNamespace": "sagemaker",
+                "ResourceId": cause["ResourceId"],
+                "ScalableDimension": cause["ScalableDimension"],
+                "Description": f"Setting desired instance count to {instances}.",
+                # The words of public reports; the alarm's name stands where it is known.
+                "Cause": f"monitor alarm in state ALARM triggered policy {cause['PolicyName']}",
+                "StartTime": now,
+                "EndTime": round(now + seconds, 3),
+                "StatusCode": "Successful",
+                "StatusMessage": f"Successfully set desired instance count to {instances}. "
+                "Change successfully fulfilled by sagemaker.",
+            }
+        )
 
     def _load(self, endpoint: Document) -> int:
         counts = self._backlog.counts(endpoint["EndpointName"])
