@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -155,15 +155,16 @@ def _start(
         if name in alive or name not in parts:
             continue
         say(f"starting {_TITLES[name]} on port {record.ports[name]}")
-        record.processes[name] = processes.start(command, home.log(name), {**shared, **extra})
+        started = {key: value for key, value in {**shared, **extra}.items() if value is not None}
+        record.processes[name] = processes.start(command, home.log(name), started)
         home.write(record)
     for name in parts:
         url = _url(record, name) + _HEALTH[name]
         processes.wait_until_up(_TITLES[name], url, record.processes[name], home.log(name), seconds=60)
 
 
-def _commands(home: Home, record: Record, enforced: bool) -> dict[str, tuple[list[str], dict[str, str]]]:
-    """How each part is started, and what its environment has besides the shared one."""
+def _commands(home: Home, record: Record, enforced: bool) -> dict[str, tuple[list[str], Mapping[str, str | None]]]:
+    """How each part is started, and what its environment has besides the shared one (None: has not)."""
     python = sys.executable
     ports = {name: str(port) for name, port in record.ports.items()}
     simulator_state = str(home.folder("sagemaker"))
@@ -185,10 +186,16 @@ def _commands(home: Home, record: Record, enforced: bool) -> dict[str, tuple[lis
     }
     simulator = [python, "-m", "local.sagemaker", "--port", ports["sagemaker"], "--worker", _url(record, "worker")]
     simulator += ["--state", simulator_state, "--aws", _url(record, "aws"), "--region", REGION]
+    # The worker is given its role's credentials as a container at SageMaker is, and has no others.
+    container = {
+        "AWS_ACCESS_KEY_ID": None,
+        "AWS_SECRET_ACCESS_KEY": None,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{_url(record, 'sagemaker')}/_simulator/credentials",
+    }
     return {
         "aws": ([python, "-m", "local.aws"], ministack),
         "sagemaker": (simulator, {}),
-        "worker": ([python, "-m", "worker.server", "--port", ports["worker"], "--host", "127.0.0.1"], {}),
+        "worker": ([python, "-m", "worker.server", "--port", ports["worker"], "--host", "127.0.0.1"], container),
     }
 
 

@@ -44,7 +44,7 @@ class Simulator:
     def __init__(self, settings: Settings, documents: Documents, backlog: Backlog, worker: httpx.AsyncClient):
         self.settings = settings
         self.backlog = backlog
-        self.cloud = Cloud(settings.aws, settings.region)
+        self.cloud = Cloud(settings.aws, settings.region, lambda: self.endpoints.role())
         self.chance = Chance(documents, backlog)
         catalog = Catalog(documents, settings)
         self.endpoints = Endpoints(documents, catalog, backlog, settings, lambda: self.queue.wake())
@@ -84,6 +84,7 @@ def build(settings: Settings) -> Starlette:
             Route("/endpoints/{endpoint}/async-invocations", _invoke, methods=["POST"]),
             Route("/_simulator/health", _health),
             Route("/_simulator/queues", _queues),
+            Route("/_simulator/credentials", _credentials),
             Route("/_simulator/knobs", _knobs),
             Route("/_simulator/knobs", _set_knobs, methods=["PUT"]),
         ],
@@ -140,6 +141,23 @@ async def _queues(request: Request) -> Response:
         {
             "endpoints": {name: simulator.backlog.counts(name) for name in names},
             "unsent_notices": simulator.backlog.unsent(),
+        }
+    )
+
+
+async def _credentials(request: Request) -> Response:
+    """Credentials of the endpoints' role, as a container gets them from the address that
+    `AWS_CONTAINER_CREDENTIALS_FULL_URI` names (SDKs and Tools Reference Guide, "Container credential provider").
+    """
+    given = await _simulator(request).cloud.credentials()
+    if given is None:
+        return JSONResponse({"message": "There is no endpoint whose role could be given."}, 404)
+    return JSONResponse(
+        {
+            "AccessKeyId": given.key,
+            "SecretAccessKey": given.secret,
+            "Token": given.token,
+            "Expiration": given.expires,
         }
     )
 

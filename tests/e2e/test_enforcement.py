@@ -1,6 +1,7 @@
 """The local AWS holds every caller to its permissions: what all other e2e tests do, they do with them alone."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -81,3 +82,27 @@ def test_what_comes_without_tls_is_refused(darkroom: Running) -> None:
 
 def in_the_clear(request: Any, **_: object) -> None:
     request.headers["X-Forwarded-Proto"] = "http"
+
+
+def test_the_worker_paints_with_the_workers_role_and_nothing_else(darkroom: Running) -> None:
+    role = darkroom.stack.outputs["WorkerRoleArn"]
+    with without(darkroom, role, "s3:PutObject"):
+        job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64)).id, 30)
+        assert job.status == "fail"
+        assert job.error is not None
+        assert job.error.message == "The worker failed with AccessDenied."
+    job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64)).id, 30)
+    assert job.status == "succeed"
+
+
+def test_sagemaker_tells_of_results_with_the_workers_role(darkroom: Running) -> None:
+    role = darkroom.stack.outputs["WorkerRoleArn"]
+    with without(darkroom, role, "sns:Publish"):
+        job = darkroom.client.submit(txt2img(width=64, height=64))
+        deadline = time.monotonic() + 30
+        while not darkroom.objects(f"jobs/{job.id}/output/response.json"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(1)
+        assert darkroom.client.job(job.id).status == "in_progress"
+    darkroom.client.request("DELETE", f"/jobs/{job.id}")
