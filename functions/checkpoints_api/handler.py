@@ -18,6 +18,7 @@ from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.edge.http import Api, Query, Response, answers, created
 
 app = Api(origins=lambda: wiring.settings().origins)
+UNKNOWN: dict[int, Any] = {404: {"description": "There is no such file"}}
 
 
 @app.get("/checkpoints", summary="Model files by kind and name", tags=["checkpoints"])
@@ -54,13 +55,23 @@ def post_import(model: ImportIn) -> Response[CheckpointOut]:
     return Response(202, content_type="application/json", body=wiring.imports().begin(app.owner, model))
 
 
-@app.post("/checkpoints/parts", summary="URLs for parts, and the parts that are there", tags=["checkpoints"])
+@app.post(
+    "/checkpoints/parts",
+    summary="URLs for parts, and the parts that are there",
+    tags=["checkpoints"],
+    responses=answers(PartsOut, _200="The URLs and the parts") | UNKNOWN,
+)
 def post_parts(parts: PartsIn) -> PartsOut:
     """S3 takes each part only with the SHA-256 it was announced with."""
     return wiring.checkpoints().parts(parts)
 
 
-@app.post("/checkpoints/complete", summary="Finish an upload", tags=["checkpoints"])
+@app.post(
+    "/checkpoints/complete",
+    summary="Finish an upload",
+    tags=["checkpoints"],
+    responses=answers(CheckpointOut, _200="The file can be used") | UNKNOWN,
+)
 def post_complete(model: ModelIn) -> CheckpointOut:
     """The file is looked into; only then can jobs use it."""
     return wiring.checkpoints().complete(model)
@@ -70,7 +81,7 @@ def post_complete(model: ModelIn) -> CheckpointOut:
     "/checkpoints",
     summary="Delete a model file, or give its upload up",
     tags=["checkpoints"],
-    responses={204: {"description": "Deleted"}},
+    responses={204: {"description": "Deleted"}} | UNKNOWN,
 )
 def delete_checkpoint(kind: Annotated[Kind, Query()], name: Annotated[FileName, Query()]) -> Response[None]:
     """204 with nothing."""

@@ -118,16 +118,19 @@ class Api(APIGatewayRestResolver):
     def _on_not_found(self, _: Exception) -> Response[str]:
         event = self.current_event
         path = self._remove_prefix(event.path)
-        methods = sorted(
-            {route.method for route in self._static_routes + self._dynamic_routes if route.rule.match(path)}
-        )
-        if methods:
-            refusal: DarkroomError = MethodNotAllowed(
-                "method_not_allowed", f"{event.http_method} is not possible here; use {' or '.join(methods)}."
-            )
-        else:
-            refusal = Missing("route_not_found", "There is nothing under this path; see docs/openapi.json.")
-        return self._answer(problem(refusal, self._request_id()))
+        if methods := self._methods(path):
+            use = " or ".join(methods)
+            refusal = MethodNotAllowed("method_not_allowed", f"{event.http_method} is not possible here; use {use}.")
+            return self._answer(problem(refusal, self._request_id()), {"Allow": ", ".join(methods)})
+        missing = Missing("route_not_found", "There is nothing under this path; see docs/openapi.json.")
+        return self._answer(problem(missing, self._request_id()))
+
+    def _methods(self, path: str) -> list[str]:
+        """What is possible at a path; none where there is nothing. A route of that very path hides those with ids."""
+        for routes in (self._static_routes, self._dynamic_routes):
+            if methods := sorted({route.method for route in routes if route.rule.match(path)}):
+                return methods
+        return []
 
     def _on_fault(self, error: Exception) -> Response[str]:
         # The type alone: a message may hold what a caller sent.

@@ -26,7 +26,8 @@ _WITH_PATH = {404: "Not there"}
 
 
 def document(apis: list[Api]) -> dict[str, Any]:
-    """Every route with every problem it may answer; two groups with the same route are an error."""
+    """Every route with every problem it may answer. Two groups with the same route, or with different models of one
+    name, are an error."""
     merge = OpenAPIMerge(
         title="Darkroom",
         version="1",
@@ -35,8 +36,13 @@ def document(apis: list[Api]) -> dict[str, Any]:
         security_schemes={"key": {"type": "http", "scheme": "bearer"}},  # type: ignore[dict-item]
         security=[{"key": []}],
     )
+    named: dict[str, Any] = {}
     for api in apis:
-        merge.add_schema(api.get_openapi_schema().model_dump(mode="json", by_alias=True, exclude_none=True))
+        part = api.get_openapi_schema().model_dump(mode="json", by_alias=True, exclude_none=True)
+        for name, schema in part.get("components", {}).get("schemas", {}).items():
+            if named.setdefault(name, schema) != schema:
+                raise ValueError(f"two groups of routes have different models called {name}")
+        merge.add_schema(part)
     made: dict[str, Any] = merge.get_openapi_schema()
     made["servers"] = [{"url": "/"}]
     schemas = made["components"]["schemas"]
@@ -64,6 +70,7 @@ def _responses(path: str, operation: dict[str, Any]) -> dict[str, Any]:
         problems |= _WITH_PATH
     if "requestBody" in operation:
         problems |= _WITH_BODY
+    problems |= {int(code): said["description"] for code, said in operation["responses"].items() if code == "404"}
     successes = {code: dict(said) for code, said in operation["responses"].items() if int(code) < 300}
     successes.get("204", {}).pop("content", None)
     refusals = {

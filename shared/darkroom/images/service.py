@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 from darkroom.errors import FieldError, Invalid
-from darkroom.images.api import ImageIn, ImageOut, UploadOut
+from darkroom.images.api import ImageIn, ImageOut, ImageUploadOut
 from darkroom.images.model import (
     CONTENT_TYPES,
     HEADER_BYTES,
@@ -38,7 +38,7 @@ class Images:
         if stored is not None and stored.bytes == request.bytes and stored.age < self._renew_after:
             return ImageOut(id=request.sha256, upload=None)
         upload = self._store.upload(owner, request.sha256, request.bytes, request.content_type)
-        return ImageOut(id=request.sha256, upload=UploadOut(**asdict(upload)))
+        return ImageOut(id=request.sha256, upload=ImageUploadOut(**asdict(upload)))
 
     def inspect(self, owner: str, wanted: Mapping[str, str]) -> dict[str, ImageHeader]:
         """Format and size of stored pictures by name: one ranged read each, side by side.
