@@ -94,7 +94,7 @@ def counted(stage: Stage) -> Iterator[Counter[str]]:
     def count(model: Any, **_: object) -> None:
         calls[model.name] += 1
 
-    clients = [wiring._client(service) for service in ("dynamodb", "s3", "secretsmanager")]
+    clients = [wiring._client(service) for service in ("dynamodb", "s3", "secretsmanager")] + [wiring._hurried()]
     stage.sagemaker.on_call = lambda name: calls.update([name])
     for client in clients:
         client.meta.events.register("before-call", count)

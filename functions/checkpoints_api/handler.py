@@ -17,7 +17,7 @@ from darkroom.checkpoints.api import (
 from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.edge.http import Api, Query, Response, answers, created
 
-app = Api(origins=lambda: wiring.settings().origins)
+app = Api(origins=lambda: wiring.settings().origins, pace=wiring.pace)
 UNKNOWN: dict[int, Any] = {404: {"description": "There is no such file"}}
 
 
@@ -40,7 +40,7 @@ def get_checkpoints(
 )
 def post_checkpoint(model: CheckpointIn) -> Response[RegisteredOut]:
     """The same request again finds the open upload, so that it can go on from anywhere."""
-    registered, new = wiring.checkpoints().register(app.owner, model)
+    registered, new = wiring.checkpoints().register(app.owner, model, only=app.changes)
     return created(registered, new)
 
 
@@ -63,7 +63,7 @@ def post_import(model: ImportIn) -> Response[CheckpointOut]:
 )
 def post_parts(parts: PartsIn) -> PartsOut:
     """S3 takes each part only with the SHA-256 it was announced with."""
-    return wiring.checkpoints().parts(parts)
+    return wiring.checkpoints().parts(parts, only=app.changes)
 
 
 @app.post(
@@ -74,7 +74,7 @@ def post_parts(parts: PartsIn) -> PartsOut:
 )
 def post_complete(model: ModelIn) -> CheckpointOut:
     """The file is looked into; only then can jobs use it."""
-    return wiring.checkpoints().complete(model)
+    return wiring.checkpoints().complete(model, only=app.changes)
 
 
 @app.delete(
@@ -85,7 +85,7 @@ def post_complete(model: ModelIn) -> CheckpointOut:
 )
 def delete_checkpoint(kind: Annotated[Kind, Query()], name: Annotated[FileName, Query()]) -> Response[None]:
     """204 with nothing."""
-    wiring.checkpoints().delete(ModelKey(kind, name))
+    wiring.checkpoints().delete(ModelKey(kind, name), only=app.changes)
     return Response(204)
 
 

@@ -6,7 +6,7 @@ from darkroom import wiring
 from darkroom.edge.http import Api
 from darkroom.endpoints.api import EndpointList, EndpointOut
 
-app = Api(origins=lambda: wiring.settings().origins)
+app = Api(origins=lambda: wiring.settings().origins, pace=wiring.pace)
 
 
 @app.get("/endpoints", summary="SageMaker endpoints of this stage", tags=["endpoints"])

@@ -6,10 +6,12 @@ from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 
 from darkroom.edge.http import Api
 from darkroom.edge.problems import CONTENT_TYPE, Problem
+from darkroom.keys.routes import permission_of, roles_with
 
 _REF = "#/components/schemas/"
 _ANYWHERE = {
     401: "No key, or a wrong one",
+    403: "The key's role may not do that",
     429: "Too many requests; `Retry-After` says when to come back",
     500: "Something broke on our side",
     503: "AWS is busy; `Retry-After` says when to come back",
@@ -53,6 +55,10 @@ def document(apis: list[Api]) -> dict[str, Any]:
         for method, operation in item.items():
             operation["operationId"] = f"{method}_{path.strip('/').replace('/', '_').replace('{', '').replace('}', '')}"
             operation["responses"] = _responses(path, operation)
+            if permission := permission_of(method, path):
+                operation["x-permission"] = permission
+                told = f"Takes the permission `{permission}`: role {' or '.join(roles_with(permission))}."
+                operation["description"] = " ".join(filter(None, (operation.get("description"), told)))
     return made
 
 

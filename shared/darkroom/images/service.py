@@ -12,6 +12,7 @@ from darkroom.images.model import (
     HEADER_BYTES,
     LONG_HEADER_BYTES,
     MAX_BYTES,
+    MAX_PIXELS,
     MAX_SIDE,
     ImageHeader,
     NotAnImage,
@@ -90,12 +91,12 @@ def _header(name: str, start: bytes, total: int) -> ImageHeader:
         header = read_header(start)
     except NotAnImage as error:
         raise _refused("image_unreadable", [name], f"is no picture: {error}") from error
-    if total > MAX_BYTES or max(header.size) > MAX_SIDE:
+    if total > MAX_BYTES or max(header.size) > MAX_SIDE or header.width * header.height > MAX_PIXELS:
         raise _refused(
             "image_too_large",
             [name],
             f"is {header.width}x{header.height} pixels and {total} bytes; "
-            f"at most {MAX_SIDE} pixels a side and {MAX_BYTES} bytes are taken",
+            f"at most {MAX_SIDE} pixels a side, {MAX_PIXELS} in all and {MAX_BYTES} bytes are taken",
         )
     return header
 
