@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 
+from darkroom import tables
 from darkroom.settings import endpoint_prefix
 from infra.data_stack import DataStack
 from infra.events import Events, Imports
@@ -59,11 +60,16 @@ class Permissions:
         return {
             "authorizer": [
                 _allow(["dynamodb:GetItem"], self._data.keys_table.table_arn),
+                self._note_use(),
                 _allow(["secretsmanager:GetSecretValue"], self._data.admin_arn),
             ],
             "jobs_api": self._jobs_api(),
             "checkpoints_api": self._checkpoints_api(),
-            "endpoints_api": [*self._endpoint_keeping(), *self._endpoint_making(worker_role)],
+            "endpoints_api": [
+                *self._endpoint_keeping(),
+                *self._endpoint_making(worker_role),
+                self._keep_pace(),
+            ],
             "endpoint_events": [
                 *self._endpoint_keeping(),
                 _allow(
@@ -71,9 +77,37 @@ class Permissions:
                     self._endpoint_events.queue_arn,
                 ),
             ],
+            "keys_api": self._keys_api(),
             "job_events": self._job_events(),
             "checkpoint_imports": self._checkpoint_imports(),
         }
+
+    def _keys_api(self) -> list[iam.PolicyStatement]:
+        """A list reads the one index there is."""
+        keys = self._data.keys_table.table_arn
+        return [
+            _allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], keys),
+            _allow(["dynamodb:Query"], f"{keys}/index/{tables.KEYS.indexes[0].name}"),
+            self._keep_pace(),
+        ]
+
+    def _note_use(self) -> iam.PolicyStatement:
+        """The time of a key's last use, and no other attribute: nobody gets another role or owner this way
+        (DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control")."""
+        names = {"dynamodb:Attributes": [tables.KEYS.partition, "last_used"]}
+        return _allow(
+            ["dynamodb:UpdateItem"],
+            self._data.keys_table.table_arn,
+            conditions={"ForAllValues:StringEquals": names},
+        )
+
+    def _keep_pace(self) -> iam.PolicyStatement:
+        """Counts of requests, which share the table of the keys; the rows of keys begin otherwise."""
+        return _allow(
+            ["dynamodb:UpdateItem"],
+            self._data.keys_table.table_arn,
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["pace#*"]}},
+        )
 
     def _jobs_api(self) -> list[iam.PolicyStatement]:
         """TransactWriteItems is no action of its own: IAM asks for PutItem and ConditionCheckItem
@@ -102,6 +136,7 @@ class Permissions:
             _allow(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], self._endpoints),
             _allow(["sagemaker:DescribeEndpointConfig"], self._endpoint_configs),
             _allow(["application-autoscaling:DescribeScalingActivities"], "*"),
+            self._keep_pace(),
         ]
 
     def _endpoint_making(self, worker_role: str) -> list[iam.PolicyStatement]:
@@ -193,6 +228,7 @@ class Permissions:
             ),
             _allow(["s3:ListBucket"], models),
             _allow(["sqs:SendMessage"], self._imports.queue.queue_arn),
+            self._keep_pace(),
         ]
 
     def _checkpoint_imports(self) -> list[iam.PolicyStatement]:

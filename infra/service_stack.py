@@ -23,6 +23,7 @@ TIMEOUTS = {
     "checkpoints_api": Duration.seconds(15),
     # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
     "endpoints_api": Duration.seconds(29),
+    "keys_api": Duration.seconds(15),
     "job_events": Duration.seconds(30),
     # A step stops taking parts after 40 seconds; the last part it took may be a slow one.
     "checkpoint_imports": Duration.seconds(150),
@@ -39,6 +40,8 @@ ROUTES = {
     "/checkpoints/{proxy+}": "checkpoints_api",
     "/endpoints": "endpoints_api",
     "/endpoints/{proxy+}": "endpoints_api",
+    "/keys": "keys_api",
+    "/keys/{proxy+}": "keys_api",
     # What no route takes: API Gateway would read a bearer key there as a broken AWS signature.
     "/{proxy+}": "jobs_api",
 }
@@ -129,6 +132,8 @@ class ServiceStack(Stack):
             retention_days=self._stage.retention_days,
             feed_shards=self._stage.feed_shards,
             allow_pickle=self._stage.allow_pickle,
+            shared_history=self._stage.shared_history,
+            requests_per_minute=self._stage.requests_per_minute,
             origins=self._stage.origins,
         )
 

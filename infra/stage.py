@@ -77,6 +77,12 @@ class Stage(BaseModel):
         default=False,
         description="true to take model files of formats that can run code when they are loaded (.ckpt, .pt, .bin)",
     )
+    shared_history: bool = Field(
+        default=False, description="true where artists see the whole account's history, false where only their own"
+    )
+    requests_per_minute: int = Field(
+        default=600, ge=1, le=100_000, description="how many requests a minute a key may send, 1 to 100000"
+    )
     import_buckets: Annotated[tuple[Bucket, ...], BeforeValidator(_listed)] = Field(
         default=(), description="the S3 buckets that model files may be imported from, as in my-models"
     )

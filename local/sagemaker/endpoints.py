@@ -91,6 +91,17 @@ class Endpoints:
         serving = (found for found in self.all() if found["EndpointStatus"] in SERVING)
         return next((found for found in serving if found["EndpointName"] == name), None)
 
+    def role(self) -> str | None:
+        """The role of the newest endpoint's model, in whose name SageMaker acts; None while there is no such model."""
+        endpoints = self._documents.all("endpoint")
+        if not endpoints:
+            return None
+        newest = max((kept["Description"] for kept in endpoints), key=lambda found: found["CreationTime"])
+        config = self._documents.get("endpoint-config", newest["EndpointConfigName"].lower()) or {}
+        named = [variant.get("ModelName", "").lower() for variant in config.get("ProductionVariants", [])]
+        models = [self._documents.get("model", name) or {} for name in named]
+        return next((model["ExecutionRoleArn"] for model in models if "ExecutionRoleArn" in model), None)
+
     def _create(self, parameters: Document) -> Document:
         now = round(time.time(), 3)
         self.advance(now)

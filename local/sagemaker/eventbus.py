@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.sagemaker.aws import calls, in_thread
+from local.sagemaker.aws import configuration, in_thread, session
 from local.sagemaker.events import StateEvents
 
 if TYPE_CHECKING:
@@ -35,11 +34,10 @@ class Bus:
     """The default event bus as a service sees it."""
 
     def __init__(self, endpoint: str, region: str) -> None:
-        session, config = calls(region)
-        self._session: boto3.Session = session
-        self._events: EventBridgeClient = session.client("events", endpoint_url=endpoint, config=config)
-        self._lambda: LambdaClient = session.client("lambda", endpoint_url=endpoint, config=config)
-        self._sqs: SQSClient = session.client("sqs", endpoint_url=endpoint, config=config)
+        account, config = session(region), configuration()
+        self._events: EventBridgeClient = account.client("events", endpoint_url=endpoint, config=config)
+        self._lambda: LambdaClient = account.client("lambda", endpoint_url=endpoint, config=config)
+        self._sqs: SQSClient = account.client("sqs", endpoint_url=endpoint, config=config)
 
     async def put(self, event: dict[str, Any]) -> None:
         """Hand an event to the targets of every enabled rule that matches it. Raises botocore's errors only

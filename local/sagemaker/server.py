@@ -54,7 +54,7 @@ class Simulator:
         self.settings = settings
         documents = Documents(database)
         self.backlog = backlog = Backlog(database)
-        self.cloud = Cloud(settings.aws, settings.region)
+        self.cloud = Cloud(settings.aws, settings.region, lambda: self.endpoints.role())
         self.bus = Bus(settings.aws, settings.region)
         self.chance = Chance(documents, backlog, settings.idle_seconds)
         self.events = StateEvents(database, settings, self.chance)
@@ -105,6 +105,7 @@ def build(settings: Settings) -> Starlette:
             Route("/endpoints/{endpoint}/async-invocations", _invoke, methods=["POST"]),
             Route("/_simulator/health", _health),
             Route("/_simulator/queues", _queues),
+            Route("/_simulator/credentials", _credentials),
             Route("/_simulator/knobs", _knobs),
             Route("/_simulator/knobs", _set_knobs, methods=["PUT"]),
         ],
@@ -165,6 +166,23 @@ async def _queues(request: Request) -> Response:
             "instances": {name: instances(endpoint) for name, endpoint in endpoints.items()},
             "unsent_notices": simulator.backlog.unsent(),
             "unsent_events": simulator.events.waiting(),
+        }
+    )
+
+
+async def _credentials(request: Request) -> Response:
+    """Credentials of the endpoints' role, as a container gets them from the address that
+    `AWS_CONTAINER_CREDENTIALS_FULL_URI` names (SDKs and Tools Reference Guide, "Container credential provider").
+    """
+    given = await _simulator(request).cloud.credentials()
+    if given is None:
+        return JSONResponse({"message": "There is no endpoint whose role could be given."}, 404)
+    return JSONResponse(
+        {
+            "AccessKeyId": given.key,
+            "SecretAccessKey": given.secret,
+            "Token": given.token,
+            "Expiration": given.expires,
         }
     )
 

@@ -64,6 +64,8 @@ class Settings(BaseModel):
     retention_days: int = 90
     feed_shards: int = 1
     allow_pickle: bool = False
+    shared_history: bool = False
+    requests_per_minute: int = 600
     origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
 
     @property

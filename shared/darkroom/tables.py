@@ -59,4 +59,24 @@ JOBS = Table(
     ),
 )
 MODELS = Table(partition="kind", sort="name")
-KEYS = Table(partition="hash", ttl="expires_at")
+KEYS = Table(
+    partition="hash",
+    ttl="expires_at",
+    indexes=(
+        Index(
+            "by_id",
+            "listed",
+            "id",
+            (
+                "owner",
+                "role",
+                "prefix",
+                "created_at",
+                "last_used",
+                "expires_at",
+                "requests_per_minute",
+                "open_jobs",
+            ),
+        ),
+    ),
+)

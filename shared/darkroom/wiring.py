@@ -2,11 +2,12 @@
 for the life of the process."""
 
 from functools import cache
+from typing import Any
 
 from darkroom.aws.clients import client
 from darkroom.aws.endpoints import SageMakerControl, SageMakerEndpoints, Surroundings
 from darkroom.aws.jobs import DynamoJobs
-from darkroom.aws.keys import DynamoKeys, SecretsManagerAdmin
+from darkroom.aws.keys import DynamoCounts, DynamoKeys, SecretsManagerAdmin
 from darkroom.aws.model_files import S3ModelFiles
 from darkroom.aws.models import DynamoShelf
 from darkroom.aws.pictures import S3Images, S3Outputs
@@ -23,7 +24,8 @@ from darkroom.images.service import Images
 from darkroom.jobs.events import Events
 from darkroom.jobs.open import OpenJobs
 from darkroom.jobs.service import Jobs, Places
-from darkroom.keys.service import Gate
+from darkroom.keys.pace import Pace
+from darkroom.keys.service import Gate, Keys
 from darkroom.settings import Settings
 from darkroom.web.fetch import Https
 
@@ -118,9 +120,31 @@ def gate() -> Gate:
     """Who is calling."""
     told = settings()
     return Gate(
-        DynamoKeys(_client("dynamodb"), told.keys_table),
+        _key_store(),
         SecretsManagerAdmin(_client("secretsmanager"), told.admin_secret),
     )
+
+
+@cache
+def keys() -> Keys:
+    """The access keys."""
+    return Keys(_key_store())
+
+
+@cache
+def pace() -> Pace:
+    """How many requests each key sends."""
+    return Pace(DynamoCounts(_hurried, settings().keys_table))
+
+
+@cache
+def _key_store() -> DynamoKeys:
+    return DynamoKeys(_client("dynamodb"), settings().keys_table, _hurried)
+
+
+@cache
+def _hurried() -> Any:
+    return client("dynamodb", hurried=True)
 
 
 @cache

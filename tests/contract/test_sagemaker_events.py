@@ -1,6 +1,5 @@
 """State events from an endpoint's change to the targets of a rule on the default bus."""
 
-import asyncio
 import json
 import os
 import signal
@@ -19,7 +18,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.sagemaker.aws import Cloud
 from local.sagemaker.server import build
 from local.sagemaker.settings import Settings
 from tests.contract.test_sagemaker_process import simulator_process
@@ -218,14 +216,3 @@ def test_a_killed_simulator_tells_later_what_it_could_not_tell(tmp_path: Path) -
     with amazon.open(aws_port), simulator_process(aws, "http://127.0.0.1:9", tmp_path, port):
         eventually(lambda: len(amazon.invoked()) == 2)
     assert [event["detail"]["EndpointStatus"] for _, event in amazon.invoked()] == ["CREATING", "IN_SERVICE"]
-
-
-def test_every_call_says_that_it_came_over_tls(tmp_path: Path) -> None:
-    amazon, port = Amazon(), free_port()
-    settings = Settings("http://127.0.0.1:9", f"http://127.0.0.1:{port}", tmp_path, creating_seconds=0)
-    with amazon.open(port) as aws, served(build(settings)) as simulator:
-        _create(Stage(simulator, aws, Worker()), "e")
-        eventually(lambda: len(amazon.invoked()) == 2)
-        asyncio.run(Cloud(aws, "us-east-1").write("s3://bucket/key", b"{}", "application/json"))
-    assert any(operation == "/bucket/key" for operation, _, _ in amazon.requests)
-    assert {headers.get("x-forwarded-proto") for _, headers, _ in amazon.requests} == {"https"}

@@ -15,6 +15,9 @@ from local.home import Home
 from local.seed import CHECKPOINT
 from panel.client import Darkroom
 
+IMPORTS = "models-to-import"
+"""The bucket that the stage `local` may import model files from (cdk.json)."""
+
 
 @dataclass
 class Running:

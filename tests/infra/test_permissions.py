@@ -7,7 +7,7 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
-from infra.service_stack import TIMEOUTS
+from infra.service_stack import ROUTES, TIMEOUTS
 from infra.stacks import add_stacks
 from infra.stage import Stage
 from tests.infra.conftest import Installations, Synthesized
@@ -56,7 +56,7 @@ KEEPING_ENDPOINTS = {
     "sagemaker:UpdateEndpointWeightsAndCapacities",
 }
 EXPECTED = {
-    "authorizer": {"dynamodb:GetItem", "secretsmanager:GetSecretValue"},
+    "authorizer": {"dynamodb:GetItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
     "jobs_api": {
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
@@ -93,6 +93,7 @@ EXPECTED = {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
+        "dynamodb:UpdateItem",
         "s3:AbortMultipartUpload",
         "s3:DeleteObject",
         "s3:GetObject",
@@ -104,6 +105,13 @@ EXPECTED = {
     "endpoint_events": KEEPING_ENDPOINTS | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "endpoints_api": KEEPING_ENDPOINTS
     | {"iam:PassRole", "sagemaker:CreateEndpoint", "sagemaker:CreateEndpointConfig", "sagemaker:CreateModel"},
+    "keys_api": {
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+    },
     "job_events": {
         "dynamodb:GetItem",
         "dynamodb:UpdateItem",
@@ -224,3 +232,21 @@ def test_imports_read_those_buckets_alone_that_the_stage_names(prod: Synthesized
     _, service = add_stacks(app, stage)
     found = json.dumps(Template.from_stack(service).to_json()["Resources"])
     assert '":s3:::my-models/*"' in found
+
+
+def test_the_authorizer_notes_a_use_and_changes_nothing_else_about_a_key(prod: Synthesized) -> None:
+    (note,) = (s for s in statements(role_of(prod, "authorizer")) if s["Action"] == "dynamodb:UpdateItem")
+    assert note["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["hash", "last_used"]}}
+
+
+@pytest.mark.parametrize("name", sorted(set(ROUTES.values())))
+def test_a_function_behind_the_api_writes_counts_into_the_table_of_keys_and_only_one_writes_keys(
+    prod: Synthesized, name: str
+) -> None:
+    of_keys = [s for s in statements(role_of(prod, name)) if "ExportsOutputFnGetAttKeys" in json.dumps(s["Resource"])]
+    count = [s for s in of_keys if "Condition" in s]
+    assert [(s["Action"], s["Condition"]) for s in count] == [
+        ("dynamodb:UpdateItem", {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["pace#*"]}})
+    ]
+    assert (len(of_keys) > 1) == (name == "keys_api")
+    assert "/index/*" not in json.dumps(of_keys)

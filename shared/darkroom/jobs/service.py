@@ -126,41 +126,46 @@ class Jobs:
             return Submitted(self._same_job(used, digest), created=False)
         return Submitted(self._out(self._hand_over(job)), created=True)
 
-    def get(self, job_id: str, wait: int = 0) -> JobOut:
+    def get(self, job_id: str, wait: int = 0, *, only: str | None = None) -> JobOut:
         """The whole job; with `wait`, after at most so many seconds, sooner once it is settled.
 
-        Raises Missing `job_not_found`.
+        Here and below, with `only` there are no jobs but that owner's. Raises Missing `job_not_found`.
         """
         deadline = time.monotonic() + wait
-        job = self._find(job_id)
+        job = self._find(job_id, only)
         while not job.line.settled and (left := deadline - time.monotonic()) > 0:
             self._sleep(min(POLL_SECONDS, left))
-            job = self._find(job_id)
+            job = self._find(job_id, only)
         return self._out(job, self._phase(job))
 
-    def page(self, query: HistoryQuery) -> JobPage:
+    def page(self, query: HistoryQuery, *, only: str | None = None) -> JobPage:
         """A page of the history, newest first. Raises Malformed with the name of a field that makes no sense."""
         asked = filters_of(query)
+        if only is not None:
+            if asked.owner not in (None, only):
+                return JobPage(jobs=[], next=None)
+            asked = replace(asked, owner=only)
         page = fill(self._store.read, asked, plan(asked, self._places.feed_shards), query.limit)
         return JobPage(jobs=[line_out(line, self._outputs) for line in page.lines], next=page.next)
 
-    def summary(self, start: str | None, end: str | None) -> Summary:
+    def summary(self, start: str | None, end: str | None, *, only: str | None = None) -> Summary:
         """Counts of the jobs in a time range, as `HistoryQuery` writes times. Raises Malformed."""
         low, high = time_range(start, end)
-        return summarize(self._store.read, Filters(low=low, high=high), self._places.feed_shards)
+        return summarize(self._store.read, Filters(owner=only, low=low, high=high), self._places.feed_shards)
 
-    def delete(self, job_id: str) -> None:
+    def delete(self, job_id: str, *, only: str | None = None) -> None:
         """Remove a job and all it stored. Pictures first: a delete that breaks off can be sent again.
 
         Raises Missing `job_not_found`.
         """
-        job = self._find(job_id)
+        job = self._find(job_id, only)
         self._outputs.delete(job_id, job.failure_location)
         self._store.delete(job_id)
 
-    def _find(self, job_id: str) -> Job:
+    def _find(self, job_id: str, only: str | None = None) -> Job:
+        """The job, unless it is not `only`'s: that one is not there either, in the same words."""
         job = self._store.get(job_id) if ids.is_id(job_id) else None
-        if job is None:
+        if job is None or only not in (None, job.line.owner):
             raise Missing("job_not_found", f"There is no job {job_id[:64]!r}.")
         return job
 

@@ -15,9 +15,9 @@ MOST = 10_000
 def summarize(read: Read, filters: Filters, shards: int, most: int = MOST) -> Summary:
     """Count the newest `most` jobs of the range; `exact` tells whether these were all.
 
-    Only the range of `filters` counts. A range with more jobs is counted back to `since`.
+    Of `filters`, only the range and the owner count. A range with more jobs is counted back to `since`.
     """
-    in_range = Filters(low=filters.low, high=filters.high)
+    in_range = Filters(owner=filters.owner, low=filters.low, high=filters.high)
     # One line more tells whether there are more; the merge of several shards reads some lines too many.
     page = fill(read, in_range, plan(in_range, shards), limit=most + 1, budget=2 * most + LEAST * shards)
     lines, exact = page.lines[:most], page.next is None and len(page.lines) <= most
