@@ -58,6 +58,12 @@ def _numbers(endpoint: Endpoint) -> tuple[str, int, int]:
     return described["EndpointStatus"], variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]
 
 
+def _still_asleep(endpoint: Endpoint) -> bool:
+    """That an endpoint has no instance and its work waits: it did not wake in between either."""
+    counts = endpoint.stage.queues()["endpoints"][endpoint.name]
+    return _numbers(endpoint) == ("InService", 0, 0) and counts == {"waiting": 1, "running": 0, "done": 0}
+
+
 def _step_policy(endpoint: Endpoint, **configuration: Any) -> str:
     """A policy that brings an endpoint's first instance, as its ARN."""
     put = endpoint.stage.autoscaling.put_scaling_policy(
@@ -147,8 +153,7 @@ def test_work_without_instances_waits_until_an_alarm_starts_the_step_policy(sage
     time.sleep(0.5)
     policy = _step_policy(endpoint)
     time.sleep(1.5)
-    assert _numbers(endpoint) == ("InService", 0, 0)
-    assert sagemaker_stage.queues()["endpoints"][endpoint.name] == {"waiting": 1, "running": 0, "done": 0}
+    assert _still_asleep(endpoint)
     _alarm(endpoint, policy)
     eventually(lambda: _numbers(endpoint) == ("Updating", 0, 1))
     endpoint.invoke()
@@ -173,7 +178,7 @@ def test_another_alarm_wakes_nothing(sagemaker_stage: Stage, different: dict[str
     _alarm(endpoint, policy, **different)
     endpoint.invoke()
     time.sleep(1.5)
-    assert _numbers(endpoint) == ("InService", 0, 0)
+    assert _still_asleep(endpoint)
     _alarm(endpoint, policy)
     assert len(endpoint.messages(1)) == 1
 
@@ -184,7 +189,7 @@ def test_an_alarm_wakes_nothing_when_its_policy_is_gone(sagemaker_stage: Stage) 
     sagemaker_stage.autoscaling.delete_scaling_policy(**place(endpoint.name), PolicyName="wake")
     endpoint.invoke()
     time.sleep(1.5)
-    assert _numbers(endpoint) == ("InService", 0, 0)
+    assert _still_asleep(endpoint)
 
 
 def test_waking_takes_its_time_and_a_step_may_bring_several_but_not_more_than_the_most(
