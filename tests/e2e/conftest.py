@@ -1,6 +1,7 @@
 """The whole stage on this machine, started once for all e2e tests: the real deploy, the real worker."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from local import stack
-from local.home import Home
+from local.home import ROOT, Home
 from local.seed import CHECKPOINT
 from panel.client import Darkroom
 
@@ -41,6 +42,21 @@ class Running:
     def knobs(self, **settings: Any) -> None:
         """Turn the simulator's knobs; those not named go back to their defaults."""
         httpx.put(f"{self.stack.sagemaker}/_simulator/knobs", json=settings).raise_for_status()
+
+    def command(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """Run `darkroom …` to its end."""
+        environment = {**os.environ, "DARKROOM_URL": self.stack.api, "DARKROOM_KEY": self.key}
+        done = subprocess.run(  # noqa: S603 - the command is our own
+            [str(ROOT / "bin" / "darkroom"), *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0 or not check, done.stdout + done.stderr
+        return done
 
     def objects(self, prefix: str) -> list[str]:
         """Keys in the pictures bucket."""
