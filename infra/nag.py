@@ -41,6 +41,10 @@ def acknowledge(data: DataStack, service: ServiceStack) -> None:
         service.events.undelivered,
         {"SQS3": "This queue is the subscription's own dead-letter queue; the rule sees only those of queues."},
     )
+    _acknowledge(
+        service.sweeps.dead_letters,
+        {"SQS3": "The dead-letter queue of a schedule and a function; the rule sees only those of queues."},
+    )
     for function in service.functions.values():
         _acknowledge(
             function.code,
@@ -85,7 +89,8 @@ def _acknowledge_wildcards(data: DataStack, service: ServiceStack) -> None:
         "jobs_api": {f"{jobs}/index/*": _INDEXES, **dict.fromkeys((images, outputs, failures), _KEYS), **endpoints},
         "checkpoints_api": {f"{models}/models/*": _KEYS},
         "checkpoint_imports": {f"{models}/models/*": _KEYS, **dict.fromkeys(sources, _SOURCES)},
-        "job_events": {outputs: _KEYS},
+        "job_events": dict.fromkeys((outputs, failures), _KEYS),
+        "sweeper": {f"{jobs}/index/*": _INDEXES, **dict.fromkeys((outputs, failures), _KEYS), **endpoints},
     }
     for name, function in service.functions.items():
         _acknowledge_resources(function.role, {"*": _NO_RESOURCE, **wildcards.get(name, {})})

@@ -13,18 +13,21 @@ from aws_cdk import aws_logs as logs
 
 from darkroom.settings import endpoint_prefix
 from infra.data_stack import DataStack
-from infra.events import Events, Imports
+from infra.events import Events, Imports, Sweeps
 from infra.stage import Stage
 
 
 class Permissions:
     """The permissions of a stage, for one call per role: `functions()[name]` and `worker()`."""
 
-    def __init__(self, service: Stack, stage: Stage, data: DataStack, events: Events, imports: Imports) -> None:
+    def __init__(
+        self, service: Stack, stage: Stage, data: DataStack, events: Events, imports: Imports, sweeps: Sweeps
+    ) -> None:
         self._stack = service
         self._data = data
         self._events = events
         self._imports = imports
+        self._sweeps = sweeps
         self._import_buckets = stage.import_buckets
         self._pictures = data.pictures_bucket.bucket_arn
         self._endpoints = self._arn("sagemaker", "endpoint", f"{endpoint_prefix(stage.name)}*")
@@ -47,6 +50,7 @@ class Permissions:
             "endpoints_api": [self._list_endpoints()],
             "job_events": self._job_events(),
             "checkpoint_imports": self._checkpoint_imports(),
+            "sweeper": self._sweeper(),
         }
 
     def _jobs_api(self) -> list[iam.PolicyStatement]:
@@ -123,10 +127,25 @@ class Permissions:
             ),
         ]
 
+    def _sweeper(self) -> list[iam.PolicyStatement]:
+        """It settles as `job_events` does, and hands over as `jobs_api` does; its failed rounds are kept in a queue."""
+        jobs = self._data.jobs_table.table_arn
+        return [
+            _allow(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], jobs),
+            _allow(["dynamodb:Query"], f"{jobs}/index/*"),
+            _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{self._pictures}/jobs/*"),
+            _allow(["s3:GetObject", "s3:DeleteObject"], f"{self._pictures}/failures/*"),
+            self._list_pictures(),
+            self._list_endpoints(),
+            _allow(["sagemaker:InvokeEndpointAsync"], self._endpoints),
+            _allow(["sqs:SendMessage"], self._sweeps.dead_letters.queue_arn),
+        ]
+
     def _job_events(self) -> list[iam.PolicyStatement]:
         return [
             _allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._data.jobs_table.table_arn),
             _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{self._pictures}/jobs/*"),
+            _allow(["s3:DeleteObject"], f"{self._pictures}/failures/*"),
             self._list_pictures(),
             _allow(
                 ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],

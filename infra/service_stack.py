@@ -11,7 +11,7 @@ from darkroom.settings import Settings
 from infra import bundling, permissions
 from infra.api import STAGE_NAME, Api
 from infra.data_stack import DataStack
-from infra.events import Events, Imports
+from infra.events import Events, Imports, Sweeps
 from infra.function import Common, Function, architecture
 from infra.monitoring import Monitoring
 from infra.stage import Stage
@@ -25,6 +25,8 @@ TIMEOUTS = {
     "job_events": Duration.seconds(30),
     # A step stops taking parts after 40 seconds; the last part it took may be a slow one.
     "checkpoint_imports": Duration.seconds(150),
+    # It comes every five minutes and stops by itself before its time is up.
+    "sweeper": Duration.seconds(240),
 }
 """The functions of this stack. A new one is a line here, a line in `permissions.py`, and a route in `ROUTES`."""
 
@@ -53,10 +55,12 @@ class ServiceStack(Stack):
         self._stage = stage
         self.events = Events(self, handling=TIMEOUTS["job_events"])
         self.imports = Imports(self, handling=TIMEOUTS["checkpoint_imports"])
-        self._permissions = permissions.Permissions(self, stage, data, self.events, self.imports)
+        self.sweeps = Sweeps(self)
+        self._permissions = permissions.Permissions(self, stage, data, self.events, self.imports, self.sweeps)
         self.functions = self._functions(data)
         self.events.feed(self.functions["job_events"].code)
         self.imports.feed(self.functions["checkpoint_imports"].code)
+        self.sweeps.call(self.functions["sweeper"].code)
         self.api = Api(
             self,
             stage,
@@ -76,6 +80,7 @@ class ServiceStack(Stack):
                 "DeadLetters": self.events.dead_letters,
                 "Undelivered": self.events.undelivered,
                 "ImportDeadLetters": self.imports.dead_letters,
+                "SweepDeadLetters": self.sweeps.dead_letters,
             },
             functions={name: function.code for name, function in self.functions.items()},
             api=self.api.rest,
@@ -116,6 +121,11 @@ class ServiceStack(Stack):
             feed_shards=self._stage.feed_shards,
             allow_pickle=self._stage.allow_pickle,
             origins=self._stage.origins,
+            job_wait_seconds=self._stage.job_wait_seconds,
+            job_run_seconds=self._stage.job_run_seconds,
+            settle_after_seconds=self._stage.settle_after_seconds,
+            max_open_jobs=self._stage.max_open_jobs,
+            max_open_jobs_per_owner=self._stage.max_open_jobs_per_owner,
         )
 
     def _outputs(self) -> None:

@@ -80,5 +80,11 @@ class Busy(DarkroomError):
         self.retry_after = retry_after
 
 
+class Full(Busy):
+    """Too many jobs are open: the caller's, or those of the stage. Worth sending again in `retry_after` seconds."""
+
+    title = "Too many open jobs"
+
+
 class Throttled(Busy):
     """AWS refused a call because there were too many: it was not carried out."""

@@ -24,7 +24,11 @@ def endpoint_prefix(stage: str) -> str:
 
 
 class Settings(BaseModel):
-    """Names are physical names or URLs, `retention_days` days, `origins` those of web pages that may read answers."""
+    """Names are physical names or URLs, `retention_days` days, `origins` those of web pages that may read answers.
+
+    `job_wait_seconds` and `job_run_seconds` are what SageMaker gives a job, `settle_after_seconds` is when the sweeper
+    looks at one that nobody reports on.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,6 +45,11 @@ class Settings(BaseModel):
     retention_days: int = 90
     feed_shards: int = 1
     allow_pickle: bool = False
+    job_wait_seconds: int = 21_600
+    job_run_seconds: int = 3_600
+    settle_after_seconds: int = 300
+    max_open_jobs: int = 5_000
+    max_open_jobs_per_owner: int = 200
     origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
 
     @property

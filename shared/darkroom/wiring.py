@@ -1,6 +1,7 @@
 """The one place that puts real adapters into services. Everything is made at its first use and kept
 for the life of the process."""
 
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from darkroom.aws.clients import client
@@ -16,13 +17,19 @@ from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.service import Checkpoints
 from darkroom.endpoints.service import Endpoints
 from darkroom.images.service import Images
+from darkroom.jobs.crowd import Crowd
 from darkroom.jobs.events import Events
-from darkroom.jobs.service import Jobs, Places
+from darkroom.jobs.handover import HandOver, Places
+from darkroom.jobs.model import Patience
+from darkroom.jobs.service import Jobs
+from darkroom.jobs.settling import Settling
+from darkroom.jobs.sweep import Sweep
 from darkroom.keys.service import Gate
 from darkroom.settings import Settings
 from darkroom.web.fetch import Https
 
 _client = cache(client)
+Round = Callable[[Callable[[], float]], Mapping[str, int | list[str]]]
 
 
 @cache
@@ -67,17 +74,34 @@ def endpoints() -> Endpoints:
 def jobs() -> Jobs:
     """The jobs, with all they need."""
     told = settings()
-    places = Places(
-        told.pictures_bucket, told.models_bucket, told.events_queue_url, told.retention_days, told.feed_shards
+    crowd = Crowd(_store(), told.max_open_jobs_per_owner, told.max_open_jobs)
+    return Jobs(
+        _store(),
+        images(),
+        _outputs(),
+        shelf(),
+        Networks(shelf()),
+        endpoints(),
+        crowd,
+        _hand_over(),
+        _places(),
+        _patience(),
     )
-    inference = SageMakerInference(_client("sagemaker-runtime"), _client("s3"), told.pictures_bucket)
-    return Jobs(_store(), images(), _outputs(), shelf(), Networks(shelf()), endpoints(), inference, places)
 
 
 @cache
 def events() -> Events:
     """What the queue's messages are handed to."""
-    return Events(_store(), _outputs())
+    return Events(_store(), _settling())
+
+
+@cache
+def rounds() -> dict[str, Round]:
+    """What the sweeper does, by name: each takes the seconds it has left, and returns what it did, by kind."""
+    sweep = Sweep(
+        _store(), _store(), _outputs(), _settling(), _hand_over(), endpoints(), _patience(), settings().feed_shards
+    )
+    return {"jobs": sweep.run}
 
 
 @cache
@@ -88,6 +112,31 @@ def gate() -> Gate:
         DynamoKeys(_client("dynamodb"), told.keys_table),
         SecretsManagerAdmin(_client("secretsmanager"), told.admin_secret),
     )
+
+
+@cache
+def _settling() -> Settling:
+    return Settling(_store(), _outputs())
+
+
+@cache
+def _hand_over() -> HandOver:
+    inference = SageMakerInference(_client("sagemaker-runtime"), _client("s3"), settings().pictures_bucket, _patience())
+    return HandOver(_store(), images(), _outputs(), inference, _places())
+
+
+@cache
+def _places() -> Places:
+    told = settings()
+    return Places(
+        told.pictures_bucket, told.models_bucket, told.events_queue_url, told.retention_days, told.feed_shards
+    )
+
+
+@cache
+def _patience() -> Patience:
+    told = settings()
+    return Patience(told.job_wait_seconds, told.job_run_seconds, told.settle_after_seconds)
 
 
 @cache

@@ -7,6 +7,7 @@ from darkroom.errors import (
     Conflict,
     DarkroomError,
     FieldError,
+    Full,
     Invalid,
     Malformed,
     MethodNotAllowed,
@@ -25,6 +26,7 @@ STATUS: dict[type[DarkroomError], int] = {
     TooLarge: 413,
     Unsupported: 415,
     Invalid: 422,
+    Full: 429,
     Busy: 503,
     Throttled: 503,
 }

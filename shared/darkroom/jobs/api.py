@@ -9,7 +9,7 @@ from darkroom.jobs.contract import JobType, Mode, Timings, WorkError
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.parameters import Parameters
 from darkroom.jobs.ports import Outputs
-from darkroom.jobs.state import Status
+from darkroom.jobs.state import Reached, Status
 
 FileNames = Annotated[list[FileName], Field(max_length=32)]
 ImageId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture's bytes, in hex")]
@@ -125,7 +125,11 @@ class PictureOut(BaseModel):
 
 
 class JobOut(JobLineOut):
-    """The whole job. `progress` runs from 0 to 1, timings are in seconds."""
+    """The whole job. `progress` runs from 0 to 1, timings are in seconds.
+
+    `cancelled` tells how far a cancelled job had come: `before` its run, `during` it, or `after` it had been painted
+    for nothing. `replay_of` is the job that it repeats.
+    """
 
     models: dict[str, list[str]]
     parameters: dict[str, Any]
@@ -137,6 +141,8 @@ class JobOut(JobLineOut):
     error: WorkError | None
     started_at: str | None
     progress: float | None
+    cancelled: Reached | None
+    replay_of: str | None
 
 
 def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
@@ -174,4 +180,6 @@ def job_out(job: Job, inputs: dict[str, str], outputs: Outputs) -> JobOut:
         error=job.error,
         started_at=job.started_at,
         progress=job.progress,
+        cancelled=job.cancelled_when,
+        replay_of=job.replay_of,
     )
