@@ -51,6 +51,7 @@ class Permissions:
             "job_events": self._job_events(),
             "checkpoint_imports": self._checkpoint_imports(),
             "sweeper": self._sweeper(),
+            "dead_letters_api": self._dead_letters_api(),
         }
 
     def _jobs_api(self) -> list[iam.PolicyStatement]:
@@ -139,6 +140,19 @@ class Permissions:
             self._list_endpoints(),
             _allow(["sagemaker:InvokeEndpointAsync"], self._endpoints),
             _allow(["sqs:SendMessage"], self._sweeps.dead_letters.queue_arn),
+        ]
+
+    def _dead_letters_api(self) -> list[iam.PolicyStatement]:
+        events, imports = self._events, self._imports
+        return [
+            _allow(
+                ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"],
+                events.dead_letters.queue_arn,
+                events.undelivered.queue_arn,
+                imports.dead_letters.queue_arn,
+                self._sweeps.dead_letters.queue_arn,
+            ),
+            _allow(["sqs:SendMessage"], events.queue.queue_arn, imports.queue.queue_arn),
         ]
 
     def _job_events(self) -> list[iam.PolicyStatement]:

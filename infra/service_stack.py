@@ -25,6 +25,7 @@ TIMEOUTS = {
     "job_events": Duration.seconds(30),
     # A step stops taking parts after 40 seconds; the last part it took may be a slow one.
     "checkpoint_imports": Duration.seconds(150),
+    "dead_letters_api": Duration.seconds(29),
     # It comes every five minutes and stops by itself before its time is up.
     "sweeper": Duration.seconds(240),
 }
@@ -39,6 +40,8 @@ ROUTES = {
     "/checkpoints/{proxy+}": "checkpoints_api",
     "/endpoints": "endpoints_api",
     "/endpoints/{proxy+}": "endpoints_api",
+    "/dead-letters": "dead_letters_api",
+    "/dead-letters/{proxy+}": "dead_letters_api",
     # What no route takes: API Gateway would read a bearer key there as a broken AWS signature.
     "/{proxy+}": "jobs_api",
 }
@@ -84,6 +87,7 @@ class ServiceStack(Stack):
             },
             functions={name: function.code for name, function in self.functions.items()},
             api=self.api.rest,
+            scheduled={"sweeper": self.functions["sweeper"].code},
         )
         self._outputs()
         Tags.of(self).add("darkroom:stage", stage.name)
@@ -117,6 +121,7 @@ class ServiceStack(Stack):
             events_queue_url=self.events.queue.queue_url,
             imports_queue_url=self.imports.queue.queue_url,
             admin_secret=data.admin_arn,
+            dead_letter_queues=self._dead_letter_queues(),
             retention_days=self._stage.retention_days,
             feed_shards=self._stage.feed_shards,
             allow_pickle=self._stage.allow_pickle,
@@ -126,6 +131,16 @@ class ServiceStack(Stack):
             settle_after_seconds=self._stage.settle_after_seconds,
             max_open_jobs=self._stage.max_open_jobs,
             max_open_jobs_per_owner=self._stage.max_open_jobs_per_owner,
+        )
+
+    def _dead_letter_queues(self) -> tuple[str, ...]:
+        """Each with the queue that its messages go back to; a failed round is made up for by the next."""
+        events, imports = self.events.queue.queue_url, self.imports.queue.queue_url
+        return (
+            f"events|{self.events.dead_letters.queue_url}|{events}",
+            f"undelivered|{self.events.undelivered.queue_url}|{events}",
+            f"imports|{self.imports.dead_letters.queue_url}|{imports}",
+            f"sweeps|{self.sweeps.dead_letters.queue_url}|",
         )
 
     def _outputs(self) -> None:

@@ -27,7 +27,8 @@ class Settings(BaseModel):
     """Names are physical names or URLs, `retention_days` days, `origins` those of web pages that may read answers.
 
     `job_wait_seconds` and `job_run_seconds` are what SageMaker gives a job, `settle_after_seconds` is when the sweeper
-    looks at one that nobody reports on.
+    looks at one that nobody reports on. `dead_letter_queues` are `name|url|source` each, as `dead_letters.model.Queue`
+    reads them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +43,7 @@ class Settings(BaseModel):
     events_queue_url: str
     imports_queue_url: str
     admin_secret: str
+    dead_letter_queues: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     retention_days: int = 90
     feed_shards: int = 1
     allow_pickle: bool = False

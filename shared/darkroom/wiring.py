@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from darkroom.aws.clients import client
+from darkroom.aws.dead_letters import SqsLetters
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.aws.keys import DynamoKeys, SecretsManagerAdmin
 from darkroom.aws.model_files import S3ModelFiles
@@ -12,11 +13,15 @@ from darkroom.aws.models import DynamoShelf
 from darkroom.aws.pictures import S3Images, S3Outputs
 from darkroom.aws.queue import SqsImports
 from darkroom.aws.sagemaker import SageMakerEndpoints, SageMakerInference
+from darkroom.checkpoints import imports as imports_module
 from darkroom.checkpoints.imports import Imports
 from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.service import Checkpoints
+from darkroom.dead_letters.model import Queue
+from darkroom.dead_letters.service import DeadLetters, about_round
 from darkroom.endpoints.service import Endpoints
 from darkroom.images.service import Images
+from darkroom.jobs import events as events_module
 from darkroom.jobs.crowd import Crowd
 from darkroom.jobs.events import Events
 from darkroom.jobs.handover import HandOver, Places
@@ -102,6 +107,19 @@ def rounds() -> dict[str, Round]:
         _store(), _store(), _outputs(), _settling(), _hand_over(), endpoints(), _patience(), settings().feed_shards
     )
     return {"jobs": sweep.run}
+
+
+@cache
+def dead_letters() -> DeadLetters:
+    """The queues of messages that nothing could take in."""
+    queues = [Queue.parse(text) for text in settings().dead_letter_queues]
+    about = {
+        "events": events_module.about,
+        "undelivered": events_module.about,
+        "imports": imports_module.about,
+        "sweeps": about_round,
+    }
+    return DeadLetters(queues, SqsLetters(_client("sqs")), about)
 
 
 @cache

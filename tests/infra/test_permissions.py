@@ -69,6 +69,13 @@ EXPECTED = {
         "sqs:SendMessage",
     },
     "endpoints_api": {"sagemaker:ListEndpoints"},
+    "dead_letters_api": {
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    },
     "sweeper": {
         "dynamodb:BatchGetItem",
         "dynamodb:GetItem",

@@ -42,7 +42,7 @@ class Reply:
         return str(problem["code"])
 
 
-ROUTES = {"endpoints": "endpoints_api", "checkpoints": "checkpoints_api"}
+ROUTES = {"endpoints": "endpoints_api", "checkpoints": "checkpoints_api", "dead-letters": "dead_letters_api"}
 
 
 def call(

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from darkroom import ids
+from darkroom.dead_letters.model import About
 from darkroom.jobs.answers import clean_json
 from darkroom.jobs.contract import Progress
 from darkroom.jobs.ports import JobStore
@@ -66,6 +67,9 @@ def parse(body: str) -> Progress | Notification:
         raise UnknownMessage("no JSON") from error
     if not isinstance(document, dict):
         raise UnknownMessage("no JSON object")
+    # SNS may wrap what it could not deliver; the messages of a raw subscription have no such field.
+    if document.get("Type") == "Notification" and isinstance(document.get("Message"), str):
+        return parse(document["Message"])
     if document.get("event") == "darkroom.progress":
         return _progress(document)
     status, job_id = document.get("invocationStatus"), document.get("inferenceId")
@@ -80,6 +84,17 @@ def parse(body: str) -> Progress | Notification:
         answer=_included(document.get("responseBody")),
         reason=reason if isinstance(reason, str) else None,
     )
+
+
+def about(body: str) -> About:
+    """What may be shown of a message that was not taken in."""
+    try:
+        message = parse(body)
+    except UnknownMessage as unknown:
+        return About("unknown", reason=str(unknown))
+    if isinstance(message, Progress):
+        return About("progress", message.job_id)
+    return About("result", message.job_id, "Completed" if message.completed else "Failed")
 
 
 def _progress(document: dict[str, Any]) -> Progress:
