@@ -5,6 +5,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
@@ -13,6 +14,7 @@ from constructs import Construct
 from darkroom.settings import endpoint_prefix
 
 ATTEMPTS = 5
+SWEEP_EVERY = Duration.minutes(5)
 
 
 class Events(Construct):
@@ -80,6 +82,32 @@ class EndpointEvents(Construct):
     def feed(self, function: lambda_.Function) -> None:
         """Let `function` read the queue, one event at a time: each may take many calls."""
         _feed(self, self.queue, function, batch_size=1)
+
+
+class Sweeps(Construct):
+    """The sweeper's schedule, and where a round that failed is kept.
+
+    A round is not tried again: the next one does what it left. Two at once do no harm, so nothing is reserved.
+    """
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(scope, "Sweeps")
+        self.dead_letters = _queue(self, "DeadLetters")
+
+    def call(self, function: lambda_.Function) -> None:
+        """Call `function` every five minutes."""
+        target = targets.LambdaFunction(
+            function, dead_letter_queue=self.dead_letters, retry_attempts=2, max_event_age=SWEEP_EVERY
+        )
+        events.Rule(self, "Schedule", schedule=events.Schedule.rate(SWEEP_EVERY), targets=[target])
+        lambda_.EventInvokeConfig(
+            self,
+            "Once",
+            function=function,
+            retry_attempts=0,
+            max_event_age=SWEEP_EVERY,
+            on_failure=destinations.SqsDestination(self.dead_letters),
+        )
 
 
 def _feed(scope: Construct, queue: sqs.Queue, function: lambda_.Function, batch_size: int) -> None:

@@ -45,6 +45,10 @@ def acknowledge(data: DataStack, service: ServiceStack) -> None:
         service.events.undelivered,
         {"SQS3": "This queue is the subscription's own dead-letter queue; the rule sees only those of queues."},
     )
+    _acknowledge(
+        service.sweeps.dead_letters,
+        {"SQS3": "The dead-letter queue of a schedule and a function; the rule sees only those of queues."},
+    )
     for function in service.functions.values():
         _acknowledge(
             function.code,
@@ -102,9 +106,10 @@ def _acknowledge_wildcards(data: DataStack, service: ServiceStack) -> None:
         },
         "checkpoints_api": {f"{models}/models/*": _KEYS},
         "checkpoint_imports": {f"{models}/models/*": _KEYS, **dict.fromkeys(sources, _SOURCES)},
-        "job_events": {outputs: _KEYS},
+        "job_events": dict.fromkeys((outputs, failures), _KEYS),
         "endpoints_api": keeping,
         "endpoint_events": keeping,
+        "sweeper": {f"{jobs}/index/*": _INDEXES, **dict.fromkeys((outputs, failures), _KEYS), **keeping},
     }
     for name, function in service.functions.items():
         _acknowledge_resources(function.role, {"*": _NO_RESOURCE, **wildcards.get(name, {})})

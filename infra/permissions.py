@@ -15,7 +15,7 @@ from aws_cdk import aws_sqs as sqs
 from darkroom import tables
 from darkroom.settings import endpoint_prefix
 from infra.data_stack import DataStack
-from infra.events import Events, Imports
+from infra.events import Events, Imports, Sweeps
 from infra.stage import Stage
 
 
@@ -30,12 +30,14 @@ class Permissions:
         events: Events,
         imports: Imports,
         endpoint_events: sqs.Queue,
+        sweeps: Sweeps,
     ) -> None:
         self._stack = service
         self._data = data
         self._events = events
         self._imports = imports
         self._endpoint_events = endpoint_events
+        self._sweeps = sweeps
         self._import_buckets = stage.import_buckets
         self._pictures = data.pictures_bucket.bucket_arn
         prefix = endpoint_prefix(stage.name)
@@ -80,6 +82,8 @@ class Permissions:
             "keys_api": self._keys_api(),
             "job_events": self._job_events(),
             "checkpoint_imports": self._checkpoint_imports(),
+            "sweeper": self._sweeper(),
+            "dead_letters_api": self._dead_letters_api(),
         }
 
     def _keys_api(self) -> list[iam.PolicyStatement]:
@@ -255,10 +259,38 @@ class Permissions:
             ),
         ]
 
+    def _sweeper(self) -> list[iam.PolicyStatement]:
+        """It settles as `job_events` does, and hands over as `jobs_api` does; its failed rounds are kept in a queue."""
+        jobs = self._data.jobs_table.table_arn
+        return [
+            _allow(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], jobs),
+            _allow(["dynamodb:Query"], f"{jobs}/index/*"),
+            _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{self._pictures}/jobs/*"),
+            _allow(["s3:GetObject", "s3:DeleteObject"], f"{self._pictures}/failures/*"),
+            self._list_pictures(),
+            self._list_endpoints(),
+            _allow(["sagemaker:InvokeEndpointAsync"], self._endpoints),
+            _allow(["sqs:SendMessage"], self._sweeps.dead_letters.queue_arn),
+        ]
+
+    def _dead_letters_api(self) -> list[iam.PolicyStatement]:
+        events, imports = self._events, self._imports
+        return [
+            _allow(
+                ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"],
+                events.dead_letters.queue_arn,
+                events.undelivered.queue_arn,
+                imports.dead_letters.queue_arn,
+                self._sweeps.dead_letters.queue_arn,
+            ),
+            _allow(["sqs:SendMessage"], events.queue.queue_arn, imports.queue.queue_arn),
+        ]
+
     def _job_events(self) -> list[iam.PolicyStatement]:
         return [
             _allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._data.jobs_table.table_arn),
             _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{self._pictures}/jobs/*"),
+            _allow(["s3:DeleteObject"], f"{self._pictures}/failures/*"),
             self._list_pictures(),
             _allow(
                 ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],

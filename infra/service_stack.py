@@ -11,7 +11,7 @@ from darkroom.settings import Settings
 from infra import bundling, permissions
 from infra.api import STAGE_NAME, Api
 from infra.data_stack import DataStack
-from infra.events import EndpointEvents, Events, Imports
+from infra.events import EndpointEvents, Events, Imports, Sweeps
 from infra.function import Common, Function, architecture
 from infra.monitoring import Monitoring
 from infra.stage import Stage
@@ -28,6 +28,9 @@ TIMEOUTS = {
     # A step stops taking parts after 40 seconds; the last part it took may be a slow one.
     "checkpoint_imports": Duration.seconds(150),
     "endpoint_events": Duration.seconds(30),
+    "dead_letters_api": Duration.seconds(29),
+    # It comes every five minutes and stops by itself before its time is up.
+    "sweeper": Duration.seconds(240),
 }
 """The functions of this stack. A new one is a line here, a line in `permissions.py`, and a route in `ROUTES`."""
 
@@ -42,6 +45,8 @@ ROUTES = {
     "/endpoints/{proxy+}": "endpoints_api",
     "/keys": "keys_api",
     "/keys/{proxy+}": "keys_api",
+    "/dead-letters": "dead_letters_api",
+    "/dead-letters/{proxy+}": "dead_letters_api",
     # What no route takes: API Gateway would read a bearer key there as a broken AWS signature.
     "/{proxy+}": "jobs_api",
 }
@@ -59,8 +64,9 @@ class ServiceStack(Stack):
         self.events = Events(self, handling=TIMEOUTS["job_events"])
         self.imports = Imports(self, handling=TIMEOUTS["checkpoint_imports"])
         self.endpoint_events = EndpointEvents(self, stage.name, handling=TIMEOUTS["endpoint_events"])
+        self.sweeps = Sweeps(self)
         self._permissions = permissions.Permissions(
-            self, stage, data, self.events, self.imports, self.endpoint_events.queue
+            self, stage, data, self.events, self.imports, self.endpoint_events.queue, self.sweeps
         )
         self.worker_role = iam.Role(
             self,
@@ -86,9 +92,11 @@ class ServiceStack(Stack):
                 "Undelivered": self.events.undelivered,
                 "ImportDeadLetters": self.imports.dead_letters,
                 "EndpointDeadLetters": self.endpoint_events.dead_letters,
+                "SweepDeadLetters": self.sweeps.dead_letters,
             },
             functions={name: function.code for name, function in self.functions.items()},
             api=self.api.rest,
+            scheduled={"sweeper": self.functions["sweeper"].code},
         )
         self._outputs()
         Tags.of(self).add("darkroom:stage", stage.name)
@@ -129,12 +137,28 @@ class ServiceStack(Stack):
             prices=self._stage.prices,
             idle_hours=self._stage.idle_hours,
             idle_to_zero=self._stage.idle_to_zero,
+            dead_letter_queues=self._dead_letter_queues(),
             retention_days=self._stage.retention_days,
             feed_shards=self._stage.feed_shards,
             allow_pickle=self._stage.allow_pickle,
             shared_history=self._stage.shared_history,
             requests_per_minute=self._stage.requests_per_minute,
             origins=self._stage.origins,
+            job_wait_seconds=self._stage.job_wait_seconds,
+            job_run_seconds=self._stage.job_run_seconds,
+            settle_after_seconds=self._stage.settle_after_seconds,
+            max_open_jobs=self._stage.max_open_jobs,
+            max_open_jobs_per_owner=self._stage.max_open_jobs_per_owner,
+        )
+
+    def _dead_letter_queues(self) -> tuple[str, ...]:
+        """Each with the queue that its messages go back to; a failed round is made up for by the next."""
+        events, imports = self.events.queue.queue_url, self.imports.queue.queue_url
+        return (
+            f"events|{self.events.dead_letters.queue_url}|{events}",
+            f"undelivered|{self.events.undelivered.queue_url}|{events}",
+            f"imports|{self.imports.dead_letters.queue_url}|{imports}",
+            f"sweeps|{self.sweeps.dead_letters.queue_url}|",
         )
 
     def _outputs(self) -> None:

@@ -86,6 +86,27 @@ class Stage(BaseModel):
     import_buckets: Annotated[tuple[Bucket, ...], BeforeValidator(_listed)] = Field(
         default=(), description="the S3 buckets that model files may be imported from, as in my-models"
     )
+    job_wait_seconds: int = Field(
+        default=21_600,
+        ge=60,
+        le=21_600,
+        description="how many seconds a job may wait in SageMaker's queue, 60 to 21600",
+    )
+    job_run_seconds: int = Field(
+        default=3_600, ge=1, le=3_600, description="how many seconds a worker may take for a job, 1 to 3600"
+    )
+    settle_after_seconds: int = Field(
+        default=300,
+        ge=5,
+        le=3_600,
+        description="after how many seconds without news the sweeper looks at a job itself, 5 to 3600",
+    )
+    max_open_jobs: int = Field(
+        default=5_000, ge=1, le=1_000_000, description="how many jobs may be open at once, 1 to 1000000"
+    )
+    max_open_jobs_per_owner: int = Field(
+        default=200, ge=1, le=1_000_000, description="how many jobs of one owner may be open at once, 1 to 1000000"
+    )
     instance_type: str = Field(
         default="ml.g5.xlarge",
         pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$",

@@ -40,6 +40,9 @@ class Settings(BaseModel):
 
     `prices` tell what an hour of an instance type costs; an endpoint that never sleeps and had no job for
     `idle_hours` is reported, and with `idle_to_zero` lets go of its instances.
+    `job_wait_seconds` and `job_run_seconds` are what SageMaker gives a job, `settle_after_seconds` is when the sweeper
+    looks at one that nobody reports on. `dead_letter_queues` are `name|url|source` each, as `dead_letters.model.Queue`
+    reads them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,11 +64,17 @@ class Settings(BaseModel):
     prices: Annotated[dict[str, float], BeforeValidator(_table)] = {}
     idle_hours: float = 12.0
     idle_to_zero: bool = False
+    dead_letter_queues: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     retention_days: int = 90
     feed_shards: int = 1
     allow_pickle: bool = False
     shared_history: bool = False
     requests_per_minute: int = 600
+    job_wait_seconds: int = 21_600
+    job_run_seconds: int = 3_600
+    settle_after_seconds: int = 300
+    max_open_jobs: int = 5_000
+    max_open_jobs_per_owner: int = 200
     origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
 
     @property

@@ -1,5 +1,6 @@
 """The whole stage on this machine, started once for all e2e tests: the real deploy, the real worker."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -57,6 +58,31 @@ class Running:
         )
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done
+
+    def function(self, name: str) -> str:
+        """The physical name of a function."""
+        pages = self.aws("lambda").get_paginator("list_functions").paginate()
+        (found,) = (
+            function["FunctionName"]
+            for page in pages
+            for function in page["Functions"]
+            if function["Handler"] == f"functions.{name}.handler.handler"
+        )
+        return str(found)
+
+    def sweep(self) -> None:
+        """One round of the sweeper, as its schedule would call it."""
+        answer = self.aws("lambda").invoke(FunctionName=self.function("sweeper"), Payload=b"{}")
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def put_dead_letter(self, queue: str, message: Any) -> None:
+        """Put a message where those lie that could not be taken in."""
+        client = self.aws("lambda")
+        told = client.get_function_configuration(FunctionName=self.function("dead_letters_api"))["Environment"]
+        for entry in told["Variables"]["DARKROOM_DEAD_LETTER_QUEUES"].split(","):
+            name, url, _ = entry.split("|")
+            if name == queue:
+                self.aws("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(message))
 
     def objects(self, prefix: str) -> list[str]:
         """Keys in the pictures bucket."""

@@ -105,6 +105,26 @@ EXPECTED = {
     "endpoint_events": KEEPING_ENDPOINTS | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "endpoints_api": KEEPING_ENDPOINTS
     | {"iam:PassRole", "sagemaker:CreateEndpoint", "sagemaker:CreateEndpointConfig", "sagemaker:CreateModel"},
+    "dead_letters_api": {
+        "dynamodb:UpdateItem",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    },
+    "sweeper": KEEPING_ENDPOINTS
+    | {
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "sagemaker:InvokeEndpointAsync",
+        "sqs:SendMessage",
+    },
     "keys_api": {
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",

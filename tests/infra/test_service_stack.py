@@ -95,7 +95,8 @@ def test_an_event_that_cannot_be_taken_in_ends_in_a_queue_with_an_alarm(prod: Sy
         for dimension in alarm["Dimensions"]
         if dimension["Name"] == "QueueName"
     }
-    assert alarmed == {*dead, undelivered}
+    (sweeps,) = (name for name in queues if name.startswith("SweepsDeadLetters"))
+    assert alarmed == {*dead, undelivered, sweeps}
     for name in alarmed:
         assert queues[name]["MessageRetentionPeriod"] == 14 * 24 * 3600
 
@@ -110,6 +111,32 @@ def test_the_endpoints_of_this_stage_alone_are_heard_of(prod: Synthesized) -> No
     (target,) = rule["Targets"]
     # An event that EventBridge cannot deliver lies where those lie that cannot be handled.
     assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].startswith("EndpointStatesDeadLetters")
+
+
+def test_the_sweeper_is_called_every_five_minutes_and_a_round_that_fails_is_kept(prod: Synthesized) -> None:
+    (rule,) = (rule for rule in prod.resources("AWS::Events::Rule").values() if "ScheduleExpression" in rule)
+    assert rule["ScheduleExpression"] == "rate(5 minutes)"
+    (target,) = rule["Targets"]
+    (sweeps,) = (name for name in prod.resources("AWS::SQS::Queue") if name.startswith("SweepsDeadLetters"))
+    assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] == sweeps
+    (once,) = prod.resources("AWS::Lambda::EventInvokeConfig").values()
+    assert once["MaximumRetryAttempts"] == 0
+    assert once["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0] == sweeps
+    assert once["FunctionName"] == target_of(target)
+    assert prod.function("sweeper")["Timeout"] < 300
+    silent = [a for a in prod.resources("AWS::CloudWatch::Alarm").values() if a["MetricName"] == "Invocations"]
+    assert [alarm["TreatMissingData"] for alarm in silent] == ["breaching"]
+
+
+def target_of(target: dict[str, Any]) -> dict[str, str]:
+    """A reference to the function that a rule calls."""
+    return {"Ref": target["Arn"]["Fn::GetAtt"][0]}
+
+
+def test_every_dead_letter_queue_can_be_looked_at(prod: Synthesized) -> None:
+    queues = prod.resources("AWS::SQS::Queue")
+    said = json.dumps(prod.function("dead_letters_api")["Environment"]["Variables"]["DARKROOM_DEAD_LETTER_QUEUES"])
+    assert [name for name, queue in queues.items() if "RedrivePolicy" not in queue and name not in said] == []
 
 
 def test_queues_and_topic_are_encrypted_and_take_tls_only(prod: Synthesized) -> None:

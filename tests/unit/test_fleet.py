@@ -373,8 +373,7 @@ def test_one_endpoint_that_cannot_be_seen_to_does_not_keep_the_others_waiting(st
             raise Busy("aws_busy", "busy")
 
     stage.scaling.after_call = fail
-    with pytest.raises(Busy):
-        stage.sweep()
+    assert len(stage.sweep().broken) == 1
     assert sum(stands.complete for stands in stage.scaling.stands.values()) == 2
     assert stage.sweep().scaling_set_up == 1
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 
 from darkroom.errors import Throttled
-from darkroom.jobs.model import ANSWER_NAME, output_prefix
+from darkroom.jobs.model import ANSWER_NAME, Patience, output_prefix
 from darkroom.jobs.ports import EndpointRefused
 
 if TYPE_CHECKING:
@@ -20,18 +20,17 @@ MAX_INLINE_BODY = 128_000
 """Bytes that InvokeEndpointAsync takes as `Body` (botocore's service model of sagemaker-runtime)."""
 _T = TypeVar("_T")
 THROTTLED_TRIES = 3
-QUEUE_SECONDS = 21_600
-RUN_SECONDS = 3_600
 _REFUSALS = frozenset({"ValidationError", "ValidationException", "ResourceNotFound", "ModelNotReadyException"})
 
 
 class SageMakerInference:
     """`darkroom.jobs.ports.Inference`: InvokeEndpointAsync with the body inline, or in S3 when it is too large."""
 
-    def __init__(self, runtime: "SageMakerRuntimeClient", s3: "S3Client", bucket: str) -> None:
+    def __init__(self, runtime: "SageMakerRuntimeClient", s3: "S3Client", bucket: str, patience: Patience) -> None:
         self._runtime = runtime
         self._s3 = s3
         self._bucket = bucket
+        self._patience = patience
 
     def invoke(self, endpoint: str, job_id: str, body: bytes) -> tuple[str, str | None]:
         """See `Inference.invoke`: one call, two for a body over 128,000 bytes."""
@@ -43,8 +42,8 @@ class SageMakerInference:
             InferenceId=job_id,
             S3OutputPathExtension=output_prefix(job_id).rstrip("/"),
             Filename=ANSWER_NAME,
-            RequestTTLSeconds=QUEUE_SECONDS,
-            InvocationTimeoutSeconds=RUN_SECONDS,
+            RequestTTLSeconds=self._patience.queue,
+            InvocationTimeoutSeconds=self._patience.run,
             **where,
         )
         try:

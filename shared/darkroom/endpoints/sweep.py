@@ -27,7 +27,8 @@ class Guard:
 
 @dataclass(frozen=True)
 class EndpointsSwept:
-    """What one round found and did. `idle` are the endpoints that run for nothing."""
+    """What one round found and did. `idle` are the endpoints that run for nothing, `broken` those that
+    could not be seen to."""
 
     endpoints: int = 0
     scaling_set_up: int = 0
@@ -36,6 +37,19 @@ class EndpointsSwept:
     idle: tuple[str, ...] = ()
     put_to_sleep: int = 0
     failed: int = 0
+    broken: tuple[str, ...] = ()
+
+    def told(self) -> dict[str, int | list[str]]:
+        """The same as counts and, where somebody must look, names."""
+        counts: dict[str, int | list[str]] = {
+            "endpoints": self.endpoints,
+            "scaling_set_up": self.scaling_set_up,
+            "deleted": self.deleted,
+            "leftovers": self.leftovers,
+            "put_to_sleep": self.put_to_sleep,
+            "failed_endpoints": self.failed,
+        }
+        return counts | {"idle": list(self.idle), "broken": list(self.broken)}
 
 
 class EndpointSweep:
@@ -62,7 +76,7 @@ class EndpointSweep:
     def run(self, left: Callable[[], float]) -> EndpointsSwept:
         """One round; `left` tells how many seconds there still are.
 
-        What goes wrong with one endpoint does not keep the others waiting: it is raised at the end, the first of it.
+        What goes wrong with one endpoint does not keep the others waiting.
         Parts are listed before endpoints: one whose endpoint is made meanwhile is then not taken for a leftover.
         """
         parts = [part for kind in PART_KINDS for part in self._source.parts(kind)]
@@ -71,15 +85,14 @@ class EndpointSweep:
         names = {endpoint.name for endpoint in endpoints}
         counts = self._open_jobs.by_endpoint() if endpoints else {}
         done = EndpointsSwept(endpoints=len(endpoints))
-        wrong: list[Exception] = []
         for endpoint in endpoints:
             if left() < STEP_SECONDS:
                 break
             stands, open_jobs = standing.get(endpoint.name, Standing()), counts.get(endpoint.name, 0)
             try:
                 done = self._see_to(endpoint, stands, open_jobs, done)
-            except Exception as error:
-                wrong.append(error)
+            except Exception:
+                done = replace(done, broken=(*done.broken, endpoint.name))
         old = self._now() - GRACE_SECONDS
         told = {endpoint_of(part.name) for part in parts if part.created < old} | set(standing)
         for name in sorted({name for name in told if name} - names):
@@ -89,8 +102,6 @@ class EndpointSweep:
             if self._source.describe(name) is None:
                 self._fleet.clear(name)
                 done = replace(done, leftovers=done.leftovers + 1)
-        if wrong:
-            raise wrong[0]
         return done
 
     def _see_to(self, endpoint: Endpoint, standing: Standing, open_jobs: int, done: EndpointsSwept) -> EndpointsSwept:

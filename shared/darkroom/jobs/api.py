@@ -10,7 +10,7 @@ from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.parameters import Parameters
 from darkroom.jobs.phase import Phase, PhaseName
 from darkroom.jobs.ports import Outputs
-from darkroom.jobs.state import Status
+from darkroom.jobs.state import Reached, Status
 
 FileNames = Annotated[list[FileName], Field(max_length=32)]
 ImageId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture's bytes, in hex")]
@@ -137,6 +137,8 @@ class JobOut(JobLineOut):
     """The whole job. `progress` runs from 0 to 1, timings are in seconds.
 
     `phase` tells what an open job is doing, as far as that was looked up, and `phase_detail` says it in a sentence.
+    `cancelled` tells how far a cancelled job had come: `before` its run, `during` it, or `after` it had been painted
+    for nothing. `replay_of` is the job that it repeats.
     """
 
     models: dict[str, list[str]]
@@ -152,6 +154,8 @@ class JobOut(JobLineOut):
     instance_type: str | None
     phase: PhaseName | None
     phase_detail: str | None
+    cancelled: Reached | None
+    replay_of: str | None
 
 
 def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
@@ -194,4 +198,6 @@ def job_out(job: Job, inputs: dict[str, str], outputs: Outputs, phase: Phase | N
         instance_type=job.instance_type,
         phase=phase.name if phase else None,
         phase_detail=phase.detail if phase else None,
+        cancelled=job.cancelled_when,
+        replay_of=job.replay_of,
     )

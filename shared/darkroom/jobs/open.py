@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from darkroom import ids
 from darkroom.jobs.contract import WorkError
+from darkroom.jobs.crowd import Crowd
 from darkroom.jobs.history import Filters, Stream, fill, plan
 from darkroom.jobs.model import Change, precise
 from darkroom.jobs.ports import JobStore
@@ -17,13 +18,14 @@ PAGE = 100
 class OpenJobs:
     """`darkroom.endpoints.ports.OpenJobs` over the jobs table."""
 
-    def __init__(self, store: JobStore, shards: int) -> None:
+    def __init__(self, store: JobStore, crowd: Crowd, shards: int) -> None:
         self._store = store
+        self._crowd = crowd
         self._shards = shards
 
     def by_endpoint(self) -> Mapping[str, int]:
         """How many open jobs there are on each endpoint."""
-        return self._store.open_by_endpoint()
+        return self._crowd.by_endpoint()
 
     def fail(self, endpoint: str, code: str, message: str) -> int:
         """Fail every open job of an endpoint, page by page; one that settles meanwhile stays as it is."""

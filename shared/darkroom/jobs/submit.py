@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from darkroom import ids
 from darkroom.checkpoints.api import FileName
 from darkroom.checkpoints.model import ModelKey
 from darkroom.checkpoints.networks import Called
@@ -136,11 +135,11 @@ class Place:
     price: float | None = None
 
 
-def to_job(work: Draft, owner: str, place: Place, inputs: dict[str, str], expires_at: int) -> Job:
-    """The job to write, with a new id. `inputs` maps picture names to image ids, `expires_at` is in epoch seconds."""
+def to_job(work: Draft, owner: str, place: Place, inputs: dict[str, str], expires_at: int, job_id: str) -> Job:
+    """The job to write. `inputs` maps picture names to image ids, `expires_at` is in epoch seconds."""
     prompt = work.parameters.get("prompt")
     line = JobLine(
-        id=ids.new_id(),
+        id=job_id,
         owner=owner,
         type=work.request.type,
         mode=work.mode,
