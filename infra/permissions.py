@@ -10,12 +10,11 @@ from typing import Any
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_sqs as sqs
 
 from darkroom import tables
 from darkroom.settings import endpoint_prefix
 from infra.data_stack import DataStack
-from infra.events import Events, Imports, Sweeps
+from infra.events import EndpointEvents, Events, Imports, Sweeps
 from infra.stage import Stage
 
 
@@ -29,7 +28,7 @@ class Permissions:
         data: DataStack,
         events: Events,
         imports: Imports,
-        endpoint_events: sqs.Queue,
+        endpoint_events: EndpointEvents,
         sweeps: Sweeps,
     ) -> None:
         self._stack = service
@@ -76,7 +75,7 @@ class Permissions:
                 *self._endpoint_keeping(),
                 _allow(
                     ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-                    self._endpoint_events.queue_arn,
+                    self._endpoint_events.queue.queue_arn,
                 ),
             ],
             "keys_api": self._keys_api(),
@@ -268,9 +267,9 @@ class Permissions:
             _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{self._pictures}/jobs/*"),
             _allow(["s3:GetObject", "s3:DeleteObject"], f"{self._pictures}/failures/*"),
             self._list_pictures(),
-            self._list_endpoints(),
             _allow(["sagemaker:InvokeEndpointAsync"], self._endpoints),
             _allow(["sqs:SendMessage"], self._sweeps.dead_letters.queue_arn),
+            *self._endpoint_keeping(),
         ]
 
     def _dead_letters_api(self) -> list[iam.PolicyStatement]:
@@ -281,9 +280,16 @@ class Permissions:
                 events.dead_letters.queue_arn,
                 events.undelivered.queue_arn,
                 imports.dead_letters.queue_arn,
+                self._endpoint_events.dead_letters.queue_arn,
                 self._sweeps.dead_letters.queue_arn,
             ),
-            _allow(["sqs:SendMessage"], events.queue.queue_arn, imports.queue.queue_arn),
+            _allow(
+                ["sqs:SendMessage"],
+                events.queue.queue_arn,
+                imports.queue.queue_arn,
+                self._endpoint_events.queue.queue_arn,
+            ),
+            self._keep_pace(),
         ]
 
     def _job_events(self) -> list[iam.PolicyStatement]:

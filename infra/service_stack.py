@@ -66,7 +66,7 @@ class ServiceStack(Stack):
         self.endpoint_events = EndpointEvents(self, stage.name, handling=TIMEOUTS["endpoint_events"])
         self.sweeps = Sweeps(self)
         self._permissions = permissions.Permissions(
-            self, stage, data, self.events, self.imports, self.endpoint_events.queue, self.sweeps
+            self, stage, data, self.events, self.imports, self.endpoint_events, self.sweeps
         )
         self.worker_role = iam.Role(
             self,
@@ -79,6 +79,7 @@ class ServiceStack(Stack):
         self.events.feed(self.functions["job_events"].code)
         self.imports.feed(self.functions["checkpoint_imports"].code)
         self.endpoint_events.feed(self.functions["endpoint_events"].code)
+        self.sweeps.call(self.functions["sweeper"].code)
         self.api = Api(
             self,
             stage,
@@ -96,6 +97,7 @@ class ServiceStack(Stack):
             },
             functions={name: function.code for name, function in self.functions.items()},
             api=self.api.rest,
+            stage=stage.name,
             scheduled={"sweeper": self.functions["sweeper"].code},
         )
         self._outputs()
@@ -158,6 +160,7 @@ class ServiceStack(Stack):
             f"events|{self.events.dead_letters.queue_url}|{events}",
             f"undelivered|{self.events.undelivered.queue_url}|{events}",
             f"imports|{self.imports.dead_letters.queue_url}|{imports}",
+            f"endpoints|{self.endpoint_events.dead_letters.queue_url}|{self.endpoint_events.queue.queue_url}",
             f"sweeps|{self.sweeps.dead_letters.queue_url}|",
         )
 

@@ -59,7 +59,7 @@ def post_job(
     idempotency_key: IdempotencyKey = None,
 ) -> Response[JobOut]:
     """201 with the job; 200 when the same Idempotency-Key made it before."""
-    submitted = wiring.jobs().submit(app.owner, job, idempotency_key)
+    submitted = wiring.jobs().submit(app.owner, job, idempotency_key, app.open_jobs_limit)
     return created(submitted.job, new=submitted.created)
 
 
@@ -107,7 +107,7 @@ def get_job(
 @app.post("/jobs/<job_id>/cancel", summary="End an open job, and stop its worker", tags=["jobs"])
 def post_cancel(job_id: JobId) -> JobOut:
     """The job; one that is cancelled already stays as it is."""
-    return wiring.jobs().cancel(job_id)
+    return wiring.jobs().cancel(job_id, only=app.changes)
 
 
 @app.post(
@@ -118,7 +118,7 @@ def post_cancel(job_id: JobId) -> JobOut:
 )
 def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Response[JobOut]:
     """201 with the new job; `replay_of` names the old one."""
-    submitted = wiring.jobs().replay(app.owner, job_id, idempotency_key)
+    submitted = wiring.jobs().replay(app.owner, job_id, idempotency_key, app.open_jobs_limit, only=app.sees)
     return created(submitted.job, new=submitted.created)
 
 

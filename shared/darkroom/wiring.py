@@ -22,6 +22,7 @@ from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.service import Checkpoints
 from darkroom.dead_letters.model import Queue
 from darkroom.dead_letters.service import DeadLetters, about_round
+from darkroom.endpoints import events as endpoint_events
 from darkroom.endpoints.fleet import Fleet
 from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.sweep import EndpointSweep, Guard
@@ -141,6 +142,7 @@ def dead_letters() -> DeadLetters:
         "events": events_module.about,
         "undelivered": events_module.about,
         "imports": imports_module.about,
+        "endpoints": endpoint_events.about,
         "sweeps": about_round,
     }
     return DeadLetters(queues, SqsLetters(_client("sqs")), about)

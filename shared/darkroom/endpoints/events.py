@@ -3,6 +3,8 @@ EventBridge": `SageMaker Endpoint State Change`)."""
 
 import json
 
+from darkroom.dead_letters.model import About
+
 
 class UnknownEvent(Exception):
     """A message that is no endpoint's state event: it stays in the queue and ends as a dead letter."""
@@ -18,3 +20,11 @@ def endpoint_in(body: str) -> str:
     if not isinstance(name, str) or not name:
         raise UnknownEvent("a state event without an endpoint")
     return name
+
+
+def about(body: str) -> About:
+    """What may be shown of an event that was not taken in."""
+    try:
+        return About("endpoint", endpoint_in(body))
+    except UnknownEvent as unknown:
+        return About("unknown", reason=str(unknown))
