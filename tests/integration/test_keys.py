@@ -12,6 +12,7 @@ from darkroom import wiring
 from darkroom.keys.api import KeyIn
 from darkroom.keys.model import Role, digest
 from darkroom.keys.routes import ROLES
+from functions.jobs_api.handler import app
 from tests.integration.conftest import Stage
 from tests.support.gateway import send
 from tests.support.http import call
@@ -201,6 +202,12 @@ def test_a_key_over_its_limit_is_told_when_to_come_back(stage: Stage, monkeypatc
     [row] = [row for row in stage.dynamodb.scan(TableName="keys")["Items"] if row["hash"]["S"].startswith("pace#")]
     assert row["requests"] == {"N": "3"}
     assert int(row["expires_at"]["N"]) > 1_000_000_060
+
+
+def test_a_keys_own_limit_of_open_jobs_reaches_the_function(stage: Stage) -> None:
+    for limits, expected in (({"open_jobs": 4}, 4), ({}, None)):
+        assert send("GET", "/ping", key=make(limits=limits)["secret"]).status == 200
+        assert app.open_jobs_limit == expected
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,8 @@ def test_nobody_gets_in_without_a_key_or_with_a_wrong_a_withdrawn_or_an_expired_
 def test_what_is_not_there_is_404_for_everybody(people: People, role: str) -> None:
     for method in ("GET", "POST", "DELETE"):
         assert send(method, "/nothing", key=people.secrets[role]).code == "route_not_found"
-    assert send("PUT", "/jobs", key=people.secrets[role]).code == "method_not_allowed"
+    for method, path in (("PUT", "/jobs"), ("HEAD", "/keys"), ("OPTIONS", "/jobs")):
+        assert send(method, path, key=people.secrets[role]).code == "method_not_allowed"
 
 
 def without(reply: Reply, job_id: str) -> tuple[int, str]:
