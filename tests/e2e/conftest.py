@@ -60,13 +60,13 @@ class Running:
         return done
 
     def function(self, name: str) -> str:
-        """The physical name of a function."""
+        """The physical name of a function of this stage; others may be deployed beside it."""
         pages = self.aws("lambda").get_paginator("list_functions").paginate()
         (found,) = (
             function["FunctionName"]
             for page in pages
             for function in page["Functions"]
-            if function["Handler"] == f"functions.{name}.handler.handler"
+            if function["Description"] == f"Darkroom local: {name}"
         )
         return str(found)
 

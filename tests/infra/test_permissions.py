@@ -222,6 +222,20 @@ def test_uploads_can_be_written_but_never_deleted_by_the_api(prod: Synthesized) 
     assert "/images/*" not in reach(role_of(prod, "job_events"), "s3:PutObject")
 
 
+def test_the_sweeper_deletes_what_jobs_left_and_never_an_upload_or_a_job(prod: Synthesized) -> None:
+    sweeper = role_of(prod, "sweeper")
+    assert "/jobs/*" in reach(sweeper, "s3:DeleteObject")
+    assert "/images/*" not in reach(sweeper, "s3:DeleteObject")
+    assert "dynamodb:DeleteItem" not in json.dumps(statements(sweeper))
+
+
+def test_dead_letters_are_sent_to_the_queues_they_came_from_and_nowhere_else(prod: Synthesized) -> None:
+    sends = reach(role_of(prod, "dead_letters_api"), "sqs:SendMessage")
+    assert "EventsQueue" in sends
+    assert "ImportsQueue" in sends
+    assert "DeadLetters" not in sends
+
+
 def test_lists_read_indexes_only_so_none_can_query_or_scan_the_table(prod: Synthesized) -> None:
     assert "/index/*" in reach(role_of(prod, "jobs_api"), "dynamodb:Query")
     assert "dynamodb:Scan" not in json.dumps(prod.service)
