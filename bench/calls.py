@@ -78,7 +78,7 @@ def measure() -> Iterator[tuple[Budget, Counter[str]]]:
     with moto_stage() as stage:
         stage.picture = stage.upload(png())
         stage.first_job = _submit(stage)
-        for warm in ("/endpoints", "/checkpoints", "/ping"):
+        for warm in ("/endpoints", "/checkpoints", "/ping", f"/jobs/{stage.first_job}"):
             call("GET", warm)
         for budget in BUDGETS:
             with counted(stage) as calls:
@@ -94,8 +94,9 @@ def counted(stage: Stage) -> Iterator[Counter[str]]:
     def count(model: Any, **_: object) -> None:
         calls[model.name] += 1
 
-    clients = [wiring._client(service) for service in ("dynamodb", "s3", "secretsmanager")]
-    stage.sagemaker.on_call = lambda name: calls.update([name])
+    clients = [wiring._client(service) for service in ("dynamodb", "s3", "secretsmanager")] + [wiring._hurried()]
+    for fake in (stage.sagemaker, stage.scaling):
+        fake.on_call = lambda name: calls.update([name])
     for client in clients:
         client.meta.events.register("before-call", count)
     try:
@@ -103,7 +104,8 @@ def counted(stage: Stage) -> Iterator[Counter[str]]:
     finally:
         for client in clients:
             client.meta.events.unregister("before-call", count)
-        stage.sagemaker.on_call = lambda name: None
+        for fake in (stage.sagemaker, stage.scaling):
+            fake.on_call = lambda name: None
 
 
 def main() -> int:

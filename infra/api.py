@@ -20,6 +20,7 @@ _ACCESS_LOG = {
     "time": apigateway.AccessLogField.context_request_time_epoch(),
     "ip": apigateway.AccessLogField.context_identity_source_ip(),
     "owner": apigateway.AccessLogField.context_authorizer("owner"),
+    "key": apigateway.AccessLogField.context_authorizer("key"),
     "method": apigateway.AccessLogField.context_http_method(),
     "route": apigateway.AccessLogField.context_resource_path(),
     "status": apigateway.AccessLogField.context_status(),
@@ -50,7 +51,8 @@ class Api(Construct):
             handler=authorizer,
             # A request without the header is refused before any function runs; with it, the answer is kept.
             identity_sources=[apigateway.IdentitySource.header("Authorization")],
-            results_cache_ttl=Duration.seconds(60),
+            # With the ten seconds a function remembers the first admin key, a withdrawn key is refused within a minute.
+            results_cache_ttl=Duration.seconds(45),
         )
         integrations = {
             # One permission a function: one a method would outgrow the size of a function's policy.

@@ -11,6 +11,8 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from darkroom.settings import endpoint_prefix
+
 ATTEMPTS = 5
 SWEEP_EVERY = Duration.minutes(5)
 
@@ -53,6 +55,32 @@ class Imports(Construct):
 
     def feed(self, function: lambda_.Function) -> None:
         """Let `function` read the queue, one step at a time: a step takes most of the function's time."""
+        _feed(self, self.queue, function, batch_size=1)
+
+
+class EndpointEvents(Construct):
+    """The state events of a stage's endpoints: SageMaker → EventBridge → a queue. A queue and not the function, so
+    that an event that cannot be handled is tried again for minutes and then lies where somebody finds it."""
+
+    def __init__(self, scope: Construct, stage: str, handling: Duration) -> None:
+        """`handling` is the time limit of the function that reads the queue."""
+        super().__init__(scope, "EndpointStates")
+        self.dead_letters = _queue(self, "DeadLetters")
+        self.queue = _queue(self, "Queue", handling, self.dead_letters)
+        self.rule = events.Rule(
+            self,
+            "Rule",
+            description=f"Darkroom {stage}: an endpoint changed its state",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Endpoint State Change"],
+                detail={"EndpointName": events.Match.prefix(endpoint_prefix(stage))},
+            ),
+            targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
+        )
+
+    def feed(self, function: lambda_.Function) -> None:
+        """Let `function` read the queue, one event at a time: each may take many calls."""
         _feed(self, self.queue, function, batch_size=1)
 
 

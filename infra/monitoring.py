@@ -9,6 +9,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+ROUNDS = "Darkroom"
+"""The namespace of the metrics that `edge.rounds` writes."""
 _PERIOD = Duration.minutes(5)
 
 
@@ -22,6 +24,7 @@ class Monitoring(Construct):
         functions: Mapping[str, lambda_.Function],
         api: apigateway.RestApi,
         scheduled: Mapping[str, lambda_.Function],
+        stage: str,
     ) -> None:
         super().__init__(scope, "Monitoring")
         for name, queue in dead_letters.items():
@@ -32,6 +35,19 @@ class Monitoring(Construct):
             self._alarm(f"{name}Errors", errors, f"The function {name} fails")
         for name, function in scheduled.items():
             self._silence(f"{name}Silent", function, f"The schedule of {name} does not call it any more")
+        # The sweeper's log lines are metrics (CloudWatch embedded metric format); one that never sleeps costs money.
+        for name, metric, words in (
+            ("IdleEndpoints", "idle", "An endpoint that never sleeps had no job for hours"),
+            ("FailedEndpoints", "failed_endpoints", "SageMaker could not make an endpoint"),
+        ):
+            found = cloudwatch.Metric(
+                namespace=ROUNDS,
+                metric_name=metric,
+                dimensions_map={"stage": stage, "round": "endpoints"},
+                statistic="max",
+                period=_PERIOD,
+            )
+            self._alarm(name, found, words)
         faults = api.metric_server_error(statistic="sum", period=_PERIOD)
         self._alarm("ApiFaults", faults, "The API answers 5xx", threshold=5)
 

@@ -26,7 +26,10 @@ _UNAUTHENTICATED = GatewayProblem(
     "No valid access key",
     "Send a valid access key in the header Authorization: Bearer <key>.",
 )
-_FORBIDDEN = GatewayProblem(403, "forbidden", "Not allowed", "This access key may not do that.")
+_FORBIDDEN = GatewayProblem(403, "forbidden", "Not allowed", "A firewall refused this request.")
+_NOT_PERMITTED = GatewayProblem(
+    403, "not_permitted", "Not allowed", "The role of this access key may not do that; docs/api.md has the table."
+)
 _NOT_FOUND = GatewayProblem(404, "route_not_found", "Not found", "There is nothing under this path.")
 _BROKEN = GatewayProblem(500, "internal_error", "Internal error", f"Something broke on our side. {_TRY_AGAIN}")
 _LATE = GatewayProblem(
@@ -37,7 +40,7 @@ _BUSY = GatewayProblem(
 )
 
 PROBLEMS = {
-    "ACCESS_DENIED": _FORBIDDEN,
+    "ACCESS_DENIED": _NOT_PERMITTED,
     "API_CONFIGURATION_ERROR": _BROKEN,
     "AUTHORIZER_CONFIGURATION_ERROR": _BROKEN,
     "AUTHORIZER_FAILURE": _BROKEN,

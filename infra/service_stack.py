@@ -11,7 +11,7 @@ from darkroom.settings import Settings
 from infra import bundling, permissions
 from infra.api import STAGE_NAME, Api
 from infra.data_stack import DataStack
-from infra.events import Events, Imports, Sweeps
+from infra.events import EndpointEvents, Events, Imports, Sweeps
 from infra.function import Common, Function, architecture
 from infra.monitoring import Monitoring
 from infra.stage import Stage
@@ -21,10 +21,13 @@ TIMEOUTS = {
     # API Gateway gives up after 29 seconds; a GET may wait 20 for its job.
     "jobs_api": Duration.seconds(29),
     "checkpoints_api": Duration.seconds(15),
-    "endpoints_api": Duration.seconds(15),
+    # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
+    "endpoints_api": Duration.seconds(29),
+    "keys_api": Duration.seconds(15),
     "job_events": Duration.seconds(30),
     # A step stops taking parts after 40 seconds; the last part it took may be a slow one.
     "checkpoint_imports": Duration.seconds(150),
+    "endpoint_events": Duration.seconds(30),
     "dead_letters_api": Duration.seconds(29),
     # It comes every five minutes and stops by itself before its time is up.
     "sweeper": Duration.seconds(240),
@@ -40,6 +43,8 @@ ROUTES = {
     "/checkpoints/{proxy+}": "checkpoints_api",
     "/endpoints": "endpoints_api",
     "/endpoints/{proxy+}": "endpoints_api",
+    "/keys": "keys_api",
+    "/keys/{proxy+}": "keys_api",
     "/dead-letters": "dead_letters_api",
     "/dead-letters/{proxy+}": "dead_letters_api",
     # What no route takes: API Gateway would read a bearer key there as a broken AWS signature.
@@ -58,17 +63,10 @@ class ServiceStack(Stack):
         self._stage = stage
         self.events = Events(self, handling=TIMEOUTS["job_events"])
         self.imports = Imports(self, handling=TIMEOUTS["checkpoint_imports"])
+        self.endpoint_events = EndpointEvents(self, stage.name, handling=TIMEOUTS["endpoint_events"])
         self.sweeps = Sweeps(self)
-        self._permissions = permissions.Permissions(self, stage, data, self.events, self.imports, self.sweeps)
-        self.functions = self._functions(data)
-        self.events.feed(self.functions["job_events"].code)
-        self.imports.feed(self.functions["checkpoint_imports"].code)
-        self.sweeps.call(self.functions["sweeper"].code)
-        self.api = Api(
-            self,
-            stage,
-            authorizer=self.functions["authorizer"].code,
-            routes={path: self.functions[name].code for path, name in ROUTES.items()},
+        self._permissions = permissions.Permissions(
+            self, stage, data, self.events, self.imports, self.endpoint_events, self.sweeps
         )
         self.worker_role = iam.Role(
             self,
@@ -77,16 +75,29 @@ class ServiceStack(Stack):
             assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
             inline_policies=permissions.policy(self._permissions.worker()),
         )
+        self.functions = self._functions(data)
+        self.events.feed(self.functions["job_events"].code)
+        self.imports.feed(self.functions["checkpoint_imports"].code)
+        self.endpoint_events.feed(self.functions["endpoint_events"].code)
+        self.sweeps.call(self.functions["sweeper"].code)
+        self.api = Api(
+            self,
+            stage,
+            authorizer=self.functions["authorizer"].code,
+            routes={path: self.functions[name].code for path, name in ROUTES.items()},
+        )
         Monitoring(
             self,
             dead_letters={
                 "DeadLetters": self.events.dead_letters,
                 "Undelivered": self.events.undelivered,
                 "ImportDeadLetters": self.imports.dead_letters,
+                "EndpointDeadLetters": self.endpoint_events.dead_letters,
                 "SweepDeadLetters": self.sweeps.dead_letters,
             },
             functions={name: function.code for name, function in self.functions.items()},
             api=self.api.rest,
+            stage=stage.name,
             scheduled={"sweeper": self.functions["sweeper"].code},
         )
         self._outputs()
@@ -94,7 +105,7 @@ class ServiceStack(Stack):
 
     def _functions(self, data: DataStack) -> dict[str, Function]:
         common = Common(stage=self._stage, settings=self._settings(data), layers=self._layers())
-        statements = self._permissions.functions()
+        statements = self._permissions.functions(self.worker_role.role_arn)
         return {name: Function(self, name, common, statements[name], timeout) for name, timeout in TIMEOUTS.items()}
 
     def _layers(self) -> list[lambda_.LayerVersion]:
@@ -121,10 +132,19 @@ class ServiceStack(Stack):
             events_queue_url=self.events.queue.queue_url,
             imports_queue_url=self.imports.queue.queue_url,
             admin_secret=data.admin_arn,
+            results_topic=self.events.topic.topic_arn,
+            worker_role=self.worker_role.role_arn,
+            instance_type=self._stage.instance_type,
+            worker_image=self._stage.worker_image,
+            prices=self._stage.prices,
+            idle_hours=self._stage.idle_hours,
+            idle_to_zero=self._stage.idle_to_zero,
             dead_letter_queues=self._dead_letter_queues(),
             retention_days=self._stage.retention_days,
             feed_shards=self._stage.feed_shards,
             allow_pickle=self._stage.allow_pickle,
+            shared_history=self._stage.shared_history,
+            requests_per_minute=self._stage.requests_per_minute,
             origins=self._stage.origins,
             job_wait_seconds=self._stage.job_wait_seconds,
             job_run_seconds=self._stage.job_run_seconds,
@@ -140,6 +160,7 @@ class ServiceStack(Stack):
             f"events|{self.events.dead_letters.queue_url}|{events}",
             f"undelivered|{self.events.undelivered.queue_url}|{events}",
             f"imports|{self.imports.dead_letters.queue_url}|{imports}",
+            f"endpoints|{self.endpoint_events.dead_letters.queue_url}|{self.endpoint_events.queue.queue_url}",
             f"sweeps|{self.sweeps.dead_letters.queue_url}|",
         )
 

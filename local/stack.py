@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -10,6 +10,7 @@ import httpx
 from local import deploy, processes, seed
 from local.home import ROOT, Home, Record
 from local.seed import REGION
+from panel.client import Darkroom
 
 Say = Callable[[str], None]
 PORTS = {"aws": 4566, "sagemaker": 4567, "worker": 4568}
@@ -45,23 +46,48 @@ def partly(home: Home) -> bool:
 def up(home: Home, say: Say) -> Stack:
     """Start what does not run, deploy what is not deployed, seed what is not there. Raises StackError."""
     try:
-        _start(home, say)
+        _ready(home, say)
     except processes.EndedError:
         # Somebody may have taken a port between the look and the start.
         say("a part ended at once; trying other ports")
         down(home)
-        _start(home, say, usual_ports=False)
+        _ready(home, say, usual_ports=False)
+    stack = _stack(home.read())
+    say("seeding a checkpoint and an endpoint")
+    key = seed.admin_key(stack.outputs, stack.aws)
+    home.write_key(key)
+    with Darkroom(stack.api, key) as darkroom:
+        seed.seed(stack.outputs, stack.aws, darkroom)
+    return stack
+
+
+def _ready(home: Home, say: Say, usual_ports: bool = True) -> None:
+    """All parts run, with this checkout's stage deployed."""
     record = home.read()
-    wanted = deploy.digest(*deploy.SOURCES)
-    if record.deployed != wanted or not _answers(_stack(record)):
+    if "aws" in record.processes and "aws" not in _alive(record):
+        # MiniStack writes its state when it is stopped; one that was killed has forgotten what came after.
+        record.deployed = None
+    if record.deployed != deploy.digest(*deploy.SOURCES):
+        _deploy(home, say, usual_ports)
+    _start(home, say, usual_ports=usual_ports)
+    if not _answers(_stack(home.read())):
+        _deploy(home, say, usual_ports)
+        _start(home, say, usual_ports=usual_ports)
+
+
+def _deploy(home: Home, say: Say, usual_ports: bool) -> None:
+    """Deploy into a MiniStack that does not enforce permissions (it would refuse the CDK what AWS allows), and stop
+    it, so that it writes its state."""
+    down(home)
+    try:
+        _start(home, say, parts=("aws",), enforced=False, usual_ports=usual_ports)
+        record = home.read()
+        wanted = deploy.digest(*deploy.SOURCES)
         record.outputs = deploy.deploy(home, environment(record), say)
         record.deployed = wanted
         home.write(record)
-    stack = _stack(record)
-    say("seeding a checkpoint and an endpoint")
-    seed.seed(stack.outputs, stack.aws, stack.sagemaker)
-    home.write_key(seed.admin_key(stack.outputs, stack.aws))
-    return stack
+    finally:
+        down(home)
 
 
 def down(home: Home) -> list[str]:
@@ -103,19 +129,20 @@ def environment(record: Record) -> dict[str, str]:
         "AWS_ENDPOINT_URL_S3": urls["aws"],
         "AWS_ENDPOINT_URL_SAGEMAKER": urls["sagemaker"],
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": urls["sagemaker"],
+        "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": urls["sagemaker"],
         "CDK_DEFAULT_ACCOUNT": ACCOUNT,
         "CDK_DEFAULT_REGION": REGION,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "shared")]),
     }
 
 
-def _start(home: Home, say: Say, usual_ports: bool = True) -> None:
+def _start(
+    home: Home, say: Say, *, usual_ports: bool, parts: Sequence[str] = tuple(PORTS), enforced: bool = True
+) -> None:
+    """Start those of `parts` that do not run; `enforced` is whether MiniStack holds every caller to its permissions."""
     record = home.read()
     code = deploy.digest("worker", "local", "shared")
     alive = _alive(record)
-    if "aws" in record.processes and "aws" not in alive:
-        # MiniStack writes its state when it is stopped; one that was killed has forgotten what came after.
-        record.deployed = None
     if alive != set(PORTS) or record.code != code:
         # Each part is told the others' ports when it starts, and runs the code of that moment.
         for name in alive:
@@ -128,19 +155,20 @@ def _start(home: Home, say: Say, usual_ports: bool = True) -> None:
             wanted = record.ports.get(name, usual) if usual_ports else 0
             record.ports[name] = processes.free_port(wanted, taken)
     shared = environment(record)
-    for name, (command, extra) in _commands(home, record).items():
-        if name in alive:
+    for name, (command, extra) in _commands(home, record, enforced).items():
+        if name in alive or name not in parts:
             continue
         say(f"starting {_TITLES[name]} on port {record.ports[name]}")
-        record.processes[name] = processes.start(command, home.log(name), {**shared, **extra})
+        started = {key: value for key, value in {**shared, **extra}.items() if value is not None}
+        record.processes[name] = processes.start(command, home.log(name), started)
         home.write(record)
-    for name in PORTS:
+    for name in parts:
         url = _url(record, name) + _HEALTH[name]
         processes.wait_until_up(_TITLES[name], url, record.processes[name], home.log(name), seconds=60)
 
 
-def _commands(home: Home, record: Record) -> dict[str, tuple[list[str], dict[str, str]]]:
-    """How each part is started, and what its environment has besides the shared one."""
+def _commands(home: Home, record: Record, enforced: bool) -> dict[str, tuple[list[str], Mapping[str, str | None]]]:
+    """How each part is started, and what its environment has besides the shared one (None: has not)."""
     python = sys.executable
     ports = {name: str(port) for name, port in record.ports.items()}
     simulator_state = str(home.folder("sagemaker"))
@@ -158,13 +186,20 @@ def _commands(home: Home, record: Record) -> dict[str, tuple[list[str], dict[str
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(home.folder("s3")),
         "LOG_LEVEL": "WARNING",
+        "AUTH": str(enforced).lower(),
     }
     simulator = [python, "-m", "local.sagemaker", "--port", ports["sagemaker"], "--worker", _url(record, "worker")]
     simulator += ["--state", simulator_state, "--aws", _url(record, "aws"), "--region", REGION]
+    # The worker is given its role's credentials as a container at SageMaker is, and has no others.
+    container = {
+        "AWS_ACCESS_KEY_ID": None,
+        "AWS_SECRET_ACCESS_KEY": None,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{_url(record, 'sagemaker')}/_simulator/credentials",
+    }
     return {
-        "aws": ([python, "-m", "ministack"], ministack),
+        "aws": ([python, "-m", "local.aws"], ministack),
         "sagemaker": (simulator, {}),
-        "worker": ([python, "-m", "worker.server", "--port", ports["worker"], "--host", "127.0.0.1"], {}),
+        "worker": ([python, "-m", "worker.server", "--port", ports["worker"], "--host", "127.0.0.1"], container),
     }
 
 

@@ -17,7 +17,8 @@ from darkroom.checkpoints.api import (
 from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.edge.http import Api, Query, Response, answers, created
 
-app = Api(origins=lambda: wiring.settings().origins)
+app = Api(origins=lambda: wiring.settings().origins, pace=wiring.pace)
+UNKNOWN: dict[int, Any] = {404: {"description": "There is no such file"}}
 
 
 @app.get("/checkpoints", summary="Model files by kind and name", tags=["checkpoints"])
@@ -39,7 +40,7 @@ def get_checkpoints(
 )
 def post_checkpoint(model: CheckpointIn) -> Response[RegisteredOut]:
     """The same request again finds the open upload, so that it can go on from anywhere."""
-    registered, new = wiring.checkpoints().register(app.owner, model)
+    registered, new = wiring.checkpoints().register(app.owner, model, only=app.changes)
     return created(registered, new)
 
 
@@ -54,27 +55,37 @@ def post_import(model: ImportIn) -> Response[CheckpointOut]:
     return Response(202, content_type="application/json", body=wiring.imports().begin(app.owner, model))
 
 
-@app.post("/checkpoints/parts", summary="URLs for parts, and the parts that are there", tags=["checkpoints"])
+@app.post(
+    "/checkpoints/parts",
+    summary="URLs for parts, and the parts that are there",
+    tags=["checkpoints"],
+    responses=answers(PartsOut, _200="The URLs and the parts") | UNKNOWN,
+)
 def post_parts(parts: PartsIn) -> PartsOut:
     """S3 takes each part only with the SHA-256 it was announced with."""
-    return wiring.checkpoints().parts(parts)
+    return wiring.checkpoints().parts(parts, only=app.changes)
 
 
-@app.post("/checkpoints/complete", summary="Finish an upload", tags=["checkpoints"])
+@app.post(
+    "/checkpoints/complete",
+    summary="Finish an upload",
+    tags=["checkpoints"],
+    responses=answers(CheckpointOut, _200="The file can be used") | UNKNOWN,
+)
 def post_complete(model: ModelIn) -> CheckpointOut:
     """The file is looked into; only then can jobs use it."""
-    return wiring.checkpoints().complete(model)
+    return wiring.checkpoints().complete(model, only=app.changes)
 
 
 @app.delete(
     "/checkpoints",
     summary="Delete a model file, or give its upload up",
     tags=["checkpoints"],
-    responses={204: {"description": "Deleted"}},
+    responses={204: {"description": "Deleted"}} | UNKNOWN,
 )
 def delete_checkpoint(kind: Annotated[Kind, Query()], name: Annotated[FileName, Query()]) -> Response[None]:
     """204 with nothing."""
-    wiring.checkpoints().delete(ModelKey(kind, name))
+    wiring.checkpoints().delete(ModelKey(kind, name), only=app.changes)
     return Response(204)
 
 

@@ -1,9 +1,12 @@
-"""S3 and SNS, where the simulator reads inputs, writes results and sends notices."""
+"""S3, SNS and CloudWatch: inputs, results and notices, in the name of a model's role, and the alarms that wake an
+endpoint."""
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,42 +14,112 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
     from types_boto3_s3 import S3Client
     from types_boto3_sns import SNSClient
 
 T = TypeVar("T")
+FRESH_SECONDS = 1800
+"""How long the credentials of a role are used; AssumeRole gives them for an hour."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a role's holder signs with; without a token they are the account's own. `expires` is ISO 8601."""
+
+    key: str
+    secret: str
+    token: str | None = None
+    expires: str | None = None
+
+
+ACCOUNT = Credentials("test", "test")
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Clients of one role, good until `until` (in seconds of the monotonic clock)."""
+
+    s3: "S3Client"
+    sns: "SNSClient"
+    until: float
 
 
 class Cloud:
     """Calls rise as botocore's own errors; a caller that is cancelled does not wait for its call."""
 
-    def __init__(self, endpoint: str, region: str) -> None:
-        session = boto3.Session("test", "test", region_name=region)
-        # No proxies: it is always a server on this machine.
-        config = Config(
-            s3={"addressing_style": "path"},
-            retries={"total_max_attempts": 1},
-            connect_timeout=2,
-            read_timeout=15,
-            max_pool_connections=32,
-            proxies={},
+    def __init__(self, endpoint: str, region: str, role: Callable[[], str | None]) -> None:
+        """`role` tells, on the event loop, in whose name to act: an ARN, or None for the account itself."""
+        self._endpoint = endpoint
+        self._region = region
+        self._role = role
+        self._kept: dict[str | None, Clients] = {}
+        self._config = configuration()
+        self._cloudwatch: CloudWatchClient = session(region).client(
+            "cloudwatch", endpoint_url=endpoint, config=self._config
         )
-        self._s3: S3Client = session.client("s3", endpoint_url=endpoint, config=config)
-        self._sns: SNSClient = session.client("sns", endpoint_url=endpoint, config=config)
+
+    async def credentials(self) -> Credentials | None:
+        """New credentials of the role, None while there is no role."""
+        role = self._role()
+        return await in_thread(lambda: self._assume(role)) if role else None
 
     async def read(self, location: str) -> bytes:
         """The object at an S3 URI."""
-        bucket, key = split(location)
-        return await _in_thread(lambda: self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        role, (bucket, key) = self._role(), split(location)
+        return await in_thread(lambda: self._as(role).s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     async def write(self, location: str, content: bytes, content_type: str) -> None:
         """Put `content` at an S3 URI."""
-        bucket, key = split(location)
-        await _in_thread(lambda: self._s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type))
+        role, (bucket, key) = self._role(), split(location)
+        await in_thread(
+            lambda: self._as(role).s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
+        )
 
     async def publish(self, topic: str, message: str) -> None:
         """Send `message` to a topic's ARN."""
-        await _in_thread(lambda: self._sns.publish(TopicArn=topic, Message=message))
+        role = self._role()
+        await in_thread(lambda: self._as(role).sns.publish(TopicArn=topic, Message=message))
+
+    async def alarms(self) -> "list[MetricAlarmTypeDef]":
+        """Every metric alarm of CloudWatch, which is the account's own business."""
+        pages = self._cloudwatch.get_paginator("describe_alarms").paginate
+        return await in_thread(lambda: [alarm for page in pages() for alarm in page["MetricAlarms"]])
+
+    def _as(self, role: str | None) -> Clients:
+        """Clients of a role; two threads may make the same at the same time, which does no harm."""
+        kept = self._kept.get(role)
+        if kept is None or kept.until < time.monotonic():
+            own = session(self._region, self._assume(role) if role else ACCOUNT)
+            s3 = own.client("s3", endpoint_url=self._endpoint, config=self._config)
+            sns = own.client("sns", endpoint_url=self._endpoint, config=self._config)
+            kept = self._kept[role] = Clients(s3, sns, time.monotonic() + FRESH_SECONDS)
+        return kept
+
+    def _assume(self, role: str) -> Credentials:
+        sts = session(self._region).client("sts", endpoint_url=self._endpoint, config=self._config)
+        given = sts.assume_role(RoleArn=role, RoleSessionName="SageMaker")["Credentials"]
+        expires = given["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], expires)
+
+
+def session(region: str, credentials: Credentials = ACCOUNT) -> boto3.Session:
+    """A session of a role, or of the account itself."""
+    return boto3.Session(credentials.key, credentials.secret, credentials.token, region)
+
+
+def configuration() -> Config:
+    """How AWS is called from here: short time-outs, and the retries are the callers' own."""
+    return Config(
+        s3={"addressing_style": "path"},
+        retries={"total_max_attempts": 1},
+        connect_timeout=2,
+        read_timeout=15,
+        max_pool_connections=32,
+        # It is always a server on this machine.
+        proxies={},
+    )
 
 
 def split(location: str) -> tuple[str, str]:
@@ -55,7 +128,7 @@ def split(location: str) -> tuple[str, str]:
     return bucket, key
 
 
-async def _in_thread(call: Callable[[], T]) -> T:
+async def in_thread(call: Callable[[], T]) -> T:
     """Run a blocking call in a daemon thread: an executor's threads would hold up the end of the process."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()

@@ -46,6 +46,12 @@ class Missing(DarkroomError):
     title = "Not found"
 
 
+class Forbidden(DarkroomError):
+    """The caller is known, and may not do this to something that it may see."""
+
+    title = "Not allowed"
+
+
 class MethodNotAllowed(DarkroomError):
     """The path is there, but not with this method."""
 
@@ -80,11 +86,15 @@ class Busy(DarkroomError):
         self.retry_after = retry_after
 
 
-class Full(Busy):
-    """Too many jobs are open: the caller's, or those of the stage. Worth sending again in `retry_after` seconds."""
-
-    title = "Too many open jobs"
-
-
 class Throttled(Busy):
     """AWS refused a call because there were too many: it was not carried out."""
+
+
+class TooMany(DarkroomError):
+    """The caller is over one of its limits; the same request is worth sending again in `retry_after` seconds."""
+
+    title = "Too many requests"
+
+    def __init__(self, code: str, detail: str, retry_after: int) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after

@@ -15,6 +15,8 @@ LINE_ATTRIBUTES = (
     "first_image",
     "prompt",
     "lora",
+    "run_seconds",
+    "price",
 )
 """What a line of the history shows and its filters look at: the projection of every jobs index.
 DynamoDB allows 100 projected attributes over all indexes of a table."""
@@ -57,4 +59,24 @@ JOBS = Table(
     ),
 )
 MODELS = Table(partition="kind", sort="name")
-KEYS = Table(partition="hash", ttl="expires_at")
+KEYS = Table(
+    partition="hash",
+    ttl="expires_at",
+    indexes=(
+        Index(
+            "by_id",
+            "listed",
+            "id",
+            (
+                "owner",
+                "role",
+                "prefix",
+                "created_at",
+                "last_used",
+                "expires_at",
+                "requests_per_minute",
+                "open_jobs",
+            ),
+        ),
+    ),
+)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,12 @@ import httpx
 import pytest
 
 from local import stack
-from local.home import Home
+from local.home import ROOT, Home
 from local.seed import CHECKPOINT
 from panel.client import Darkroom
+
+IMPORTS = "models-to-import"
+"""The bucket that the stage `local` may import model files from (cdk.json)."""
 
 
 @dataclass
@@ -39,6 +43,21 @@ class Running:
     def knobs(self, **settings: Any) -> None:
         """Turn the simulator's knobs; those not named go back to their defaults."""
         httpx.put(f"{self.stack.sagemaker}/_simulator/knobs", json=settings).raise_for_status()
+
+    def command(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """Run `darkroom …` to its end."""
+        environment = {**os.environ, "DARKROOM_URL": self.stack.api, "DARKROOM_KEY": self.key}
+        done = subprocess.run(  # noqa: S603 - the command is our own
+            [str(ROOT / "bin" / "darkroom"), *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0 or not check, done.stdout + done.stderr
+        return done
 
     def function(self, name: str) -> str:
         """The physical name of a function of this stage; others may be deployed beside it."""

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from darkroom.checkpoints.model import part_size
-from tests.e2e.conftest import Running, txt2img
+from tests.e2e.conftest import IMPORTS, Running, txt2img
 from tests.support.models import safetensors
 
 NAME = "Film Grain (v2) ümlaut.safetensors"
@@ -43,11 +43,16 @@ def test_an_upload_survives_a_corrupted_part_and_goes_on_where_it_stopped(darkro
 
 
 def test_imports_from_s3_arrive_and_addresses_of_our_own_network_are_not_fetched(darkroom: Running) -> None:
-    s3, bucket = darkroom.aws("s3"), "models-of-somebody"
-    s3.create_bucket(Bucket=bucket)
-    s3.put_object(Bucket=bucket, Key="ink.safetensors", Body=safetensors(data=b"\1" * (9 * 1024**2)))
+    s3 = darkroom.aws("s3")
+    for bucket, name in ((IMPORTS, "ink.safetensors"), ("models-of-somebody", "not-named.safetensors")):
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key=name, Body=safetensors(data=b"\1" * (9 * 1024**2)))
     request = darkroom.client.request
-    for url in (f"s3://{bucket}/ink.safetensors", "https://127.0.0.1/inside.safetensors"):
+    for url in (
+        f"s3://{IMPORTS}/ink.safetensors",
+        "s3://models-of-somebody/not-named.safetensors",
+        "https://127.0.0.1/inside.safetensors",
+    ):
         assert request("POST", "/checkpoints/import", json={"kind": "lora", "url": url})["status"] == "importing"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -58,5 +63,7 @@ def test_imports_from_s3_arrive_and_addresses_of_our_own_network_are_not_fetched
     assert rows["ink.safetensors"]["status"] == "active"
     assert rows["inside.safetensors"]["status"] == "fail"
     assert "no public address" in rows["inside.safetensors"]["reason"]
+    assert rows["not-named.safetensors"]["status"] == "fail"
+    assert "may not read it" in rows["not-named.safetensors"]["reason"]
     for name in rows:
         request("DELETE", "/checkpoints", params={"kind": "lora", "name": name})

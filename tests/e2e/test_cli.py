@@ -9,7 +9,7 @@ from pathlib import Path
 from local.home import ROOT
 from panel import uploads
 from panel.uploads import ModelFile
-from tests.e2e.conftest import Running
+from tests.e2e.conftest import IMPORTS, Running
 from tests.support.models import safetensors, sparse_safetensors
 
 MEGABYTE = 1024**2
@@ -95,13 +95,13 @@ def test_a_problem_is_one_line_and_exit_code_1(darkroom: Running, tmp_path: Path
 
 
 def test_an_import_is_waited_for_and_a_failed_one_says_why(darkroom: Running) -> None:
-    s3, bucket = darkroom.aws("s3"), "models-for-the-cli"
-    s3.create_bucket(Bucket=bucket)
-    s3.put_object(Bucket=bucket, Key="pen.safetensors", Body=safetensors())
-    fetched = started(darkroom, "import", f"s3://{bucket}/pen.safetensors", "--kind", "embedding")
+    s3 = darkroom.aws("s3")
+    s3.create_bucket(Bucket=IMPORTS)
+    s3.put_object(Bucket=IMPORTS, Key="pen.safetensors", Body=safetensors())
+    fetched = started(darkroom, "import", f"s3://{IMPORTS}/pen.safetensors", "--kind", "embedding")
     output, _ = fetched.communicate(timeout=60)
     assert (fetched.returncode, "imported" in output) == (0, True), output
-    refused = started(darkroom, "import", f"s3://{bucket}/gone.safetensors", "--kind", "embedding")
+    refused = started(darkroom, "import", f"s3://{IMPORTS}/gone.safetensors", "--kind", "embedding")
     output, _ = refused.communicate(timeout=60)
     assert (refused.returncode, "S3 refuses the source" in output) == (1, True), output
     for name in ("pen.safetensors", "gone.safetensors"):

@@ -7,15 +7,20 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
-from infra.service_stack import TIMEOUTS
+from infra.service_stack import ROUTES, TIMEOUTS
 from infra.stacks import add_stacks
 from infra.stage import Stage
 from tests.infra.conftest import Installations, Synthesized
 
 WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingActivities",
+    "application-autoscaling:DescribeScalingPolicies",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
+    "sagemaker:ListEndpointConfigs",
     "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }
@@ -25,8 +30,33 @@ BASICS = {
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }
+KEEPING_ENDPOINTS = {
+    "application-autoscaling:DeleteScalingPolicy",
+    "application-autoscaling:DeregisterScalableTarget",
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:PutScalingPolicy",
+    "application-autoscaling:RegisterScalableTarget",
+    "cloudwatch:DeleteAlarms",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:PutMetricAlarm",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+    "iam:CreateServiceLinkedRole",
+    "sagemaker:AddTags",
+    "sagemaker:DeleteEndpoint",
+    "sagemaker:DeleteEndpointConfig",
+    "sagemaker:DeleteModel",
+    "sagemaker:DescribeEndpoint",
+    "sagemaker:DescribeEndpointConfig",
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
+    "sagemaker:ListTags",
+    "sagemaker:UpdateEndpointWeightsAndCapacities",
+}
 EXPECTED = {
-    "authorizer": {"dynamodb:GetItem", "secretsmanager:GetSecretValue"},
+    "authorizer": {"dynamodb:GetItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
     "jobs_api": {
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
@@ -38,6 +68,9 @@ EXPECTED = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+        "application-autoscaling:DescribeScalingActivities",
+        "sagemaker:DescribeEndpoint",
+        "sagemaker:DescribeEndpointConfig",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:ListEndpoints",
     },
@@ -60,6 +93,7 @@ EXPECTED = {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
+        "dynamodb:UpdateItem",
         "s3:AbortMultipartUpload",
         "s3:DeleteObject",
         "s3:GetObject",
@@ -68,27 +102,35 @@ EXPECTED = {
         "s3:PutObject",
         "sqs:SendMessage",
     },
-    "endpoints_api": {"sagemaker:ListEndpoints"},
+    "endpoint_events": KEEPING_ENDPOINTS | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+    "endpoints_api": KEEPING_ENDPOINTS
+    | {"iam:PassRole", "sagemaker:CreateEndpoint", "sagemaker:CreateEndpointConfig", "sagemaker:CreateModel"},
     "dead_letters_api": {
+        "dynamodb:UpdateItem",
         "sqs:ChangeMessageVisibility",
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
         "sqs:ReceiveMessage",
         "sqs:SendMessage",
     },
-    "sweeper": {
+    "sweeper": KEEPING_ENDPOINTS
+    | {
         "dynamodb:BatchGetItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
-        "dynamodb:Query",
-        "dynamodb:UpdateItem",
         "s3:DeleteObject",
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
         "sagemaker:InvokeEndpointAsync",
-        "sagemaker:ListEndpoints",
         "sqs:SendMessage",
+    },
+    "keys_api": {
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
     },
     "job_events": {
         "dynamodb:GetItem",
@@ -152,6 +194,27 @@ def test_only_this_stages_endpoints_can_be_invoked(prod: Synthesized) -> None:
     assert ":endpoint/darkroom-prod-*" in reach(role_of(prod, "jobs_api"), "sagemaker:InvokeEndpointAsync")
 
 
+def test_endpoints_are_made_with_the_workers_role_and_it_is_passed_to_sagemaker_alone(prod: Synthesized) -> None:
+    passing = [
+        (name, statement)
+        for name, role in prod.resources("AWS::IAM::Role").items()
+        for statement in statements(role)
+        if "iam:PassRole" in listed(statement["Action"])
+    ]
+    ((name, statement),) = passing
+    assert name.startswith("EndpointsApi")
+    assert statement["Action"] == "iam:PassRole"
+    (role,) = (key for key in prod.resources("AWS::IAM::Role") if key.startswith("WorkerRole"))
+    assert statement["Resource"] == {"Fn::GetAtt": [role, "Arn"]}
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+
+
+def test_nobody_scales_or_deletes_an_endpoint_of_another_stage(prod: Synthesized) -> None:
+    for name in ("endpoints_api", "endpoint_events"):
+        for action in ("sagemaker:DeleteEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"):
+            assert reach(role_of(prod, name), action).count("endpoint/darkroom-prod-*") == 1
+
+
 def test_uploads_can_be_written_but_never_deleted_by_the_api(prod: Synthesized) -> None:
     jobs_api = role_of(prod, "jobs_api")
     assert "/images/*" in reach(jobs_api, "s3:PutObject")
@@ -203,3 +266,21 @@ def test_imports_read_those_buckets_alone_that_the_stage_names(prod: Synthesized
     _, service = add_stacks(app, stage)
     found = json.dumps(Template.from_stack(service).to_json()["Resources"])
     assert '":s3:::my-models/*"' in found
+
+
+def test_the_authorizer_notes_a_use_and_changes_nothing_else_about_a_key(prod: Synthesized) -> None:
+    (note,) = (s for s in statements(role_of(prod, "authorizer")) if s["Action"] == "dynamodb:UpdateItem")
+    assert note["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["hash", "last_used"]}}
+
+
+@pytest.mark.parametrize("name", sorted(set(ROUTES.values())))
+def test_a_function_behind_the_api_writes_counts_into_the_table_of_keys_and_only_one_writes_keys(
+    prod: Synthesized, name: str
+) -> None:
+    of_keys = [s for s in statements(role_of(prod, name)) if "ExportsOutputFnGetAttKeys" in json.dumps(s["Resource"])]
+    count = [s for s in of_keys if "Condition" in s]
+    assert [(s["Action"], s["Condition"]) for s in count] == [
+        ("dynamodb:UpdateItem", {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["pace#*"]}})
+    ]
+    assert (len(of_keys) > 1) == (name == "keys_api")
+    assert "/index/*" not in json.dumps(of_keys)

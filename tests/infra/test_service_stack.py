@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from darkroom.keys.service import ADMIN_SECONDS
 from darkroom.settings import Settings
 from infra.problems import PROBLEMS
 from infra.service_stack import ROUTES, TIMEOUTS
@@ -46,7 +47,8 @@ def test_stages_stand_side_by_side_because_nothing_has_a_fixed_name(prod: Synthe
 
 def test_each_function_is_told_exactly_the_settings(prod: Synthesized) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    expected = {f"DARKROOM_{field.upper()}" for field in Settings.model_fields}
+    # What a stage leaves out is not told: this one names no container.
+    expected = {f"DARKROOM_{field.upper()}" for field in Settings.model_fields} - {"DARKROOM_WORKER_IMAGE"}
     functions = prod.resources("AWS::Lambda::Function")
     assert len(functions) == len(TIMEOUTS)
     for function in functions.values():
@@ -75,7 +77,7 @@ def test_the_local_stage_runs_on_the_interpreter_it_was_asked_for(local: Synthes
 def test_an_event_that_cannot_be_taken_in_ends_in_a_queue_with_an_alarm(prod: Synthesized) -> None:
     queues = prod.resources("AWS::SQS::Queue")
     read = {name: queue for name, queue in queues.items() if "RedrivePolicy" in queue}
-    readers = {"Events": "job_events", "Imports": "checkpoint_imports"}
+    readers = {"Events": "job_events", "Imports": "checkpoint_imports", "EndpointStates": "endpoint_events"}
     assert len(read) == len(readers)
     dead = set()
     for name, queue in read.items():
@@ -99,8 +101,20 @@ def test_an_event_that_cannot_be_taken_in_ends_in_a_queue_with_an_alarm(prod: Sy
         assert queues[name]["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
+def test_the_endpoints_of_this_stage_alone_are_heard_of(prod: Synthesized) -> None:
+    (rule,) = (rule for rule in prod.resources("AWS::Events::Rule").values() if "EventPattern" in rule)
+    assert rule["EventPattern"] == {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Endpoint State Change"],
+        "detail": {"EndpointName": [{"prefix": "darkroom-prod-"}]},
+    }
+    (target,) = rule["Targets"]
+    # An event that EventBridge cannot deliver lies where those lie that cannot be handled.
+    assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].startswith("EndpointStatesDeadLetters")
+
+
 def test_the_sweeper_is_called_every_five_minutes_and_a_round_that_fails_is_kept(prod: Synthesized) -> None:
-    (rule,) = prod.resources("AWS::Events::Rule").values()
+    (rule,) = (rule for rule in prod.resources("AWS::Events::Rule").values() if "ScheduleExpression" in rule)
     assert rule["ScheduleExpression"] == "rate(5 minutes)"
     (target,) = rule["Targets"]
     (sweeps,) = (name for name in prod.resources("AWS::SQS::Queue") if name.startswith("SweepsDeadLetters"))
@@ -138,7 +152,7 @@ def test_queues_and_topic_are_encrypted_and_take_tls_only(prod: Synthesized) -> 
 
 def test_a_failed_message_does_not_take_its_batch_with_it(prod: Synthesized) -> None:
     mappings = prod.resources("AWS::Lambda::EventSourceMapping").values()
-    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 10]
+    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 1, 10]
     for mapping in mappings:
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["ScalingConfig"] == {"MaximumConcurrency": 10}
@@ -158,7 +172,8 @@ def test_every_route_is_behind_the_authorizer(prod: Synthesized) -> None:
         assert (method["AuthorizationType"], method["AuthorizerId"]) == ("CUSTOM", {"Ref": gate})
     authorizer = prod.resources("AWS::ApiGateway::Authorizer")[gate]
     assert authorizer["IdentitySource"] == "method.request.header.Authorization"
-    assert authorizer["AuthorizerResultTtlInSeconds"] == 60
+    # What the gateway remembers and what the authorizer remembers end before a minute is over.
+    assert authorizer["AuthorizerResultTtlInSeconds"] + ADMIN_SECONDS < 60
 
 
 def test_preflights_are_answered_for_stated_origins_only(dev: Synthesized) -> None:

@@ -309,7 +309,9 @@ def test_the_function_carries_out_every_round_and_tells_it_in_one_line(
     stage: Stage, job_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     handler({}, Context())
-    (line,) = (vars(record) for record in caplog.records if record.message == "round")
+    told = [vars(record) for record in caplog.records if record.message == "round"]
+    line, endpoints = told
+    assert endpoints["round"] == "endpoints"
     assert (line["round"], line["failed"], line["broken"]) == ("jobs", 0, 0)
     (metric,) = line["_aws"]["CloudWatchMetrics"]
     assert {"failed", "broken"} <= {entry["Name"] for entry in metric["Metrics"]}

@@ -42,7 +42,12 @@ class Reply:
         return str(problem["code"])
 
 
-ROUTES = {"endpoints": "endpoints_api", "checkpoints": "checkpoints_api", "dead-letters": "dead_letters_api"}
+ROUTES = {
+    "endpoints": "endpoints_api",
+    "checkpoints": "checkpoints_api",
+    "keys": "keys_api",
+    "dead-letters": "dead_letters_api",
+}
 
 
 def call(
@@ -53,9 +58,12 @@ def call(
     raw: str | None = None,
     headers: dict[str, str] | None = None,
     owner: str = "alice",
+    role: str = "admin",
+    told: dict[str, str] | None = None,
     binary: bool = False,
 ) -> Reply:
-    """Send one request to the function behind its path, as API Gateway would."""
+    """Send one request to the function behind its path, as API Gateway would; `told` is what the authorizer told
+    besides owner and role."""
     parts = urlsplit(path)
     query = parse_qsl(parts.query, keep_blank_values=True)
     text = raw if raw is not None else (json.dumps(body) if body is not None else None)
@@ -77,7 +85,14 @@ def call(
             "requestId": "req-1",
             "stage": "v1",
             "path": f"/v1{parts.path}",
-            "authorizer": {"owner": owner, "role": "admin"},
+            "authorizer": {
+                "owner": owner,
+                "role": role,
+                "key": f"key-of-{owner}",
+                "requests_per_minute": "600",
+                "shared_history": "false",
+                **(told or {}),
+            },
         },
         "body": text,
         "isBase64Encoded": binary,

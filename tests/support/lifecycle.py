@@ -16,19 +16,20 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from darkroom import ids
 from darkroom.checkpoints.networks import Networks
 from darkroom.endpoints.service import Endpoints
-from darkroom.errors import Busy, Conflict, Full, Missing
+from darkroom.errors import Busy, Conflict, Missing, TooMany
 from darkroom.images.service import Images
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut
 from darkroom.jobs.crowd import Crowd
 from darkroom.jobs.events import Events
 from darkroom.jobs.handover import HandOver, Places
 from darkroom.jobs.model import Patience, answer_key, output_prefix
+from darkroom.jobs.open import OpenJobs
 from darkroom.jobs.service import Jobs
 from darkroom.jobs.settling import Settling
 from darkroom.jobs.state import OPEN, STATUSES, TIMED_OUT, origins
 from darkroom.jobs.sweep import Sweep
 from tests.support.events import completed, failed, manifest, progress
-from tests.support.sagemaker import FakeSageMaker, endpoint
+from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
 
 START = 1_780_000_000.0
 PATIENCE = Patience()
@@ -125,7 +126,9 @@ class Lifecycle(RuleBasedStateMachine):
         self.sagemaker = SageMaker(self.clock)
         settling = Settling(on.store, on.outputs, self.clock)
         hand_over = HandOver(on.store, on.images, on.outputs, self.sagemaker, PLACES, self.clock)
-        endpoints = Endpoints(self.sagemaker, self.clock)
+        crowd = Crowd(on.store, OWN, ALL, self.clock)
+        open_jobs = OpenJobs(on.store, crowd, SHARDS)
+        endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)
         self.jobs = Jobs(
             on.store,
             on.images,
@@ -133,7 +136,7 @@ class Lifecycle(RuleBasedStateMachine):
             on.networks._shelf,
             on.networks,
             endpoints,
-            Crowd(on.store, OWN, ALL, self.clock),
+            crowd,
             hand_over,
             PLACES,
             PATIENCE,
@@ -156,7 +159,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.sagemaker.trouble = trouble
         try:
             made = self.jobs.submit(owner, BODY)
-        except Full:
+        except TooMany:
             return
         assert made.created
         self._know(made.job)
@@ -168,7 +171,7 @@ class Lifecycle(RuleBasedStateMachine):
         except Conflict as refused:
             self._deleted_job(refused, key)
             return
-        except Full:
+        except TooMany:
             return
         if not made.created:
             assert made.job.id == self.keys[key]
@@ -210,7 +213,7 @@ class Lifecycle(RuleBasedStateMachine):
             made = self.jobs.replay("bob", job_id).job
         except Missing:
             assert job_id in self.deleted
-        except Full:
+        except TooMany:
             pass
         else:
             assert (made.replay_of, made.parameters) == (job_id, self.seen[job_id].parameters)

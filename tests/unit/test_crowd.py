@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from darkroom.errors import Full
+from darkroom.errors import TooMany
 from darkroom.jobs.crowd import CACHE_SECONDS, DOUBT_SECONDS, Crowd
 from darkroom.jobs.model import OpenJobs
 
@@ -38,7 +38,7 @@ def test_what_this_process_wrote_itself_counts_without_asking() -> None:
     for _ in range(3):
         full.admit("alice")
         full.add("alice")
-    with pytest.raises(Full) as refused:
+    with pytest.raises(TooMany) as refused:
         full.admit("alice")
     assert (refused.value.code, refused.value.retry_after) == ("too_many_open_jobs", 15)
     assert "3 may be open" in refused.value.detail
@@ -47,7 +47,7 @@ def test_what_this_process_wrote_itself_counts_without_asking() -> None:
 
 
 def test_the_stage_has_a_limit_for_all_together() -> None:
-    with pytest.raises(Full) as refused:
+    with pytest.raises(TooMany) as refused:
         crowd(Counting(alice=2, bob=3), Clock()).admit("alice")
     assert refused.value.code == "stage_full"
 
@@ -55,19 +55,19 @@ def test_the_stage_has_a_limit_for_all_together() -> None:
 def test_a_key_may_have_a_limit_of_its_own() -> None:
     full = crowd(Counting(alice=3), Clock())
     full.admit("alice", limit=4)
-    with pytest.raises(Full):
+    with pytest.raises(TooMany):
         full.admit("alice", limit=3)
-    with pytest.raises(Full):
+    with pytest.raises(TooMany):
         full.admit("bob", limit=0)
 
 
 def test_it_counts_again_once_in_a_while_and_before_it_refuses_by_an_old_count() -> None:
     store, clock = Counting(alice=3), Clock()
     full = crowd(store, clock)
-    with pytest.raises(Full):
+    with pytest.raises(TooMany):
         full.admit("alice")
     store.owners = {}
-    with pytest.raises(Full):
+    with pytest.raises(TooMany):
         full.admit("alice")
     assert store.asked == 1
     clock.now = DOUBT_SECONDS + 1

@@ -1,17 +1,63 @@
-"""Who gets in: a key by its hash, the first admin key from its secret, and nobody else."""
+"""Who gets in: a key by its hash, the first admin key from its secret, and nobody else. And how keys are made."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from darkroom.keys.model import Caller, digest
-from darkroom.keys.service import ADMIN_SECONDS, Gate
+from darkroom.errors import Busy, Conflict, DarkroomError, Invalid, Malformed, Missing
+from darkroom.keys.api import KeyIn, KeyMade, LimitsIn
+from darkroom.keys.model import Caller, Key, Limits, digest, hour_of
+from darkroom.keys.ports import Listed
+from darkroom.keys.service import ADMIN_SECONDS, DEFAULT_DAYS, Gate, Keys
 
 KEY = "a-key-of-sixteen-or-more"
 ADMIN = "the-admin-secret-of-this-stage"
+NOW = datetime(2026, 3, 4, 5, 30, tzinfo=UTC).timestamp()
+DAY = 86_400
 
 
-class Keys:
-    def find(self, found: str) -> Caller | None:
-        return Caller("alice", "artist") if found == digest(KEY) else None
+class Store:
+    """The keys table in memory."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, Key] = {}
+        self.names: dict[str, frozenset[str]] = {}
+        self.notes: list[str] = []
+        self.notable = True
+        self.contended = 0
+
+    def find(self, digest: str) -> Key | None:
+        return self.keys.get(digest)
+
+    def note_use(self, digest: str, hour: str) -> None:
+        if not self.notable:
+            raise RuntimeError("the table is busy")
+        self.notes.append(hour)
+        self.keys[digest] = replace(self.keys[digest], last_used=hour)
+
+    def held(self, name: str) -> frozenset[str]:
+        return self.names.get(name, frozenset())
+
+    def add(self, key: Key, digest: str, held: frozenset[str], holds: frozenset[str], until: int) -> bool:
+        if self.contended:
+            self.contended -= 1
+            return False
+        assert held == self.held(key.name)
+        assert until >= key.expires_at
+        self.keys[digest] = key
+        self.names[key.name] = holds
+        return True
+
+    def page(self, before: str | None, limit: int) -> Listed:
+        return Listed(sorted(self.keys.values(), key=lambda key: key.id, reverse=True)[:limit], None)
+
+    def remove(self, key_id: str) -> bool:
+        gone = [found for found, key in self.keys.items() if key.id == key_id]
+        for found in gone:
+            del self.keys[found]
+        return bool(gone)
 
 
 class Secret:
@@ -24,34 +70,148 @@ class Secret:
         return self.value
 
 
-def test_a_key_is_its_owner_and_the_secret_is_the_admin() -> None:
-    gate = Gate(Keys(), Secret())
-    assert gate.caller(f"Bearer {KEY}") == Caller("alice", "artist")
-    assert gate.caller(f"bearer   {KEY} ") == Caller("alice", "artist")
-    assert gate.caller(f"Bearer {ADMIN}") == Caller("admin", "admin")
+@pytest.fixture
+def store() -> Store:
+    made = Store()
+    limits = Limits(open_jobs=3)
+    made.keys[digest(KEY)] = Key("k-1", "alice", "artist", "a-key-of", "", int(NOW) + 60, limits=limits)
+    return made
+
+
+def gate(store: Store, secret: Secret | None = None, now: float = NOW) -> Gate:
+    return Gate(store, secret or Secret(), now=lambda: now)
+
+
+def test_a_key_is_its_owner_and_the_secret_is_the_admin(store: Store) -> None:
+    alice = Caller("alice", "artist", "k-1", Limits(open_jobs=3))
+    assert gate(store).caller(f"Bearer {KEY}") == alice
+    assert gate(store).caller(f"bearer   {KEY} ") == alice
+    assert gate(store).caller(f"Bearer {ADMIN}") == Caller("admin", "admin", "admin")
 
 
 @pytest.mark.parametrize(
     "header",
     [None, "", "Bearer", "Bearer ", KEY, f"Basic {KEY}", "Bearer short", f"Bearer {KEY}x", "Bearer " + "é" * 20],
 )
-def test_anything_else_is_nobody(header: str | None) -> None:
-    assert Gate(Keys(), Secret()).caller(header) is None
+def test_anything_else_is_nobody(store: Store, header: str | None) -> None:
+    assert gate(store).caller(header) is None
 
 
-def test_wrong_keys_cost_no_call_for_the_secret_and_a_rotated_one_is_good_within_a_minute() -> None:
+def test_an_expired_key_is_nobody_from_that_second_on(store: Store) -> None:
+    assert gate(store, now=NOW + 59).caller(f"Bearer {KEY}")
+    assert gate(store, now=NOW + 60).caller(f"Bearer {KEY}") is None
+
+
+def test_the_use_of_a_key_is_noted_once_an_hour_and_never_stands_in_its_way(store: Store) -> None:
+    store.keys[digest(KEY)] = replace(store.keys[digest(KEY)], expires_at=int(NOW) + DAY)
+    for later in (0, 60, 1799, 1800):
+        assert gate(store, now=NOW + later).caller(f"Bearer {KEY}")
+    assert store.notes == ["2026-03-04T05:00:00Z", "2026-03-04T06:00:00Z"]
+    store.notable = False
+    assert gate(store, now=NOW + 2 * 3600).caller(f"Bearer {KEY}")
+
+
+def test_wrong_keys_cost_no_call_for_the_secret_and_a_rotated_one_is_good_in_seconds(store: Store) -> None:
     secret, now = Secret(), [0.0]
-    gate = Gate(Keys(), secret, clock=lambda: now[0])
+    made = Gate(store, secret, clock=lambda: now[0])
     for number in range(10):
-        gate.caller(f"Bearer wrong-key-number-{number}")
+        made.caller(f"Bearer wrong-key-number-{number}")
     assert secret.reads == 1
     secret.value = "another-secret-of-this-stage"
     now[0] = ADMIN_SECONDS + 1
-    assert gate.caller(f"Bearer {ADMIN}") is None
-    assert gate.caller(f"Bearer {secret.value}") == Caller("admin", "admin")
+    assert made.caller(f"Bearer {ADMIN}") is None
+    assert made.caller(f"Bearer {secret.value}") == Caller("admin", "admin", "admin")
 
 
-def test_a_stage_without_a_secret_lets_nobody_in_as_admin() -> None:
+def test_a_stage_without_a_secret_lets_nobody_in_as_admin(store: Store) -> None:
     secret = Secret()
     secret.value = None
-    assert Gate(Keys(), secret).caller(f"Bearer {ADMIN}") is None
+    assert gate(store, secret).caller(f"Bearer {ADMIN}") is None
+
+
+def create(store: Store, now: float = NOW, **more: object) -> KeyMade:
+    asked = {"name": "bob", "role": "artist", **more}
+    return Keys(store, now=lambda: now).create(KeyIn.model_validate(asked))
+
+
+def refusal(store: Store, now: float = NOW, **more: object) -> tuple[type[DarkroomError], str]:
+    with pytest.raises(DarkroomError) as refused:
+        create(store, now, **more)
+    return type(refused.value), refused.value.code
+
+
+def test_the_secret_is_told_once_and_only_its_hash_is_kept(store: Store) -> None:
+    made = create(store, limits=LimitsIn(requests_per_minute=5).model_dump())
+    assert len(made.secret) >= 43
+    assert made.secret.startswith(made.prefix)
+    assert made.secret not in repr(store.keys) + repr(store.names)
+    caller = gate(store).caller(f"Bearer {made.secret}")
+    assert caller == Caller("bob", "artist", made.id, Limits(requests_per_minute=5))
+    listed = Keys(store).page(None, 10).model_dump_json()
+    assert made.id in listed
+    assert made.secret not in listed
+    assert create(store).secret != made.secret
+
+
+def test_a_key_ends_when_it_was_said_and_after_a_year_when_nothing_was(store: Store) -> None:
+    assert create(store, days=2).expires_at == "2026-03-06T05:30:00Z"
+    assert create(store, expires_at="2026-03-05T01:00:00+01:00").expires_at == "2026-03-05T00:00:00Z"
+    year = datetime.fromtimestamp(NOW + DEFAULT_DAYS * DAY, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert create(store, name="carol").expires_at == year
+
+
+@pytest.mark.parametrize(
+    "expiry",
+    [
+        {"expires_at": "2026-03-04T05:30:00Z"},
+        {"expires_at": "2046-01-01T00:00:00Z"},
+        {"expires_at": "2026-03-05T00:00:00Z", "days": 3},
+    ],
+)
+def test_an_end_that_makes_no_sense_is_refused_and_nothing_is_written(store: Store, expiry: dict[str, Any]) -> None:
+    assert refusal(store, **expiry) == (Invalid, "invalid_request")
+    assert len(store.keys) == 1
+
+
+def test_a_name_has_two_valid_keys_and_no_third(store: Store) -> None:
+    first = create(store, days=1)
+    create(store, days=9)
+    assert refusal(store) == (Conflict, "key_limit_reached")
+    assert len(store.keys) == 3
+    # Other names are none of its business, and an expired or a withdrawn key makes room.
+    create(store, name="carol")
+    after = NOW + 1 * DAY
+    third = create(store, after)
+    assert refusal(store, after) == (Conflict, "key_limit_reached")
+    Keys(store).delete(third.id)
+    create(store, after)
+    assert first.id in {key.id for key in store.keys.values()}
+
+
+def test_keys_of_one_name_are_of_one_role_while_they_are_valid(store: Store) -> None:
+    create(store, days=1)
+    assert refusal(store, role="admin") == (Conflict, "key_role_differs")
+    assert create(store, NOW + 1 * DAY, role="admin").role == "admin"
+    # The first admin key is always valid, and its name is admin.
+    assert refusal(store, name="admin", role="viewer") == (Conflict, "key_role_differs")
+    assert create(store, name="admin", role="admin").name == "admin"
+
+
+def test_two_who_make_a_key_for_one_name_at_once_do_not_overtake_each_other(store: Store) -> None:
+    store.contended = 2
+    assert create(store).name == "bob"
+    store.contended = 100
+    assert refusal(store, name="carol") == (Busy, "keys_busy")
+
+
+def test_what_is_no_key_cannot_be_withdrawn(store: Store) -> None:
+    keys = Keys(store)
+    for key_id in ("nope", "01900000-0000-7000-8000-000000000000", "admin", "name#bob"):
+        with pytest.raises(Missing, match="key_not_found"):
+            keys.delete(key_id)
+    with pytest.raises(Malformed):
+        keys.page("nope", 10)
+
+
+def test_hours_are_utc() -> None:
+    assert hour_of(NOW + 1799) == "2026-03-04T05:00:00Z"

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import create_model
 
 from darkroom.edge.http import Api
 from darkroom.edge.openapi import document
@@ -40,6 +41,20 @@ def test_two_groups_with_one_route_are_an_error() -> None:
     first.get("/same")(nothing)
     second.get("/same")(nothing)
     with pytest.raises(Exception, match="/same"):
+        document([first, second])
+
+
+def test_two_groups_with_different_models_of_one_name_are_an_error() -> None:
+    first, second = Api(origins=lambda: ()), Api(origins=lambda: ())
+    for api, path, kind in ((first, "/first", int), (second, "/second", str)):
+        model = create_model("Same", field=kind)
+
+        def answer() -> Any:
+            """A route."""
+
+        answer.__annotations__["return"] = model
+        api.get(path)(answer)
+    with pytest.raises(ValueError, match="different models called Same"):
         document([first, second])
 
 

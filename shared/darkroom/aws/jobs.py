@@ -383,11 +383,14 @@ def to_item(job: Job, shards: int) -> Item:
         "parameters": _json(job.parameters),
         "inputs": _json(job.inputs) if job.inputs else None,
         "models": _json(job.models) if job.models else None,
+        "instance_type": job.instance_type,
         "replay_of": job.replay_of,
     }
     item: Item = {name: {"S": text} for name, text in texts.items() if text is not None}
     if line.lora:
         item["lora"] = {"L": [{"S": name} for name in line.lora]}
+    if line.price is not None:
+        item["price"] = {"N": str(line.price)}
     if job.expires_at is not None:
         item["expires_at"] = {"N": str(job.expires_at)}
     return item
@@ -414,6 +417,8 @@ def _brought(change: Change) -> Item:
         item["first_image"] = {"S": change.images[0].key}
     if change.timings:
         item["timings"] = {"S": change.timings.model_dump_json()}
+        if change.timings.busy is not None:
+            item["run_seconds"] = {"N": str(change.timings.busy)}
     if change.error:
         item["error"] = {"S": change.error.model_dump_json()}
         item["error_code"] = {"S": change.error.code}
@@ -435,6 +440,8 @@ def line_from_item(item: Item) -> JobLine:
         first_image=_text(item, "first_image"),
         prompt=_text(item, "prompt"),
         lora=tuple(name["S"] for name in item.get("lora", {"L": []})["L"]),
+        run_seconds=_float(item, "run_seconds"),
+        price=_float(item, "price"),
     )
 
 
@@ -447,9 +454,10 @@ def from_item(item: Item) -> Job:
         inputs=json.loads(_text(item, "inputs") or "{}"),
         models=json.loads(_text(item, "models") or "{}"),
         expires_at=int(item["expires_at"]["N"]) if "expires_at" in item else None,
+        instance_type=_text(item, "instance_type"),
         failure_location=_text(item, "failure_location"),
         started_at=_text(item, "started_at"),
-        progress=float(item["progress"]["N"]) if "progress" in item else None,
+        progress=_float(item, "progress"),
         images=tuple(PaintedImage.model_validate(image) for image in json.loads(_text(item, "images") or "[]")),
         caption=_text(item, "caption"),
         timings=Timings.model_validate_json(timings) if timings else None,
@@ -463,6 +471,10 @@ def from_item(item: Item) -> Job:
 def _text(item: Item, name: str) -> str | None:
     value: str | None = item[name]["S"] if name in item else None
     return value
+
+
+def _float(item: Item, name: str) -> float | None:
+    return float(item[name]["N"]) if name in item else None
 
 
 def _json(value: object) -> str:

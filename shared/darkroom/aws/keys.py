@@ -1,29 +1,133 @@
-"""The keys table in DynamoDB and the first admin key in Secrets Manager."""
+"""The keys table in DynamoDB and the first admin key in Secrets Manager.
+
+Besides the keys, under the SHA-256 of their secrets, the table holds a row `name#<name>` for each name (which keys
+were last made for it, so that two at once cannot make a third) and rows `pace#<key>#<minute>` that count requests.
+The index `by_id` holds the keys alone: no other row has its partition attribute.
+"""
 
 import json
-import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from darkroom.keys.model import Caller
+from darkroom.keys.model import Key, Limits
+from darkroom.keys.ports import Listed
+from darkroom.tables import KEYS
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_secretsmanager import SecretsManagerClient
 
+Item = dict[str, Any]
+_INDEX = KEYS.indexes[0]
+_LISTED = {"S": "key"}
+_COUNT_SECONDS = 180
+"""How long a count of requests is kept after its minute began."""
+
 
 class DynamoKeys:
-    """`darkroom.keys.ports.KeyStore` on DynamoDB."""
+    """`darkroom.keys.ports.KeyStore` on DynamoDB. `hurried` makes the client for notes, which may not take long."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    def __init__(
+        self, client: "DynamoDBClient", table: str, hurried: Callable[[], "DynamoDBClient"] | None = None
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._hurried = hurried or (lambda: client)
+
+    def find(self, digest: str) -> Key | None:
+        """See `KeyStore.find`: one consistent GetItem, so that a key that was just withdrawn is."""
+        item = self._client.get_item(TableName=self._table, Key=_key(digest), ConsistentRead=True).get("Item")
+        return _from_item(item) if item else None
+
+    def note_use(self, digest: str, hour: str) -> None:
+        """See `KeyStore.note_use`: one conditional UpdateItem, which never brings a row back."""
+        client = self._hurried()
+        client.update_item(
+            TableName=self._table,
+            Key=_key(digest),
+            UpdateExpression="SET last_used = :hour",
+            ConditionExpression="attribute_exists(#hash)",
+            ExpressionAttributeNames={"#hash": KEYS.partition},
+            ExpressionAttributeValues={":hour": {"S": hour}},
+        )
+
+    def held(self, name: str) -> frozenset[str]:
+        """See `KeyStore.held`: one consistent GetItem."""
+        item = self._client.get_item(TableName=self._table, Key=_name_key(name), ConsistentRead=True).get("Item")
+        return frozenset(item["digests"]["SS"]) if item else frozenset()
+
+    def add(self, key: Key, digest: str, held: frozenset[str], holds: frozenset[str], until: int) -> bool:
+        """See `KeyStore.add`: one TransactWriteItems."""
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(digests)"}
+        if held:
+            condition = {
+                "ConditionExpression": "digests = :held",
+                "ExpressionAttributeValues": {":held": {"SS": sorted(held)}},
+            }
+        named = _name_key(key.name) | {"digests": {"SS": sorted(holds)}, "expires_at": {"N": str(until)}}
+        new_key = {
+            "ConditionExpression": "attribute_not_exists(#hash)",
+            "ExpressionAttributeNames": {"#hash": KEYS.partition},
+        }
+        try:
+            self._client.transact_write_items(
+                TransactItems=[
+                    {"Put": {"TableName": self._table, "Item": _item(key, digest), **new_key}},  # type: ignore[typeddict-item]
+                    {"Put": {"TableName": self._table, "Item": named, **condition}},  # type: ignore[typeddict-item]
+                ]
+            )
+        except self._client.exceptions.TransactionCanceledException:
+            # The name's row changed, or somebody is changing it at this moment.
+            return False
+        return True
+
+    def page(self, before: str | None, limit: int) -> Listed:
+        """See `KeyStore.page`: one Query of `by_id`."""
+        answer = self._query(before, "<", limit)
+        following = answer["LastEvaluatedKey"]["id"]["S"] if "LastEvaluatedKey" in answer else None
+        return Listed([_from_item(item) for item in answer["Items"]], following)
+
+    def remove(self, key_id: str) -> bool:
+        """See `KeyStore.remove`: one Query of `by_id`, one DeleteItem."""
+        found = self._query(key_id, "=", 1)["Items"]
+        if not found:
+            return False
+        gone = self._client.delete_item(
+            TableName=self._table, Key=_key(found[0][KEYS.partition]["S"]), ReturnValues="ALL_OLD"
+        )
+        return "Attributes" in gone
+
+    def _query(self, key_id: str | None, comparison: str, limit: int) -> Any:
+        values = {":listed": _LISTED} | ({":id": {"S": key_id}} if key_id else {})
+        return self._client.query(
+            TableName=self._table,
+            IndexName=_INDEX.name,
+            KeyConditionExpression="#listed = :listed" + (f" AND id {comparison} :id" if key_id else ""),
+            ExpressionAttributeNames={"#listed": _INDEX.partition},
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+
+
+class DynamoCounts:
+    """`darkroom.keys.ports.Counts` on DynamoDB: a row a key and minute, gone soon after."""
+
+    def __init__(self, client: Callable[[], "DynamoDBClient"], table: str) -> None:
         self._client = client
         self._table = table
 
-    def find(self, digest: str) -> Caller | None:
-        """See `KeyStore.find`: one GetItem. TTL deletes late, so the expiry is looked at here too."""
-        item = self._client.get_item(TableName=self._table, Key={"hash": {"S": digest}}).get("Item")
-        if item is None or ("expires_at" in item and int(item["expires_at"]["N"]) <= time.time()):
-            return None
-        return Caller(owner=item["owner"]["S"], role=item["role"]["S"])  # type: ignore[arg-type]
+    def add(self, key: str, minute: int, count: int) -> int:
+        """See `Counts.add`: one UpdateItem."""
+        client = self._client()
+        answer = client.update_item(
+            TableName=self._table,
+            Key=_key(f"pace#{key}#{minute}"),
+            UpdateExpression="ADD requests :count SET expires_at = :end",
+            ExpressionAttributeValues={":count": {"N": str(count)}, ":end": {"N": str(minute * 60 + _COUNT_SECONDS)}},
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(answer["Attributes"]["requests"]["N"])
 
 
 class SecretsManagerAdmin:
@@ -41,3 +145,45 @@ class SecretsManagerAdmin:
             return None
         value = json.loads(text).get("secret")
         return value if isinstance(value, str) and value else None
+
+
+def _key(digest: str) -> Item:
+    return {KEYS.partition: {"S": digest}}
+
+
+def _name_key(name: str) -> Item:
+    return _key(f"name#{name}")
+
+
+_LIMITS = ("requests_per_minute", "open_jobs")
+
+
+def _item(key: Key, digest: str) -> Item:
+    texts = {
+        _INDEX.partition: _LISTED["S"],
+        "id": key.id,
+        "owner": key.name,
+        "role": key.role,
+        "prefix": key.prefix,
+        "created_at": key.created_at,
+    }
+    numbers = {"expires_at": key.expires_at} | {name: getattr(key.limits, name) for name in _LIMITS}
+    return (
+        _key(digest)
+        | {name: {"S": text} for name, text in texts.items()}
+        | {name: {"N": str(number)} for name, number in numbers.items() if number is not None}
+    )
+
+
+def _from_item(item: Item) -> Key:
+    limits = {name: int(item[name]["N"]) for name in _LIMITS if name in item}
+    return Key(
+        id=item["id"]["S"],
+        name=item["owner"]["S"],
+        role=item["role"]["S"],
+        prefix=item["prefix"]["S"],
+        created_at=item["created_at"]["S"],
+        expires_at=int(item["expires_at"]["N"]),
+        last_used=item["last_used"]["S"] if "last_used" in item else None,
+        limits=Limits(**limits),
+    )

@@ -1,4 +1,4 @@
-"""SageMaker: the endpoints there are, and asynchronous inference on them."""
+"""SageMaker asynchronous inference."""
 
 import random
 import time
@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
-from darkroom.endpoints.model import Endpoint
 from darkroom.errors import Throttled
-from darkroom.jobs.model import ANSWER_NAME, Patience, iso, output_prefix
+from darkroom.jobs.model import ANSWER_NAME, Patience, output_prefix
 from darkroom.jobs.ports import EndpointRefused
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-    from types_boto3_sagemaker import SageMakerClient
     from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 MAX_INLINE_BODY = 128_000
@@ -23,34 +21,6 @@ MAX_INLINE_BODY = 128_000
 _T = TypeVar("_T")
 THROTTLED_TRIES = 3
 _REFUSALS = frozenset({"ValidationError", "ValidationException", "ResourceNotFound", "ModelNotReadyException"})
-
-
-class SageMakerEndpoints:
-    """`darkroom.endpoints.ports.EndpointSource`: endpoints found by their name's prefix."""
-
-    def __init__(self, client: "SageMakerClient", prefix: str) -> None:
-        self._client = client
-        self._prefix = prefix
-
-    def all(self) -> list[Endpoint]:
-        """See `EndpointSource.all`: one ListEndpoints for each 100."""
-        pages = self._client.get_paginator("list_endpoints").paginate(
-            NameContains=self._prefix,
-            SortBy="CreationTime",
-            SortOrder="Descending",
-            PaginationConfig={"PageSize": 100},
-        )
-        return [
-            Endpoint(
-                found["EndpointName"],
-                found["EndpointStatus"],
-                iso(found["CreationTime"]),
-                iso(found["LastModifiedTime"]),
-            )
-            for page in pages
-            for found in page["Endpoints"]
-            if found["EndpointName"].startswith(self._prefix)
-        ]
 
 
 class SageMakerInference:

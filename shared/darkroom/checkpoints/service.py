@@ -28,7 +28,7 @@ from darkroom.checkpoints.model import (
 )
 from darkroom.checkpoints.ports import ModelFiles, Shelf, UploadGone
 from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_length, read_header
-from darkroom.errors import Conflict, FieldError, Invalid, Malformed, Missing
+from darkroom.errors import Conflict, FieldError, Forbidden, Invalid, Malformed, Missing
 
 URL_SECONDS = 900
 MAX_HEADER_READ = 8 * 1024 * 1024
@@ -43,9 +43,11 @@ class Checkpoints:
         self._files = files
         self._pickles = pickles
 
-    def register(self, owner: str, request: CheckpointIn) -> tuple[RegisteredOut, bool]:
+    def register(self, owner: str, request: CheckpointIn, *, only: str | None = None) -> tuple[RegisteredOut, bool]:
         """Open an upload, or find the one that is open for the same file; the flag tells whether it is new.
 
+        Here and below, with `only` nothing is changed but what belongs to that owner: the rest raises Forbidden
+        `not_your_checkpoint`, for everybody sees the whole shelf.
         Raises Invalid `format_not_taken`, Conflict `checkpoint_exists` or `checkpoint_uploading`.
         """
         key = ModelKey(request.kind, request.name)
@@ -68,6 +70,7 @@ class Checkpoints:
             found = self._shelf.get(key)
         if found is None or found.status != "uploading":
             raise Conflict("checkpoint_exists", f"{key.name} is on the shelf already; delete it to upload another.")
+        _check_owner(found, only)
         if (found.size, found.sha256) != (request.size, request.sha256):
             raise Conflict(
                 "checkpoint_uploading",
@@ -75,9 +78,9 @@ class Checkpoints:
             )
         return _registered(found), False
 
-    def parts(self, request: PartsIn) -> PartsOut:
+    def parts(self, request: PartsIn, *, only: str | None = None) -> PartsOut:
         """URLs for parts, and the parts that are there. Raises Missing, Conflict `not_uploading`, Invalid."""
-        row = self._uploading(ModelKey(request.kind, request.name))
+        row = self._uploading(ModelKey(request.kind, request.name), only)
         last = part_count(row.size or 0)
         beyond = [part.number for part in request.parts if part.number > last]
         if beyond:
@@ -96,13 +99,13 @@ class Checkpoints:
             stored=[StoredPartOut(number=part.number, size=part.size, sha256=part.sha256) for part in stored],
         )
 
-    def complete(self, request: ModelIn) -> CheckpointOut:
+    def complete(self, request: ModelIn, *, only: str | None = None) -> CheckpointOut:
         """Put the parts together, look into the file, and put it on the shelf. Safe to repeat.
 
         Raises Missing, Conflict `parts_missing`, Invalid `checkpoint_invalid` (the row then says why).
         """
         key = ModelKey(request.kind, request.name)
-        row = self._get(key)
+        row = self._get(key, only)
         if row.status == "active":
             return CheckpointOut.of(row)
         try:
@@ -146,9 +149,9 @@ class Checkpoints:
                 return CheckpointList(checkpoints=_shown(rows, q), next=following)
         return CheckpointList(checkpoints=_shown(rows, q), next=None)
 
-    def delete(self, key: ModelKey) -> None:
+    def delete(self, key: ModelKey, *, only: str | None = None) -> None:
         """Take a file off the shelf, or give its upload up. Raises Missing, Conflict `checkpoint_busy`."""
-        row = self._get(key)
+        row = self._get(key, only)
         # While the row is there nobody can bring another file of that name, so the bytes go first.
         if row.upload_id:
             self._files.abort(key, row.upload_id)
@@ -170,14 +173,15 @@ class Checkpoints:
             why += ". Pickle formats can run code when they are loaded; the stage's setting allow_pickle decides"
         raise Invalid("format_not_taken", f"{key.name} {why}.", (FieldError(("body", "name"), why),))
 
-    def _get(self, key: ModelKey) -> Checkpoint:
+    def _get(self, key: ModelKey, only: str | None = None) -> Checkpoint:
         row = self._shelf.get(key)
         if row is None:
             raise Missing("checkpoint_not_found", f"There is no {key.kind} called {key.name!r}.")
+        _check_owner(row, only)
         return row
 
-    def _uploading(self, key: ModelKey) -> Checkpoint:
-        row = self._get(key)
+    def _uploading(self, key: ModelKey, only: str | None = None) -> Checkpoint:
+        row = self._get(key, only)
         if row.status != "uploading":
             raise Conflict("not_uploading", f"{key.name} is {row.status}, not uploading; POST /checkpoints begins.")
         return row
@@ -215,6 +219,12 @@ class Checkpoints:
         if length > min(size - 8, MAX_HEADER_READ):
             raise NotSafetensors("its header is longer than it can be")
         return read_header(self._files.read(row.key, 8, length), size - 8 - length)
+
+
+def _check_owner(row: Checkpoint, only: str | None) -> None:
+    if only not in (None, row.owner):
+        whose = f"belongs to {row.owner}" if row.owner else "belongs to the stage"
+        raise Forbidden("not_your_checkpoint", f"{row.key.name} {whose}; its owner or an admin may change it.")
 
 
 def _registered(row: Checkpoint) -> RegisteredOut:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import ResponseBuilder, Route
 from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestUnsupportedContentType,
     RequestValidationError,
@@ -15,7 +16,17 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 
 from darkroom.edge.problems import CONTENT_TYPE, STATUS, Problem, invalid_fields, problem, unexpected
 from darkroom.edge.requests import check_body, read_json
-from darkroom.errors import Busy, DarkroomError, FieldError, MethodNotAllowed, Missing, Unsupported
+from darkroom.errors import (
+    Busy,
+    DarkroomError,
+    FieldError,
+    Forbidden,
+    MethodNotAllowed,
+    Missing,
+    TooMany,
+    Unsupported,
+)
+from darkroom.keys.routes import allows, permission_of
 
 __all__ = ["Api", "Header", "Path", "Query", "Response", "answers", "created"]
 
@@ -23,12 +34,24 @@ Event = dict[str, Any]
 MAX_ERRORS = 20
 
 
-class Api(APIGatewayRestResolver):
-    """A group of routes. Bodies are JSON objects, errors problems, whatever goes wrong."""
+class Pace(Protocol):
+    """What counts requests: `darkroom.keys.pace.Pace`."""
 
-    def __init__(self, origins: Callable[[], tuple[str, ...]]) -> None:
-        """`origins` tells, when it is first needed, which web pages may read the answers."""
+    def wait(self, key: str, limit: int) -> int | None:
+        """Count a request: None when it may go on, else in how many seconds the next one may."""
+
+
+class Api(APIGatewayRestResolver):
+    """A group of routes. Bodies are JSON objects, errors problems, whatever goes wrong.
+
+    Who is calling, and the caller's limits, come from the authorizer and from nowhere else. The gateway has refused
+    what the caller's role may not do; it is looked at here once more, by the route that really answers.
+    """
+
+    def __init__(self, origins: Callable[[], tuple[str, ...]], pace: Callable[[], Pace] | None = None) -> None:
+        """`origins` tells, when it is first needed, which web pages may read the answers; `pace` counts requests."""
         self._origins = origins
+        self._pace = pace
         super().__init__(enable_validation=True, json_body_deserializer=read_json)
         self._logger = Logger()
         self.exception_handler(RequestValidationError)(self._on_validation)
@@ -43,10 +66,11 @@ class Api(APIGatewayRestResolver):
         request_id = str((event.get("requestContext") or {}).get("requestId") or "")
         headers = {str(k).lower(): v for k, v in (event.get("headers") or {}).items()}
         try:
+            self._keep_pace(event)
             check_body(event.get("body"), str(headers.get("content-type") or ""))
             answer = self.resolve(event, context)
         except DarkroomError as error:
-            answer = _problem_answer(problem(error, request_id))
+            answer = _problem_answer(problem(error, request_id), _retry_after(error))
         # API Gateway takes no body for null, but emulators of it want text.
         answer["body"] = answer.get("body") or ""
         if (origin := headers.get("origin")) in self._origins():
@@ -62,8 +86,29 @@ class Api(APIGatewayRestResolver):
     @property
     def owner(self) -> str:
         """The owner of the key the authorizer let in; it comes from nowhere else."""
-        authorizer = self.current_event.raw_event["requestContext"]["authorizer"]
-        return str(authorizer["owner"])
+        return str(self._caller["owner"])
+
+    @property
+    def sees(self) -> str | None:
+        """The only owner whose jobs the caller may see, None when it may see all."""
+        everything = self._caller["role"] in ("viewer", "admin") or self._caller.get("shared_history") == "true"
+        return None if everything else self.owner
+
+    @property
+    def changes(self) -> str | None:
+        """The only owner whose things the caller may change, None when it may change all."""
+        return None if self._caller["role"] == "admin" else self.owner
+
+    @property
+    def open_jobs_limit(self) -> int | None:
+        """How many open jobs the caller's key may have, None where the stage's own limit holds."""
+        told = self._caller.get("open_jobs")
+        return int(told) if told else None
+
+    @property
+    def _caller(self) -> dict[str, str]:
+        """What the authorizer told; API Gateway makes text of every value."""
+        return _told(self.current_event.raw_event)
 
     @property
     def accept(self) -> str:
@@ -80,6 +125,26 @@ class Api(APIGatewayRestResolver):
             query["before"] = [following]
             headers["Link"] = f'<?{urlencode(query, doseq=True, errors="replace")}>; rel="next"'
         return Response(200, content_type=content_type, body=body, headers=headers)
+
+    def _call_route(self, route: Route, route_arguments: dict[str, str]) -> ResponseBuilder[Any]:
+        """Powertools' own step from a matched route to its answer; validation comes after it."""
+        # What matched nothing comes here too, with a route made for it: its answer is 404 or 405 for everybody.
+        registered = any(route is known for known in self._static_routes + self._dynamic_routes)
+        role = self._caller["role"]
+        if registered and not allows(role, route.method, route.openapi_path):
+            takes = permission_of(route.method, route.openapi_path) or "of nobody"
+            raise Forbidden("not_permitted", f"This takes the permission {takes}, which the role {role} does not have.")
+        return super()._call_route(route, route_arguments)
+
+    def _keep_pace(self, event: Event) -> None:
+        if self._pace is None:
+            return
+        caller = _told(event)
+        seconds = self._pace().wait(caller["key"], limit := int(caller["requests_per_minute"]))
+        if seconds is not None:
+            raise TooMany(
+                "rate_limited", f"This key may send {limit} requests a minute. Go on in {seconds} s.", seconds
+            )
 
     def _log(self, event: Event, request_id: str, status: int, seconds: float) -> None:
         self._logger.info(
@@ -101,11 +166,9 @@ class Api(APIGatewayRestResolver):
         return str(self.current_event.raw_event["requestContext"].get("requestId") or "")
 
     def _on_refusal(self, error: DarkroomError) -> Response[str]:
-        headers = None
         if isinstance(error, Busy):
             self._logger.warning("busy", extra={"code": error.code})
-            headers = {"Retry-After": str(error.retry_after)}
-        return self._answer(problem(error, self._request_id()), headers)
+        return self._answer(problem(error, self._request_id()), _retry_after(error))
 
     def _on_validation(self, error: RequestValidationError) -> Response[str]:
         fields = [FieldError(tuple(found["loc"]), str(found["msg"])) for found in list(error.errors())[:MAX_ERRORS]]
@@ -118,16 +181,19 @@ class Api(APIGatewayRestResolver):
     def _on_not_found(self, _: Exception) -> Response[str]:
         event = self.current_event
         path = self._remove_prefix(event.path)
-        methods = sorted(
-            {route.method for route in self._static_routes + self._dynamic_routes if route.rule.match(path)}
-        )
-        if methods:
-            refusal: DarkroomError = MethodNotAllowed(
-                "method_not_allowed", f"{event.http_method} is not possible here; use {' or '.join(methods)}."
-            )
-        else:
-            refusal = Missing("route_not_found", "There is nothing under this path; see docs/openapi.json.")
-        return self._answer(problem(refusal, self._request_id()))
+        if methods := self._methods(path):
+            use = " or ".join(methods)
+            refusal = MethodNotAllowed("method_not_allowed", f"{event.http_method} is not possible here; use {use}.")
+            return self._answer(problem(refusal, self._request_id()), {"Allow": ", ".join(methods)})
+        missing = Missing("route_not_found", "There is nothing under this path; see docs/openapi.json.")
+        return self._answer(problem(missing, self._request_id()))
+
+    def _methods(self, path: str) -> list[str]:
+        """What is possible at a path; none where there is nothing. A route of that very path hides those with ids."""
+        for routes in (self._static_routes, self._dynamic_routes):
+            if methods := sorted({route.method for route in routes if route.rule.match(path)}):
+                return methods
+        return []
 
     def _on_fault(self, error: Exception) -> Response[str]:
         # The type alone: a message may hold what a caller sent.
@@ -156,10 +222,19 @@ def _where(error: Exception) -> list[str]:
     return frames[-8:]
 
 
-def _problem_answer(found: Problem) -> dict[str, Any]:
+def _told(event: Event) -> dict[str, str]:
+    told: dict[str, str] = event["requestContext"]["authorizer"]
+    return told
+
+
+def _retry_after(error: DarkroomError) -> dict[str, str]:
+    return {"Retry-After": str(error.retry_after)} if isinstance(error, Busy | TooMany) else {}
+
+
+def _problem_answer(found: Problem, headers: dict[str, str]) -> dict[str, Any]:
     return {
         "statusCode": found.status,
-        "headers": {"Content-Type": CONTENT_TYPE},
+        "headers": {"Content-Type": CONTENT_TYPE, **headers},
         "body": found.model_dump_json(),
         "isBase64Encoded": False,
     }

@@ -6,10 +6,12 @@ from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 
 from darkroom.edge.http import Api
 from darkroom.edge.problems import CONTENT_TYPE, Problem
+from darkroom.keys.routes import permission_of, roles_with
 
 _REF = "#/components/schemas/"
 _ANYWHERE = {
     401: "No key, or a wrong one",
+    403: "The key's role may not do that",
     429: "Too many requests; `Retry-After` says when to come back",
     500: "Something broke on our side",
     503: "AWS is busy; `Retry-After` says when to come back",
@@ -26,7 +28,8 @@ _WITH_PATH = {404: "Not there"}
 
 
 def document(apis: list[Api]) -> dict[str, Any]:
-    """Every route with every problem it may answer; two groups with the same route are an error."""
+    """Every route with every problem it may answer. Two groups with the same route, or with different models of one
+    name, are an error."""
     merge = OpenAPIMerge(
         title="Darkroom",
         version="1",
@@ -35,8 +38,13 @@ def document(apis: list[Api]) -> dict[str, Any]:
         security_schemes={"key": {"type": "http", "scheme": "bearer"}},  # type: ignore[dict-item]
         security=[{"key": []}],
     )
+    named: dict[str, Any] = {}
     for api in apis:
-        merge.add_schema(api.get_openapi_schema().model_dump(mode="json", by_alias=True, exclude_none=True))
+        part = api.get_openapi_schema().model_dump(mode="json", by_alias=True, exclude_none=True)
+        for name, schema in part.get("components", {}).get("schemas", {}).items():
+            if named.setdefault(name, schema) != schema:
+                raise ValueError(f"two groups of routes have different models called {name}")
+        merge.add_schema(part)
     made: dict[str, Any] = merge.get_openapi_schema()
     made["servers"] = [{"url": "/"}]
     schemas = made["components"]["schemas"]
@@ -47,6 +55,10 @@ def document(apis: list[Api]) -> dict[str, Any]:
         for method, operation in item.items():
             operation["operationId"] = f"{method}_{path.strip('/').replace('/', '_').replace('{', '').replace('}', '')}"
             operation["responses"] = _responses(path, operation)
+            if permission := permission_of(method, path):
+                operation["x-permission"] = permission
+                told = f"Takes the permission `{permission}`: role {' or '.join(roles_with(permission))}."
+                operation["description"] = " ".join(filter(None, (operation.get("description"), told)))
     return made
 
 
@@ -64,6 +76,7 @@ def _responses(path: str, operation: dict[str, Any]) -> dict[str, Any]:
         problems |= _WITH_PATH
     if "requestBody" in operation:
         problems |= _WITH_BODY
+    problems |= {int(code): said["description"] for code, said in operation["responses"].items() if code == "404"}
     successes = {code: dict(said) for code, said in operation["responses"].items() if int(code) < 300}
     successes.get("204", {}).pop("content", None)
     refusals = {

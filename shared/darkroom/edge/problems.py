@@ -7,26 +7,28 @@ from darkroom.errors import (
     Conflict,
     DarkroomError,
     FieldError,
-    Full,
+    Forbidden,
     Invalid,
     Malformed,
     MethodNotAllowed,
     Missing,
     Throttled,
     TooLarge,
+    TooMany,
     Unsupported,
 )
 
 CONTENT_TYPE = "application/problem+json"
 STATUS: dict[type[DarkroomError], int] = {
     Malformed: 400,
+    Forbidden: 403,
     Missing: 404,
     MethodNotAllowed: 405,
     Conflict: 409,
     TooLarge: 413,
     Unsupported: 415,
     Invalid: 422,
-    Full: 429,
+    TooMany: 429,
     Busy: 503,
     Throttled: 503,
 }

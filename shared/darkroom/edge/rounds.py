@@ -35,13 +35,17 @@ def run(rounds: Mapping[str, Round], context: Any, stage: str) -> None:
             logger.error("round failed", extra={"error": type(error).__name__, **_metrics(stage, name, {"failed": 1})})
             failed.append(name)
             continue
-        counts = {what: count for what, count in done.items() if isinstance(count, int)}
-        broken = done.get("broken") or []
-        counts |= {"failed": 0, "broken": len(broken) if isinstance(broken, list) else 0}
+        which = {what: names for what, names in done.items() if isinstance(names, list) and names}
+        counts = {what: count if isinstance(count, int) else len(count) for what, count in done.items()}
+        counts = {"broken": 0, **counts, "failed": 0}
         milliseconds = round((time.monotonic() - started) * 1000)
-        extra = {"milliseconds": milliseconds, "which": broken, **_metrics(stage, name, counts)}
+        extra = {
+            "milliseconds": milliseconds,
+            "which": which,
+            **_metrics(stage, name, counts),
+        }
         logger.info("round", extra=extra)
-        if broken:
+        if counts["broken"]:
             failed.append(f"{name} (broken: {counts['broken']})")
     if failed:
         raise RoundsFailed(", ".join(failed))

@@ -17,7 +17,7 @@ class ImageIn(BaseModel):
     content_type: Literal["image/png", "image/jpeg", "image/webp"]
 
 
-class UploadOut(BaseModel):
+class ImageUploadOut(BaseModel):
     """Where to send the bytes: a multipart/form-data POST to `url` with `fields` first and the file last,
     within `expires_in` seconds."""
 
@@ -30,4 +30,4 @@ class ImageOut(BaseModel):
     """The picture's id, and how to upload it; `upload` is null when its bytes are stored already."""
 
     id: str
-    upload: UploadOut | None
+    upload: ImageUploadOut | None

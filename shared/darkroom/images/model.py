@@ -7,6 +7,8 @@ import imagesize
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_SIDE = 8192
+MAX_PIXELS = 50_000_000
+"""A large camera's picture. A few kilobytes of file can unfold to any number of pixels, at four bytes each."""
 HEADER_BYTES = 64 * 1024
 """How much of a picture is read to know its format and size: enough for PNG and WebP, whose size stands
 in the first 30 bytes, and for nearly every JPEG."""

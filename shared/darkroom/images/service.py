@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 from darkroom.errors import FieldError, Invalid
-from darkroom.images.api import ImageIn, ImageOut, UploadOut
+from darkroom.images.api import ImageIn, ImageOut, ImageUploadOut
 from darkroom.images.model import (
     CONTENT_TYPES,
     HEADER_BYTES,
     LONG_HEADER_BYTES,
     MAX_BYTES,
+    MAX_PIXELS,
     MAX_SIDE,
     ImageHeader,
     NotAnImage,
@@ -38,7 +39,7 @@ class Images:
         if stored is not None and stored.bytes == request.bytes and stored.age < self._renew_after:
             return ImageOut(id=request.sha256, upload=None)
         upload = self._store.upload(owner, request.sha256, request.bytes, request.content_type)
-        return ImageOut(id=request.sha256, upload=UploadOut(**asdict(upload)))
+        return ImageOut(id=request.sha256, upload=ImageUploadOut(**asdict(upload)))
 
     def inspect(self, owner: str, wanted: Mapping[str, str]) -> dict[str, ImageHeader]:
         """Format and size of stored pictures by name: one ranged read each, side by side.
@@ -99,12 +100,12 @@ def _header(name: str, start: bytes, total: int) -> ImageHeader:
         header = read_header(start)
     except NotAnImage as error:
         raise _refused("image_unreadable", [name], f"is no picture: {error}") from error
-    if total > MAX_BYTES or max(header.size) > MAX_SIDE:
+    if total > MAX_BYTES or max(header.size) > MAX_SIDE or header.width * header.height > MAX_PIXELS:
         raise _refused(
             "image_too_large",
             [name],
             f"is {header.width}x{header.height} pixels and {total} bytes; "
-            f"at most {MAX_SIDE} pixels a side and {MAX_BYTES} bytes are taken",
+            f"at most {MAX_SIDE} pixels a side, {MAX_PIXELS} in all and {MAX_BYTES} bytes are taken",
         )
     return header
 

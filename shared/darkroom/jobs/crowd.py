@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from darkroom.errors import Full
+from darkroom.errors import TooMany
 from darkroom.jobs.ports import JobStore
 
 CACHE_SECONDS = 30.0
@@ -36,21 +36,21 @@ class Crowd:
     def admit(self, owner: str, limit: int | None = None) -> None:
         """Let one more job in; `limit` is the owner's own, None for the stage's usual one.
 
-        Raises Full `too_many_open_jobs` or `stage_full`.
+        Raises TooMany `too_many_open_jobs` or `stage_full`.
         """
         allowed = self._per_owner if limit is None else limit
         self._count_if_older(CACHE_SECONDS)
         if self._owners[owner] >= allowed or self._total >= self._per_stage:
             self._count_if_older(DOUBT_SECONDS)
         if self._owners[owner] >= allowed:
-            raise Full(
+            raise TooMany(
                 "too_many_open_jobs",
                 f"{owner} has {self._owners[owner]} open jobs, and {allowed} may be open at once. "
                 "Wait until some are done, or cancel some.",
                 RETRY_SECONDS,
             )
         if self._total >= self._per_stage:
-            raise Full(
+            raise TooMany(
                 "stage_full",
                 f"{self._total} jobs are open, and {self._per_stage} may be at once. Wait until some are done.",
                 RETRY_SECONDS,

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from darkroom.checkpoints.model import ModelKey
@@ -17,13 +17,15 @@ from darkroom.jobs.submit import NO_VAE
 
 @dataclass(frozen=True)
 class Places:
-    """Where things lie: bucket names, the URL of the progress queue, how long all is kept, shards of the feed."""
+    """Where things lie: bucket names, the URL of the progress queue, how long all is kept, shards of the feed, and
+    what an hour of each instance type costs."""
 
     pictures_bucket: str
     models_bucket: str
     progress_queue: str
     retention_days: int
     feed_shards: int
+    prices: Mapping[str, float] = field(default_factory=dict)
 
 
 class HandOver:

@@ -16,7 +16,8 @@ MODEL_KINDS = ("vae", "lora", "hypernetwork", "embedding", "controlnet")
 class JobLine:
     """What the history shows of a job: everything the list needs, nothing it does not.
 
-    `completed_at` is ISO 8601 in UTC, `first_image` an S3 key, `prompt` the prompt as far as lines keep it.
+    `completed_at` is ISO 8601 in UTC, `first_image` an S3 key, `prompt` the prompt as far as lines keep it;
+    `run_seconds` are those an instance worked for it, `price` what an hour of it cost when the job was made.
     """
 
     id: str
@@ -31,6 +32,8 @@ class JobLine:
     first_image: str | None = None
     prompt: str | None = None
     lora: tuple[str, ...] = ()
+    run_seconds: float | None = None
+    price: float | None = None
 
     @property
     def created_at(self) -> str:
@@ -51,6 +54,17 @@ class JobLine:
         return max(0.0, round((end - ids.created_at(self.id)).total_seconds(), 3))
 
     @property
+    def cost(self) -> float | None:
+        """What the run cost, in the currency of the price table; None while that is not known.
+
+        It is the job's share of an instance that it had for itself. What the instance cost while it stood idle
+        or woke is no job's.
+        """
+        if self.run_seconds is None or self.price is None:
+            return None
+        return round(self.run_seconds * self.price / 3600, 6)
+
+    @property
     def settled(self) -> bool:
         """Whether the job has reached its end."""
         return self.status not in OPEN
@@ -66,6 +80,7 @@ class Job:
     inputs: dict[str, str] = field(default_factory=dict)
     models: dict[str, list[str]] = field(default_factory=dict)
     expires_at: int | None = None
+    instance_type: str | None = None
     failure_location: str | None = None
     started_at: str | None = None
     progress: float | None = None

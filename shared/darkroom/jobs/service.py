@@ -11,7 +11,7 @@ from darkroom import ids
 from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.ports import Shelf
 from darkroom.endpoints.service import Endpoints
-from darkroom.errors import Conflict, FieldError, Invalid, Missing, TooLarge
+from darkroom.errors import Busy, Conflict, FieldError, Invalid, Missing, TooLarge
 from darkroom.images.service import Images, check
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary, job_out, line_out
 from darkroom.jobs.ask import filters_of, time_range
@@ -19,9 +19,10 @@ from darkroom.jobs.crowd import Crowd
 from darkroom.jobs.handover import HandOver, Places, as_json
 from darkroom.jobs.history import Filters, fill, plan
 from darkroom.jobs.model import Change, Idempotency, Job, Patience, precise
+from darkroom.jobs.phase import Phase, phase_of
 from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive, Outputs
 from darkroom.jobs.state import ENDS
-from darkroom.jobs.submit import INTERROGATE, Draft, check_sizes, draft, not_active, to_job, with_networks
+from darkroom.jobs.submit import INTERROGATE, Draft, Place, check_sizes, draft, not_active, to_job, with_networks
 from darkroom.jobs.summary import summarize
 
 MAX_PARAMETER_BYTES = 200 * 1024
@@ -91,7 +92,7 @@ class Jobs:
         Everything is checked before anything is written. An endpoint that refuses the invoke after all
         leaves a failed job that says why. Once the job is written it is answered, even when AWS is too busy
         to take it at once: a second try of the caller would make a second job. `open_jobs_limit` is how many open jobs
-        the caller's key allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge or Full.
+        the caller's key allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge or TooMany.
         """
         digest = _digest(request)
         if idempotency_key and (used := self._store.idempotency(owner, idempotency_key)):
@@ -135,10 +136,10 @@ class Jobs:
                 "parameters_too_large",
                 f"`parameters` are over {MAX_PARAMETER_BYTES} bytes without their pictures.",
             )
-        endpoint = self._endpoints.choose(request.endpoint, self._crowd.by_endpoint)
+        place = self._place(self._endpoints.choose(request.endpoint))
         inputs = dict(request.images) | self._store_lifted(owner, work)
         now = int(self._clock())
-        job = to_job(work, owner, endpoint, inputs, now + self._places.retention_days * 86_400, self._new_id())
+        job = to_job(work, owner, place, inputs, now + self._places.retention_days * 86_400, self._new_id())
         job = replace(job, replay_of=asked.replay_of)
         key = Idempotency(owner, asked.key, asked.digest, now, now + IDEMPOTENCY_SECONDS) if asked.key else None
         try:
@@ -152,7 +153,7 @@ class Jobs:
 
     def _request_of(self, job: Job) -> JobIn:
         """The request that makes the job again; an endpoint that takes no jobs now is left out."""
-        usable = {endpoint.name for endpoint in self._endpoints.all() if endpoint.usable}
+        usable = {endpoint.name for endpoint in self._endpoints.all() if endpoint.serving}
         models = {kind: names for kind, names in job.models.items() if kind != "vae"}
         return JobIn.model_validate(
             {
@@ -176,18 +177,22 @@ class Jobs:
         while not job.line.settled and (left := deadline - time.monotonic()) > 0:
             self._sleep(min(POLL_SECONDS, left))
             job = self._find(job_id, only)
-        return self._out(job)
+        return self._out(job, self._phase(job))
 
-    def page(self, query: HistoryQuery) -> JobPage:
+    def page(self, query: HistoryQuery, *, only: str | None = None) -> JobPage:
         """A page of the history, newest first. Raises Malformed with the name of a field that makes no sense."""
         asked = filters_of(query)
+        if only is not None:
+            if asked.owner not in (None, only):
+                return JobPage(jobs=[], next=None)
+            asked = replace(asked, owner=only)
         page = fill(self._store.read, asked, plan(asked, self._places.feed_shards), query.limit)
         return JobPage(jobs=[line_out(line, self._outputs) for line in page.lines], next=page.next)
 
-    def summary(self, start: str | None, end: str | None) -> Summary:
+    def summary(self, start: str | None, end: str | None, *, only: str | None = None) -> Summary:
         """Counts of the jobs in a time range, as `HistoryQuery` writes times. Raises Malformed."""
         low, high = time_range(start, end)
-        return summarize(self._store.read, Filters(low=low, high=high), self._places.feed_shards)
+        return summarize(self._store.read, Filters(owner=only, low=low, high=high), self._places.feed_shards)
 
     def cancel(self, job_id: str, only: str | None = None) -> JobOut:
         """End an open job as `cancelled`, and tell its worker to stop. A cancelled job stays as it is.
@@ -249,14 +254,30 @@ class Jobs:
         )
 
     def _find(self, job_id: str, only: str | None = None) -> Job:
+        """The job, unless it is not `only`'s: that one is not there either, in the same words."""
         job = self._store.get(job_id) if ids.is_id(job_id) else None
         if job is None or only not in (None, job.line.owner):
             raise Missing("job_not_found", f"There is no job {job_id[:64]!r}.")
         return job
 
-    def _out(self, job: Job) -> JobOut:
+    def _out(self, job: Job, phase: Phase | None = None) -> JobOut:
         urls = {name: self._images.url(job.line.owner, image) for name, image in job.inputs.items()}
-        return job_out(job, urls, self._outputs)
+        return job_out(job, urls, self._outputs, phase)
+
+    def _place(self, endpoint: str) -> Place:
+        """What is known of an endpoint's instances. A job is not refused for want of its price."""
+        try:
+            instance_type = self._endpoints.instance_type(endpoint)
+        except Busy:
+            return Place(endpoint)
+        return Place(endpoint, instance_type, self._places.prices.get(instance_type or ""))
+
+    def _phase(self, job: Job) -> Phase | None:
+        """What an open job waits for; a job is shown without it when SageMaker does not answer."""
+        try:
+            return phase_of(job, self._endpoints)
+        except Busy:
+            return None
 
     def _check_pictures(self, owner: str, work: Draft) -> None:
         headers = {picture.name: check(picture.name, picture.content) for picture in work.lifted}

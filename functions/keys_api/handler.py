@@ -1,0 +1,46 @@
+"""Access keys."""
+
+from typing import Annotated, Any
+
+from darkroom import wiring
+from darkroom.edge.http import Api, Path, Query, Response, answers
+from darkroom.keys.api import KeyIn, KeyList, KeyMade
+
+app = Api(origins=lambda: wiring.settings().origins, pace=wiring.pace)
+
+
+@app.get("/keys", summary="Access keys, newest first", tags=["keys"])
+def get_keys(
+    limit: Annotated[int, Query(ge=1, le=100)] = 100,
+    before: Annotated[str | None, Query(description="the `next` of the page before")] = None,
+) -> KeyList:
+    """All but the first admin key, which lies in Secrets Manager. No answer has a secret in it."""
+    return wiring.keys().page(before, limit)
+
+
+@app.post(
+    "/keys",
+    summary="Make an access key",
+    tags=["keys"],
+    responses=answers(KeyMade, _201="The key, with its secret this once"),
+)
+def post_key(key: KeyIn) -> Response[KeyMade]:
+    """A name may have two valid keys at once, so that one can take the other's place."""
+    return Response(201, content_type="application/json", body=wiring.keys().create(key))
+
+
+@app.delete(
+    "/keys/<key_id>",
+    summary="Withdraw an access key",
+    tags=["keys"],
+    responses={204: {"description": "Withdrawn; within a minute it is refused everywhere"}},
+)
+def delete_key(key_id: Annotated[str, Path(description="a key's id, as GET /keys tells it")]) -> Response[None]:
+    """204 with nothing. Also for the key that is used for it."""
+    wiring.keys().delete(key_id)
+    return Response(204)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer one request."""
+    return app.handle(event, context)

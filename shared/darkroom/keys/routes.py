@@ -1,0 +1,81 @@
+"""Who may do what over HTTP: one table, read by the authorizer, the edge, the OpenAPI and the tests.
+
+A route that has no line here is refused to everybody. Whose jobs and files a caller may see and change is not
+decided here but by their owner, in the services.
+"""
+
+import re
+from typing import Literal
+
+Permission = Literal["read", "work", "admin"]
+"""`read` looks, `work` makes jobs, pictures and model files and changes one's own, `admin` does the rest."""
+
+ROUTES: dict[tuple[str, str], Permission] = {
+    ("GET", "/ping"): "read",
+    ("POST", "/images"): "work",
+    ("GET", "/jobs"): "read",
+    ("GET", "/jobs/summary"): "read",
+    ("GET", "/jobs/{job_id}"): "read",
+    ("POST", "/jobs"): "work",
+    ("POST", "/jobs/{job_id}/cancel"): "work",
+    ("POST", "/jobs/{job_id}/replay"): "work",
+    ("DELETE", "/jobs/{job_id}"): "work",
+    ("GET", "/checkpoints"): "read",
+    ("POST", "/checkpoints"): "work",
+    ("POST", "/checkpoints/import"): "work",
+    ("POST", "/checkpoints/parts"): "work",
+    ("POST", "/checkpoints/complete"): "work",
+    ("DELETE", "/checkpoints"): "work",
+    ("GET", "/endpoints"): "read",
+    ("GET", "/endpoints/{name}"): "read",
+    ("POST", "/endpoints"): "admin",
+    ("PATCH", "/endpoints/{name}"): "admin",
+    ("DELETE", "/endpoints/{name}"): "admin",
+    ("GET", "/dead-letters"): "admin",
+    ("GET", "/dead-letters/{queue}"): "admin",
+    ("POST", "/dead-letters/{queue}/redrive"): "admin",
+    ("GET", "/keys"): "admin",
+    ("POST", "/keys"): "admin",
+    ("DELETE", "/keys/{key_id}"): "admin",
+}
+"""Method and path, as the OpenAPI writes them, and the permission it takes."""
+
+ROLES: dict[str, frozenset[Permission]] = {
+    "viewer": frozenset({"read"}),
+    "artist": frozenset({"read", "work"}),
+    "admin": frozenset({"read", "work", "admin"}),
+}
+
+_PARAMETER = re.compile(r"\{[^}]*\}")
+
+
+def _shape(method: str, route: str) -> tuple[str, str]:
+    return method.upper(), _PARAMETER.sub("{}", route)
+
+
+_SHAPES = {_shape(*line): permission for line, permission in ROUTES.items()}
+
+
+def permission_of(method: str, route: str) -> Permission | None:
+    """The permission a route takes; None when it has no line. What its parameters are called does not count."""
+    return _SHAPES.get(_shape(method, route))
+
+
+def roles_with(permission: Permission) -> list[str]:
+    """The roles that have a permission, the smallest first."""
+    return [role for role, held in ROLES.items() if permission in held]
+
+
+def allows(role: str, method: str, route: str) -> bool:
+    """Whether a role may use a route. A role that is none may nothing."""
+    permission = permission_of(method, route)
+    return permission is not None and permission in ROLES.get(role, frozenset())
+
+
+def withheld(role: str) -> list[str]:
+    """The lines that a role may not use, as API Gateway's policies write them: `DELETE/jobs/*`."""
+    return [
+        method + _PARAMETER.sub("*", route)
+        for (method, route), permission in ROUTES.items()
+        if permission not in ROLES.get(role, frozenset())
+    ]
