@@ -225,6 +225,8 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(pick=Pick)
     def start(self, pick: int) -> None:
         taken = self.sagemaker.queue[pick % len(self.sagemaker.queue)]
+        if self.clock() - taken.at > PATIENCE.queue:
+            return
         if not self.on.outputs.is_marked(taken.job_id):
             taken.started = True
             self.on.put(f"{output_prefix(taken.job_id)}0.png", b"half")
