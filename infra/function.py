@@ -70,7 +70,7 @@ class Function(Construct):
             environment={
                 **common.settings.environment(),
                 "POWERTOOLS_SERVICE_NAME": name,
-                "POWERTOOLS_LOG_LEVEL": "INFO",
+                "POWERTOOLS_LOG_LEVEL": stage.log_level,
             },
         )
 

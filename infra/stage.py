@@ -80,6 +80,9 @@ class Stage(BaseModel):
     log_retention_days: Annotated[LogRetention, BeforeValidator(_whole)] = Field(
         default=30, description=f"one of {', '.join(map(str, get_args(LogRetention)))}"
     )
+    log_level: Literal["DEBUG", "INFO", "WARNING"] = Field(
+        default="INFO", description="how much the functions write into their logs: DEBUG, INFO or WARNING"
+    )
     throttle_rate: int = Field(
         default=50, ge=1, le=10000, description="how many API requests a second are let through, 1 to 10000"
     )
