@@ -5,8 +5,8 @@ from typing import Any
 
 from local.home import Home
 
-NEVER = ("X-Amz-Signature", "x-amz-signature", "Bearer ")
-"""What no log may hold, whatever a test did: signatures of presigned links and forms, and keys as they are sent."""
+NEVER = ("X-Amz-Signature", "x-amz-signature", "X-Amz-Security-Token", "AWS4-HMAC-SHA256", "Bearer ")
+"""What no log may hold, whatever a test did: signatures of links, forms and calls, and keys as they are sent."""
 
 
 def lines(home: Home, cloudwatch: Any) -> Iterator[tuple[str, str]]:
