@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -39,8 +40,10 @@ class Api(Construct):
         stage: Stage,
         authorizer: lambda_.IFunction,
         routes: Mapping[str, lambda_.IFunction],
+        key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, "Api")
+        self._key = key
         self._stage = stage
         self.rest = self._rest_api()
         # The CDK's own output of the address; the stack has one under a name that stays (`ApiUrl`).
@@ -84,7 +87,7 @@ class Api(Construct):
                 tracing_enabled=True,
                 throttling_rate_limit=self._stage.throttle_rate,
                 throttling_burst_limit=self._stage.throttle_burst,
-                access_log_destination=apigateway.LogGroupLogDestination(log(self, self._stage)),
+                access_log_destination=apigateway.LogGroupLogDestination(log(self, self._stage, self._key)),
                 access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
             ),
             default_cors_preflight_options=apigateway.CorsOptions(

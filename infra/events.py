@@ -14,8 +14,8 @@ ATTEMPTS = 5
 class Events(Construct):
     """The topic that SageMaker publishes to, the queue behind it, and where undelivered messages go."""
 
-    def __init__(self, scope: Construct, handling: Duration) -> None:
-        """`handling` is the time limit of the function that reads the queue."""
+    def __init__(self, scope: Construct, handling: Duration, key: kms.IKey | None = None) -> None:
+        """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
         super().__init__(scope, "Events")
         # SageMaker publishes as the worker's role. The key of SNS serves every role of the account, so that
         # role needs no permission on it.
@@ -23,12 +23,12 @@ class Events(Construct):
             self,
             "Results",
             enforce_ssl=True,
-            master_key=kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
+            master_key=key or kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
         )
-        self.dead_letters = _queue(self, "DeadLetters")
-        self.queue = _queue(self, "Queue", handling, self.dead_letters)
+        self.dead_letters = _queue(self, "DeadLetters", key=key)
+        self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
         # A subscription that cannot deliver drops messages silently unless it has a queue of its own.
-        self.undelivered = _queue(self, "Undelivered")
+        self.undelivered = _queue(self, "Undelivered", key=key)
         self.topic.add_subscription(
             subscriptions.SqsSubscription(self.queue, raw_message_delivery=True, dead_letter_queue=self.undelivered)
         )
@@ -41,11 +41,11 @@ class Events(Construct):
 class Imports(Construct):
     """The steps of imports: a queue that a function reads one by one, and leaves the next step in."""
 
-    def __init__(self, scope: Construct, handling: Duration) -> None:
-        """`handling` is the time limit of the function that reads the queue."""
+    def __init__(self, scope: Construct, handling: Duration, key: kms.IKey | None = None) -> None:
+        """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
         super().__init__(scope, "Imports")
-        self.dead_letters = _queue(self, "DeadLetters")
-        self.queue = _queue(self, "Queue", handling, self.dead_letters)
+        self.dead_letters = _queue(self, "DeadLetters", key=key)
+        self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
 
     def feed(self, function: lambda_.Function) -> None:
         """Let `function` read the queue, one step at a time: a step takes most of the function's time."""
@@ -65,14 +65,19 @@ def _feed(scope: Construct, queue: sqs.Queue, function: lambda_.Function, batch_
 
 
 def _queue(
-    scope: Construct, name: str, handling: Duration | None = None, dead_letters: sqs.Queue | None = None
+    scope: Construct,
+    name: str,
+    handling: Duration | None = None,
+    dead_letters: sqs.Queue | None = None,
+    key: kms.IKey | None = None,
 ) -> sqs.Queue:
     """A queue that keeps messages for two weeks; with `handling`, one that a function with that limit reads: a
     throttled batch is not read twice within six times the limit, as Lambda's guide on SQS asks."""
     return sqs.Queue(
         scope,
         name,
-        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        encryption=sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
+        encryption_master_key=key,
         enforce_ssl=True,
         retention_period=Duration.days(14),
         visibility_timeout=Duration.seconds(6 * handling.to_seconds()) if handling else None,

@@ -83,6 +83,10 @@ class Stage(BaseModel):
     log_level: Literal["DEBUG", "INFO", "WARNING"] = Field(
         default="INFO", description="how much the functions write into their logs: DEBUG, INFO or WARNING"
     )
+    waf: bool = Field(default=False, description="true to put AWS's firewall before the API")
+    customer_key: bool = Field(
+        default=False, description="true to encrypt all that is stored with a key of your own in KMS"
+    )
     throttle_rate: int = Field(
         default=50, ge=1, le=10000, description="how many API requests a second are let through, 1 to 10000"
     )

@@ -135,6 +135,38 @@ def test_no_role_has_a_wildcard_for_an_action_or_for_a_resource_that_has_a_name(
                 assert actions <= WITHOUT_RESOURCE, name
 
 
+def passes_too_much(statement: dict[str, Any]) -> bool:
+    """Whether a statement passes another role than the worker's, or to another service than SageMaker, or does more."""
+    condition = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    resource = json.dumps(statement["Resource"])
+    return (
+        listed(statement["Action"]) != ["iam:PassRole"]
+        or not resource.startswith('{"Fn::GetAtt": ["WorkerRole')
+        or statement.get("Condition") != condition
+    )
+
+
+def test_one_role_can_be_passed_to_one_service_and_no_other(prod: Synthesized, strict: Synthesized) -> None:
+    for stage in (prod, strict):
+        for role in stage.resources("AWS::IAM::Role").values():
+            passing = [s for s in statements(role) if any("PassRole" in action for action in listed(s["Action"]))]
+            assert not [statement for statement in passing if passes_too_much(statement)]
+    good = {
+        "Action": "iam:PassRole",
+        "Resource": {"Fn::GetAtt": ["WorkerRole1", "Arn"]},
+        "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+    }
+    assert not passes_too_much(good)
+    for bad in (
+        {"Resource": "*"},
+        {"Resource": [good["Resource"], "*"]},
+        {"Condition": {}},
+        {"Condition": {"StringLike": {"iam:PassedToService": "*"}}},
+        {"Action": ["iam:PassRole", "iam:CreateRole"]},
+    ):
+        assert passes_too_much({**good, **bad})
+
+
 def test_only_this_stages_endpoints_can_be_invoked(prod: Synthesized) -> None:
     assert ":endpoint/darkroom-prod-*" in reach(role_of(prod, "jobs_api"), "sagemaker:InvokeEndpointAsync")
 
