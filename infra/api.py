@@ -110,8 +110,13 @@ class Api(Construct):
                 response_headers={
                     "Content-Type": "'application/problem+json'",
                     **({"Retry-After": f"'{problem.retry_after}'"} if problem.retry_after else {}),
-                    # A gateway response cannot choose among several origins, and naming any would be too many.
-                    **({"Access-Control-Allow-Origin": f"'{origins[0]}'"} if len(origins) == 1 else {}),
+                    # A gateway response cannot choose among several origins. Any may read it then: it says nothing but
+                    # why there is no answer, and the preflight lets the stated origins alone send a key.
+                    **(
+                        {"Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'"}
+                        if origins
+                        else {}
+                    ),
                 },
                 # API Gateway picks the template of this type when a caller accepts anything; the header above names
                 # what the body really is.
