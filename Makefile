@@ -12,7 +12,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test check audit fix bench fuzz lock openapi clean
+.PHONY: help install demo up down status url test check audit fix bench fuzz lock openapi permissions clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -74,6 +74,9 @@ bench: install ## count AWS calls, and what pages of the history cost up to a mi
 
 fuzz: install ## send thousands of odd requests to the running stack (about ten minutes)
 	@python -m bench.fuzz
+
+permissions: install ## write docs/permissions.md anew from the templates
+	@python -m infra.page > docs/permissions.md
 
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json
