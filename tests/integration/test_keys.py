@@ -24,6 +24,7 @@ ANNA = {"name": "anna@example.com", "role": "artist"}
 def make(**more: Any) -> dict[str, Any]:
     reply = call("POST", "/keys", {**ANNA, **more})
     assert reply.status == 201, reply.body
+    assert reply.headers["Cache-Control"] == "no-store"
     made: dict[str, Any] = reply.json
     return made
 

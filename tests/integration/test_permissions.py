@@ -49,7 +49,7 @@ def path_of(route: str, parameter: str = UNKNOWN) -> str:
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_may_send_what_its_lines_say_and_nothing_else(people: People, role: str) -> None:
     for method, route in ROUTES:
-        body = {} if method in ("POST", "PATCH") else None
+        body: dict[str, Any] | None = {} if method in ("POST", "PATCH") else None
         reply = send(method, path_of(route), body, key=people.secrets[role])
         if allows(role, method, route):
             assert reply.status not in (401, 403), (method, route, reply.body)
@@ -60,7 +60,7 @@ def test_a_role_may_send_what_its_lines_say_and_nothing_else(people: People, rol
 @pytest.mark.parametrize("role", ["viewer", "artist", "king"])
 def test_a_function_refuses_by_itself_what_the_gateway_would_have_refused(people: People, role: str) -> None:
     for method, route in ROUTES:
-        body = {} if method in ("POST", "PATCH") else None
+        body: dict[str, Any] | None = {} if method in ("POST", "PATCH") else None
         reply = call(method, path_of(route), body, role=role)
         if allows(role, method, route):
             assert reply.status not in (401, 403), (method, route)
@@ -101,7 +101,7 @@ def test_another_owners_job_is_as_if_it_were_not_there(stage: Stage, people: Peo
     """With every route that takes a job's id, those to come included."""
     theirs = send("POST", "/jobs", JOB, key=people.alice).json["id"]
     for method, route in (line for line in ROUTES if "{job_id}" in line[1]):
-        body = {} if method == "POST" else None
+        body: dict[str, Any] | None = {} if method == "POST" else None
         seen = send(method, path_of(route, theirs), body, key=people.bob)
         nothing = send(method, path_of(route), body, key=people.bob)
         assert without(seen, theirs) == without(nothing, UNKNOWN), (method, route)
