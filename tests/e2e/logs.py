@@ -5,8 +5,9 @@ from typing import Any
 
 from local.home import Home
 
-NEVER = ("X-Amz-Signature", "x-amz-signature", "X-Amz-Security-Token", "AWS4-HMAC-SHA256", "Bearer ")
-"""What no log may hold, whatever a test did: signatures of links, forms and calls, and keys as they are sent."""
+NEVER = ("X-Amz-Signature", "x-amz-signature", "X-Amz-Security-Token", "AWS4-HMAC-SHA256", "Bearer ", "a pier")
+"""What no log may hold, whatever a test did: signatures of links, forms and calls, keys as they are sent, and the
+prompt of most tests."""
 
 
 def lines(home: Home, cloudwatch: Any) -> Iterator[tuple[str, str]]:

@@ -35,6 +35,31 @@ def test_a_root_logger_at_debug_hears_nothing_of_calls_to_aws() -> None:
     assert "canary" not in run.stderr
 
 
+def test_the_debug_mode_of_powertools_prints_no_request() -> None:
+    script = """
+from functions.keys_api.handler import app
+from tests.support.http import Context
+told = {"owner": "o", "role": "admin", "key": "k"}
+event = {
+    "path": "/nothing", "resource": "/nothing", "httpMethod": "GET", "body": "canary-body", "multiValueHeaders": {},
+    "headers": {"authorization": "Bearer canary-key"},
+    "requestContext": {"requestId": "r", "stage": "v1", "path": "/nothing", "authorizer": told},
+}
+print("answered", app.resolve(event, Context())["statusCode"])
+"""
+    environment = {
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}",
+        "POWERTOOLS_DEV": "true",
+        "POWERTOOLS_LOG_LEVEL": "DEBUG",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    run = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "answered" in run.stdout
+    assert "canary" not in run.stdout + run.stderr
+
+
 def test_every_level_below_info_is_off_for_them() -> None:
     import darkroom.aws.clients  # noqa: F401
 
