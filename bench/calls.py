@@ -83,7 +83,7 @@ def measure() -> Iterator[tuple[Budget, Counter[str]]]:
         stage.first_job = _submit(stage)
         stage.key = wiring.keys().create(KeyIn(name="bench", role="artist")).secret
         send("GET", "/ping", key=stage.key)
-        for warm in ("/endpoints", "/checkpoints", "/ping"):
+        for warm in ("/endpoints", "/checkpoints", "/ping", f"/jobs/{stage.first_job}"):
             call("GET", warm)
         for budget in BUDGETS:
             with counted(stage) as calls:
@@ -100,7 +100,8 @@ def counted(stage: Stage) -> Iterator[Counter[str]]:
         calls[model.name] += 1
 
     clients = [wiring._client(service) for service in ("dynamodb", "s3", "secretsmanager")] + [wiring._hurried()]
-    stage.sagemaker.on_call = lambda name: calls.update([name])
+    for fake in (stage.sagemaker, stage.scaling):
+        fake.on_call = lambda name: calls.update([name])
     for client in clients:
         client.meta.events.register("before-call", count)
     try:
@@ -108,7 +109,8 @@ def counted(stage: Stage) -> Iterator[Counter[str]]:
     finally:
         for client in clients:
             client.meta.events.unregister("before-call", count)
-        stage.sagemaker.on_call = lambda name: None
+        for fake in (stage.sagemaker, stage.scaling):
+            fake.on_call = lambda name: None
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from darkroom.edge.openapi import document
 from functions.checkpoints_api.handler import app as checkpoints
+from functions.dead_letters_api.handler import app as dead_letters
 from functions.endpoints_api.handler import app as endpoints
 from functions.jobs_api.handler import app as jobs
 from functions.keys_api.handler import app as keys
@@ -13,7 +14,7 @@ from functions.keys_api.handler import app as keys
 
 def text() -> str:
     """The whole document as it is committed: two spaces, sorted by nothing but the handlers' order."""
-    made: dict[str, Any] = document([jobs, endpoints, checkpoints, keys])
+    made: dict[str, Any] = document([jobs, endpoints, checkpoints, keys, dead_letters])
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -13,9 +13,9 @@ SERVICES = ("dynamodb", "s3", "secretsmanager", "sns", "sqs")
 def customer_key(stack: Stack, stage: Stage) -> kms.Key:
     """A key for all that the stage stores, with a new backing key every year. It outlives what it encrypts.
 
-    Who of this account may use it is said in `permissions.py`. Two services act in their own name: SNS, which puts
-    messages into encrypted queues, and CloudWatch Logs (SNS Developer Guide, "Key management"; CloudWatch Logs User
-    Guide, "Encrypt log data").
+    Who of this account may use it is said in `permissions.py`. Three services act in their own name: SNS and
+    EventBridge, which put messages into encrypted queues, and CloudWatch Logs (the guides of SNS, "Key management", of
+    SQS, "Key management", and of CloudWatch Logs, "Encrypt log data").
     """
     key = kms.Key(
         stack,
@@ -26,7 +26,7 @@ def customer_key(stack: Stack, stage: Stage) -> kms.Key:
     )
     key.add_to_resource_policy(
         iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("sns.amazonaws.com")],
+            principals=[iam.ServicePrincipal("sns.amazonaws.com"), iam.ServicePrincipal("events.amazonaws.com")],
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
             resources=["*"],
             conditions={"StringEquals": {"aws:SourceAccount": stack.account}},

@@ -1,14 +1,20 @@
 """How news of jobs comes home: SageMaker → topic → queue → function, and the worker straight into the queue."""
 
 from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from darkroom.settings import endpoint_prefix
+
 ATTEMPTS = 5
+SWEEP_EVERY = Duration.minutes(5)
 
 
 class Events(Construct):
@@ -50,6 +56,59 @@ class Imports(Construct):
     def feed(self, function: lambda_.Function) -> None:
         """Let `function` read the queue, one step at a time: a step takes most of the function's time."""
         _feed(self, self.queue, function, batch_size=1)
+
+
+class EndpointEvents(Construct):
+    """The state events of a stage's endpoints: SageMaker → EventBridge → a queue. A queue and not the function, so
+    that an event that cannot be handled is tried again for minutes and then lies where somebody finds it."""
+
+    def __init__(self, scope: Construct, stage: str, handling: Duration, key: kms.IKey | None = None) -> None:
+        """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
+        super().__init__(scope, "EndpointStates")
+        self.dead_letters = _queue(self, "DeadLetters", key=key)
+        self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
+        self.rule = events.Rule(
+            self,
+            "Rule",
+            description=f"Darkroom {stage}: an endpoint changed its state",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Endpoint State Change"],
+                detail={"EndpointName": events.Match.prefix(endpoint_prefix(stage))},
+            ),
+            targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
+        )
+
+    def feed(self, function: lambda_.Function) -> None:
+        """Let `function` read the queue, one event at a time: each may take many calls."""
+        _feed(self, self.queue, function, batch_size=1)
+
+
+class Sweeps(Construct):
+    """The sweeper's schedule, and where a round that failed is kept.
+
+    A round is not tried again: the next one does what it left. Two at once do no harm, so nothing is reserved.
+    """
+
+    def __init__(self, scope: Construct, key: kms.IKey | None = None) -> None:
+        """`key` is the customer's own."""
+        super().__init__(scope, "Sweeps")
+        self.dead_letters = _queue(self, "DeadLetters", key=key)
+
+    def call(self, function: lambda_.Function) -> None:
+        """Call `function` every five minutes."""
+        target = targets.LambdaFunction(
+            function, dead_letter_queue=self.dead_letters, retry_attempts=2, max_event_age=SWEEP_EVERY
+        )
+        events.Rule(self, "Schedule", schedule=events.Schedule.rate(SWEEP_EVERY), targets=[target])
+        lambda_.EventInvokeConfig(
+            self,
+            "Once",
+            function=function,
+            retry_attempts=0,
+            max_event_age=SWEEP_EVERY,
+            on_failure=destinations.SqsDestination(self.dead_letters),
+        )
 
 
 def _feed(scope: Construct, queue: sqs.Queue, function: lambda_.Function, batch_size: int) -> None:

@@ -9,6 +9,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+ROUNDS = "Darkroom"
+"""The namespace of the metrics that `edge.rounds` writes."""
 _PERIOD = Duration.minutes(5)
 
 
@@ -21,6 +23,8 @@ class Monitoring(Construct):
         dead_letters: Mapping[str, sqs.Queue],
         functions: Mapping[str, lambda_.Function],
         api: apigateway.RestApi,
+        scheduled: Mapping[str, lambda_.Function],
+        stage: str,
     ) -> None:
         super().__init__(scope, "Monitoring")
         for name, queue in dead_letters.items():
@@ -29,6 +33,21 @@ class Monitoring(Construct):
         for name, function in functions.items():
             errors = function.metric_errors(statistic="sum", period=_PERIOD)
             self._alarm(f"{name}Errors", errors, f"The function {name} fails")
+        for name, function in scheduled.items():
+            self._silence(f"{name}Silent", function, f"The schedule of {name} does not call it any more")
+        # The sweeper's log lines are metrics (CloudWatch embedded metric format); one that never sleeps costs money.
+        for name, metric, words in (
+            ("IdleEndpoints", "idle", "An endpoint that never sleeps had no job for hours"),
+            ("FailedEndpoints", "failed_endpoints", "SageMaker could not make an endpoint"),
+        ):
+            found = cloudwatch.Metric(
+                namespace=ROUNDS,
+                metric_name=metric,
+                dimensions_map={"stage": stage, "round": "endpoints"},
+                statistic="max",
+                period=_PERIOD,
+            )
+            self._alarm(name, found, words)
         faults = api.metric_server_error(statistic="sum", period=_PERIOD)
         self._alarm("ApiFaults", faults, "The API answers 5xx", threshold=5)
 
@@ -42,4 +61,17 @@ class Monitoring(Construct):
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    def _silence(self, name: str, function: lambda_.Function, description: str) -> None:
+        """No call within three periods of its schedule; no data is the worst of signs here."""
+        cloudwatch.Alarm(
+            self,
+            name,
+            metric=function.metric_invocations(statistic="sum", period=Duration.minutes(15)),
+            alarm_description=description,
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )

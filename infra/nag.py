@@ -18,7 +18,11 @@ _KEYS = "Any key under this one prefix: keys are made at run time, and the prefi
 _INDEXES = "Any index of this one table; they are all for lists."
 _SOURCES = "The operator names this bucket as one to import from; which of its files, people say."
 _ENDPOINTS = "Endpoints are made by people at run time; the prefix is this stage's own."
-_NO_RESOURCE = "AWS knows no resource for these actions (traces; ListEndpoints; ECR's login; metrics)."
+_NO_RESOURCE = (
+    "AWS knows no resource for these actions (traces; SageMaker's lists; scaling's reads; ECR's login; metrics)."
+)
+_TARGETS = "AWS makes the ids of scaling targets; the condition names the namespace, which is SageMaker's."
+_ALARMS = "DescribeAlarms by a name's beginning asks for every alarm; it only reads."
 
 
 def check(app: App) -> None:
@@ -40,6 +44,10 @@ def acknowledge(data: DataStack, service: ServiceStack) -> None:
     _acknowledge(
         service.events.undelivered,
         {"SQS3": "This queue is the subscription's own dead-letter queue; the rule sees only those of queues."},
+    )
+    _acknowledge(
+        service.sweeps.dead_letters,
+        {"SQS3": "The dead-letter queue of a schedule and a function; the rule sees only those of queues."},
     )
     for function in service.functions.values():
         _acknowledge(
@@ -81,11 +89,27 @@ def _acknowledge_wildcards(data: DataStack, service: ServiceStack) -> None:
     logs = f"arn:<AWS::Partition>:logs:{here}:log-group:/aws/sagemaker/Endpoints/{prefix}"
     images, outputs, failures = (f"{pictures}/{part}/*" for part in ("images", "jobs", "failures"))
     sources = [f"arn:<AWS::Partition>:s3:::{name}/*" for name in service.import_buckets]
+    configs, made = (f"arn:<AWS::Partition>:sagemaker:{here}:{kind}/{prefix}" for kind in ("endpoint-config", "model"))
+    alarms = f"arn:<AWS::Partition>:cloudwatch:{here}:alarm:"
+    keeping = {
+        **endpoints,
+        **dict.fromkeys((configs, made, f"{alarms}{prefix}", f"{alarms}TargetTracking-endpoint/{prefix}"), _ENDPOINTS),
+        f"arn:<AWS::Partition>:application-autoscaling:{here}:scalable-target/*": _TARGETS,
+        f"{alarms}*": _ALARMS,
+    }
     wildcards: dict[str, dict[str, str]] = {
-        "jobs_api": {f"{jobs}/index/*": _INDEXES, **dict.fromkeys((images, outputs, failures), _KEYS), **endpoints},
+        "jobs_api": {
+            f"{jobs}/index/*": _INDEXES,
+            **dict.fromkeys((images, outputs, failures), _KEYS),
+            **endpoints,
+            configs: _ENDPOINTS,
+        },
         "checkpoints_api": {f"{models}/models/*": _KEYS},
         "checkpoint_imports": {f"{models}/models/*": _KEYS, **dict.fromkeys(sources, _SOURCES)},
-        "job_events": {outputs: _KEYS},
+        "job_events": dict.fromkeys((outputs, failures), _KEYS),
+        "endpoints_api": keeping,
+        "endpoint_events": keeping,
+        "sweeper": {f"{jobs}/index/*": _INDEXES, **dict.fromkeys((outputs, failures), _KEYS), **keeping},
     }
     for name, function in service.functions.items():
         _acknowledge_resources(function.role, {"*": _NO_RESOURCE, **wildcards.get(name, {})})

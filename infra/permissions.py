@@ -15,21 +15,40 @@ from darkroom import tables
 from darkroom.settings import endpoint_prefix
 from infra.data_stack import DataStack
 from infra.encryption import SERVICES
-from infra.events import Events, Imports
+from infra.events import EndpointEvents, Events, Imports, Sweeps
 from infra.stage import Stage
 
 
 class Permissions:
     """The permissions of a stage, for one call per role: `functions()[name]` and `worker()`."""
 
-    def __init__(self, service: Stack, stage: Stage, data: DataStack, events: Events, imports: Imports) -> None:
+    def __init__(
+        self,
+        service: Stack,
+        stage: Stage,
+        data: DataStack,
+        events: Events,
+        imports: Imports,
+        endpoint_events: EndpointEvents,
+        sweeps: Sweeps,
+    ) -> None:
         self._stack = service
         self._data = data
         self._events = events
         self._imports = imports
+        self._endpoint_events = endpoint_events
+        self._sweeps = sweeps
         self._import_buckets = stage.import_buckets
         self._pictures = data.pictures_bucket.bucket_arn
-        self._endpoints = self._arn("sagemaker", "endpoint", f"{endpoint_prefix(stage.name)}*")
+        prefix = endpoint_prefix(stage.name)
+        self._endpoints = self._arn("sagemaker", "endpoint", f"{prefix}*")
+        self._endpoint_configs = self._arn("sagemaker", "endpoint-config", f"{prefix}*")
+        self._sagemaker_models = self._arn("sagemaker", "model", f"{prefix}*")
+        # The alarm that wakes an endpoint is ours; those of target tracking carry AWS's own names.
+        self._alarms = [
+            self._arn("cloudwatch", "alarm", name, ArnFormat.COLON_RESOURCE_NAME)
+            for name in (f"{prefix}*", f"TargetTracking-endpoint/{prefix}*")
+        ]
         self._endpoint_logs = self._arn(
             "logs",
             "log-group",
@@ -37,11 +56,12 @@ class Permissions:
             ArnFormat.COLON_RESOURCE_NAME,
         )
 
-    def functions(self) -> dict[str, list[iam.PolicyStatement]]:
-        """Each function's statements by its name, logs and traces aside."""
-        return {name: [*own, *self._use_key()] for name, own in self._functions().items()}
+    def functions(self, worker_role: str) -> dict[str, list[iam.PolicyStatement]]:
+        """Each function's statements by its name, logs and traces aside; `worker_role` is the ARN of the role that
+        endpoints are made with."""
+        return {name: [*own, *self._use_key()] for name, own in self._functions(worker_role).items()}
 
-    def _functions(self) -> dict[str, list[iam.PolicyStatement]]:
+    def _functions(self, worker_role: str) -> dict[str, list[iam.PolicyStatement]]:
         return {
             "authorizer": [
                 _allow(["dynamodb:GetItem"], self._data.keys_table.table_arn),
@@ -50,10 +70,23 @@ class Permissions:
             ],
             "jobs_api": self._jobs_api(),
             "checkpoints_api": self._checkpoints_api(),
-            "endpoints_api": [self._list_endpoints(), self._keep_pace()],
+            "endpoints_api": [
+                *self._endpoint_keeping(),
+                *self._endpoint_making(worker_role),
+                self._keep_pace(),
+            ],
+            "endpoint_events": [
+                *self._endpoint_keeping(),
+                _allow(
+                    ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+                    self._endpoint_events.queue.queue_arn,
+                ),
+            ],
             "keys_api": self._keys_api(),
             "job_events": self._job_events(),
             "checkpoint_imports": self._checkpoint_imports(),
+            "sweeper": self._sweeper(),
+            "dead_letters_api": self._dead_letters_api(),
         }
 
     def _keys_api(self) -> list[iam.PolicyStatement]:
@@ -107,8 +140,78 @@ class Permissions:
             _allow(["s3:DeleteObject"], f"{self._pictures}/jobs/*", f"{self._pictures}/failures/*"),
             self._list_pictures(),
             self._list_endpoints(),
-            _allow(["sagemaker:InvokeEndpointAsync"], self._endpoints),
+            _allow(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], self._endpoints),
+            _allow(["sagemaker:DescribeEndpointConfig"], self._endpoint_configs),
+            _allow(["application-autoscaling:DescribeScalingActivities"], "*"),
             self._keep_pace(),
+        ]
+
+    def _endpoint_making(self, worker_role: str) -> list[iam.PolicyStatement]:
+        """Only the worker's role, and only to SageMaker, may be passed on."""
+        return [
+            _allow(["sagemaker:CreateModel"], self._sagemaker_models),
+            _allow(["sagemaker:CreateEndpointConfig"], self._endpoint_configs),
+            _allow(["sagemaker:CreateEndpoint"], self._endpoints, self._endpoint_configs),
+            _allow(["sagemaker:AddTags"], self._sagemaker_models, self._endpoint_configs),
+            _allow(
+                ["iam:PassRole"],
+                worker_role,
+                conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+            ),
+        ]
+
+    def _endpoint_keeping(self) -> list[iam.PolicyStatement]:
+        """What whoever keeps endpoints in order may do: look, set their scaling up, delete them, fail their jobs.
+
+        Application Auto Scaling acts in the name of who registers a target: hence UpdateEndpointWeightsAndCapacities,
+        the alarms of its target tracking, and its service-linked role, which the first registration in an account
+        makes (Application Auto Scaling User Guide, "Identity-based policy examples"). Its targets have ids of AWS's
+        making, so only the namespace can be named.
+        """
+        jobs = self._data.jobs_table.table_arn
+        return [
+            _allow(["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"], "*"),
+            _allow(
+                [
+                    "sagemaker:DescribeEndpoint",
+                    "sagemaker:DeleteEndpoint",
+                    "sagemaker:UpdateEndpointWeightsAndCapacities",
+                    "sagemaker:AddTags",
+                    "sagemaker:ListTags",
+                ],
+                self._endpoints,
+            ),
+            _allow(["sagemaker:DescribeEndpointConfig", "sagemaker:DeleteEndpointConfig"], self._endpoint_configs),
+            _allow(["sagemaker:DeleteModel"], self._sagemaker_models),
+            _allow(
+                ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"],
+                "*",
+            ),
+            _allow(
+                [
+                    "application-autoscaling:RegisterScalableTarget",
+                    "application-autoscaling:DeregisterScalableTarget",
+                    "application-autoscaling:PutScalingPolicy",
+                    "application-autoscaling:DeleteScalingPolicy",
+                ],
+                self._arn("application-autoscaling", "scalable-target", "*"),
+                conditions={"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}},
+            ),
+            _allow(["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"], *self._alarms),
+            _allow(["cloudwatch:DescribeAlarms"], self._arn("cloudwatch", "alarm", "*", ArnFormat.COLON_RESOURCE_NAME)),
+            _allow(
+                ["iam:CreateServiceLinkedRole"],
+                self._stack.format_arn(
+                    service="iam",
+                    region="",
+                    resource="role",
+                    resource_name="aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
+                    "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
+                ),
+                conditions={"StringEquals": {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}},
+            ),
+            _allow(["dynamodb:Query"], f"{jobs}/index/by_status", f"{jobs}/index/by_endpoint"),
+            _allow(["dynamodb:UpdateItem"], jobs),
         ]
 
     def _checkpoints_api(self) -> list[iam.PolicyStatement]:
@@ -159,10 +262,45 @@ class Permissions:
             ),
         ]
 
+    def _sweeper(self) -> list[iam.PolicyStatement]:
+        """It settles as `job_events` does, and hands over as `jobs_api` does; its failed rounds are kept in a queue."""
+        jobs = self._data.jobs_table.table_arn
+        return [
+            _allow(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], jobs),
+            _allow(["dynamodb:Query"], f"{jobs}/index/*"),
+            _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{self._pictures}/jobs/*"),
+            _allow(["s3:GetObject", "s3:DeleteObject"], f"{self._pictures}/failures/*"),
+            self._list_pictures(),
+            _allow(["sagemaker:InvokeEndpointAsync"], self._endpoints),
+            _allow(["sqs:SendMessage"], self._sweeps.dead_letters.queue_arn),
+            *self._endpoint_keeping(),
+        ]
+
+    def _dead_letters_api(self) -> list[iam.PolicyStatement]:
+        events, imports = self._events, self._imports
+        return [
+            _allow(
+                ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"],
+                events.dead_letters.queue_arn,
+                events.undelivered.queue_arn,
+                imports.dead_letters.queue_arn,
+                self._endpoint_events.dead_letters.queue_arn,
+                self._sweeps.dead_letters.queue_arn,
+            ),
+            _allow(
+                ["sqs:SendMessage"],
+                events.queue.queue_arn,
+                imports.queue.queue_arn,
+                self._endpoint_events.queue.queue_arn,
+            ),
+            self._keep_pace(),
+        ]
+
     def _job_events(self) -> list[iam.PolicyStatement]:
         return [
             _allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._data.jobs_table.table_arn),
             _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{self._pictures}/jobs/*"),
+            _allow(["s3:DeleteObject"], f"{self._pictures}/failures/*"),
             self._list_pictures(),
             _allow(
                 ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],

@@ -12,7 +12,7 @@ from darkroom.settings import Settings
 from infra import bundling, permissions
 from infra.api import STAGE_NAME, Api
 from infra.data_stack import DataStack
-from infra.events import Events, Imports
+from infra.events import EndpointEvents, Events, Imports, Sweeps
 from infra.firewall import Firewall
 from infra.function import Common, Function, architecture
 from infra.monitoring import Monitoring
@@ -23,11 +23,16 @@ TIMEOUTS = {
     # API Gateway gives up after 29 seconds; a GET may wait 20 for its job.
     "jobs_api": Duration.seconds(29),
     "checkpoints_api": Duration.seconds(15),
-    "endpoints_api": Duration.seconds(15),
+    # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
+    "endpoints_api": Duration.seconds(29),
     "keys_api": Duration.seconds(15),
     "job_events": Duration.seconds(30),
     # A step stops taking parts after 40 seconds; the last part it took may be a slow one.
     "checkpoint_imports": Duration.seconds(150),
+    "endpoint_events": Duration.seconds(30),
+    "dead_letters_api": Duration.seconds(29),
+    # It comes every five minutes and stops by itself before its time is up.
+    "sweeper": Duration.seconds(240),
 }
 """The functions of this stack. A new one is a line here, a line in `permissions.py`, and a route in `ROUTES`."""
 
@@ -42,6 +47,8 @@ ROUTES = {
     "/endpoints/{proxy+}": "endpoints_api",
     "/keys": "keys_api",
     "/keys/{proxy+}": "keys_api",
+    "/dead-letters": "dead_letters_api",
+    "/dead-letters/{proxy+}": "dead_letters_api",
     # What no route takes: API Gateway would read a bearer key there as a broken AWS signature.
     "/{proxy+}": "jobs_api",
 }
@@ -61,10 +68,23 @@ class ServiceStack(Stack):
         self._key = kms.Key.from_key_arn(self, "CustomerKey", data.key.key_arn) if data.key else None
         self.events = Events(self, handling=TIMEOUTS["job_events"], key=self._key)
         self.imports = Imports(self, handling=TIMEOUTS["checkpoint_imports"], key=self._key)
-        self._permissions = permissions.Permissions(self, stage, data, self.events, self.imports)
+        self.endpoint_events = EndpointEvents(self, stage.name, handling=TIMEOUTS["endpoint_events"], key=self._key)
+        self.sweeps = Sweeps(self, key=self._key)
+        self._permissions = permissions.Permissions(
+            self, stage, data, self.events, self.imports, self.endpoint_events, self.sweeps
+        )
+        self.worker_role = iam.Role(
+            self,
+            "WorkerRole",
+            description=f"Darkroom {stage.name}: what SageMaker and the worker's container may do",
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            inline_policies=permissions.policy(self._permissions.worker()),
+        )
         self.functions = self._functions(data)
         self.events.feed(self.functions["job_events"].code)
         self.imports.feed(self.functions["checkpoint_imports"].code)
+        self.endpoint_events.feed(self.functions["endpoint_events"].code)
+        self.sweeps.call(self.functions["sweeper"].code)
         self.api = Api(
             self,
             stage,
@@ -74,29 +94,26 @@ class ServiceStack(Stack):
         )
         if stage.waf:
             Firewall(self, stage, self.api.rest)
-        self.worker_role = iam.Role(
-            self,
-            "WorkerRole",
-            description=f"Darkroom {stage.name}: what SageMaker and the worker's container may do",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-            inline_policies=permissions.policy(self._permissions.worker()),
-        )
         Monitoring(
             self,
             dead_letters={
                 "DeadLetters": self.events.dead_letters,
                 "Undelivered": self.events.undelivered,
                 "ImportDeadLetters": self.imports.dead_letters,
+                "EndpointDeadLetters": self.endpoint_events.dead_letters,
+                "SweepDeadLetters": self.sweeps.dead_letters,
             },
             functions={name: function.code for name, function in self.functions.items()},
             api=self.api.rest,
+            stage=stage.name,
+            scheduled={"sweeper": self.functions["sweeper"].code},
         )
         self._outputs()
         Tags.of(self).add("darkroom:stage", stage.name)
 
     def _functions(self, data: DataStack) -> dict[str, Function]:
         common = Common(stage=self._stage, settings=self._settings(data), layers=self._layers(), key=self._key)
-        statements = self._permissions.functions()
+        statements = self._permissions.functions(self.worker_role.role_arn)
         return {name: Function(self, name, common, statements[name], timeout) for name, timeout in TIMEOUTS.items()}
 
     def _layers(self) -> list[lambda_.LayerVersion]:
@@ -123,12 +140,36 @@ class ServiceStack(Stack):
             events_queue_url=self.events.queue.queue_url,
             imports_queue_url=self.imports.queue.queue_url,
             admin_secret=data.admin_arn,
+            results_topic=self.events.topic.topic_arn,
+            worker_role=self.worker_role.role_arn,
+            instance_type=self._stage.instance_type,
+            worker_image=self._stage.worker_image,
+            prices=self._stage.prices,
+            idle_hours=self._stage.idle_hours,
+            idle_to_zero=self._stage.idle_to_zero,
+            dead_letter_queues=self._dead_letter_queues(),
             retention_days=self._stage.retention_days,
             feed_shards=self._stage.feed_shards,
             allow_pickle=self._stage.allow_pickle,
             shared_history=self._stage.shared_history,
             requests_per_minute=self._stage.requests_per_minute,
             origins=self._stage.origins,
+            job_wait_seconds=self._stage.job_wait_seconds,
+            job_run_seconds=self._stage.job_run_seconds,
+            settle_after_seconds=self._stage.settle_after_seconds,
+            max_open_jobs=self._stage.max_open_jobs,
+            max_open_jobs_per_owner=self._stage.max_open_jobs_per_owner,
+        )
+
+    def _dead_letter_queues(self) -> tuple[str, ...]:
+        """Each with the queue that its messages go back to; a failed round is made up for by the next."""
+        events, imports = self.events.queue.queue_url, self.imports.queue.queue_url
+        return (
+            f"events|{self.events.dead_letters.queue_url}|{events}",
+            f"undelivered|{self.events.undelivered.queue_url}|{events}",
+            f"imports|{self.imports.dead_letters.queue_url}|{imports}",
+            f"endpoints|{self.endpoint_events.dead_letters.queue_url}|{self.endpoint_events.queue.queue_url}",
+            f"sweeps|{self.sweeps.dead_letters.queue_url}|",
         )
 
     def _outputs(self) -> None:

@@ -5,6 +5,7 @@
 """
 
 import difflib
+import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -27,6 +28,22 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
+def _table(value: object) -> object:
+    """What stands behind `-c` arrives as text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+PRICES = {
+    "ml.g4dn.xlarge": 0.736,
+    "ml.g4dn.2xlarge": 0.94,
+    "ml.g5.xlarge": 1.408,
+    "ml.g5.2xlarge": 1.515,
+    "ml.g5.4xlarge": 2.03,
+    "ml.p3.2xlarge": 3.825,
+}
+"""US dollars an hour of real-time hosting in us-east-1, as AWS's price page had them once: a beginning. A stage in
+another region, or with a contract of its own, writes its own."""
+Price = Annotated[float, Field(ge=0)]
 Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/*\s]+$")]
 
@@ -69,10 +86,49 @@ class Stage(BaseModel):
     import_buckets: Annotated[tuple[Bucket, ...], BeforeValidator(_listed)] = Field(
         default=(), description="the S3 buckets that model files may be imported from, as in my-models"
     )
+    job_wait_seconds: int = Field(
+        default=21_600,
+        ge=60,
+        le=21_600,
+        description="how many seconds a job may wait in SageMaker's queue, 60 to 21600",
+    )
+    job_run_seconds: int = Field(
+        default=3_600, ge=1, le=3_600, description="how many seconds a worker may take for a job, 1 to 3600"
+    )
+    settle_after_seconds: int = Field(
+        default=300,
+        ge=5,
+        le=3_600,
+        description="after how many seconds without news the sweeper looks at a job itself, 5 to 3600",
+    )
+    max_open_jobs: int = Field(
+        default=5_000, ge=1, le=1_000_000, description="how many jobs may be open at once, 1 to 1000000"
+    )
+    max_open_jobs_per_owner: int = Field(
+        default=200, ge=1, le=1_000_000, description="how many jobs of one owner may be open at once, 1 to 1000000"
+    )
     instance_type: str = Field(
         default="ml.g5.xlarge",
         pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$",
         description="the SageMaker instance type new endpoints get, as in ml.g5.xlarge",
+    )
+    worker_image: str | None = Field(
+        default=None,
+        pattern=r"^\S{1,255}$",
+        description="the address of the worker's container, as in <account>.dkr.ecr.<region>.amazonaws.com/worker:1",
+    )
+    prices: Annotated[dict[str, Price], BeforeValidator(_table)] = Field(
+        default_factory=lambda: dict(PRICES),
+        description='what an hour of an instance type costs, as in {"ml.g5.xlarge": 1.41}',
+    )
+    idle_hours: float = Field(
+        default=12,
+        gt=0,
+        le=24 * 90,
+        description="after how many hours without a job an endpoint that never sleeps is reported, over 0",
+    )
+    idle_to_zero: bool = Field(
+        default=False, description="true to let such an endpoint go of its instances, not only report it"
     )
     architecture: Architecture = Field(default="arm64", description="arm64 or x86_64")
     python: Literal["3.11", "3.12", "3.13"] = Field(default="3.13", description='"3.11", "3.12" or "3.13"')

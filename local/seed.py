@@ -8,31 +8,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 
 from darkroom.checkpoints.model import ModelKey
+from darkroom.endpoints.model import SERVING
 from darkroom.settings import endpoint_prefix
 from local.deploy import STAGE
 from local.processes import StackError
+from panel.client import Darkroom
 
 REGION = "us-east-1"
 CHECKPOINT = "v1-5-pruned-emaonly.safetensors"
-ENDPOINT = f"{endpoint_prefix(STAGE)}preview"
-IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/darkroom-worker:preview"
+NAME = "preview"
+ENDPOINT = endpoint_prefix(STAGE) + NAME
 _EMPTY_SAFETENSORS = (2).to_bytes(8, "little") + b"{}"
 """The smallest valid safetensors file: the preview engine paints without weights."""
 
 
-def seed(outputs: Mapping[str, str], aws: str, sagemaker: str, patience: float = 30) -> None:
-    """Make checkpoint and endpoint, as often as it is called; waits until the endpoint is InService."""
+def seed(outputs: Mapping[str, str], aws: str, darkroom: Darkroom, patience: float = 30) -> None:
+    """Make checkpoint and endpoint, as often as it is called; waits until the endpoint takes jobs."""
     _checkpoint(outputs, aws)
-    client = _client("sagemaker", sagemaker)
-    _endpoint(client, outputs)
-    deadline = time.monotonic() + patience
-    while (status := client.describe_endpoint(EndpointName=ENDPOINT)["EndpointStatus"]) != "InService":
-        if time.monotonic() > deadline:
-            raise StackError(f"The endpoint {ENDPOINT} is {status}, not InService.")
-        time.sleep(0.1)
+    _endpoint(darkroom, patience)
 
 
 def admin_key(outputs: Mapping[str, str], aws: str) -> str:
@@ -63,50 +58,11 @@ def _checkpoint(outputs: Mapping[str, str], aws: str) -> None:
     _client("dynamodb", aws).put_item(TableName=outputs["ModelsTable"], Item=item)
 
 
-def _endpoint(client: Any, outputs: Mapping[str, str]) -> None:
-    bucket = outputs["PicturesBucket"]
-    topic = outputs["ResultsTopicArn"]
-    notify = {
-        "SuccessTopic": topic,
-        "ErrorTopic": topic,
-        "IncludeInferenceResponseIn": ["SUCCESS_NOTIFICATION_TOPIC", "ERROR_NOTIFICATION_TOPIC"],
-    }
-    variant = {
-        "VariantName": "main",
-        "ModelName": ENDPOINT,
-        "InstanceType": outputs["InstanceType"],
-        "InitialInstanceCount": 1,
-    }
-    steps: list[tuple[str, dict[str, Any]]] = [
-        (
-            "create_model",
-            {
-                "ModelName": ENDPOINT,
-                "PrimaryContainer": {"Image": IMAGE},
-                "ExecutionRoleArn": outputs["WorkerRoleArn"],
-            },
-        ),
-        (
-            "create_endpoint_config",
-            {
-                "EndpointConfigName": ENDPOINT,
-                "ProductionVariants": [variant],
-                "AsyncInferenceConfig": {
-                    "OutputConfig": {
-                        "S3OutputPath": f"s3://{bucket}/",
-                        "S3FailurePath": f"s3://{bucket}/failures/",
-                        "NotificationConfig": notify,
-                    },
-                    "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 1},
-                },
-            },
-        ),
-        ("create_endpoint", {"EndpointName": ENDPOINT, "EndpointConfigName": ENDPOINT}),
-    ]
-    for operation, arguments in steps:
-        try:
-            getattr(client, operation)(**arguments)
-        except ClientError as error:
-            # SageMaker's word for a name that is there: ValidationException "Cannot create already existing …".
-            if "already existing" not in error.response["Error"]["Message"]:
-                raise
+def _endpoint(darkroom: Darkroom, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    status = darkroom.request("POST", "/endpoints", json={"name": NAME})["status"]
+    while status not in SERVING:
+        if time.monotonic() > deadline:
+            raise StackError(f"The endpoint {ENDPOINT} is {status}, not InService.")
+        time.sleep(0.2)
+        status = darkroom.request("GET", f"/endpoints/{ENDPOINT}")["status"]

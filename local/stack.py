@@ -10,6 +10,7 @@ import httpx
 from local import deploy, processes, seed
 from local.home import ROOT, Home, Record
 from local.seed import REGION
+from panel.client import Darkroom
 
 Say = Callable[[str], None]
 PORTS = {"aws": 4566, "sagemaker": 4567, "worker": 4568}
@@ -53,8 +54,10 @@ def up(home: Home, say: Say) -> Stack:
         _ready(home, say, usual_ports=False)
     stack = _stack(home.read())
     say("seeding a checkpoint and an endpoint")
-    seed.seed(stack.outputs, stack.aws, stack.sagemaker)
-    home.write_key(seed.admin_key(stack.outputs, stack.aws))
+    key = seed.admin_key(stack.outputs, stack.aws)
+    home.write_key(key)
+    with Darkroom(stack.api, key) as darkroom:
+        seed.seed(stack.outputs, stack.aws, darkroom)
     return stack
 
 
@@ -126,6 +129,7 @@ def environment(record: Record) -> dict[str, str]:
         "AWS_ENDPOINT_URL_S3": urls["aws"],
         "AWS_ENDPOINT_URL_SAGEMAKER": urls["sagemaker"],
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": urls["sagemaker"],
+        "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": urls["sagemaker"],
         "CDK_DEFAULT_ACCOUNT": ACCOUNT,
         "CDK_DEFAULT_REGION": REGION,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "shared")]),

@@ -1,6 +1,7 @@
 """A client of Darkroom's HTTP API for programs."""
 
 import hashlib
+import random
 import time
 import uuid
 from collections.abc import Iterator
@@ -73,6 +74,15 @@ class Darkroom:
         """The whole job, after at most `wait` (0 to 20) seconds."""
         return JobOut.model_validate(self.request("GET", f"/jobs/{job_id}", params={"wait": wait}))
 
+    def cancel(self, job_id: str) -> JobOut:
+        """End an open job."""
+        return JobOut.model_validate(self.request("POST", f"/jobs/{job_id}/cancel"))
+
+    def replay(self, job_id: str, idempotency_key: str | None = None) -> JobOut:
+        """Submit a job anew."""
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        return JobOut.model_validate(self.request("POST", f"/jobs/{job_id}/replay", headers=headers))
+
     def settled(self, job_id: str, seconds: float) -> JobOut:
         """The job once it is settled; raises TimeoutError when it is not within so many seconds."""
         deadline = time.monotonic() + seconds
@@ -113,7 +123,8 @@ class Darkroom:
             answer = self._http.request(method, path, **options)
             if answer.status_code not in _BUSY or attempt == _TRIES - 1:
                 break
-            time.sleep(float(answer.headers.get("Retry-After", 1)))
+            # Not all at the same moment: those who were refused together would come back together.
+            time.sleep(float(answer.headers.get("Retry-After", 1)) * random.uniform(1, 1.3))  # noqa: S311 - jitter
         if answer.is_success:
             return answer.json() if answer.content else None
         try:

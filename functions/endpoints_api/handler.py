@@ -1,18 +1,57 @@
 """The stage's endpoints."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from darkroom import wiring
-from darkroom.edge.http import Api
-from darkroom.endpoints.api import EndpointList, EndpointOut
+from darkroom.edge.http import Api, Path, Response, answers, created
+from darkroom.endpoints.api import EndpointIn, EndpointList, EndpointOut, EndpointPatch
 
 app = Api(origins=lambda: wiring.settings().origins, pace=wiring.pace)
+Name = Annotated[str, Path(description="an endpoint's name, with or without the stage's prefix", max_length=63)]
 
 
 @app.get("/endpoints", summary="SageMaker endpoints of this stage", tags=["endpoints"])
 def get_endpoints() -> EndpointList:
     """Newest first; at most seconds old."""
-    return EndpointList(endpoints=[EndpointOut.of(endpoint) for endpoint in wiring.endpoints().all()])
+    return EndpointList(endpoints=[EndpointOut.of(shown) for shown in wiring.endpoints().shown()])
+
+
+@app.post(
+    "/endpoints",
+    summary="Make an endpoint",
+    tags=["endpoints"],
+    responses=answers(EndpointOut, _200="It is there already", _201="It is being made; wait until it is InService"),
+)
+def post_endpoint(endpoint: EndpointIn) -> Response[EndpointOut]:
+    """Model, configuration and endpoint at once. The same request again goes on where one broke off."""
+    name, new = wiring.fleet().create(app.owner, endpoint)
+    return created(EndpointOut.of(wiring.endpoints().show(name)), new)
+
+
+@app.get("/endpoints/<name>", summary="One endpoint", tags=["endpoints"])
+def get_endpoint(name: Name) -> EndpointOut:
+    """As it is now."""
+    return EndpointOut.of(wiring.endpoints().show(name))
+
+
+@app.patch("/endpoints/<name>", summary="Change between how many instances it scales", tags=["endpoints"])
+def patch_endpoint(name: Name, bounds: EndpointPatch) -> EndpointOut:
+    """With `min_instances` 0 it sleeps when it has nothing to do."""
+    return EndpointOut.of(wiring.endpoints().show(wiring.fleet().scale(name, bounds)))
+
+
+@app.delete(
+    "/endpoints/<name>",
+    summary="Delete an endpoint with all that was made for it",
+    tags=["endpoints"],
+    responses={
+        202: {"description": "SageMaker is at work on it; it goes as soon as that is done"},
+        204: {"description": "Gone, or going"},
+    },
+)
+def delete_endpoint(name: Name) -> Response[None]:
+    """Its open jobs fail with `endpoint_deleted`. Deleting what is gone is fine."""
+    return Response(204 if wiring.fleet().delete(name) else 202)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

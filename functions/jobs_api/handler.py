@@ -15,6 +15,9 @@ from darkroom.jobs.state import Status
 app = Api(origins=lambda: wiring.settings().origins, pace=wiring.pace)
 JobId = Annotated[str, Path(description="a job's id")]
 Text = Annotated[str | None, Query(min_length=1, max_length=255)]
+IdempotencyKey = Annotated[
+    str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern="^[!-~]+$")
+]
 PAGE = answers(JobPage, _200="A page; the header Link names the next one")
 for form in ("text/csv", "application/x-ndjson"):
     PAGE[200]["content"][form] = {"schema": {"type": "string"}}
@@ -53,13 +56,10 @@ def post_image(image: ImageIn) -> Response[ImageOut]:
 )
 def post_job(
     job: JobIn,
-    idempotency_key: Annotated[
-        str | None,
-        Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern="^[!-~]+$"),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[JobOut]:
     """201 with the job; 200 when the same Idempotency-Key made it before."""
-    submitted = wiring.jobs().submit(app.owner, job, idempotency_key)
+    submitted = wiring.jobs().submit(app.owner, job, idempotency_key, app.open_jobs_limit)
     return created(submitted.job, new=submitted.created)
 
 
@@ -102,6 +102,24 @@ def get_job(
 ) -> JobOut:
     """The job as it is, or as it is once it settles."""
     return wiring.jobs().get(job_id, wait, only=app.sees)
+
+
+@app.post("/jobs/<job_id>/cancel", summary="End an open job, and stop its worker", tags=["jobs"])
+def post_cancel(job_id: JobId) -> JobOut:
+    """The job; one that is cancelled already stays as it is."""
+    return wiring.jobs().cancel(job_id, only=app.changes)
+
+
+@app.post(
+    "/jobs/<job_id>/replay",
+    summary="Submit a job anew with the same inputs",
+    tags=["jobs"],
+    responses=answers(JobOut, _200="The job this Idempotency-Key made before", _201="The new job"),
+)
+def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Response[JobOut]:
+    """201 with the new job; `replay_of` names the old one."""
+    submitted = wiring.jobs().replay(app.owner, job_id, idempotency_key, app.open_jobs_limit, only=app.sees)
+    return created(submitted.job, new=submitted.created)
 
 
 @app.delete(

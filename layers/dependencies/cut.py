@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 
 SERVICES = (
+    "application-autoscaling",
+    "cloudwatch",
     "dynamodb",
     "s3",
     "sagemaker",

@@ -20,10 +20,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--worker", required=True, help="base URL of the worker")
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps everything")
-    parser.add_argument("--aws", required=True, help="base URL of S3 and SNS")
+    parser.add_argument("--aws", required=True, help="base URL of the AWS services beside it")
     parser.add_argument("--region", default=_region())
     parser.add_argument("--account", default="000000000000", help="12 digits, for ARNs")
     parser.add_argument("--creating-seconds", type=float, default=1.0, help="until an endpoint is InService")
+    parser.add_argument("--idle-seconds", type=float, default=600.0, help="without work until it scales in")
     given = parser.parse_args()
     level = os.environ.get("DARKROOM_LOG_LEVEL", "INFO")
     # Its libraries tell of every request at INFO.
@@ -40,6 +41,7 @@ def main() -> None:
         region=given.region,
         account=given.account,
         creating_seconds=given.creating_seconds,
+        idle_seconds=given.idle_seconds,
     )
     uvicorn.run(
         build(settings),

@@ -1,4 +1,5 @@
-"""S3 and SNS, where the simulator reads inputs, writes results and sends notices, in the name of a model's role."""
+"""S3, SNS and CloudWatch: inputs, results and notices, in the name of a model's role, and the alarms that wake an
+endpoint."""
 
 import asyncio
 import threading
@@ -13,6 +14,8 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
     from types_boto3_s3 import S3Client
     from types_boto3_sns import SNSClient
 
@@ -52,56 +55,71 @@ class Cloud:
         self._region = region
         self._role = role
         self._kept: dict[str | None, Clients] = {}
-        # No proxies: it is always a server on this machine.
-        self._config = Config(
-            s3={"addressing_style": "path"},
-            retries={"total_max_attempts": 1},
-            connect_timeout=2,
-            read_timeout=15,
-            max_pool_connections=32,
-            proxies={},
+        self._config = configuration()
+        self._cloudwatch: CloudWatchClient = session(region).client(
+            "cloudwatch", endpoint_url=endpoint, config=self._config
         )
 
     async def credentials(self) -> Credentials | None:
         """New credentials of the role, None while there is no role."""
         role = self._role()
-        return await _in_thread(lambda: self._assume(role)) if role else None
+        return await in_thread(lambda: self._assume(role)) if role else None
 
     async def read(self, location: str) -> bytes:
         """The object at an S3 URI."""
         role, (bucket, key) = self._role(), split(location)
-        return await _in_thread(lambda: self._as(role).s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        return await in_thread(lambda: self._as(role).s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     async def write(self, location: str, content: bytes, content_type: str) -> None:
         """Put `content` at an S3 URI."""
         role, (bucket, key) = self._role(), split(location)
-        await _in_thread(
+        await in_thread(
             lambda: self._as(role).s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
         )
 
     async def publish(self, topic: str, message: str) -> None:
         """Send `message` to a topic's ARN."""
         role = self._role()
-        await _in_thread(lambda: self._as(role).sns.publish(TopicArn=topic, Message=message))
+        await in_thread(lambda: self._as(role).sns.publish(TopicArn=topic, Message=message))
+
+    async def alarms(self) -> "list[MetricAlarmTypeDef]":
+        """Every metric alarm of CloudWatch, which is the account's own business."""
+        pages = self._cloudwatch.get_paginator("describe_alarms").paginate
+        return await in_thread(lambda: [alarm for page in pages() for alarm in page["MetricAlarms"]])
 
     def _as(self, role: str | None) -> Clients:
         """Clients of a role; two threads may make the same at the same time, which does no harm."""
         kept = self._kept.get(role)
         if kept is None or kept.until < time.monotonic():
-            session = self._session(self._assume(role) if role else ACCOUNT)
-            s3 = session.client("s3", endpoint_url=self._endpoint, config=self._config)
-            sns = session.client("sns", endpoint_url=self._endpoint, config=self._config)
+            own = session(self._region, self._assume(role) if role else ACCOUNT)
+            s3 = own.client("s3", endpoint_url=self._endpoint, config=self._config)
+            sns = own.client("sns", endpoint_url=self._endpoint, config=self._config)
             kept = self._kept[role] = Clients(s3, sns, time.monotonic() + FRESH_SECONDS)
         return kept
 
     def _assume(self, role: str) -> Credentials:
-        sts = self._session(ACCOUNT).client("sts", endpoint_url=self._endpoint, config=self._config)
+        sts = session(self._region).client("sts", endpoint_url=self._endpoint, config=self._config)
         given = sts.assume_role(RoleArn=role, RoleSessionName="SageMaker")["Credentials"]
         expires = given["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ")
         return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], expires)
 
-    def _session(self, credentials: Credentials) -> boto3.Session:
-        return boto3.Session(credentials.key, credentials.secret, credentials.token, self._region)
+
+def session(region: str, credentials: Credentials = ACCOUNT) -> boto3.Session:
+    """A session of a role, or of the account itself."""
+    return boto3.Session(credentials.key, credentials.secret, credentials.token, region)
+
+
+def configuration() -> Config:
+    """How AWS is called from here: short time-outs, and the retries are the callers' own."""
+    return Config(
+        s3={"addressing_style": "path"},
+        retries={"total_max_attempts": 1},
+        connect_timeout=2,
+        read_timeout=15,
+        max_pool_connections=32,
+        # It is always a server on this machine.
+        proxies={},
+    )
 
 
 def split(location: str) -> tuple[str, str]:
@@ -110,7 +128,7 @@ def split(location: str) -> tuple[str, str]:
     return bucket, key
 
 
-async def _in_thread(call: Callable[[], T]) -> T:
+async def in_thread(call: Callable[[], T]) -> T:
     """Run a blocking call in a daemon thread: an executor's threads would hold up the end of the process."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()

@@ -77,9 +77,9 @@ class Backlog:
         )
         return int(cursor.lastrowid or 0)
 
-    def last(self) -> int:
-        """The sequence number of the newest invocation ever, 0 when there was none."""
-        row = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'invocations'").fetchone()
+    def last(self, table: str = "invocations") -> int:
+        """The number of the newest row of a table ever, 0 when there was none: of `invocations` or `events`."""
+        row = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
         return int(row[0]) if row else 0
 
     def take(self, endpoint: str, now: float) -> Work | None:

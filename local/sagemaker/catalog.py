@@ -57,6 +57,10 @@ class Catalog:
         self._documents.remove("tags", self._settings.arn(kind, name))
         return {}
 
+    def tags(self, arn: str) -> dict[str, str]:
+        """The tags of a resource by their keys."""
+        return self._documents.get("tags", arn) or {}
+
     def _create_model(self, parameters: Document) -> Document:
         if ("PrimaryContainer" in parameters) == bool(parameters.get("Containers")):
             raise refused("Specify exactly one of PrimaryContainer and Containers.")
@@ -95,7 +99,7 @@ class Catalog:
         return {"Tags": self._tag(parameters["ResourceArn"], [])}
 
     def _tag(self, arn: str, added: list[Document]) -> list[Document]:
-        kept = (self._documents.get("tags", arn) or {}) | {tag["Key"]: tag["Value"] for tag in added}
+        kept = self.tags(arn) | {tag["Key"]: tag["Value"] for tag in added}
         if len(kept) > 50:
             raise refused("A resource has at most 50 tags.")
         self._documents.put("tags", arn, kept)

@@ -1,12 +1,14 @@
-"""An endpoint's life: Creating, then InService or Failed, then Deleting, then gone."""
+"""An endpoint's life: Creating, then InService or Failed, Updating now and then, at last Deleting, then gone."""
 
 import time
 from collections.abc import Callable
 
 from local.sagemaker.backlog import Backlog
 from local.sagemaker.catalog import Catalog
+from local.sagemaker.events import StateEvents
 from local.sagemaker.listing import listed
-from local.sagemaker.protocol import Document, Operation, refused
+from local.sagemaker.protocol import Document, Operation, ServiceError, refused
+from local.sagemaker.scalable import ScalableTargets
 from local.sagemaker.settings import Settings
 from local.sagemaker.store import Documents
 
@@ -18,6 +20,8 @@ _FAILURE = (
     "Please check CloudWatch logs for this endpoint."
 )
 _LIVE = ("InService", "Failed")
+SERVING = ("InService", "Updating")
+"""An update costs no availability: the old instances serve until the new ones do (service model, UpdateEndpoint)."""
 
 
 class Endpoints:
@@ -32,12 +36,16 @@ class Endpoints:
         documents: Documents,
         catalog: Catalog,
         backlog: Backlog,
+        targets: ScalableTargets,
+        events: StateEvents,
         settings: Settings,
         changed: Callable[[], None],
     ) -> None:
         self._documents = documents
         self._catalog = catalog
         self._backlog = backlog
+        self._targets = targets
+        self._events = events
         self._settings = settings
         self._changed = changed
 
@@ -55,24 +63,32 @@ class Endpoints:
         for kept in self._documents.all("endpoint"):
             if kept["SettlesAt"] is None or kept["SettlesAt"] > now:
                 continue
-            name = kept["Description"]["EndpointName"]
-            if kept["Description"]["EndpointStatus"] == "Deleting":
-                self._backlog.forget(name)
-                self._catalog.delete("endpoint", name)
+            description = kept["Description"]
+            if description["EndpointStatus"] == "Deleting":
+                self._end(description, now)
             else:
-                _bring_into_service(kept["Description"], now)
-                self._documents.put("endpoint", name.lower(), kept | {"SettlesAt": None})
+                following = kept.get("Next")
+                settled = _settled(description, following)
+                types = following["InstanceTypes"] if following and "FailureReason" not in settled else None
+                kept |= {"SettlesAt": None, "Next": None} | ({"InstanceTypes": types} if types else {})
+                self._move(kept, settled, now)
 
     def all(self) -> list[Document]:
         """DescribeEndpoint's answer for every endpoint there is."""
         self.advance(time.time())
         return [kept["Description"] for kept in self._documents.all("endpoint")]
 
-    def in_service(self, name: str) -> Document | None:
+    def find(self, name: str) -> Document:
+        """DescribeEndpoint's answer; raises ServiceError when there is no such endpoint."""
+        self.advance(time.time())
+        description: Document = self._catalog.find("endpoint", name)["Description"]
+        return description
+
+    def serving(self, name: str) -> Document | None:
         """The description of an endpoint that takes invocations, else None; the name's case must match
         (service model, EndpointName of CreateEndpoint).
         """
-        serving = (found for found in self.all() if found["EndpointStatus"] == "InService")
+        serving = (found for found in self.all() if found["EndpointStatus"] in SERVING)
         return next((found for found in serving if found["EndpointName"] == name), None)
 
     def role(self) -> str | None:
@@ -95,7 +111,7 @@ class Endpoints:
             "EndpointName": name,
             "EndpointArn": self._settings.arn("endpoint", name),
             "EndpointConfigName": parameters["EndpointConfigName"],
-            "ProductionVariants": [self._variant(v, now) for v in config["ProductionVariants"]],
+            "ProductionVariants": self.variants(config, now),
             "EndpointStatus": "Creating",
             "CreationTime": now,
             "LastModifiedTime": now,
@@ -104,11 +120,45 @@ class Endpoints:
             description["AsyncInferenceConfig"] = config["AsyncInferenceConfig"]
         kept = {
             "SettlesAt": now + self._settings.creating_seconds,
+            "InstanceTypes": instance_types(config),
             "Description": description,
         }
-        arn = self._catalog.create("endpoint", name, kept, parameters.get("Tags", []))
+        with self._documents.together():
+            arn = self._catalog.create("endpoint", name, kept, parameters.get("Tags", []))
+            self._events.record(description, self._catalog.tags(arn), now)
         self._changed()
         return {"EndpointArn": arn}
+
+    def variants(self, config: Document, now: float) -> list[Document]:
+        """The variants of an endpoint configuration as an endpoint shows them before any instance runs."""
+        return [self._variant(variant, now) for variant in config["ProductionVariants"]]
+
+    def instance_types(self, name: str) -> dict[str, str]:
+        """The instance type of each variant of an endpoint that exists."""
+        types: dict[str, str] = self._catalog.find("endpoint", name).get("InstanceTypes", {})
+        return types
+
+    def update(self, description: Document, seconds: float, following: Document | None = None) -> None:
+        """Let an endpoint be Updating for so many seconds with the new `description`. After that it has the
+        instances its variants desire; with `following`, a configuration's name, variants and instance types
+        (and AsyncInferenceConfig), it then has these instead.
+        """
+        now = round(time.time(), 3)
+        kept = self._catalog.find("endpoint", description["EndpointName"])
+        kept |= {"SettlesAt": now + seconds, "Next": following}
+        self._move(kept, description | {"EndpointStatus": "Updating"}, now)
+
+    def scale(self, description: Document, variant: str, instances: int, seconds: float) -> None:
+        """Let a variant of an endpoint have so many instances after so many seconds.
+
+        Application Auto Scaling does it by UpdateEndpointWeightsAndCapacities (service-linked role policy
+        AWSApplicationAutoscalingSageMakerEndpointPolicy), and that sets the status to Updating (service model).
+        """
+        changed = [
+            entry | ({"DesiredInstanceCount": instances} if entry["VariantName"] == variant else {})
+            for entry in description["ProductionVariants"]
+        ]
+        self.update(description | {"ProductionVariants": changed}, seconds)
 
     def _variant(self, variant: Document, now: float) -> Document:
         model = self._documents.get("model", variant.get("ModelName", "").lower()) or {}
@@ -126,9 +176,7 @@ class Endpoints:
         }
 
     def _describe(self, parameters: Document) -> Document:
-        self.advance(time.time())
-        description: Document = self._catalog.find("endpoint", parameters["EndpointName"])["Description"]
-        return description
+        return self.find(parameters["EndpointName"])
 
     def _list(self, parameters: Document) -> Document:
         members = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
@@ -138,25 +186,65 @@ class Endpoints:
     def _delete(self, parameters: Document) -> Document:
         description = self._describe(parameters)
         if description["EndpointStatus"] not in _LIVE:
-            raise refused(f'Cannot update in-progress endpoint "{description["EndpointArn"]}".')
+            raise in_progress(description)
         now = round(time.time(), 3)
-        kept = {
-            "SettlesAt": now + self._settings.creating_seconds,
-            "Description": description | {"EndpointStatus": "Deleting", "LastModifiedTime": now},
-        }
-        self._documents.put("endpoint", description["EndpointName"].lower(), kept)
+        kept = self._catalog.find("endpoint", description["EndpointName"])
+        kept |= {"SettlesAt": now + self._settings.creating_seconds, "Next": None}
+        with self._documents.together():
+            self._targets.forget(description["EndpointName"])
+            self._write(kept, description | {"EndpointStatus": "Deleting"}, now)
         self._changed()
         return {}
 
+    def _end(self, description: Document, now: float) -> None:
+        with self._documents.together():
+            tags = self._catalog.tags(description["EndpointArn"])
+            # No page of AWS shows this last event; public consumers of the real events are ready for it.
+            self._events.record(description | {"EndpointStatus": "Deleted"}, tags, now)
+            self._backlog.forget(description["EndpointName"])
+            self._catalog.delete("endpoint", description["EndpointName"])
 
-def _bring_into_service(description: Document, now: float) -> None:
-    description["LastModifiedTime"] = round(now, 3)
-    variants = description["ProductionVariants"]
+    def _move(self, kept: Document, description: Document, now: float) -> None:
+        with self._documents.together():
+            self._write(kept, description, now)
+        self._changed()
+
+    def _write(self, kept: Document, description: Document, now: float) -> None:
+        """Write a new state down together with the event that tells it."""
+        now = round(now, 3)
+        changed = description | {"LastModifiedTime": now}
+        self._documents.put("endpoint", changed["EndpointName"].lower(), kept | {"Description": changed})
+        self._events.record(changed, self._catalog.tags(changed["EndpointArn"]), now)
+
+
+def in_progress(description: Document) -> ServiceError:
+    """The refusal of a change while another one goes on."""
+    return refused(f'Cannot update in-progress endpoint "{description["EndpointArn"]}".')
+
+
+def instance_types(config: Document) -> dict[str, str]:
+    """The instance type of each variant of a configuration."""
+    return {variant["VariantName"]: variant.get("InstanceType", "") for variant in config["ProductionVariants"]}
+
+
+def _settled(description: Document, following: Document | None) -> Document:
+    """What an endpoint is after it was created or updated. One whose update fails goes on as it was."""
+    gone = {"PendingDeploymentSummary", "FailureReason"} | ({"AsyncInferenceConfig"} if following else set())
+    rest = {name: value for name, value in description.items() if name not in gone}
+    new = rest | {name: value for name, value in (following or {}).items() if name != "InstanceTypes"}
+    variants = new["ProductionVariants"]
     images = [image["SpecifiedImage"] for variant in variants for image in variant["DeployedImages"]]
-    if any(FAILING in word for word in [description["EndpointName"], *images]):
-        description["EndpointStatus"] = "Failed"
-        description["FailureReason"] = _FAILURE.format(variants[0]["VariantName"])
-        return
-    description["EndpointStatus"] = "InService"
-    for variant in variants:
-        variant["CurrentInstanceCount"] = variant["DesiredInstanceCount"]
+    if any(FAILING in word for word in [new["EndpointName"], *images]):
+        reason = _FAILURE.format(variants[0]["VariantName"])
+        if following is None:
+            return new | {"EndpointStatus": "Failed", "FailureReason": reason}
+        return _without_pending(description) | {"EndpointStatus": "InService", "FailureReason": reason}
+    serving = [
+        variant | {"CurrentInstanceCount": variant["DesiredInstanceCount"], "CurrentWeight": variant["DesiredWeight"]}
+        for variant in variants
+    ]
+    return new | {"EndpointStatus": "InService", "ProductionVariants": serving}
+
+
+def _without_pending(description: Document) -> Document:
+    return {name: value for name, value in description.items() if name != "PendingDeploymentSummary"}

@@ -1,6 +1,7 @@
 """The knobs: what can be made to go wrong, and whether it does this time."""
 
 import random
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,10 +10,10 @@ from local.sagemaker.store import Documents
 
 
 class Knobs(BaseModel):
-    """Every knob at its harmless default. Rates are shares of the invocations, from 0 to 1.
+    """Every knob at its harmless default. Rates are shares of the invocations or events, from 0 to 1.
 
-    `seed` makes a run repeat: what happens to an invocation depends only on the seed and on how many
-    invocations came since the knobs were set.
+    `seed` makes a run repeat: what happens to an invocation or event depends only on the seed and on how many
+    of them came since the knobs were set.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,31 +31,56 @@ class Knobs(BaseModel):
     response_as_text: bool = Field(default=False, description="include it as text, without an encoding")
     failure_has_response_parameters: bool = False
     notify_expired: bool = Field(default=False, description="send a Failed notice when a request expires")
+    lose_events_rate: float = Field(default=0.0, ge=0, le=1, description="a state event is never sent")
+    duplicate_events_rate: float = Field(default=0.0, ge=0, le=1, description="a state event is sent twice")
+    fail_calls: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default={}, description="by operation: that many next calls of it are answered with a ThrottlingException"
+    )
+    waking_seconds: float = Field(default=1.5, ge=0, description="until another instance serves")
+    idle_seconds: float | None = Field(
+        default=None, ge=0, description="without work until an endpoint scales in; null: as told at the start"
+    )
     seed: int | None = None
 
 
 class Chance:
     """The knobs as they stand, kept over restarts, and the dice."""
 
-    def __init__(self, documents: Documents, backlog: Backlog) -> None:
+    def __init__(self, documents: Documents, backlog: Backlog, idle_seconds: float = 600.0) -> None:
         self._documents = documents
         self._backlog = backlog
+        self._idle_seconds = idle_seconds
         kept = documents.get("knobs", "current") or {"knobs": {}, "since": 0}
         self.knobs = Knobs.model_validate(kept["knobs"])
         self._since: int = kept["since"]
+        self._events_since: int = kept.get("events_since", 0)
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long an endpoint is without work before it scales in."""
+        return self._idle_seconds if self.knobs.idle_seconds is None else self.knobs.idle_seconds
 
     def set(self, knobs: Knobs) -> None:
         """Put every knob where `knobs` says; the dice begin anew with the next invocation."""
         self._since = self._backlog.last()
+        self._events_since = self._backlog.last("events")
         self._keep(knobs)
 
     def happens(self, knob: str, sequence: int) -> bool:
         """Whether the named rate strikes this invocation; the same answer each time while a seed is set."""
-        rate: float = getattr(self.knobs, knob)
-        if self.knobs.seed is None:
-            return random.random() < rate  # noqa: S311 - faults, not secrets
-        dice = random.Random(f"{self.knobs.seed}/{knob}/{sequence - self._since}")  # noqa: S311
-        return dice.random() < rate
+        return self._strikes(knob, sequence - self._since)
+
+    def happens_to_event(self, knob: str, number: int) -> bool:
+        """Whether the named rate strikes this state event, likewise."""
+        return self._strikes(knob, number - self._events_since)
+
+    def throttles(self, operation: str) -> bool:
+        """Whether this call of an operation is refused; counts its entry in `fail_calls` down."""
+        left = self.knobs.fail_calls.get(operation, 0)
+        if left:
+            counted = self.knobs.fail_calls | {operation: left - 1}
+            self._keep(self.knobs.model_copy(update={"fail_calls": counted}))
+        return left > 0
 
     def fails(self, sequence: int) -> bool:
         """Whether this invocation fails without asking the worker; counts `fail_next` down."""
@@ -65,4 +91,11 @@ class Chance:
 
     def _keep(self, knobs: Knobs) -> None:
         self.knobs = knobs
-        self._documents.put("knobs", "current", {"knobs": knobs.model_dump(), "since": self._since})
+        kept = {"knobs": knobs.model_dump(), "since": self._since, "events_since": self._events_since}
+        self._documents.put("knobs", "current", kept)
+
+    def _strikes(self, knob: str, place: int) -> bool:
+        rate: float = getattr(self.knobs, knob)
+        if self.knobs.seed is None:
+            return random.random() < rate  # noqa: S311 - faults, not secrets
+        return random.Random(f"{self.knobs.seed}/{knob}/{place}").random() < rate  # noqa: S311

@@ -67,3 +67,13 @@ def _place(token: str) -> list[Any]:
     except (ValueError, TypeError) as error:
         raise refused("Invalid pagination token.") from error
     return [when, str(name)]
+
+
+def paged(parameters: Document, found: list[Document], member: str, default: int) -> tuple[list[Document], str | None]:
+    """One page by a member that all have once, and the token of the next page; `default` is a page's size
+    when MaxResults is not given.
+    """
+    after = _place(parameters["NextToken"])[1] if "NextToken" in parameters else ""
+    kept = sorted((entry for entry in found if entry[member] > after), key=lambda entry: str(entry[member]))
+    size = parameters.get("MaxResults", default)
+    return kept[:size], _token([member, kept[size - 1][member]]) if len(kept) > size else None

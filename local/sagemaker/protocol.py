@@ -1,4 +1,4 @@
-"""What SageMaker's two services say on the wire, read from botocore's own models of them."""
+"""What SageMaker's services and Application Auto Scaling say on the wire, read from botocore's models of them."""
 
 import json
 from collections.abc import Callable
@@ -15,6 +15,8 @@ from local.sagemaker.validation import violations
 
 Document = dict[str, Any]
 Operation = Callable[[Document], Document]
+Services = dict[str, dict[str, Operation]]
+"""The operations by botocore's name of their service and the name they have in the protocol."""
 
 
 class ServiceError(Exception):
@@ -34,7 +36,7 @@ def refused(message: str) -> ServiceError:
 
 @cache
 def service_model(service: str) -> ServiceModel:
-    """botocore's model of `sagemaker` or `sagemaker-runtime` (half a second the first time)."""
+    """botocore's model of a service, by botocore's name of it (half a second the first time)."""
     return botocore.session.get_session().get_service_model(service)
 
 
@@ -43,19 +45,32 @@ def input_shape(service: str, operation: str) -> StructureShape:
     return cast(StructureShape, service_model(service).operation_model(operation).input_shape)
 
 
-def call_control(operations: dict[str, Operation], target: str, body: bytes) -> Response:
-    """Answer one JSON 1.1 call: `target` is the X-Amz-Target header, `body` the JSON of its input."""
-    name = target.removeprefix("SageMaker.")
+def call_control(services: Services, target: str, body: bytes, throttled: Callable[[str], bool]) -> Response:
+    """Answer one JSON 1.1 call: `target` is the X-Amz-Target header, `body` the JSON of its input.
+
+    `throttled` is asked with the operation's name, once per call, whether this one is to be refused.
+    """
     try:
-        if not target.startswith("SageMaker.") or name not in operations:
-            raise ServiceError("UnknownOperationException", f"The operation {target!r} is not known here.")
+        service, name = _addressed(services, target)
+        if throttled(name):
+            raise ServiceError("ThrottlingException", "Rate exceeded")
         parameters = _parse(body)
-        problem = violations(parameters, input_shape("sagemaker", name))
+        problem = violations(parameters, input_shape(service, name))
         if problem:
             raise refused(problem)
-        return _json(operations[name](parameters), 200)
+        output = services[service][name](parameters)
+        empty = service_model(service).operation_model(name).output_shape is None
+        return _json(None if empty else output, 200)
     except ServiceError as error:
         return _json({"__type": error.code, "message": error.message}, error.status)
+
+
+def _addressed(services: Services, target: str) -> tuple[str, str]:
+    prefix, _, name = target.partition(".")
+    for service, operations in services.items():
+        if service_model(service).metadata["targetPrefix"] == prefix and name in operations:
+            return service, name
+    raise ServiceError("UnknownOperationException", f"The operation {target!r} is not known here.")
 
 
 def _parse(body: bytes) -> Document:
@@ -68,9 +83,9 @@ def _parse(body: bytes) -> Document:
     return parameters
 
 
-def _json(document: Document, status: int) -> Response:
+def _json(document: Document | None, status: int) -> Response:
     return Response(
-        json.dumps(document) if document else b"",
+        b"" if document is None else json.dumps(document),
         status,
         {"x-amzn-RequestId": str(uuid4())},
         "application/x-amz-json-1.1",

@@ -7,7 +7,7 @@ import time
 from botocore.exceptions import BotoCoreError
 
 from local.sagemaker.backlog import Backlog, Work
-from local.sagemaker.endpoints import Endpoints
+from local.sagemaker.endpoints import SERVING, Endpoints
 from local.sagemaker.execution import Execution
 from local.sagemaker.knobs import Chance
 from local.sagemaker.notifications import notices
@@ -68,7 +68,7 @@ class Queue:
     def _start(self, endpoint: Document) -> None:
         name = endpoint["EndpointName"]
         running = self._running.setdefault(name, set())
-        while endpoint["EndpointStatus"] == "InService" and len(running) < _places(endpoint):
+        while endpoint["EndpointStatus"] in SERVING and len(running) < _places(endpoint):
             work = self._backlog.take(name, time.time())
             if work is None:
                 return
@@ -97,8 +97,12 @@ class Queue:
             log.error("an invocation stays running until the next start", exc_info=error)
 
 
+def instances(endpoint: Document) -> int:
+    """How many instances of an endpoint run now, over all its variants."""
+    return sum(variant["CurrentInstanceCount"] for variant in endpoint["ProductionVariants"])
+
+
 def _places(endpoint: Document) -> int:
     client = endpoint.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
-    instances = sum(variant["CurrentInstanceCount"] for variant in endpoint["ProductionVariants"])
-    places: int = instances * client.get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)
+    places: int = instances(endpoint) * client.get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)
     return places

@@ -1,7 +1,10 @@
-"""The simulator as a web application: SageMaker's two services and its own `/_simulator` pages."""
+"""The simulator as a web application: SageMaker's two services, Application Auto Scaling, and the simulator's own
+`/_simulator` pages.
+"""
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
@@ -14,15 +17,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.sagemaker.autoscaling import AutoScaling
 from local.sagemaker.aws import Cloud
 from local.sagemaker.backlog import Backlog
 from local.sagemaker.catalog import Catalog
 from local.sagemaker.endpoints import Endpoints
+from local.sagemaker.eventbus import Bus, deliver_for_ever
+from local.sagemaker.events import StateEvents
 from local.sagemaker.execution import Execution
 from local.sagemaker.knobs import Chance, Knobs
 from local.sagemaker.protocol import (
-    Operation,
     ServiceError,
+    Services,
     answer_invocation,
     answer_runtime_error,
     call_control,
@@ -30,10 +36,13 @@ from local.sagemaker.protocol import (
     service_model,
 )
 from local.sagemaker.publisher import publish_for_ever
-from local.sagemaker.queue import Queue
+from local.sagemaker.queue import Queue, instances
 from local.sagemaker.runtime import DEFAULT_TTL_SECONDS, accept
+from local.sagemaker.scalable import ScalableTargets
+from local.sagemaker.scaling import Scaling, scale_for_ever
 from local.sagemaker.settings import Settings
 from local.sagemaker.store import Documents, open_database
+from local.sagemaker.updates import Updates
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +50,24 @@ log = logging.getLogger(__name__)
 class Simulator:
     """The parts of a running simulator; made inside its event loop, which alone uses the database."""
 
-    def __init__(self, settings: Settings, documents: Documents, backlog: Backlog, worker: httpx.AsyncClient):
+    def __init__(self, settings: Settings, database: sqlite3.Connection, worker: httpx.AsyncClient):
         self.settings = settings
-        self.backlog = backlog
+        documents = Documents(database)
+        self.backlog = backlog = Backlog(database)
         self.cloud = Cloud(settings.aws, settings.region, lambda: self.endpoints.role())
-        self.chance = Chance(documents, backlog)
-        catalog = Catalog(documents, settings)
-        self.endpoints = Endpoints(documents, catalog, backlog, settings, lambda: self.queue.wake())
-        self.operations: dict[str, Operation] = catalog.operations() | self.endpoints.operations()
+        self.bus = Bus(settings.aws, settings.region)
+        self.chance = Chance(documents, backlog, settings.idle_seconds)
+        self.events = StateEvents(database, settings, self.chance)
+        catalog, targets = Catalog(documents, settings), ScalableTargets(documents)
+        self.endpoints = Endpoints(
+            documents, catalog, backlog, targets, self.events, settings, lambda: self.queue.wake()
+        )
+        updates = Updates(self.endpoints, catalog, targets, settings, self.chance)
+        self.services: Services = {
+            "sagemaker": catalog.operations() | self.endpoints.operations() | updates.operations(),
+            "application-autoscaling": AutoScaling(targets, self.endpoints, settings, self.chance).operations(),
+        }
+        self.scaling = Scaling(self.endpoints, targets, backlog, settings, self.chance)
         execution = Execution(self.cloud, worker, self.chance)
         self.queue = Queue(self.endpoints, backlog, execution, self.chance, settings.region)
 
@@ -58,16 +77,18 @@ def build(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        for service in ("sagemaker", "sagemaker-runtime"):
+        for service in ("sagemaker", "sagemaker-runtime", "application-autoscaling"):
             service_model(service)  # read now, so that no call waits for it
         worker = httpx.AsyncClient(base_url=settings.worker, trust_env=False, limits=httpx.Limits(max_connections=None))
         async with worker:
             with closing(open_database(settings.state)) as database:
-                simulator = Simulator(settings, Documents(database), Backlog(database), worker)
+                simulator = Simulator(settings, database, worker)
                 app.state.simulator = simulator
                 tasks = [
                     asyncio.create_task(simulator.queue.serve_for_ever()),
                     asyncio.create_task(publish_for_ever(simulator.backlog, simulator.cloud)),
+                    asyncio.create_task(deliver_for_ever(simulator.events, simulator.bus)),
+                    asyncio.create_task(scale_for_ever(simulator.scaling, simulator.cloud)),
                 ]
                 for task in tasks:
                     task.add_done_callback(_tell_if_broken)
@@ -103,8 +124,8 @@ def _simulator(request: Request) -> Simulator:
 
 
 async def _control(request: Request) -> Response:
-    target = request.headers.get("x-amz-target", "")
-    return call_control(_simulator(request).operations, target, await request.body())
+    simulator, target = _simulator(request), request.headers.get("x-amz-target", "")
+    return call_control(simulator.services, target, await request.body(), simulator.chance.throttles)
 
 
 async def _invoke(request: Request) -> Response:
@@ -112,7 +133,7 @@ async def _invoke(request: Request) -> Response:
     name = request.path_params["endpoint"]
     try:
         parameters = read_invocation(name, request.headers, await request.body())
-        endpoint = simulator.endpoints.in_service(name)
+        endpoint = simulator.endpoints.serving(name)
         if endpoint is None:
             account = simulator.settings.account
             raise ServiceError("ValidationError", f"Endpoint {name} of account {account} not found.")
@@ -134,13 +155,17 @@ async def _health(_: Request) -> Response:
 
 
 async def _queues(request: Request) -> Response:
-    """Per endpoint how many invocations wait, run and are done; and the notices not sent yet."""
+    """Per endpoint how many invocations wait, run and are done, and how many instances run; and the notices and
+    state events not sent yet.
+    """
     simulator = _simulator(request)
-    names = [endpoint["EndpointName"] for endpoint in simulator.endpoints.all()]
+    endpoints = {endpoint["EndpointName"]: endpoint for endpoint in simulator.endpoints.all()}
     return JSONResponse(
         {
-            "endpoints": {name: simulator.backlog.counts(name) for name in names},
+            "endpoints": {name: simulator.backlog.counts(name) for name in endpoints},
+            "instances": {name: instances(endpoint) for name, endpoint in endpoints.items()},
             "unsent_notices": simulator.backlog.unsent(),
+            "unsent_events": simulator.events.waiting(),
         }
     )
 
@@ -172,7 +197,14 @@ async def _set_knobs(request: Request) -> Response:
         knobs = Knobs.model_validate_json(await request.body())
     except ValidationError as error:
         return JSONResponse({"errors": error.errors(include_url=False, include_context=False)}, 400)
-    _simulator(request).chance.set(knobs)
+    simulator = _simulator(request)
+    served = {name for operations in simulator.services.values() for name in operations}
+    unknown = sorted(set(knobs.fail_calls) - served)
+    if unknown:
+        return JSONResponse(
+            {"errors": [{"loc": ["fail_calls", name], "msg": "no such operation"} for name in unknown]}, 400
+        )
+    simulator.chance.set(knobs)
     return JSONResponse(knobs.model_dump())
 
 

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ CREATE INDEX IF NOT EXISTS invocations_of_endpoint ON invocations (endpoint, sta
 CREATE TABLE IF NOT EXISTS notices (
     number INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, message TEXT NOT NULL,
     due REAL NOT NULL, overtaken INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS events (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL, copies INTEGER NOT NULL, due REAL NOT NULL
 );
 """
 
@@ -48,10 +51,16 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
 
 
 class Documents:
-    """JSON documents by kind and name: models, endpoint configurations, endpoints, tags, knobs."""
+    """JSON documents by kind and name: models, endpoint configurations, endpoints, tags, knobs, scalable targets
+    and scaling policies.
+    """
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is written inside is written as one, whichever part of the simulator writes it."""
+        return transaction(self._database)
 
     def put(self, kind: str, name: str, document: dict[str, Any]) -> None:
         """Keep a document in place of what was there."""

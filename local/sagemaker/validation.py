@@ -16,11 +16,14 @@ from botocore.validate import ParamValidator
 # digits and the underscore: wherever it stands, those are allowed beside it.
 _CLASSES = {
     r"\p{ASCII}": r"[\x00-\x7F]",
+    r"\p{Print}+": r"[\x20-\x7E]+",
     r"\p{Print}": r"\x20-\x7E",
     r"\p{L}": r"\w",
     r"\p{N}": r"\d",
     r"\p{Z}": r"\s",
     r"\z": r"\Z",
+    # Application Auto Scaling's models write what lies above \uFFFF as pairs of surrogates.
+    r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",
 }
 
 

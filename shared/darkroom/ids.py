@@ -27,6 +27,12 @@ def new_id() -> str:
     return _compose(milliseconds, count, int.from_bytes(os.urandom(8)))
 
 
+def made_at(moment: datetime) -> str:
+    """A new id as it would be made at another moment; ids of one millisecond have no order."""
+    milliseconds = int(moment.timestamp() * 1000 + 0.5)
+    return _compose(milliseconds, int.from_bytes(os.urandom(2)) & 0xFFF, int.from_bytes(os.urandom(8)))
+
+
 def created_at(job_id: str) -> datetime:
     """The moment an id was made, in UTC, to the millisecond."""
     return datetime.fromtimestamp((uuid.UUID(job_id).int >> 80) / 1000, tz=UTC)

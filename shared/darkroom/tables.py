@@ -15,6 +15,8 @@ LINE_ATTRIBUTES = (
     "first_image",
     "prompt",
     "lora",
+    "run_seconds",
+    "price",
 )
 """What a line of the history shows and its filters look at: the projection of every jobs index.
 DynamoDB allows 100 projected attributes over all indexes of a table."""

@@ -26,10 +26,12 @@ pytest_plugins = ["tests.contract.test_sagemaker_stage"]
 
 
 @contextmanager
-def simulator_process(aws: str, worker: str, state: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def simulator_process(
+    aws: str, worker: str, state: Path, port: int, *options: str
+) -> Iterator[subprocess.Popen[bytes]]:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "local.sagemaker", "--port", str(port), "--worker", worker]
-    command += ["--aws", aws, "--state", str(state), "--creating-seconds", "0.2"]
+    command += ["--aws", aws, "--state", str(state), "--creating-seconds", "0.2", *options]
     with process(*command, health=f"{url}/_simulator/health") as started:
         yield started
 

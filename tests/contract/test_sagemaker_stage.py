@@ -32,6 +32,9 @@ from local.sagemaker.server import build
 from local.sagemaker.settings import Settings
 
 if TYPE_CHECKING:
+    from types_boto3_application_autoscaling import ApplicationAutoScalingClient
+    from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_events import EventBridgeClient
     from types_boto3_s3 import S3Client
     from types_boto3_sagemaker import SageMakerClient
     from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -163,6 +166,18 @@ class Stage:
     @cached_property
     def sqs(self) -> "SQSClient":
         return client("sqs", self.aws)  # type: ignore[no-any-return]
+
+    @cached_property
+    def autoscaling(self) -> "ApplicationAutoScalingClient":
+        return client("application-autoscaling", self.simulator)  # type: ignore[no-any-return]
+
+    @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        return client("cloudwatch", self.aws)  # type: ignore[no-any-return]
+
+    @cached_property
+    def events(self) -> "EventBridgeClient":
+        return client("events", self.aws)  # type: ignore[no-any-return]
 
     def knobs(self, **knobs: Any) -> None:
         http().put(f"{self.simulator}/_simulator/knobs", json=knobs).raise_for_status()

@@ -1,6 +1,8 @@
 """The whole stage on this machine, started once for all e2e tests: the real deploy, the real worker."""
 
+import json
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ import httpx
 import pytest
 
 from local import stack
-from local.home import Home
+from local.home import ROOT, Home
 from local.seed import CHECKPOINT
 from panel.client import Darkroom
 from tests.e2e.logs import NEVER, leaks
@@ -36,6 +38,46 @@ class Running:
     def knobs(self, **settings: Any) -> None:
         """Turn the simulator's knobs; those not named go back to their defaults."""
         httpx.put(f"{self.stack.sagemaker}/_simulator/knobs", json=settings).raise_for_status()
+
+    def command(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """Run `darkroom …` to its end."""
+        environment = {**os.environ, "DARKROOM_URL": self.stack.api, "DARKROOM_KEY": self.key}
+        done = subprocess.run(  # noqa: S603 - the command is our own
+            [str(ROOT / "bin" / "darkroom"), *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0 or not check, done.stdout + done.stderr
+        return done
+
+    def function(self, name: str) -> str:
+        """The physical name of a function of this stage; others may be deployed beside it."""
+        pages = self.aws("lambda").get_paginator("list_functions").paginate()
+        (found,) = (
+            function["FunctionName"]
+            for page in pages
+            for function in page["Functions"]
+            if function["Description"] == f"Darkroom local: {name}"
+        )
+        return str(found)
+
+    def sweep(self) -> None:
+        """One round of the sweeper, as its schedule would call it."""
+        answer = self.aws("lambda").invoke(FunctionName=self.function("sweeper"), Payload=b"{}")
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def put_dead_letter(self, queue: str, message: Any) -> None:
+        """Put a message where those lie that could not be taken in."""
+        client = self.aws("lambda")
+        told = client.get_function_configuration(FunctionName=self.function("dead_letters_api"))["Environment"]
+        for entry in told["Variables"]["DARKROOM_DEAD_LETTER_QUEUES"].split(","):
+            name, url, _ = entry.split("|")
+            if name == queue:
+                self.aws("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(message))
 
     def objects(self, prefix: str) -> list[str]:
         """Keys in the pictures bucket."""

@@ -15,9 +15,14 @@ from infra.stage import Stage
 from tests.infra.conftest import Installations, Synthesized
 
 WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingActivities",
+    "application-autoscaling:DescribeScalingPolicies",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
+    "sagemaker:ListEndpointConfigs",
     "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }
@@ -26,6 +31,31 @@ BASICS = {
     "logs:PutLogEvents",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
+}
+KEEPING_ENDPOINTS = {
+    "application-autoscaling:DeleteScalingPolicy",
+    "application-autoscaling:DeregisterScalableTarget",
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:PutScalingPolicy",
+    "application-autoscaling:RegisterScalableTarget",
+    "cloudwatch:DeleteAlarms",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:PutMetricAlarm",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+    "iam:CreateServiceLinkedRole",
+    "sagemaker:AddTags",
+    "sagemaker:DeleteEndpoint",
+    "sagemaker:DeleteEndpointConfig",
+    "sagemaker:DeleteModel",
+    "sagemaker:DescribeEndpoint",
+    "sagemaker:DescribeEndpointConfig",
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
+    "sagemaker:ListTags",
+    "sagemaker:UpdateEndpointWeightsAndCapacities",
 }
 EXPECTED = {
     "authorizer": {"dynamodb:GetItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
@@ -40,6 +70,9 @@ EXPECTED = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+        "application-autoscaling:DescribeScalingActivities",
+        "sagemaker:DescribeEndpoint",
+        "sagemaker:DescribeEndpointConfig",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:ListEndpoints",
     },
@@ -71,7 +104,29 @@ EXPECTED = {
         "s3:PutObject",
         "sqs:SendMessage",
     },
-    "endpoints_api": {"dynamodb:UpdateItem", "sagemaker:ListEndpoints"},
+    "endpoint_events": KEEPING_ENDPOINTS | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+    "endpoints_api": KEEPING_ENDPOINTS
+    | {"iam:PassRole", "sagemaker:CreateEndpoint", "sagemaker:CreateEndpointConfig", "sagemaker:CreateModel"},
+    "dead_letters_api": {
+        "dynamodb:UpdateItem",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    },
+    "sweeper": KEEPING_ENDPOINTS
+    | {
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "sagemaker:InvokeEndpointAsync",
+        "sqs:SendMessage",
+    },
     "keys_api": {
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
@@ -178,11 +233,46 @@ def test_only_this_stages_endpoints_can_be_invoked(prod: Synthesized) -> None:
     assert ":endpoint/darkroom-prod-*" in reach(role_of(prod, "jobs_api"), "sagemaker:InvokeEndpointAsync")
 
 
+def test_endpoints_are_made_with_the_workers_role_and_it_is_passed_to_sagemaker_alone(prod: Synthesized) -> None:
+    passing = [
+        (name, statement)
+        for name, role in prod.resources("AWS::IAM::Role").items()
+        for statement in statements(role)
+        if "iam:PassRole" in listed(statement["Action"])
+    ]
+    ((name, statement),) = passing
+    assert name.startswith("EndpointsApi")
+    assert statement["Action"] == "iam:PassRole"
+    (role,) = (key for key in prod.resources("AWS::IAM::Role") if key.startswith("WorkerRole"))
+    assert statement["Resource"] == {"Fn::GetAtt": [role, "Arn"]}
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+
+
+def test_nobody_scales_or_deletes_an_endpoint_of_another_stage(prod: Synthesized) -> None:
+    for name in ("endpoints_api", "endpoint_events"):
+        for action in ("sagemaker:DeleteEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"):
+            assert reach(role_of(prod, name), action).count("endpoint/darkroom-prod-*") == 1
+
+
 def test_uploads_can_be_written_but_never_deleted_by_the_api(prod: Synthesized) -> None:
     jobs_api = role_of(prod, "jobs_api")
     assert "/images/*" in reach(jobs_api, "s3:PutObject")
     assert "/images/*" not in reach(jobs_api, "s3:DeleteObject")
     assert "/images/*" not in reach(role_of(prod, "job_events"), "s3:PutObject")
+
+
+def test_the_sweeper_deletes_what_jobs_left_and_never_an_upload_or_a_job(prod: Synthesized) -> None:
+    sweeper = role_of(prod, "sweeper")
+    assert "/jobs/*" in reach(sweeper, "s3:DeleteObject")
+    assert "/images/*" not in reach(sweeper, "s3:DeleteObject")
+    assert "dynamodb:DeleteItem" not in json.dumps(statements(sweeper))
+
+
+def test_dead_letters_are_sent_to_the_queues_they_came_from_and_nowhere_else(prod: Synthesized) -> None:
+    sends = reach(role_of(prod, "dead_letters_api"), "sqs:SendMessage")
+    assert "EventsQueue" in sends
+    assert "ImportsQueue" in sends
+    assert "DeadLetters" not in sends
 
 
 def test_lists_read_indexes_only_so_none_can_query_or_scan_the_table(prod: Synthesized) -> None:

@@ -47,7 +47,8 @@ def test_stages_stand_side_by_side_because_nothing_has_a_fixed_name(prod: Synthe
 
 def test_each_function_is_told_exactly_the_settings(prod: Synthesized) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    expected = {f"DARKROOM_{field.upper()}" for field in Settings.model_fields}
+    # What a stage leaves out is not told: this one names no container.
+    expected = {f"DARKROOM_{field.upper()}" for field in Settings.model_fields} - {"DARKROOM_WORKER_IMAGE"}
     functions = prod.resources("AWS::Lambda::Function")
     assert len(functions) == len(TIMEOUTS)
     for function in functions.values():
@@ -76,7 +77,7 @@ def test_the_local_stage_runs_on_the_interpreter_it_was_asked_for(local: Synthes
 def test_an_event_that_cannot_be_taken_in_ends_in_a_queue_with_an_alarm(prod: Synthesized) -> None:
     queues = prod.resources("AWS::SQS::Queue")
     read = {name: queue for name, queue in queues.items() if "RedrivePolicy" in queue}
-    readers = {"Events": "job_events", "Imports": "checkpoint_imports"}
+    readers = {"Events": "job_events", "Imports": "checkpoint_imports", "EndpointStates": "endpoint_events"}
     assert len(read) == len(readers)
     dead = set()
     for name, queue in read.items():
@@ -94,9 +95,48 @@ def test_an_event_that_cannot_be_taken_in_ends_in_a_queue_with_an_alarm(prod: Sy
         for dimension in alarm["Dimensions"]
         if dimension["Name"] == "QueueName"
     }
-    assert alarmed == {*dead, undelivered}
+    (sweeps,) = (name for name in queues if name.startswith("SweepsDeadLetters"))
+    assert alarmed == {*dead, undelivered, sweeps}
     for name in alarmed:
         assert queues[name]["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_the_endpoints_of_this_stage_alone_are_heard_of(prod: Synthesized) -> None:
+    (rule,) = (rule for rule in prod.resources("AWS::Events::Rule").values() if "EventPattern" in rule)
+    assert rule["EventPattern"] == {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Endpoint State Change"],
+        "detail": {"EndpointName": [{"prefix": "darkroom-prod-"}]},
+    }
+    (target,) = rule["Targets"]
+    # An event that EventBridge cannot deliver lies where those lie that cannot be handled.
+    assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].startswith("EndpointStatesDeadLetters")
+
+
+def test_the_sweeper_is_called_every_five_minutes_and_a_round_that_fails_is_kept(prod: Synthesized) -> None:
+    (rule,) = (rule for rule in prod.resources("AWS::Events::Rule").values() if "ScheduleExpression" in rule)
+    assert rule["ScheduleExpression"] == "rate(5 minutes)"
+    (target,) = rule["Targets"]
+    (sweeps,) = (name for name in prod.resources("AWS::SQS::Queue") if name.startswith("SweepsDeadLetters"))
+    assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] == sweeps
+    (once,) = prod.resources("AWS::Lambda::EventInvokeConfig").values()
+    assert once["MaximumRetryAttempts"] == 0
+    assert once["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0] == sweeps
+    assert once["FunctionName"] == target_of(target)
+    assert prod.function("sweeper")["Timeout"] < 300
+    silent = [a for a in prod.resources("AWS::CloudWatch::Alarm").values() if a["MetricName"] == "Invocations"]
+    assert [alarm["TreatMissingData"] for alarm in silent] == ["breaching"]
+
+
+def target_of(target: dict[str, Any]) -> dict[str, str]:
+    """A reference to the function that a rule calls."""
+    return {"Ref": target["Arn"]["Fn::GetAtt"][0]}
+
+
+def test_every_dead_letter_queue_can_be_looked_at(prod: Synthesized) -> None:
+    queues = prod.resources("AWS::SQS::Queue")
+    said = json.dumps(prod.function("dead_letters_api")["Environment"]["Variables"]["DARKROOM_DEAD_LETTER_QUEUES"])
+    assert [name for name, queue in queues.items() if "RedrivePolicy" not in queue and name not in said] == []
 
 
 def test_queues_and_topic_are_encrypted_and_take_tls_only(prod: Synthesized) -> None:
@@ -112,7 +152,7 @@ def test_queues_and_topic_are_encrypted_and_take_tls_only(prod: Synthesized) -> 
 
 def test_a_failed_message_does_not_take_its_batch_with_it(prod: Synthesized) -> None:
     mappings = prod.resources("AWS::Lambda::EventSourceMapping").values()
-    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 10]
+    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 1, 10]
     for mapping in mappings:
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["ScalingConfig"] == {"MaximumConcurrency": 10}

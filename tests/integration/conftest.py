@@ -12,14 +12,15 @@ from moto import mock_aws
 
 from darkroom import wiring
 from tests.support.aws import REGION, SETTINGS, make_stage, put_model
-from tests.support.sagemaker import FakeSageMaker
+from tests.support.sagemaker import FakeSageMaker, FakeScaling
 
 
 class Stage:
     """The stage under test and what the tests look at behind its back."""
 
-    def __init__(self, sagemaker: FakeSageMaker) -> None:
+    def __init__(self, sagemaker: FakeSageMaker, scaling: FakeScaling) -> None:
         self.sagemaker = sagemaker
+        self.scaling = scaling
         self.dynamodb: Any = boto3.client("dynamodb", region_name=REGION)
         self.s3: Any = boto3.client("s3", region_name=REGION)
         self.picture = ""
@@ -56,16 +57,18 @@ def forget_wiring() -> None:
 @contextmanager
 def moto_stage() -> Iterator[Stage]:
     """A stage with one checkpoint and one endpoint, wired as the functions would wire it."""
-    sagemaker = FakeSageMaker()
+    sagemaker, scaling = FakeSageMaker(), FakeScaling()
     environment = {**SETTINGS.environment(), "AWS_DEFAULT_REGION": REGION, "POWERTOOLS_SERVICE_NAME": "test"}
     with (
         patch.dict(os.environ, environment),
         patch.object(wiring, "SageMakerEndpoints", lambda *_: sagemaker),
+        patch.object(wiring, "SageMakerControl", lambda *_: sagemaker),
         patch.object(wiring, "SageMakerInference", lambda *_: sagemaker),
+        patch.object(wiring, "AutoScaling", lambda *_: scaling),
         mock_aws(),
     ):
         forget_wiring()
-        made = Stage(sagemaker)
+        made = Stage(sagemaker, scaling)
         made.model("v1-5.safetensors")
         yield made
     forget_wiring()

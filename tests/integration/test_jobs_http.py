@@ -11,6 +11,7 @@ from darkroom.errors import Busy, Throttled
 from darkroom.jobs.history import Filters, fill, plan
 from darkroom.jobs.model import Job, JobLine
 from tests.integration.conftest import Stage
+from tests.support.events import completed, deliver, manifest
 from tests.support.http import call
 from tests.support.pictures import image_id, png
 from tests.support.sagemaker import endpoint
@@ -418,11 +419,12 @@ def test_unknown_paths_and_methods_are_problems_too(stage: Stage) -> None:
     for path, allowed in (("/jobs", "GET, POST"), (f"/jobs/{UNKNOWN}", "DELETE, GET"), ("/jobs/summary", "GET")):
         assert call("PUT", path).headers["Allow"] == allowed
     assert call("GET", "/jobs/a/b").code == "route_not_found"
-    assert call("POST", "/endpoints", {}).status == 405
+    assert call("PUT", "/endpoints", {}).status == 405
 
 
 def test_delete_removes_the_row_and_all_that_the_job_stored(stage: Stage) -> None:
     job = call("POST", "/jobs", txt2img()).json
+    deliver(completed(job["id"], manifest(job["id"])))
     stage.s3.put_object(Bucket="pictures", Key=f"jobs/{job['id']}/output/0.png", Body=png())
     reply = call("DELETE", f"/jobs/{job['id']}")
     assert (reply.status, reply.body) == (204, "")

@@ -17,6 +17,11 @@ SETTINGS = Settings(
     events_queue_url="https://sqs.us-east-1.amazonaws.com/1/events",
     imports_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/imports",
     admin_secret="admin",
+    results_topic="arn:aws:sns:us-east-1:123456789012:results",
+    worker_role="arn:aws:iam::123456789012:role/worker",
+    instance_type="ml.g5.xlarge",
+    worker_image="worker:1",
+    prices={"ml.g5.xlarge": 3.6},
 )
 
 

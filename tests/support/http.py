@@ -16,6 +16,9 @@ class Context:
     invoked_function_arn = "arn:aws:lambda:us-east-1:1:function:test"
     aws_request_id = "r-1"
 
+    def get_remaining_time_in_millis(self) -> int:
+        return 200_000
+
 
 @dataclass
 class Reply:
@@ -39,7 +42,12 @@ class Reply:
         return str(problem["code"])
 
 
-ROUTES = {"endpoints": "endpoints_api", "checkpoints": "checkpoints_api", "keys": "keys_api"}
+ROUTES = {
+    "endpoints": "endpoints_api",
+    "checkpoints": "checkpoints_api",
+    "keys": "keys_api",
+    "dead-letters": "dead_letters_api",
+}
 
 
 def call(

@@ -1,11 +1,29 @@
-"""The history in memory: a twin of the jobs table's indexes that counts what is read."""
+"""Twins in memory of the jobs table, its indexes (which count what is read) and the pictures bucket.
+
+`tests/integration/test_twins.py` and the machine of `tests/support/lifecycle.py` hold twin and adapter to one way.
+"""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from darkroom.aws.jobs import shard_of
+from darkroom.checkpoints.model import ModelKey
 from darkroom.jobs.history import Filters, Slice, Stream
-from darkroom.jobs.model import JobLine
+from darkroom.jobs.model import (
+    Change,
+    Idempotency,
+    Job,
+    JobLine,
+    OpenJobs,
+    answer_key,
+    cancel_key,
+    job_prefix,
+    output_prefix,
+)
+from darkroom.jobs.ports import Changed, KeyUsed
+from darkroom.jobs.state import OPEN, Reached, Status, may, short_of
 
 
 def streams_of(line: JobLine, shards: int) -> Iterator[Stream]:
@@ -66,3 +84,156 @@ class MemoryHistory:
             len(taken),
             taken[-1].id if len(taken) == limit else None,
         )
+
+
+class MemoryJobs:
+    """`darkroom.jobs.ports.JobStore` and `Bookmarks`. Every model file is active; `basis` keeps what the last change of
+    each job rested on."""
+
+    def __init__(self, clock: Callable[[], float], shards: int = 1) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.basis: dict[str, str] = {}
+        self._clock = clock
+        self._shards = shards
+        self._keys: dict[tuple[str, str], tuple[str, str, int]] = {}
+        self._bookmarks: dict[str, dict[str, str]] = {}
+
+    def create(self, job: Job, models: tuple[ModelKey, ...], idempotency: Idempotency | None) -> None:
+        if idempotency:
+            name = (idempotency.owner, idempotency.key)
+            if name in self._keys and self._keys[name][2] > idempotency.now:
+                raise KeyUsed(*self._keys[name][:2])
+            self._keys[name] = (job.line.id, idempotency.digest, idempotency.expires_at)
+        self.jobs[job.line.id] = job
+
+    def idempotency(self, owner: str, key: str) -> KeyUsed | None:
+        job_id, digest, expires_at = self._keys.get((owner, key), ("", "", 0))
+        return KeyUsed(job_id, digest) if expires_at > self._clock() else None
+
+    def get(self, job_id: str) -> Job | None:
+        return self.jobs.get(job_id)
+
+    def read(self, stream: Stream, filters: Filters, start: str, limit: int) -> Slice:
+        history = MemoryHistory(self._shards)
+        for job in self.jobs.values():
+            history.put(job.line)
+        return history.read(stream, filters, start, limit)
+
+    def open_jobs(self) -> OpenJobs:
+        lines = [job.line for job in self.jobs.values() if job.line.status in OPEN]
+        owners, endpoints = Counter(line.owner for line in lines), Counter(line.endpoint for line in lines)
+        return OpenJobs(len(lines), dict(owners), dict(endpoints))
+
+    def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
+        lines = [job.line for job_id, job in sorted(self.jobs.items()) if after < job_id <= until]
+        here = [line for line in lines if shard_of(line.id, self._shards) == shard and line.status == status]
+        return here[:limit]
+
+    def change(self, job_id: str, change: Change) -> Changed:
+        job = self.jobs.get(job_id)
+        if job is None or not may(change.status, job.line.status, job.error.code if job.error else None):
+            return self._refused(job)
+        line = replace(job.line, status=change.status, completed_at=change.completed_at or job.line.completed_at)
+        if change.images:
+            line = replace(line, image_count=len(change.images), first_image=change.images[0].key)
+        self.jobs[job_id] = replace(
+            job,
+            line=line,
+            error=None if change.status == "succeed" else change.error or job.error,
+            **{
+                name: getattr(change, name) or getattr(job, name)
+                for name in ("failure_location", "images", "caption", "timings", "submitted_at", "cancelled_when")
+            },
+        )
+        self.basis[job_id] = change.basis
+        return Changed(applied=True, exists=True)
+
+    def progress(self, job_id: str, progress: float, started_at: str) -> Changed:
+        job = self.jobs.get(job_id)
+        if job is None or job.line.settled or (job.progress is not None and job.progress >= progress):
+            return self._refused(job)
+        self.jobs[job_id] = replace(job, progress=progress, started_at=started_at)
+        return Changed(applied=True, exists=True)
+
+    def reached(self, job_id: str, reached: Reached) -> Changed:
+        job = self.jobs.get(job_id)
+        if job is None or job.line.status != "cancelled" or job.cancelled_when not in short_of(reached):
+            return self._refused(job)
+        self.jobs[job_id] = replace(job, cancelled_when=reached)
+        return Changed(applied=True, exists=True)
+
+    def note_failure(self, job_id: str, failure_location: str) -> Changed:
+        job = self.jobs.get(job_id)
+        if job is None:
+            return self._refused(job)
+        self.jobs[job_id] = replace(job, failure_location=failure_location)
+        return Changed(applied=True, exists=True)
+
+    def delete(self, job_id: str) -> Status | None:
+        job = self.jobs.pop(job_id, None)
+        return job.line.status if job else None
+
+    def existing(self, job_ids: list[str]) -> set[str]:
+        return self.jobs.keys() & set(job_ids)
+
+    def load(self, name: str) -> dict[str, str]:
+        return dict(self._bookmarks.get(name, {}))
+
+    def save(self, name: str, places: dict[str, str]) -> None:
+        self._bookmarks[name] = dict(places)
+
+    @staticmethod
+    def _refused(job: Job | None) -> Changed:
+        return Changed(False, True, job.line.status, job.failure_location) if job else Changed(False, False)
+
+
+class MemoryOutputs:
+    """`darkroom.jobs.ports.Outputs`: keys and what lies there."""
+
+    def __init__(self, bucket: str = "pictures") -> None:
+        self.objects: dict[str, bytes] = {}
+        self._uri = f"s3://{bucket}/"
+        self._remembered: dict[str, str | None] = {}
+
+    def read_answer(self, job_id: str) -> bytes | None:
+        return self.objects.get(answer_key(job_id))
+
+    def write_picture(self, job_id: str, number: int, content: bytes) -> str:
+        key = f"{output_prefix(job_id)}{number}.png"
+        self.objects[key] = content
+        return key
+
+    def read_failure(self, failure_location: str) -> bytes | None:
+        return self.objects.get(failure_location.removeprefix(self._uri))
+
+    def mark_cancelled(self, job_id: str, failure_location: str | None) -> None:
+        self.objects[cancel_key(job_id)] = b""
+        self._remembered[job_id] = failure_location
+
+    def is_marked(self, job_id: str) -> bool:
+        return cancel_key(job_id) in self.objects
+
+    def unmark(self, job_id: str) -> None:
+        self.objects.pop(cancel_key(job_id), None)
+
+    def delete(self, job_id: str, failure_location: str | None = None, keep_marker: bool = False) -> None:
+        location = failure_location or (self._remembered.get(job_id) if self.is_marked(job_id) else None)
+        for key in [key for key in self.objects if key.startswith(job_prefix(job_id))]:
+            if not (keep_marker and key == cancel_key(job_id)):
+                del self.objects[key]
+        if location:
+            self.objects.pop(location.removeprefix(self._uri), None)
+
+    def folders(self, after: str, until: str) -> list[str]:
+        found = {key.split("/")[1] for key in self.objects if key.startswith("jobs/")}
+        return sorted(job_id for job_id in found if after < job_id <= until)[:1000]
+
+    def failures(self, after: str) -> list[str]:
+        return sorted(key for key in self.objects if key.startswith("failures/") and key > after)[:1000]
+
+    def delete_failures(self, keys: list[str]) -> None:
+        for key in keys:
+            self.objects.pop(key, None)
+
+    def url(self, key: str) -> str:
+        return f"https://signed/{key}"

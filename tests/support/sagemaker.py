@@ -1,31 +1,136 @@
-"""SageMaker as the services see it, for tests that run without the simulator."""
+"""SageMaker and Application Auto Scaling in memory, for tests that run without the simulator."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from darkroom.endpoints.model import Endpoint
+from darkroom.endpoints.model import CHANGING, Bounds, Described, Endpoint, Made, Part, Plan, Standing
+from darkroom.endpoints.ports import PartKind
+from darkroom.errors import Conflict
 from darkroom.jobs.ports import EndpointRefused
+
+LONG_AGO = "2026-01-01T00:00:00Z"
 
 
 def endpoint(name: str = "darkroom-test-a", status: str = "InService") -> Endpoint:
     """An endpoint in some status."""
-    return Endpoint(name, status, "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
+    return Endpoint(name, status, LONG_AGO, LONG_AGO)
+
+
+@dataclass
+class Details:
+    """What an endpoint is besides its line in a list."""
+
+    config: str = ""
+    instances: int = 1
+    instance_type: str | None = "ml.g5.xlarge"
+    image: str | None = "worker:1"
+    failure: str | None = None
 
 
 class FakeSageMaker:
-    """Endpoints and an inference that only remembers what it was given."""
+    """Endpoints with all their parts, and an inference that only remembers what it was given.
+
+    `on_call` hears each call's name before it is carried out, `after_call` after it.
+    """
 
     def __init__(self) -> None:
         self.endpoints = [endpoint()]
+        self.details: dict[str, Details] = {}
+        self.tags: dict[str, dict[str, str]] = {}
+        self.parts_made: dict[PartKind, dict[str, float]] = {"config": {}, "model": {}}
+        self.now = 1_000_000.0
         self.invoked: list[dict[str, Any]] = []
         self.refuses: str | None = None
+        self.refuses_to_make: BaseException | None = None
         self.on_call: Callable[[str], None] = lambda name: None
+        self.after_call: Callable[[str], None] = lambda name: None
         self.before_answer: Callable[[str], None] = lambda job_id: None
+
+    # What there is
 
     def all(self) -> list[Endpoint]:
         self.on_call("ListEndpoints")
         return list(self.endpoints)
+
+    def describe(self, name: str) -> Described | None:
+        self.on_call("DescribeEndpoint")
+        found = self._find(name)
+        if found is None:
+            return None
+        told = self.details.setdefault(name, Details())
+        running = 0 if found.status == "Creating" else told.instances
+        return Described(found, f"arn:{name}", told.config, running, told.instances, told.image, told.failure)
+
+    def made(self, described: Described) -> Made:
+        self.on_call("ListTags")
+        name = described.endpoint.name
+        return Made(self.details[name].instance_type, dict(self.tags.get(name, {})))
+
+    def instance_type(self, config: str) -> str | None:
+        self.on_call("DescribeEndpointConfig")
+        return next((told.instance_type for told in self.details.values() if told.config == config), None)
+
+    def parts(self, kind: PartKind) -> list[Part]:
+        self.on_call("ListModels" if kind == "model" else "ListEndpointConfigs")
+        return [Part(name, created) for name, created in self.parts_made[kind].items()]
+
+    # Making and unmaking
+
+    def make_model(self, plan: Plan) -> None:
+        self._effect("CreateModel", lambda: self.parts_made["model"].setdefault(plan.parts, self.now))
+
+    def make_config(self, plan: Plan) -> None:
+        self._effect("CreateEndpointConfig", lambda: self.parts_made["config"].setdefault(plan.parts, self.now))
+
+    def make_endpoint(self, plan: Plan) -> None:
+        def make() -> None:
+            if self.refuses_to_make:
+                raise self.refuses_to_make
+            assert plan.parts in self.parts_made["config"]
+            if self._find(plan.name) is None:
+                self.endpoints.insert(0, endpoint(plan.name, "Creating"))
+                self.tags[plan.name] = dict(plan.tags)
+                self.details[plan.name] = Details(plan.parts, max(1, plan.bounds.least), plan.instance_type, plan.image)
+
+        self._effect("CreateEndpoint", make)
+
+    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        name = arn.removeprefix("arn:")
+        self._effect("AddTags", lambda: self.tags.setdefault(name, {}).update(tags))
+
+    def remove_endpoint(self, name: str) -> None:
+        def remove() -> None:
+            found = self._find(name)
+            if found and found.status in CHANGING:
+                raise Conflict("endpoint_changing", found.status)
+            self.move(name, "Deleting")
+
+        self._effect("DeleteEndpoint", remove)
+
+    def remove_part(self, kind: PartKind, name: str) -> None:
+        call = "DeleteModel" if kind == "model" else "DeleteEndpointConfig"
+        self._effect(call, lambda: self.parts_made[kind].pop(name, None))
+
+    # What time brings
+
+    def move(self, name: str, status: str) -> None:
+        """Put an endpoint into a status; nothing for one that is not there."""
+        self.endpoints = [replace(e, status=status) if e.name == name else e for e in self.endpoints]
+
+    def settle(self) -> list[str]:
+        """Let everything that is under way end; the names of the endpoints that changed."""
+        changed = [e.name for e in self.endpoints if e.status in CHANGING]
+        for found in self.endpoints:
+            if found.status == "Deleting":
+                self.tags.pop(found.name, None)
+        self.endpoints = [e for e in self.endpoints if e.status != "Deleting"]
+        for name in changed:
+            self.move(name, "InService")
+        return changed
+
+    # Inference
 
     def invoke(self, name: str, job_id: str, body: bytes) -> tuple[str, str | None]:
         self.on_call("InvokeEndpointAsync")
@@ -34,3 +139,74 @@ class FakeSageMaker:
         self.invoked.append({"endpoint": name, **json.loads(body)})
         self.before_answer(job_id)
         return f"s3://pictures/jobs/{job_id}/output/response.json", "s3://pictures/failures/x-error.out"
+
+    def _find(self, name: str) -> Endpoint | None:
+        return next((found for found in self.endpoints if found.name == name), None)
+
+    def _effect(self, call: str, carry_out: Callable[[], object]) -> None:
+        self.on_call(call)
+        carry_out()
+        self.after_call(call)
+
+
+class FakeScaling:
+    """`darkroom.endpoints.ports.Scaling`; a set-up takes its four calls one after the other, as the real one does."""
+
+    def __init__(self) -> None:
+        self.stands: dict[str, Standing] = {}
+        self.woke: dict[str, list[float]] = {}
+        self.on_call: Callable[[str], None] = lambda name: None
+        self.after_call: Callable[[str], None] = lambda name: None
+
+    def set_up(self, name: str, bounds: Bounds) -> None:
+        steps: dict[str, dict[str, Any]] = {
+            "RegisterScalableTarget": {"bounds": bounds},
+            "PutScalingPolicy tracking": {"tracking": True},
+            "PutScalingPolicy waking": {"waking": True},
+            "PutMetricAlarm": {"alarm": True},
+        }
+        for call, brought in steps.items():
+            self.on_call(call)
+            self.stands[name] = replace(self.stands.get(name, Standing()), **brought)
+            self.after_call(call)
+
+    def remove(self, name: str) -> None:
+        self.on_call("DeregisterScalableTarget")
+        if name in self.stands:
+            self.stands[name] = Standing(alarm=self.stands[name].alarm)
+        self.on_call("DeleteAlarms")
+        self.stands.pop(name, None)
+        self.after_call("DeleteAlarms")
+
+    def standing(self) -> dict[str, Standing]:
+        self.on_call("DescribeScalableTargets")
+        return dict(self.stands)
+
+    def bounds(self, names: list[str]) -> dict[str, Bounds]:
+        self.on_call("DescribeScalableTargets")
+        return {name: found.bounds for name in names if (found := self.stands.get(name)) and found.bounds}
+
+    def wakeups(self, name: str) -> list[float]:
+        self.on_call("DescribeScalingActivities")
+        return self.woke.get(name, [])
+
+
+class FakeOpenJobs:
+    """`darkroom.endpoints.ports.OpenJobs`: counts by endpoint, and what was failed."""
+
+    def __init__(self, **counts: int) -> None:
+        self.counts = dict(counts)
+        self.failed: list[tuple[str, str]] = []
+        self.newest: dict[str, float] = {}
+        self.asked = 0
+
+    def by_endpoint(self) -> Mapping[str, int]:
+        self.asked += 1
+        return dict(self.counts)
+
+    def fail(self, endpoint: str, code: str, message: str) -> int:
+        self.failed.append((endpoint, code))
+        return self.counts.pop(endpoint, 0)
+
+    def last(self, endpoint: str) -> float | None:
+        return self.newest.get(endpoint)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -167,7 +168,7 @@ def test_a_key_ends_when_it_was_said_and_after_a_year_when_nothing_was(store: St
         {"expires_at": "2026-03-05T00:00:00Z", "days": 3},
     ],
 )
-def test_an_end_that_makes_no_sense_is_refused_and_nothing_is_written(store: Store, expiry: dict[str, object]) -> None:
+def test_an_end_that_makes_no_sense_is_refused_and_nothing_is_written(store: Store, expiry: dict[str, Any]) -> None:
     assert refusal(store, NOW, **expiry) == (Invalid, "invalid_request")
     assert len(store.keys) == 1
 

@@ -126,6 +126,8 @@ def test_python_understands_every_pattern_of_the_service_model() -> None:
     seen: set[str] = set()
     patterns = [p for name in operations for p in _patterns(input_shape("sagemaker", name), seen)]
     patterns += _patterns(input_shape("sagemaker-runtime", "InvokeEndpointAsync"), seen)
+    for name in ("RegisterScalableTarget", "PutScalingPolicy"):
+        patterns += _patterns(input_shape("application-autoscaling", name), seen)
     assert len(patterns) > 30
     assert all("\\p" not in python_pattern(pattern).pattern for pattern in patterns)
 

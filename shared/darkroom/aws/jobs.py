@@ -5,17 +5,20 @@ import json
 import random
 import time
 import zlib
+from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from darkroom import ids
 from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import Busy
 from darkroom.jobs.contract import PaintedImage, Timings, WorkError
 from darkroom.jobs.history import Filters, Slice, Stream
-from darkroom.jobs.model import Change, Idempotency, Job, JobLine
+from darkroom.jobs.model import Change, Idempotency, Job, JobLine, OpenJobs
 from darkroom.jobs.ports import Changed, KeyUsed, ModelsNotActive
-from darkroom.jobs.state import OPEN, Origin, origins
+from darkroom.jobs.state import OPEN, Origin, Reached, Status, origins, short_of
 from darkroom.tables import JOBS
 
 if TYPE_CHECKING:
@@ -23,17 +26,31 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 CONFLICT_TRIES = 4
+_WORTH_ANOTHER_TRY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Cancellation codes (API reference of TransactWriteItems)."""
+BATCH = 100
+"""Keys in one BatchGetItem."""
+BOOKMARK_SECONDS = 30 * 86_400
 _PARTITIONS = {index.name: index.partition for index in JOBS.indexes}
 
 
 class DynamoJobs:
     """`darkroom.jobs.ports.JobStore` on DynamoDB. One item a job, plus the rows of idempotency keys."""
 
-    def __init__(self, client: "DynamoDBClient", jobs_table: str, models_table: str, shards: int) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        jobs_table: str,
+        models_table: str,
+        shards: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock` gives epoch seconds."""
         self._client = client
         self._table = jobs_table
         self._models_table = models_table
         self._shards = shards
+        self._clock = clock
 
     def create(self, job: Job, models: tuple[ModelKey, ...], idempotency: Idempotency | None) -> None:
         """See `JobStore.create`: one TransactWriteItems."""
@@ -56,14 +73,14 @@ class DynamoJobs:
 
     def _transact(self, items: list[Any]) -> None:
         """Two transactions that look at one checkpoint at once conflict (Developer Guide, "Transaction conflict
-        handling"), and botocore does not try them again."""
+        handling"), and a throttled item cancels the whole. Nothing was done then, and botocore does not try again."""
         for attempt in range(CONFLICT_TRIES):
             try:
                 self._client.transact_write_items(TransactItems=items)
                 return
             except self._client.exceptions.TransactionCanceledException as cancelled:
                 codes = {reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])}
-                if "TransactionConflict" not in codes or attempt == CONFLICT_TRIES - 1:
+                if not codes & _WORTH_ANOTHER_TRY or attempt == CONFLICT_TRIES - 1:
                     raise
             time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter
 
@@ -87,7 +104,7 @@ class DynamoJobs:
         item = self._client.get_item(
             TableName=self._table, Key={"id": {"S": _idempotency_id(owner, key)}}, ConsistentRead=True
         ).get("Item")
-        if item is None or int(item["expires_at"]["N"]) <= time.time():
+        if item is None or int(item["expires_at"]["N"]) <= self._clock():
             return None
         return KeyUsed(item["job_id"]["S"], item["digest"]["S"])
 
@@ -128,9 +145,10 @@ class DynamoJobs:
         reached = answer["LastEvaluatedKey"]["id"]["S"] if "LastEvaluatedKey" in answer else None
         return Slice(lines, answer["ScannedCount"], reached)
 
-    def open_by_endpoint(self) -> dict[str, int]:
-        """See `JobStore.open_by_endpoint`: one paged Query of the sparse `by_status` index a shard and status."""
-        counts: dict[str, int] = {}
+    def open_jobs(self) -> OpenJobs:
+        """See `JobStore.open_jobs`: one paged Query of the sparse `by_status` index a shard and status."""
+        owners: Counter[str] = Counter()
+        endpoints: Counter[str] = Counter()
         pages = self._client.get_paginator("query")
         for status in OPEN:
             for shard in range(self._shards):
@@ -139,12 +157,29 @@ class DynamoJobs:
                     IndexName="by_status",
                     KeyConditionExpression="status_shard = :key",
                     ExpressionAttributeValues={":key": {"S": f"{status}#{shard}"}},
-                    ProjectionExpression="endpoint",
+                    ProjectionExpression="#owner, endpoint",
+                    ExpressionAttributeNames={"#owner": "owner"},
                 ):
-                    for item in page["Items"]:
-                        name = item["endpoint"]["S"]
-                        counts[name] = counts.get(name, 0) + 1
-        return counts
+                    owners.update(item["owner"]["S"] for item in page["Items"])
+                    endpoints.update(item["endpoint"]["S"] for item in page["Items"])
+        return OpenJobs(owners.total(), dict(owners), dict(endpoints))
+
+    def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
+        """See `JobStore.oldest`: one Query of the `by_status` index."""
+        if until <= after:
+            return []
+        answer = self._client.query(
+            TableName=self._table,
+            IndexName="by_status",
+            KeyConditionExpression="status_shard = :key AND id BETWEEN :low AND :high",
+            ExpressionAttributeValues={
+                ":key": {"S": f"{status}#{shard}"},
+                ":low": {"S": ids.after(after)},
+                ":high": {"S": until},
+            },
+            Limit=limit,
+        )
+        return [line_from_item(item) for item in answer["Items"]]
 
     def change(self, job_id: str, change: Change) -> Changed:
         """See `JobStore.change`: one conditional UpdateItem."""
@@ -170,10 +205,56 @@ class DynamoJobs:
         later = f"(attribute_not_exists({progress_name}) OR {progress_name} < {value})"
         return self._conditional(job_id, update, f"({condition}) AND {later}")
 
-    def delete(self, job_id: str) -> bool:
+    def reached(self, job_id: str, reached: Reached) -> Changed:
+        """See `JobStore.reached`: one conditional UpdateItem."""
+        update = _Update()
+        update.set("cancelled_when", {"S": reached})
+        cancelled = _from(update, (Origin("cancelled"),))
+        name = update.name("cancelled_when")
+        places = ", ".join(update.value({"S": point}) for point in short_of(reached))
+        return self._conditional(job_id, update, f"{cancelled} AND {name} IN ({places})")
+
+    def note_failure(self, job_id: str, failure_location: str) -> Changed:
+        """See `JobStore.note_failure`: one conditional UpdateItem."""
+        update = _Update()
+        update.set("failure_location", {"S": failure_location})
+        return self._conditional(job_id, update, f"attribute_exists({update.name('id')})")
+
+    def delete(self, job_id: str) -> Status | None:
         """See `JobStore.delete`: one DeleteItem."""
         answer = self._client.delete_item(TableName=self._table, Key={"id": {"S": job_id}}, ReturnValues="ALL_OLD")
-        return "Attributes" in answer
+        return line_from_item(answer["Attributes"]).status if "Attributes" in answer else None
+
+    def existing(self, job_ids: list[str]) -> set[str]:
+        """See `JobStore.existing`: one BatchGetItem for each 100; what DynamoDB leaves unprocessed counts as there."""
+        found: set[str] = set()
+        for start in range(0, len(job_ids), BATCH):
+            keys: list[Any] = [{"id": {"S": job_id}} for job_id in job_ids[start : start + BATCH]]
+            answer = self._client.batch_get_item(
+                RequestItems={self._table: {"Keys": keys, "ProjectionExpression": "id", "ConsistentRead": True}}
+            )
+            unprocessed: Any = answer.get("UnprocessedKeys") or {}
+            rows: list[Any] = [*answer["Responses"].get(self._table, [])]
+            rows += unprocessed.get(self._table, {}).get("Keys", [])
+            found.update(row["id"]["S"] for row in rows)
+        return found
+
+    def load(self, name: str) -> dict[str, str]:
+        """See `Bookmarks.load`: one GetItem."""
+        item = self._client.get_item(TableName=self._table, Key={"id": {"S": _bookmark_id(name)}}).get("Item")
+        places: dict[str, str] = json.loads(item["places"]["S"]) if item else {}
+        return places
+
+    def save(self, name: str, places: dict[str, str]) -> None:
+        """See `Bookmarks.save`: one PutItem. The row has no key of any index, so no list ever shows it."""
+        self._client.put_item(
+            TableName=self._table,
+            Item={
+                "id": {"S": _bookmark_id(name)},
+                "places": {"S": _json(places)},
+                "expires_at": {"N": str(int(self._clock()) + BOOKMARK_SECONDS)},
+            },
+        )
 
     def _conditional(self, job_id: str, update: "_Update", condition: str) -> Changed:
         try:
@@ -187,7 +268,10 @@ class DynamoJobs:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refused:
-            return Changed(applied=False, exists=bool(refused.response.get("Item")))
+            item: Any = refused.response.get("Item")
+            if not item:
+                return Changed(applied=False, exists=False)
+            return Changed(False, True, line_from_item(item).status, _text(item, "failure_location"))
         return Changed(applied=True, exists=True)
 
 
@@ -271,6 +355,10 @@ def _idempotency_id(owner: str, key: str) -> str:
     return "idem#" + hashlib.sha256(f"{owner}\0{key}".encode()).hexdigest()
 
 
+def _bookmark_id(name: str) -> str:
+    return "sweep#" + name
+
+
 def shard_of(job_id: str, shards: int) -> int:
     """The shard a job's rows stand in, told from its id alone."""
     return zlib.crc32(job_id.encode()) % shards
@@ -295,10 +383,14 @@ def to_item(job: Job, shards: int) -> Item:
         "parameters": _json(job.parameters),
         "inputs": _json(job.inputs) if job.inputs else None,
         "models": _json(job.models) if job.models else None,
+        "instance_type": job.instance_type,
+        "replay_of": job.replay_of,
     }
     item: Item = {name: {"S": text} for name, text in texts.items() if text is not None}
     if line.lora:
         item["lora"] = {"L": [{"S": name} for name in line.lora]}
+    if line.price is not None:
+        item["price"] = {"N": str(line.price)}
     if job.expires_at is not None:
         item["expires_at"] = {"N": str(job.expires_at)}
     return item
@@ -307,7 +399,14 @@ def to_item(job: Job, shards: int) -> Item:
 def _brought(change: Change) -> Item:
     """The attributes a change writes besides the status."""
     item: Item = {}
-    for name in ("output_location", "failure_location", "caption", "completed_at"):
+    for name in (
+        "output_location",
+        "failure_location",
+        "caption",
+        "submitted_at",
+        "completed_at",
+        "cancelled_when",
+    ):
         value = getattr(change, name)
         if value is not None:
             item[name] = {"S": value}
@@ -318,6 +417,8 @@ def _brought(change: Change) -> Item:
         item["first_image"] = {"S": change.images[0].key}
     if change.timings:
         item["timings"] = {"S": change.timings.model_dump_json()}
+        if change.timings.busy is not None:
+            item["run_seconds"] = {"N": str(change.timings.busy)}
     if change.error:
         item["error"] = {"S": change.error.model_dump_json()}
         item["error_code"] = {"S": change.error.code}
@@ -339,6 +440,8 @@ def line_from_item(item: Item) -> JobLine:
         first_image=_text(item, "first_image"),
         prompt=_text(item, "prompt"),
         lora=tuple(name["S"] for name in item.get("lora", {"L": []})["L"]),
+        run_seconds=_float(item, "run_seconds"),
+        price=_float(item, "price"),
     )
 
 
@@ -351,19 +454,27 @@ def from_item(item: Item) -> Job:
         inputs=json.loads(_text(item, "inputs") or "{}"),
         models=json.loads(_text(item, "models") or "{}"),
         expires_at=int(item["expires_at"]["N"]) if "expires_at" in item else None,
+        instance_type=_text(item, "instance_type"),
         failure_location=_text(item, "failure_location"),
         started_at=_text(item, "started_at"),
-        progress=float(item["progress"]["N"]) if "progress" in item else None,
+        progress=_float(item, "progress"),
         images=tuple(PaintedImage.model_validate(image) for image in json.loads(_text(item, "images") or "[]")),
         caption=_text(item, "caption"),
         timings=Timings.model_validate_json(timings) if timings else None,
         error=WorkError.model_validate_json(error) if error else None,
+        submitted_at=_text(item, "submitted_at"),
+        replay_of=_text(item, "replay_of"),
+        cancelled_when=_text(item, "cancelled_when"),  # type: ignore[arg-type]
     )
 
 
 def _text(item: Item, name: str) -> str | None:
     value: str | None = item[name]["S"] if name in item else None
     return value
+
+
+def _float(item: Item, name: str) -> float | None:
+    return float(item[name]["N"]) if name in item else None
 
 
 def _json(value: object) -> str:

@@ -9,12 +9,16 @@ from botocore.exceptions import ClientError
 
 from darkroom.images.model import image_key
 from darkroom.images.ports import Start, Stored, Upload
-from darkroom.jobs.model import answer_key, output_prefix
+from darkroom.jobs.model import answer_key, cancel_key, job_prefix, output_prefix
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 URL_SECONDS = 900
+_JOBS = "jobs/"
+_FAILURES = "failures/"
+_FAILURE = "failure"
+"""The marker's metadata: the key of the failure file that goes with it."""
 
 
 class S3Images:
@@ -80,6 +84,20 @@ class S3Images:
         )
         return Upload(made["url"], made["fields"], URL_SECONDS)
 
+    def copy(self, image_id: str, owner: str, to: str) -> bool:
+        """See `ImageStore.copy`: one CopyObject."""
+        try:
+            self._client.copy_object(
+                Bucket=self._bucket,
+                Key=image_key(to, image_id),
+                CopySource={"Bucket": self._bucket, "Key": image_key(owner, image_id)},
+            )
+        except ClientError as error:
+            if _is_absent(error):
+                return False
+            raise
+        return True
+
     def uri(self, owner: str, image_id: str) -> str:
         """See `ImageStore.uri`."""
         return f"s3://{self._bucket}/{image_key(owner, image_id)}"
@@ -98,12 +116,7 @@ class S3Outputs:
 
     def read_answer(self, job_id: str) -> bytes | None:
         """See `Outputs.read_answer`: one GetObject."""
-        try:
-            return self._client.get_object(Bucket=self._bucket, Key=answer_key(job_id))["Body"].read()
-        except ClientError as error:
-            if _is_absent(error):
-                return None
-            raise
+        return self._read(answer_key(job_id))
 
     def write_picture(self, job_id: str, number: int, content: bytes) -> str:
         """See `Outputs.write_picture`: one PutObject; the same key for every attempt."""
@@ -117,21 +130,90 @@ class S3Outputs:
         )
         return key
 
-    def delete(self, job_id: str, failure_location: str | None = None) -> None:
-        """See `Outputs.delete`: one ListObjectsV2, one DeleteObjects for each 1,000 objects, one DeleteObject."""
-        failure_key = (failure_location or "").removeprefix(f"s3://{self._bucket}/")
-        if failure_key.startswith("failures/"):
-            self._client.delete_object(Bucket=self._bucket, Key=failure_key)
+    def read_failure(self, failure_location: str) -> bytes | None:
+        """See `Outputs.read_failure`: one GetObject."""
+        key = self._failure_key(failure_location)
+        return self._read(key) if key else None
+
+    def mark_cancelled(self, job_id: str, failure_location: str | None) -> None:
+        """See `Outputs.mark_cancelled`: one PutObject."""
+        key = self._failure_key(failure_location)
+        self._client.put_object(Bucket=self._bucket, Key=cancel_key(job_id), Metadata={_FAILURE: key} if key else {})
+
+    def is_marked(self, job_id: str) -> bool:
+        """See `Outputs.is_marked`: one HeadObject."""
+        return self._marker(job_id) is not None
+
+    def unmark(self, job_id: str) -> None:
+        """See `Outputs.unmark`: one DeleteObject."""
+        self._client.delete_object(Bucket=self._bucket, Key=cancel_key(job_id))
+
+    def delete(self, job_id: str, failure_location: str | None = None, keep_marker: bool = False) -> None:
+        """See `Outputs.delete`: one ListObjectsV2, one DeleteObjects for each 1,000 objects, one HeadObject if the
+        marker is there, one DeleteObject if a failure file is known."""
+        failure_key = self._failure_key(failure_location)
+        marker = cancel_key(job_id)
         pages = self._client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self._bucket, Prefix=f"jobs/{job_id}/"):
-            keys = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
-            if keys:
-                answer = self._client.delete_objects(
-                    Bucket=self._bucket,
-                    Delete={"Objects": keys, "Quiet": True},  # type: ignore[typeddict-item]
-                )
-                if answer.get("Errors"):
-                    raise RuntimeError(f"S3 kept {len(answer['Errors'])} objects of job {job_id}")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=job_prefix(job_id)):
+            keys = [entry["Key"] for entry in page.get("Contents", [])]
+            if marker in keys:
+                failure_key = failure_key or (self._marker(job_id) or {}).get(_FAILURE)
+                if keep_marker:
+                    keys.remove(marker)
+            self._delete(keys)
+        if failure_key:
+            self._client.delete_object(Bucket=self._bucket, Key=failure_key)
+
+    def folders(self, after: str, until: str) -> list[str]:
+        """See `Outputs.folders`: one ListObjectsV2."""
+        answer = self._client.list_objects_v2(
+            Bucket=self._bucket,
+            Prefix=_JOBS,
+            Delimiter="/",
+            # What lies in the folder `after` sorts before this; a hyphen and digits sort before the tilde.
+            StartAfter=f"{_JOBS}{after}/~",
+        )
+        found = [entry["Prefix"].removeprefix(_JOBS).rstrip("/") for entry in answer.get("CommonPrefixes", [])]
+        return [job_id for job_id in found if after < job_id <= until]
+
+    def failures(self, after: str) -> list[str]:
+        """See `Outputs.failures`: one ListObjectsV2."""
+        answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=_FAILURES, StartAfter=after)
+        return [entry["Key"] for entry in answer.get("Contents", [])]
+
+    def delete_failures(self, keys: list[str]) -> None:
+        """See `Outputs.delete_failures`: one DeleteObjects."""
+        self._delete(keys)
+
+    def _delete(self, keys: list[str]) -> None:
+        if not keys:
+            return
+        answer = self._client.delete_objects(
+            Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        )
+        if answer.get("Errors"):
+            raise RuntimeError(f"S3 kept {len(answer['Errors'])} of {len(keys)} objects")
+
+    def _read(self, key: str) -> bytes | None:
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if _is_absent(error):
+                return None
+            raise
+
+    def _marker(self, job_id: str) -> dict[str, str] | None:
+        """The metadata of a job's marker, None when it is not there."""
+        try:
+            return self._client.head_object(Bucket=self._bucket, Key=cancel_key(job_id))["Metadata"]
+        except ClientError as error:
+            if _is_absent(error):
+                return None
+            raise
+
+    def _failure_key(self, location: str | None) -> str | None:
+        key = (location or "").removeprefix(f"s3://{self._bucket}/")
+        return key if key.startswith(_FAILURES) else None
 
     def url(self, key: str) -> str:
         """See `Outputs.url`: signed here, no call."""

@@ -1,4 +1,4 @@
-"""SageMaker: the endpoints there are, and asynchronous inference on them."""
+"""SageMaker asynchronous inference."""
 
 import random
 import time
@@ -8,60 +8,29 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
-from darkroom.endpoints.model import Endpoint
 from darkroom.errors import Throttled
-from darkroom.jobs.model import ANSWER_NAME, iso, output_prefix
+from darkroom.jobs.model import ANSWER_NAME, Patience, output_prefix
 from darkroom.jobs.ports import EndpointRefused
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-    from types_boto3_sagemaker import SageMakerClient
     from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 MAX_INLINE_BODY = 128_000
 """Bytes that InvokeEndpointAsync takes as `Body` (botocore's service model of sagemaker-runtime)."""
 _T = TypeVar("_T")
 THROTTLED_TRIES = 3
-QUEUE_SECONDS = 21_600
-RUN_SECONDS = 3_600
 _REFUSALS = frozenset({"ValidationError", "ValidationException", "ResourceNotFound", "ModelNotReadyException"})
-
-
-class SageMakerEndpoints:
-    """`darkroom.endpoints.ports.EndpointSource`: endpoints found by their name's prefix."""
-
-    def __init__(self, client: "SageMakerClient", prefix: str) -> None:
-        self._client = client
-        self._prefix = prefix
-
-    def all(self) -> list[Endpoint]:
-        """See `EndpointSource.all`: one ListEndpoints for each 100."""
-        pages = self._client.get_paginator("list_endpoints").paginate(
-            NameContains=self._prefix,
-            SortBy="CreationTime",
-            SortOrder="Descending",
-            PaginationConfig={"PageSize": 100},
-        )
-        return [
-            Endpoint(
-                found["EndpointName"],
-                found["EndpointStatus"],
-                iso(found["CreationTime"]),
-                iso(found["LastModifiedTime"]),
-            )
-            for page in pages
-            for found in page["Endpoints"]
-            if found["EndpointName"].startswith(self._prefix)
-        ]
 
 
 class SageMakerInference:
     """`darkroom.jobs.ports.Inference`: InvokeEndpointAsync with the body inline, or in S3 when it is too large."""
 
-    def __init__(self, runtime: "SageMakerRuntimeClient", s3: "S3Client", bucket: str) -> None:
+    def __init__(self, runtime: "SageMakerRuntimeClient", s3: "S3Client", bucket: str, patience: Patience) -> None:
         self._runtime = runtime
         self._s3 = s3
         self._bucket = bucket
+        self._patience = patience
 
     def invoke(self, endpoint: str, job_id: str, body: bytes) -> tuple[str, str | None]:
         """See `Inference.invoke`: one call, two for a body over 128,000 bytes."""
@@ -73,8 +42,8 @@ class SageMakerInference:
             InferenceId=job_id,
             S3OutputPathExtension=output_prefix(job_id).rstrip("/"),
             Filename=ANSWER_NAME,
-            RequestTTLSeconds=QUEUE_SECONDS,
-            InvocationTimeoutSeconds=RUN_SECONDS,
+            RequestTTLSeconds=self._patience.queue,
+            InvocationTimeoutSeconds=self._patience.run,
             **where,
         )
         try:

@@ -28,6 +28,7 @@ from darkroom.checkpoints.ports import (
 )
 from darkroom.checkpoints.safetensors import NotSafetensors, header_length
 from darkroom.checkpoints.service import Checkpoints
+from darkroom.dead_letters.model import About
 from darkroom.errors import Busy, Conflict, FieldError, Invalid
 
 STEP_SECONDS = 40.0
@@ -39,6 +40,15 @@ _FILE_NAME: TypeAdapter[str] = TypeAdapter(FileName)
 
 class UnknownStep(Exception):
     """A message that is no step of an import: it stays in the queue and ends as a dead letter."""
+
+
+def about(body: str) -> About:
+    """What may be shown of a step that was not carried out."""
+    try:
+        key, _ = _parse(body)
+    except UnknownStep as unknown:
+        return About("unknown", reason=str(unknown) or "no step of an import")
+    return About("import", f"{key.kind} {key.name}")
 
 
 class Imports:

@@ -1,6 +1,16 @@
 """SageMaker endpoints as Darkroom sees them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+IN_SERVICE = "InService"
+SERVING = frozenset({IN_SERVICE, "Updating", "SystemUpdating", "RollingBack"})
+"""Statuses in which SageMaker takes invocations. An endpoint is `Updating` whenever Application Auto Scaling
+changes its instances, so also all the while that it wakes (API reference, EndpointSummary): refusing jobs then
+would turn away the very jobs it wakes for."""
+CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+"""Statuses in which SageMaker refuses to change or delete an endpoint, until it has come to rest."""
+WANTED_GONE = "darkroom:delete"
+"""The tag of an endpoint that somebody deleted while SageMaker would not: it goes as soon as it can."""
 
 
 @dataclass(frozen=True)
@@ -14,5 +24,98 @@ class Endpoint:
 
     @property
     def usable(self) -> bool:
-        """Only an InService endpoint takes jobs."""
-        return self.status == "InService"
+        """Whether it is fully in service."""
+        return self.status == IN_SERVICE
+
+    @property
+    def serving(self) -> bool:
+        """Whether SageMaker takes jobs for it: in service, or changing its instances."""
+        return self.status in SERVING
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Between how many instances Application Auto Scaling keeps an endpoint."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True)
+class Described:
+    """An endpoint with what SageMaker tells of its instances; `failure` is SageMaker's reason."""
+
+    endpoint: Endpoint
+    arn: str
+    config: str
+    current: int
+    wanted: int
+    image: str | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an endpoint was made with. Nothing of it changes but the tags."""
+
+    instance_type: str | None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> str | None:
+        """Who made it."""
+        return self.tags.get("darkroom:owner")
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The bounds somebody asked for, None where nobody did (an endpoint made by other hands)."""
+        least, most = self.tags.get("darkroom:min"), self.tags.get("darkroom:max")
+        if least is None or most is None or not (least.isdecimal() and most.isdecimal()):
+            return None
+        return Bounds(int(least), int(most))
+
+    @property
+    def wanted_gone(self) -> bool:
+        """Whether somebody deleted it while SageMaker would not."""
+        return WANTED_GONE in self.tags
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An endpoint to make: `parts` is the name of its model and of its configuration."""
+
+    name: str
+    parts: str
+    instance_type: str
+    image: str
+    bounds: Bounds
+    at_once: int
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A model or an endpoint configuration; `created` is in epoch seconds."""
+
+    name: str
+    created: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands of an endpoint's scaling: its bounds, both policies, and the alarm that wakes it."""
+
+    bounds: Bounds | None = None
+    tracking: bool = False
+    waking: bool = False
+    alarm: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it is there."""
+        return self.bounds is not None and self.tracking and self.waking and self.alarm
+
+
+def bounds_tags(bounds: Bounds) -> dict[str, str]:
+    """Bounds as tags of an endpoint: SageMaker keeps what is wanted, so it can be set up again from there."""
+    return {"darkroom:min": str(bounds.least), "darkroom:max": str(bounds.most)}

@@ -1,12 +1,87 @@
-"""What the endpoints feature needs from the outside."""
+"""What the endpoints feature needs from the outside. SageMaker and Application Auto Scaling keep everything about
+endpoints; nothing of it is kept anywhere else."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Literal, Protocol, get_args
 
-from darkroom.endpoints.model import Endpoint
+from darkroom.endpoints.model import Bounds, Described, Endpoint, Made, Part, Plan, Standing
+
+PartKind = Literal["config", "model"]
+PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
+"""In the order in which they are taken away: a configuration names its model."""
 
 
 class EndpointSource(Protocol):
-    """SageMaker itself: nothing about endpoints is kept anywhere else."""
+    """What there is."""
 
     def all(self) -> list[Endpoint]:
         """Every endpoint of this stage, newest first."""
+
+    def describe(self, name: str) -> Described | None:
+        """One endpoint with its instances; None when there is none of this name."""
+
+    def made(self, described: Described) -> Made:
+        """What it was made with: its instance type and its tags."""
+
+    def instance_type(self, config: str) -> str | None:
+        """The instance type of a configuration, None when it is gone."""
+
+    def parts(self, kind: PartKind) -> list[Part]:
+        """Every model, or every endpoint configuration, of this stage."""
+
+
+class EndpointControl(Protocol):
+    """Making and unmaking. Each call may be repeated: what is there already, or gone already, is fine.
+
+    What SageMaker will not do is raised as Invalid `endpoint_not_possible` or Conflict `quota_exceeded`, in its words.
+    """
+
+    def make_model(self, plan: Plan) -> None:
+        """The model: image and role."""
+
+    def make_config(self, plan: Plan) -> None:
+        """The configuration: instances, where answers go, who hears of them."""
+
+    def make_endpoint(self, plan: Plan) -> None:
+        """The endpoint itself."""
+
+    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Set these tags, leave the others."""
+
+    def remove_endpoint(self, name: str) -> None:
+        """Begin its deletion. Raises Conflict `endpoint_changing` while SageMaker is at work on it."""
+
+    def remove_part(self, kind: PartKind, name: str) -> None:
+        """Delete a model or a configuration."""
+
+
+class Scaling(Protocol):
+    """Application Auto Scaling, and the alarm that wakes an endpoint from zero."""
+
+    def set_up(self, name: str, bounds: Bounds) -> None:
+        """Register the endpoint between these bounds, with both policies and the alarm; as often as it is called."""
+
+    def remove(self, name: str) -> None:
+        """Take all of it away; what is gone is fine."""
+
+    def standing(self) -> dict[str, Standing]:
+        """What stands, by the endpoints' names, whether these are there or not."""
+
+    def bounds(self, names: list[str]) -> dict[str, Bounds]:
+        """The registered bounds of these endpoints; one that is not registered is not named."""
+
+    def wakeups(self, name: str) -> list[float]:
+        """How many seconds the last wake-ups from zero took, newest first."""
+
+
+class OpenJobs(Protocol):
+    """The jobs that wait or run, as far as endpoints have to do with them."""
+
+    def by_endpoint(self) -> Mapping[str, int]:
+        """How many there are on each endpoint; an endpoint without any is not named."""
+
+    def fail(self, endpoint: str, code: str, message: str) -> int:
+        """Fail every open job of an endpoint; returns how many."""
+
+    def last(self, endpoint: str) -> float | None:
+        """When the newest job of an endpoint was created, in epoch seconds; None when it has none."""

@@ -44,6 +44,9 @@ class ImageStore(Protocol):
     def upload(self, owner: str, image_id: str, size: int, content_type: str) -> Upload:
         """A presigned POST that takes exactly this picture and nothing else."""
 
+    def copy(self, image_id: str, owner: str, to: str) -> bool:
+        """Give another owner the same picture; False when it is not there."""
+
     def uri(self, owner: str, image_id: str) -> str:
         """Its S3 URI, for a worker."""
 

@@ -72,6 +72,15 @@ class Images:
         self._store.put(owner, image_id, content, content_type)
         return image_id
 
+    def take_over(self, owner: str, to: str, wanted: Mapping[str, str]) -> list[str]:
+        """See to it that `to` has the pictures of `owner`; `wanted` maps names to image ids.
+
+        Returns the names of those that are not there any more.
+        """
+        if owner == to:
+            return [name for name, image in wanted.items() if self._store.find(owner, image) is None]
+        return [name for name, image in wanted.items() if not self._store.copy(image, owner, to)]
+
     def uri(self, owner: str, image_id: str) -> str:
         """The S3 URI of a picture, for a worker."""
         return self._store.uri(owner, image_id)

@@ -8,8 +8,9 @@ from darkroom.checkpoints.api import FileName
 from darkroom.jobs.contract import JobType, Mode, Timings, WorkError
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.parameters import Parameters
+from darkroom.jobs.phase import Phase, PhaseName
 from darkroom.jobs.ports import Outputs
-from darkroom.jobs.state import Status
+from darkroom.jobs.state import Reached, Status
 
 FileNames = Annotated[list[FileName], Field(max_length=32)]
 ImageId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture's bytes, in hex")]
@@ -62,7 +63,8 @@ class HistoryQuery(BaseModel):
 
 
 class JobLineOut(BaseModel):
-    """A line of the history. `duration` is in seconds; `prompt` is its beginning; `thumbnail` is a presigned GET."""
+    """A line of the history. `duration` is in seconds from its creation, `run_seconds` are those an instance worked
+    for it, and `cost` what these cost; `prompt` is its beginning; `thumbnail` is a presigned GET."""
 
     label: str
     id: str
@@ -75,6 +77,8 @@ class JobLineOut(BaseModel):
     created_at: str
     completed_at: str | None
     duration: float | None
+    run_seconds: float | None
+    cost: float | None
     image_count: int
     prompt: str | None
     thumbnail: str | None
@@ -90,6 +94,7 @@ class JobPage(BaseModel):
 class Summary(BaseModel):
     """How many jobs of a time range there are of each kind, most first; `by_day` by date in UTC.
 
+    `run_seconds` and `cost` add up what is known; of `cost_unknown` settled jobs it is not.
     When `exact` is false the range holds more jobs than are counted, and the counts go back to `since`.
     """
 
@@ -101,6 +106,10 @@ class Summary(BaseModel):
     by_endpoint: dict[str, int]
     by_checkpoint: dict[str, int]
     by_day: dict[str, int]
+    run_seconds: float
+    cost: float
+    cost_unknown: int
+    cost_by_day: dict[str, float]
 
 
 class InputOut(BaseModel):
@@ -125,7 +134,12 @@ class PictureOut(BaseModel):
 
 
 class JobOut(JobLineOut):
-    """The whole job. `progress` runs from 0 to 1, timings are in seconds."""
+    """The whole job. `progress` runs from 0 to 1, timings are in seconds.
+
+    `phase` tells what an open job is doing, as far as that was looked up, and `phase_detail` says it in a sentence.
+    `cancelled` tells how far a cancelled job had come: `before` its run, `during` it, or `after` it had been painted
+    for nothing. `replay_of` is the job that it repeats.
+    """
 
     models: dict[str, list[str]]
     parameters: dict[str, Any]
@@ -137,6 +151,11 @@ class JobOut(JobLineOut):
     error: WorkError | None
     started_at: str | None
     progress: float | None
+    instance_type: str | None
+    phase: PhaseName | None
+    phase_detail: str | None
+    cancelled: Reached | None
+    replay_of: str | None
 
 
 def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
@@ -153,13 +172,15 @@ def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
         created_at=line.created_at,
         completed_at=line.completed_at,
         duration=line.duration,
+        run_seconds=line.run_seconds,
+        cost=line.cost,
         image_count=line.image_count,
         prompt=line.prompt[:PROMPT_PREVIEW] if line.prompt else line.prompt,
         thumbnail=outputs.url(line.first_image) if line.first_image else None,
     )
 
 
-def job_out(job: Job, inputs: dict[str, str], outputs: Outputs) -> JobOut:
+def job_out(job: Job, inputs: dict[str, str], outputs: Outputs, phase: Phase | None = None) -> JobOut:
     """A whole job as the API shows it; `inputs` maps picture names to presigned GETs."""
     pictures = [PictureOut(url=outputs.url(image.key), **image.model_dump()) for image in job.images]
     return JobOut(
@@ -174,4 +195,9 @@ def job_out(job: Job, inputs: dict[str, str], outputs: Outputs) -> JobOut:
         error=job.error,
         started_at=job.started_at,
         progress=job.progress,
+        instance_type=job.instance_type,
+        phase=phase.name if phase else None,
+        phase_detail=phase.detail if phase else None,
+        cancelled=job.cancelled_when,
+        replay_of=job.replay_of,
     )

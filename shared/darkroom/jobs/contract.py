@@ -65,6 +65,13 @@ class Timings(BaseModel):
     model: float | None = None
     run: float | None = None
 
+    @property
+    def busy(self) -> float | None:
+        """Seconds the instance worked for the job: loading and painting. None when the worker told neither."""
+        if self.model is None and self.run is None:
+            return None
+        return round((self.model or 0.0) + (self.run or 0.0), 3)
+
 
 class WorkError(BaseModel):
     """Why the worker could not paint: a stable snake_case code and a sentence a person can act on."""

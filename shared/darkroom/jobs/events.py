@@ -6,19 +6,18 @@ The notification's shape is that of SageMaker asynchronous inference (`invocatio
 
 import base64
 import binascii
-import hashlib
 import json
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from darkroom import ids
-from darkroom.jobs.answers import MAX_MESSAGE, Answer, RawPicture, clean_json, understand
-from darkroom.jobs.contract import PaintedImage, Progress, WorkError
-from darkroom.jobs.model import Change, precise
-from darkroom.jobs.ports import Changed, JobStore, Outputs
+from darkroom.dead_letters.model import About
+from darkroom.jobs.answers import clean_json
+from darkroom.jobs.contract import Progress
+from darkroom.jobs.ports import JobStore
+from darkroom.jobs.settling import Settling
 
 
 class UnknownMessage(Exception):
@@ -38,9 +37,9 @@ class Notification:
 class Events:
     """Takes in what the queue brings. Every message may come twice, late and out of order."""
 
-    def __init__(self, store: JobStore, outputs: Outputs) -> None:
+    def __init__(self, store: JobStore, settling: Settling) -> None:
         self._store = store
-        self._outputs = outputs
+        self._settling = settling
 
     def receive(self, body: str) -> str:
         """Act on one message; returns the job's id for the log.
@@ -50,61 +49,14 @@ class Events:
         """
         message = parse(body)
         if isinstance(message, Progress):
-            self._store.progress(message.job_id, message.progress, message.started_at)
-            return message.job_id
-        self._settle(message)
+            met = self._store.progress(message.job_id, message.progress, message.started_at)
+            if met.status == "cancelled":
+                self._store.reached(message.job_id, "during")
+        elif message.completed:
+            self._settling.completed(message.job_id, message.answer, "callback")
+        else:
+            self._settling.failed(message.job_id, message.answer, message.reason, "callback")
         return message.job_id
-
-    def _settle(self, notification: Notification) -> None:
-        job_id = notification.job_id
-        answer = self._answer(notification)
-        if answer.raw and (job := self._store.get(job_id)) and job.line.settled:
-            return  # A second run's pictures would lie where the first run's are.
-        images = answer.images or tuple(self._stored(job_id, number, raw) for number, raw in enumerate(answer.raw))
-        change = Change(
-            status="fail" if answer.error else "succeed",
-            basis="callback",
-            images=images or None,
-            caption=answer.caption,
-            timings=answer.timings,
-            error=answer.error,
-            completed_at=precise(datetime.now(UTC)),
-        )
-        if answer.error and answer.error.code == "cancelled":
-            change = replace(change, status="cancelled")
-        self._tidy(job_id, self._store.change(job_id, change))
-
-    def _answer(self, notification: Notification) -> Answer:
-        content = notification.answer
-        if notification.completed:
-            if content is None:
-                content = self._outputs.read_answer(notification.job_id)
-            if content is None:
-                message = "SageMaker reports the job as completed, but its answer is not in S3."
-                return Answer(error=WorkError(code="answer_missing", message=message))
-            return understand(notification.job_id, content)
-        own = understand(notification.job_id, content).error if content is not None else None
-        if own and own.code != "bad_answer":
-            return Answer(error=own)
-        reason = (notification.reason or "SageMaker gave no reason.")[:MAX_MESSAGE]
-        return Answer(error=WorkError(code="worker_failed", message=reason))
-
-    def _stored(self, job_id: str, number: int, raw: RawPicture) -> PaintedImage:
-        """Store a picture of a plain WebUI answer, byte for byte."""
-        return PaintedImage(
-            key=self._outputs.write_picture(job_id, number, raw.content),
-            width=raw.width,
-            height=raw.height,
-            seed=raw.seed,
-            infotext=raw.infotext,
-            sha256=hashlib.sha256(raw.content).hexdigest(),
-            bytes=len(raw.content),
-        )
-
-    def _tidy(self, job_id: str, changed: Changed) -> None:
-        """The late answer of a deleted job leaves nothing behind."""
-        if not changed.exists:
-            self._outputs.delete(job_id)
 
 
 def parse(body: str) -> Progress | Notification:
@@ -115,6 +67,9 @@ def parse(body: str) -> Progress | Notification:
         raise UnknownMessage("no JSON") from error
     if not isinstance(document, dict):
         raise UnknownMessage("no JSON object")
+    # SNS may wrap what it could not deliver; the messages of a raw subscription have no such field.
+    if document.get("Type") == "Notification" and isinstance(document.get("Message"), str):
+        return parse(document["Message"])
     if document.get("event") == "darkroom.progress":
         return _progress(document)
     status, job_id = document.get("invocationStatus"), document.get("inferenceId")
@@ -129,6 +84,17 @@ def parse(body: str) -> Progress | Notification:
         answer=_included(document.get("responseBody")),
         reason=reason if isinstance(reason, str) else None,
     )
+
+
+def about(body: str) -> About:
+    """What may be shown of a message that was not taken in."""
+    try:
+        message = parse(body)
+    except UnknownMessage as unknown:
+        return About("unknown", reason=str(unknown))
+    if isinstance(message, Progress):
+        return About("progress", message.job_id)
+    return About("result", message.job_id, "Completed" if message.completed else "Failed")
 
 
 def _progress(document: dict[str, Any]) -> Progress:

@@ -6,7 +6,7 @@ from typing import Any
 
 from darkroom import ids
 from darkroom.jobs.contract import JobType, Mode, PaintedImage, Timings, WorkError
-from darkroom.jobs.state import OPEN, Basis, Status
+from darkroom.jobs.state import OPEN, Basis, Reached, Status
 
 MODEL_KINDS = ("vae", "lora", "hypernetwork", "embedding", "controlnet")
 """Kinds of model files a job may use besides its checkpoint (whose kind is `stable-diffusion`)."""
@@ -16,7 +16,8 @@ MODEL_KINDS = ("vae", "lora", "hypernetwork", "embedding", "controlnet")
 class JobLine:
     """What the history shows of a job: everything the list needs, nothing it does not.
 
-    `completed_at` is ISO 8601 in UTC, `first_image` an S3 key, `prompt` the prompt as far as lines keep it.
+    `completed_at` is ISO 8601 in UTC, `first_image` an S3 key, `prompt` the prompt as far as lines keep it;
+    `run_seconds` are those an instance worked for it, `price` what an hour of it cost when the job was made.
     """
 
     id: str
@@ -31,6 +32,8 @@ class JobLine:
     first_image: str | None = None
     prompt: str | None = None
     lora: tuple[str, ...] = ()
+    run_seconds: float | None = None
+    price: float | None = None
 
     @property
     def created_at(self) -> str:
@@ -51,6 +54,17 @@ class JobLine:
         return max(0.0, round((end - ids.created_at(self.id)).total_seconds(), 3))
 
     @property
+    def cost(self) -> float | None:
+        """What the run cost, in the currency of the price table; None while that is not known.
+
+        It is the job's share of an instance that it had for itself. What the instance cost while it stood idle
+        or woke is no job's.
+        """
+        if self.run_seconds is None or self.price is None:
+            return None
+        return round(self.run_seconds * self.price / 3600, 6)
+
+    @property
     def settled(self) -> bool:
         """Whether the job has reached its end."""
         return self.status not in OPEN
@@ -66,6 +80,7 @@ class Job:
     inputs: dict[str, str] = field(default_factory=dict)
     models: dict[str, list[str]] = field(default_factory=dict)
     expires_at: int | None = None
+    instance_type: str | None = None
     failure_location: str | None = None
     started_at: str | None = None
     progress: float | None = None
@@ -73,6 +88,9 @@ class Job:
     caption: str | None = None
     timings: Timings | None = None
     error: WorkError | None = None
+    submitted_at: str | None = None
+    replay_of: str | None = None
+    cancelled_when: Reached | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +105,39 @@ class Change:
     caption: str | None = None
     timings: Timings | None = None
     error: WorkError | None = None
+    submitted_at: str | None = None
     completed_at: str | None = None
+    cancelled_when: Reached | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a job may wait in SageMaker's queue, how long it may run, and after how long without news the
+    sweeper looks at it; all in seconds."""
+
+    queue: int = 21_600
+    run: int = 3_600
+    settle_after: int = 300
+
+    @property
+    def deadline(self) -> int:
+        """Seconds after its hand-over in which SageMaker answers or never does."""
+        return self.queue + self.run + self.settle_after
+
+    @property
+    def forgotten(self) -> int:
+        """Seconds after its creation from when nothing can happen to a job any more: it may be handed over as late
+        as its first deadline, has a second one from then, and a third is left for a sweeper that is late."""
+        return 3 * self.deadline
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJobs:
+    """How many jobs are open, in all and by owner and endpoint; one without any is not named."""
+
+    total: int
+    by_owner: dict[str, int]
+    by_endpoint: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +159,16 @@ def iso(moment: datetime) -> str:
 def precise(moment: datetime) -> str:
     """ISO 8601 in UTC to the millisecond, with a Z: what a duration is worked out from."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def job_prefix(job_id: str) -> str:
+    """The S3 prefix of all objects of a job, without the bucket."""
+    return f"jobs/{job_id}/"
+
+
+def cancel_key(job_id: str) -> str:
+    """The S3 key of the marker that tells the worker to stop."""
+    return job_prefix(job_id) + "cancelled"
 
 
 def output_prefix(job_id: str) -> str:

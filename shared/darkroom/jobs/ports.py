@@ -5,15 +5,19 @@ from typing import Protocol
 
 from darkroom.checkpoints.model import ModelKey
 from darkroom.jobs.history import Filters, Slice, Stream
-from darkroom.jobs.model import Change, Idempotency, Job
+from darkroom.jobs.model import Change, Idempotency, Job, JobLine, OpenJobs
+from darkroom.jobs.state import Reached, Status
 
 
 @dataclass(frozen=True)
 class Changed:
-    """What a conditional write met: whether it was applied, and whether the job is there at all."""
+    """What a conditional write met: whether it was applied, and whether the job is there at all. When it was not
+    applied, where the job stands instead, and where SageMaker puts its failure file (an S3 URI)."""
 
     applied: bool
     exists: bool
+    status: Status | None = None
+    failure_location: str | None = None
 
 
 class KeyUsed(Exception):
@@ -52,8 +56,12 @@ class JobStore(Protocol):
     def read(self, stream: Stream, filters: Filters, start: str, limit: int) -> Slice:
         """See `history.Read`: one read of one index partition."""
 
-    def open_by_endpoint(self) -> dict[str, int]:
-        """How many open jobs each endpoint has; an endpoint without any is not named."""
+    def open_jobs(self) -> OpenJobs:
+        """How many jobs are open now."""
+
+    def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
+        """Lines of one status and shard, oldest first, with ids beyond `after` and up to `until`; an empty list is
+        the end."""
 
     def change(self, job_id: str, change: Change) -> Changed:
         """Carry out a transition if the state machine allows it from where the job stands."""
@@ -61,8 +69,27 @@ class JobStore(Protocol):
     def progress(self, job_id: str, progress: float, started_at: str) -> Changed:
         """Note progress of an open job; it never goes back."""
 
-    def delete(self, job_id: str) -> bool:
-        """Remove the row; False when there was none."""
+    def reached(self, job_id: str, reached: Reached) -> Changed:
+        """Note how far a cancelled job had come; it never goes back."""
+
+    def note_failure(self, job_id: str, failure_location: str) -> Changed:
+        """Keep where SageMaker would put the failure file of a job that is there, whatever its status."""
+
+    def delete(self, job_id: str) -> Status | None:
+        """Remove the row; the status it had, None when there was none."""
+
+    def existing(self, job_ids: list[str]) -> set[str]:
+        """Those of the ids that have a row; when in doubt, an id is among them."""
+
+
+class Bookmarks(Protocol):
+    """Where the sweeper stopped: a small dictionary under a name."""
+
+    def load(self, name: str) -> dict[str, str]:
+        """What was saved last, empty when there is nothing."""
+
+    def save(self, name: str, places: dict[str, str]) -> None:
+        """Keep it for some weeks."""
 
 
 class Inference(Protocol):
@@ -81,8 +108,31 @@ class Outputs(Protocol):
     def write_picture(self, job_id: str, number: int, content: bytes) -> str:
         """Store the bytes of a picture as they are; returns the key."""
 
-    def delete(self, job_id: str, failure_location: str | None = None) -> None:
-        """Remove everything under `jobs/<id>/`, and SageMaker's failure file (an S3 URI) if there is one."""
+    def read_failure(self, failure_location: str) -> bytes | None:
+        """What SageMaker left in a failure file (an S3 URI), None when it is not there."""
+
+    def mark_cancelled(self, job_id: str, failure_location: str | None) -> None:
+        """Put the marker that tells the worker to stop. It remembers the failure file for `delete`."""
+
+    def is_marked(self, job_id: str) -> bool:
+        """Whether the marker is there."""
+
+    def unmark(self, job_id: str) -> None:
+        """Take the marker away."""
+
+    def delete(self, job_id: str, failure_location: str | None = None, keep_marker: bool = False) -> None:
+        """Remove everything under `jobs/<id>/` (with `keep_marker` all but the marker), and SageMaker's failure file
+        (an S3 URI) if there is one or the marker remembers one."""
+
+    def folders(self, after: str, until: str) -> list[str]:
+        """Ids under `jobs/` that have objects, in order, beyond `after` and up to `until`, at most 1,000; an empty
+        list is the end."""
+
+    def failures(self, after: str) -> list[str]:
+        """Keys of failure files in order beyond the key `after`, at most 1,000; an empty list is the end."""
+
+    def delete_failures(self, keys: list[str]) -> None:
+        """Remove failure files by their keys."""
 
     def url(self, key: str) -> str:
         """A presigned GET for a key, valid for 15 minutes."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from darkroom import ids
-from darkroom.checkpoints.model import ModelKey
 from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.ports import Shelf
 from darkroom.endpoints.service import Endpoints
@@ -16,18 +15,14 @@ from darkroom.errors import Busy, Conflict, FieldError, Invalid, Missing, TooLar
 from darkroom.images.service import Images, check
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary, job_out, line_out
 from darkroom.jobs.ask import filters_of, time_range
-from darkroom.jobs.contract import ModelFile, WorkError, WorkRequest
+from darkroom.jobs.crowd import Crowd
+from darkroom.jobs.handover import HandOver, Places, as_json
 from darkroom.jobs.history import Filters, fill, plan
-from darkroom.jobs.model import Change, Idempotency, Job, output_prefix, precise
-from darkroom.jobs.ports import (
-    EndpointRefused,
-    Inference,
-    JobStore,
-    KeyUsed,
-    ModelsNotActive,
-    Outputs,
-)
-from darkroom.jobs.submit import INTERROGATE, NO_VAE, Draft, check_sizes, draft, not_active, to_job, with_networks
+from darkroom.jobs.model import Change, Idempotency, Job, Patience, precise
+from darkroom.jobs.phase import Phase, phase_of
+from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive, Outputs
+from darkroom.jobs.state import ENDS
+from darkroom.jobs.submit import INTERROGATE, Draft, Place, check_sizes, draft, not_active, to_job, with_networks
 from darkroom.jobs.summary import summarize
 
 MAX_PARAMETER_BYTES = 200 * 1024
@@ -37,14 +32,14 @@ POLL_SECONDS = 0.7
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where things lie: bucket names, the URL of the progress queue, how long all is kept, shards of the feed."""
+class Asked:
+    """What comes along with a request for a job: the idempotency key, the digest of what was said, the limit of open
+    jobs of the caller's key, and the job it repeats."""
 
-    pictures_bucket: str
-    models_bucket: str
-    progress_queue: str
-    retention_days: int
-    feed_shards: int
+    key: str | None
+    digest: str
+    open_jobs_limit: int | None = None
+    replay_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,64 +61,123 @@ class Jobs:
         shelf: Shelf,
         networks: Networks,
         endpoints: Endpoints,
-        inference: Inference,
+        crowd: Crowd,
+        hand_over: HandOver,
         places: Places,
+        patience: Patience,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = ids.new_id,
     ) -> None:
+        """`sleep` takes seconds, `clock` gives epoch seconds."""
         self._store = store
         self._images = images
         self._outputs = outputs
         self._shelf = shelf
         self._networks = networks
         self._endpoints = endpoints
-        self._inference = inference
+        self._crowd = crowd
+        self._hand_over = hand_over
         self._places = places
+        self._patience = patience
         self._sleep = sleep
+        self._clock = clock
+        self._new_id = new_id
 
-    def submit(self, owner: str, request: JobIn, idempotency_key: str | None = None) -> Submitted:
+    def submit(
+        self, owner: str, request: JobIn, idempotency_key: str | None = None, open_jobs_limit: int | None = None
+    ) -> Submitted:
         """Create a job and hand it to SageMaker: write, invoke, mark.
 
         Everything is checked before anything is written. An endpoint that refuses the invoke after all
         leaves a failed job that says why. Once the job is written it is answered, even when AWS is too busy
-        to take it at once: a second try of the caller would make a second job. Raises Invalid, Conflict or
-        TooLarge.
+        to take it at once: a second try of the caller would make a second job. `open_jobs_limit` is how many open jobs
+        the caller's key allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge or TooMany.
         """
         digest = _digest(request)
         if idempotency_key and (used := self._store.idempotency(owner, idempotency_key)):
             return Submitted(self._same_job(used, digest), created=False)
+        return self._submit(owner, request, Asked(idempotency_key, digest, open_jobs_limit))
+
+    def replay(
+        self,
+        owner: str,
+        job_id: str,
+        idempotency_key: str | None = None,
+        open_jobs_limit: int | None = None,
+        only: str | None = None,
+    ) -> Submitted:
+        """Submit a job anew: the same parameters, pictures and model files, on the same endpoint if it takes jobs.
+
+        The new job belongs to `owner`, who asks. `only` is the one owner whose jobs may be touched, None for all.
+        Raises what `submit` raises, Missing `job_not_found`, and Conflict `inputs_expired`.
+        """
+        digest = hashlib.sha256(f"replay of {job_id}".encode()).hexdigest()
+        if idempotency_key and (used := self._store.idempotency(owner, idempotency_key)):
+            return Submitted(self._same_job(used, digest), created=False)
+        old = self._find(job_id, only)
+        lost = self._images.take_over(old.line.owner, owner, old.inputs)
+        if lost:
+            raise Conflict(
+                "inputs_expired",
+                f"The picture {', '.join(lost)} of this job has expired. Upload it again and submit a new job.",
+            )
+        asked = Asked(idempotency_key, digest, open_jobs_limit, replay_of=job_id)
+        return self._submit(owner, self._request_of(old), asked)
+
+    def _submit(self, owner: str, request: JobIn, asked: Asked) -> Submitted:
+        self._crowd.admit(owner, asked.open_jobs_limit)
         work = draft(request)
         if request.type not in INTERROGATE:
             work = with_networks(work, self._networks.called_by(work.prompts))
         self._check_pictures(owner, work)
-        if len(_json(work.parameters)) > MAX_PARAMETER_BYTES:
+        if len(as_json(work.parameters)) > MAX_PARAMETER_BYTES:
             raise TooLarge(
                 "parameters_too_large",
                 f"`parameters` are over {MAX_PARAMETER_BYTES} bytes without their pictures.",
             )
-        endpoint = self._endpoints.choose(request.endpoint, self._store.open_by_endpoint)
+        place = self._place(self._endpoints.choose(request.endpoint))
         inputs = dict(request.images) | self._store_lifted(owner, work)
-        now = int(time.time())
-        job = to_job(work, owner, endpoint, inputs, now + self._places.retention_days * 86_400)
-        key = Idempotency(owner, idempotency_key, digest, now, now + IDEMPOTENCY_SECONDS) if idempotency_key else None
+        now = int(self._clock())
+        job = to_job(work, owner, place, inputs, now + self._places.retention_days * 86_400, self._new_id())
+        job = replace(job, replay_of=asked.replay_of)
+        key = Idempotency(owner, asked.key, asked.digest, now, now + IDEMPOTENCY_SECONDS) if asked.key else None
         try:
             self._store.create(job, work.model_keys, key)
         except ModelsNotActive as refused:
             raise not_active(refused.models) from refused
         except KeyUsed as used:
-            return Submitted(self._same_job(used, digest), created=False)
+            return Submitted(self._same_job(used, asked.digest), created=False)
+        self._crowd.add(owner)
         return Submitted(self._out(self._hand_over(job)), created=True)
 
-    def get(self, job_id: str, wait: int = 0, *, only: str | None = None) -> JobOut:
+    def _request_of(self, job: Job) -> JobIn:
+        """The request that makes the job again; an endpoint that takes no jobs now is left out."""
+        usable = {endpoint.name for endpoint in self._endpoints.all() if endpoint.serving}
+        models = {kind: names for kind, names in job.models.items() if kind != "vae"}
+        return JobIn.model_validate(
+            {
+                "type": job.line.type,
+                "mode": job.line.mode,
+                "checkpoint": job.line.checkpoint,
+                "models": {"vae": next(iter(job.models.get("vae", [])), None), **models},
+                "endpoint": job.line.endpoint if job.line.endpoint in usable else None,
+                "images": job.inputs,
+                "parameters": job.parameters,
+            }
+        )
+
+    def get(self, job_id: str, wait: int = 0, only: str | None = None) -> JobOut:
         """The whole job; with `wait`, after at most so many seconds, sooner once it is settled.
 
-        Here and below, with `only` there are no jobs but that owner's. Raises Missing `job_not_found`.
+        `only` is the one owner whose jobs may be seen, None for all. Raises Missing `job_not_found`.
         """
         deadline = time.monotonic() + wait
         job = self._find(job_id, only)
         while not job.line.settled and (left := deadline - time.monotonic()) > 0:
             self._sleep(min(POLL_SECONDS, left))
             job = self._find(job_id, only)
-        return self._out(job)
+        return self._out(job, self._phase(job))
 
     def page(self, query: HistoryQuery, *, only: str | None = None) -> JobPage:
         """A page of the history, newest first. Raises Malformed with the name of a field that makes no sense."""
@@ -140,14 +194,64 @@ class Jobs:
         low, high = time_range(start, end)
         return summarize(self._store.read, Filters(owner=only, low=low, high=high), self._places.feed_shards)
 
-    def delete(self, job_id: str, *, only: str | None = None) -> None:
-        """Remove a job and all it stored. Pictures first: a delete that breaks off can be sent again.
+    def cancel(self, job_id: str, only: str | None = None) -> JobOut:
+        """End an open job as `cancelled`, and tell its worker to stop. A cancelled job stays as it is.
 
+        The marker comes before the row: broken off in between, the worker stops all the same, and the sweeper finds
+        the marker and ends the job. `only` is the one owner whose jobs may be touched, None for all.
+        Raises Missing `job_not_found` and Conflict `job_settled`.
+        """
+        job = self._find(job_id, only)
+        if job.line.settled:
+            return self._cancelled(job)
+        self._outputs.mark_cancelled(job_id, job.failure_location)
+        change = Change(
+            "cancelled",
+            "caller",
+            cancelled_when="during" if job.started_at else "before",
+            completed_at=precise(datetime.fromtimestamp(self._clock(), UTC)),
+        )
+        if not self._store.change(job_id, change).applied:
+            found = self._find(job_id, only)
+            if found.line.status != "cancelled":
+                self._outputs.unmark(job_id)
+            return self._cancelled(found)
+        line = replace(job.line, status="cancelled", completed_at=change.completed_at)
+        return self._out(replace(job, line=line, cancelled_when=change.cancelled_when))
+
+    def _cancelled(self, job: Job) -> JobOut:
+        if job.line.status != "cancelled":
+            raise Conflict(
+                "job_settled",
+                f"The job has ended already ({job.line.status}), so there is nothing to cancel. DELETE removes it.",
+            )
+        return self._out(job)
+
+    def delete(self, job_id: str, only: str | None = None) -> None:
+        """Remove a job and all it stored. Objects first: a delete that breaks off can be sent again.
+
+        A job that may still run leaves the marker that stops its worker; it goes with the late answer, or by the
+        sweeper once nothing can come any more. `only` is the one owner whose jobs may be touched, None for all.
         Raises Missing `job_not_found`.
         """
         job = self._find(job_id, only)
-        self._outputs.delete(job_id, job.failure_location)
-        self._store.delete(job_id)
+        may_run = self._may_run(job)
+        if may_run:
+            self._outputs.mark_cancelled(job_id, job.failure_location)
+        self._outputs.delete(job_id, job.failure_location, keep_marker=may_run)
+        left_as = self._store.delete(job_id)
+        if left_as in ENDS and left_as != job.line.status:
+            # It ended in between, and what it made came after the objects were removed.
+            self._outputs.delete(job_id)
+
+    def _may_run(self, job: Job) -> bool:
+        """Whether a worker may still have the job."""
+        if not job.line.settled:
+            return True
+        age = self._clock() - ids.created_at(job.line.id).timestamp()
+        return (
+            job.line.status == "cancelled" and age < self._patience.forgotten and self._outputs.is_marked(job.line.id)
+        )
 
     def _find(self, job_id: str, only: str | None = None) -> Job:
         """The job, unless it is not `only`'s: that one is not there either, in the same words."""
@@ -156,9 +260,24 @@ class Jobs:
             raise Missing("job_not_found", f"There is no job {job_id[:64]!r}.")
         return job
 
-    def _out(self, job: Job) -> JobOut:
+    def _out(self, job: Job, phase: Phase | None = None) -> JobOut:
         urls = {name: self._images.url(job.line.owner, image) for name, image in job.inputs.items()}
-        return job_out(job, urls, self._outputs)
+        return job_out(job, urls, self._outputs, phase)
+
+    def _place(self, endpoint: str) -> Place:
+        """What is known of an endpoint's instances. A job is not refused for want of its price."""
+        try:
+            instance_type = self._endpoints.instance_type(endpoint)
+        except Busy:
+            return Place(endpoint)
+        return Place(endpoint, instance_type, self._places.prices.get(instance_type or ""))
+
+    def _phase(self, job: Job) -> Phase | None:
+        """What an open job waits for; a job is shown without it when SageMaker does not answer."""
+        try:
+            return phase_of(job, self._endpoints)
+        except Busy:
+            return None
 
     def _check_pictures(self, owner: str, work: Draft) -> None:
         headers = {picture.name: check(picture.name, picture.content) for picture in work.lifted}
@@ -192,54 +311,6 @@ class Jobs:
                 "idempotency_key_job_deleted",
                 "The job that this Idempotency-Key made was deleted; use a new key.",
             ) from gone
-
-    def _hand_over(self, job: Job) -> Job:
-        """Invoke and mark. A job that AWS was too busy to take stays `created`, for the sweeper to invoke again."""
-        body = _json(self._work_request(job))
-        try:
-            output, failure = self._inference.invoke(job.line.endpoint, job.line.id, body)
-            change = Change("in_progress", "invoke", output_location=output, failure_location=failure)
-        except EndpointRefused as refused:
-            error = WorkError(code="endpoint_refused", message=f"SageMaker refused the job: {refused}")
-            change = Change("fail", "invoke", error=error, completed_at=precise(datetime.now(UTC)))
-        except Busy:
-            return job
-        try:
-            changed = self._store.change(job.line.id, change)
-            # If the callback overtook the mark, what it wrote is the truth.
-            overtaken = None if changed.applied else self._store.get(job.line.id)
-        except Busy:
-            return job
-        line = replace(job.line, status=change.status, completed_at=change.completed_at)
-        return overtaken or replace(job, line=line, error=change.error)
-
-    def _work_request(self, job: Job) -> dict[str, object]:
-        """The job as the worker gets it."""
-
-        def file(key: ModelKey) -> ModelFile:
-            return ModelFile(name=key.name, s3=f"s3://{self._places.models_bucket}/{key.s3_key}")
-
-        keys = [ModelKey(kind, name) for kind, names in job.models.items() for name in names]  # type: ignore[arg-type]
-        models: dict[str, list[ModelFile]] = {}
-        for key in keys:
-            no_vae = key.kind == "vae" and key.name == NO_VAE
-            models.setdefault(key.kind, []).append(ModelFile(name=NO_VAE, s3=None) if no_vae else file(key))
-        checkpoint = job.line.checkpoint
-        return WorkRequest(
-            job_id=job.line.id,
-            type=job.line.type,
-            mode=job.line.mode,
-            parameters=job.parameters,
-            images={name: self._images.uri(job.line.owner, image) for name, image in job.inputs.items()},
-            checkpoint=file(ModelKey("stable-diffusion", checkpoint)) if checkpoint else None,
-            models=models,
-            output=f"s3://{self._places.pictures_bucket}/{output_prefix(job.line.id)}",
-            progress_queue=self._places.progress_queue,
-        ).model_dump(mode="json")
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _digest(request: JobIn) -> str:

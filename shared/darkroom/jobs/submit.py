@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from darkroom import ids
 from darkroom.checkpoints.api import FileName
 from darkroom.checkpoints.model import ModelKey
 from darkroom.checkpoints.networks import Called
@@ -127,21 +126,31 @@ def check_sizes(work: Draft, headers: dict[str, ImageHeader]) -> None:
             )
 
 
-def to_job(work: Draft, owner: str, endpoint: str, inputs: dict[str, str], expires_at: int) -> Job:
-    """The job to write, with a new id. `inputs` maps picture names to image ids, `expires_at` is in epoch seconds."""
+@dataclass(frozen=True)
+class Place:
+    """Where a job is going to run, on what, and what an hour of that costs; as far as it is known."""
+
+    endpoint: str
+    instance_type: str | None = None
+    price: float | None = None
+
+
+def to_job(work: Draft, owner: str, place: Place, inputs: dict[str, str], expires_at: int, job_id: str) -> Job:
+    """The job to write. `inputs` maps picture names to image ids, `expires_at` is in epoch seconds."""
     prompt = work.parameters.get("prompt")
     line = JobLine(
-        id=ids.new_id(),
+        id=job_id,
         owner=owner,
         type=work.request.type,
         mode=work.mode,
         status="created",
-        endpoint=endpoint,
+        endpoint=place.endpoint,
         checkpoint=work.checkpoint,
         prompt=prompt[:PROMPT_IN_LINE] if prompt else None,
         lora=tuple(work.models.get("lora", ())),
+        price=place.price,
     )
-    return Job(line, work.parameters, inputs, work.models, expires_at)
+    return Job(line, work.parameters, inputs, work.models, expires_at, place.instance_type)
 
 
 def _mode(request: JobIn, names: set[str]) -> Mode | None:

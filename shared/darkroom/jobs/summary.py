@@ -1,4 +1,5 @@
-"""How many jobs there are of each kind in a time range: what filter menus and a small chart need."""
+"""How many jobs there are of each kind in a time range, and what they cost: what filter menus, a small chart and
+a bill need."""
 
 from collections import Counter
 
@@ -28,6 +29,10 @@ def summarize(read: Read, filters: Filters, shards: int, most: int = MOST) -> Su
         counts["day"][line.created_at[:10]] += 1
         if line.checkpoint:
             counts["checkpoint"][line.checkpoint] += 1
+    known = [line for line in lines if line.cost is not None]
+    costs: dict[str, float] = {}
+    for line in known:
+        costs[line.created_at[:10]] = costs.get(line.created_at[:10], 0.0) + (line.cost or 0.0)
     ordered = {name: dict(counter.most_common()) for name, counter in counts.items() if name != "day"}
     return Summary(
         jobs=len(lines),
@@ -38,4 +43,8 @@ def summarize(read: Read, filters: Filters, shards: int, most: int = MOST) -> Su
         by_type=ordered["type"],
         by_endpoint=ordered["endpoint"],
         by_checkpoint=ordered["checkpoint"],
+        run_seconds=round(sum(line.run_seconds or 0.0 for line in lines), 3),
+        cost=round(sum(line.cost or 0.0 for line in known), 6),
+        cost_unknown=sum(line.settled and line.cost is None for line in lines),
+        cost_by_day={day: round(cost, 6) for day, cost in sorted(costs.items())},
     )

@@ -1,0 +1,35 @@
+"""Messages that nothing could take in."""
+
+from typing import Annotated, Any
+
+from darkroom import wiring
+from darkroom.dead_letters.api import LetterList, QueueList, Redriven
+from darkroom.edge.http import Api, Path, Query
+
+app = Api(origins=lambda: wiring.settings().origins, pace=wiring.pace)
+Name = Annotated[str, Path(description="a queue's name, as GET /dead-letters tells it")]
+
+
+@app.get("/dead-letters", summary="Queues of messages that could not be taken in", tags=["dead letters"])
+def get_queues() -> QueueList:
+    """With their counts, which SQS gives approximately."""
+    return wiring.dead_letters().all()
+
+
+@app.get("/dead-letters/<queue>", summary="What lies in a queue, without prompts", tags=["dead letters"])
+def get_letters(queue: Name, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> LetterList:
+    """Nothing is taken away."""
+    return wiring.dead_letters().peek(queue, limit)
+
+
+@app.post(
+    "/dead-letters/<queue>/redrive", summary="Send a queue's messages back to be tried again", tags=["dead letters"]
+)
+def post_redrive(queue: Name) -> Redriven:
+    """As many as the time allows; send it again while some are left."""
+    return wiring.dead_letters().redrive(queue)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer one request."""
+    return app.handle(event, context)

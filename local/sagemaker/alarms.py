@@ -1,0 +1,26 @@
+"""The CloudWatch alarms that wake an endpoint without instances.
+
+At zero instances nothing reports a backlog per instance, so target tracking sees nothing. SageMaker then reports
+HasBacklogWithoutCapacity, and an alarm on it whose action is a step scaling policy brings the first instance
+(Developer Guide, "Autoscale an asynchronous endpoint").
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
+
+METRIC = ("AWS/SageMaker", "HasBacklogWithoutCapacity")
+
+
+def wakers(alarms: "Iterable[MetricAlarmTypeDef]") -> set[tuple[str, str]]:
+    """Which policy (by ARN) wakes which endpoint (by name), as pairs of endpoint and policy."""
+    return {
+        (dimension["Value"], action)
+        for alarm in alarms
+        if (alarm.get("Namespace"), alarm.get("MetricName")) == METRIC and alarm.get("ActionsEnabled", True)
+        for dimension in alarm.get("Dimensions", [])
+        if dimension["Name"] == "EndpointName" and len(alarm.get("Dimensions", [])) == 1
+        for action in alarm.get("AlarmActions", [])
+    }

@@ -1,0 +1,93 @@
+"""Takes state events to the targets of the rules that match them.
+
+PutEvents refuses every source that begins with `aws.`, at AWS as in MiniStack, so nobody but a service itself
+can put such an event onto the bus. The simulator therefore does by the public API what the default bus does:
+it lists the rules, has TestEventPattern match the event, and hands it to the rule's targets.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.sagemaker.aws import configuration, in_thread, session
+from local.sagemaker.events import StateEvents
+
+if TYPE_CHECKING:
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_sqs import SQSClient
+
+RETRY_SECONDS = 1.0
+TICK_SECONDS = 0.05
+UNDERSTOOD = {"Id", "Arn", "RoleArn", "RetryPolicy", "DeadLetterConfig"}
+"""Members of a target that leave the event as it is; a target that would change it gets nothing here."""
+
+log = logging.getLogger(__name__)
+
+
+class Bus:
+    """The default event bus as a service sees it."""
+
+    def __init__(self, endpoint: str, region: str) -> None:
+        account, config = session(region), configuration()
+        self._events: EventBridgeClient = account.client("events", endpoint_url=endpoint, config=config)
+        self._lambda: LambdaClient = account.client("lambda", endpoint_url=endpoint, config=config)
+        self._sqs: SQSClient = account.client("sqs", endpoint_url=endpoint, config=config)
+
+    async def put(self, event: dict[str, Any]) -> None:
+        """Hand an event to the targets of every enabled rule that matches it. Raises botocore's errors only
+        while the event itself cannot be matched or AWS is away; a target that refuses it is passed over, as
+        its delivery is tried for a day at AWS and then dropped.
+        """
+        await in_thread(lambda: self._put(json.dumps(event)))
+
+    def _put(self, event: str) -> None:
+        for page in self._events.get_paginator("list_rules").paginate():
+            for rule in page["Rules"]:
+                pattern = rule.get("EventPattern")
+                if rule.get("State") != "ENABLED" or not pattern:
+                    continue
+                if self._events.test_event_pattern(EventPattern=pattern, Event=event)["Result"]:
+                    self._to_targets(rule["Name"], event)
+
+    def _to_targets(self, rule: str, event: str) -> None:
+        for page in self._events.get_paginator("list_targets_by_rule").paginate(Rule=rule):
+            for target in page["Targets"]:
+                deliver = self._delivery(target["Arn"])
+                if deliver is None or not set(target) <= UNDERSTOOD:
+                    log.warning("the target %s of rule %s is of a kind that gets no events here", target["Arn"], rule)
+                    continue
+                try:
+                    deliver(event)
+                except ClientError as error:
+                    log.warning("event refused by %s: %s", target["Arn"], error.response["Error"]["Code"])
+
+    def _delivery(self, arn: str) -> Callable[[str], object] | None:
+        service, name = arn.split(":")[2], arn.rpartition(":")[2]
+        if service == "lambda":
+            return lambda event: self._lambda.invoke(FunctionName=arn, InvocationType="Event", Payload=event)
+        if service == "sqs":
+            return lambda event: self._sqs.send_message(
+                QueueUrl=self._sqs.get_queue_url(QueueName=name)["QueueUrl"], MessageBody=event
+            )
+        return None
+
+
+async def deliver_for_ever(events: StateEvents, bus: Bus) -> None:
+    """Deliver what is due in order, look again every tick; while AWS is away everything waits."""
+    while True:
+        while found := events.next(time.time()):
+            number, event = found
+            try:
+                await bus.put(event)
+            except (BotoCoreError, ClientError) as error:
+                log.warning("state events wait: %s", type(error).__name__)
+                events.postpone(RETRY_SECONDS)
+                continue
+            events.delivered(number)
+        await asyncio.sleep(TICK_SECONDS)

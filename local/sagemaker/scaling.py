@@ -1,0 +1,182 @@
+"""How many instances an endpoint has: what its scalable targets and policies make of its queue.
+
+Metrics and alarms are not played, only what they lead to. Backlog per instance counts what waits and what runs
+(Developer Guide, ApproximateBacklogSize). An endpoint being updated is left alone until it is InService again,
+so instances come one at a time.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.sagemaker.alarms import wakers
+from local.sagemaker.aws import Cloud
+from local.sagemaker.backlog import Backlog
+from local.sagemaker.endpoints import SERVING, Endpoints
+from local.sagemaker.knobs import Chance
+from local.sagemaker.protocol import Document
+from local.sagemaker.scalable import ScalableTargets
+from local.sagemaker.settings import Settings
+
+TICK_SECONDS = 0.1
+ASK_SECONDS = 1.0
+"""How often CloudWatch is asked for alarms at most, and only while there is something to wake."""
+
+log = logging.getLogger(__name__)
+
+
+class Scaling:
+    """Decides, and has the endpoints change; what it decided survives in them. Only the time that an endpoint
+    was without work is counted anew after a restart.
+    """
+
+    def __init__(
+        self, endpoints: Endpoints, targets: ScalableTargets, backlog: Backlog, settings: Settings, chance: Chance
+    ) -> None:
+        self._endpoints = endpoints
+        self._targets = targets
+        self._backlog = backlog
+        self._settings = settings
+        self._chance = chance
+        self._worked: dict[str, tuple[dict[str, int], float]] = {}
+
+    def look(self, now: float) -> bool:
+        """Scale what target tracking scales; whether something is left that only an alarm can wake."""
+        asleep = False
+        watched = [endpoint for endpoint in self._endpoints.all() if self._is_watched(endpoint)]
+        self._worked = {endpoint["EndpointName"]: self._last_work(endpoint, now) for endpoint in watched}
+        for endpoint in watched:
+            idle = now - self._worked[endpoint["EndpointName"]][1]
+            for variant, target in self._scalable(endpoint):
+                policies = self._policies(target, "TargetTrackingScaling")
+                wanted = [self._tracked(endpoint, variant, target, policy, idle) for policy in policies]
+                # Of several policies the one that wants the most instances wins (Application Auto Scaling
+                # User Guide, "Target tracking scaling policies").
+                if wanted and max(wanted) != variant["DesiredInstanceCount"]:
+                    cause = policies[wanted.index(max(wanted))]
+                    self._scale(endpoint, variant, max(wanted), cause)
+                    break
+                asleep = asleep or self._sleeps(endpoint, variant, target)
+        return asleep
+
+    def wake(self, named: set[tuple[str, str]]) -> None:
+        """Bring the first instances of endpoints whose step policy an alarm names; pairs of endpoint and
+        policy, as `wakers` finds them.
+        """
+        for endpoint in self._endpoints.all():
+            for variant, target in self._scalable(endpoint):
+                if not self._sleeps(endpoint, variant, target):
+                    continue
+                policies = self._policies(target, "StepScaling")
+                fired = [policy for policy in policies if (endpoint["EndpointName"], policy["PolicyARN"]) in named]
+                steps = [_step(policy) for policy in fired]
+                instances = min(max(steps, default=0), target["MaxCapacity"])
+                if instances > 0:
+                    self._scale(endpoint, variant, instances, fired[steps.index(max(steps))])
+                    break
+
+    def _scalable(self, endpoint: Document) -> Iterator[tuple[Document, Document]]:
+        """The variants that may be scaled now, with their targets."""
+        if endpoint["EndpointStatus"] != "InService":
+            return
+        for variant in endpoint["ProductionVariants"]:
+            target = self._targets.of(endpoint["EndpointName"], variant["VariantName"])
+            if target is not None:
+                yield variant, target
+
+    def _policies(self, target: Document, kind: str) -> list[Document]:
+        return [p for p in self._targets.policies_of(target["ResourceId"]) if p["PolicyType"] == kind]
+
+    def _tracked(self, endpoint: Document, variant: Document, target: Document, policy: Document, idle: float) -> int:
+        """How many instances a target tracking policy wants."""
+        tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+        instances: int = variant["DesiredInstanceCount"]
+        suspended = target.get("SuspendedState", {})
+        full = self._load(endpoint) > tracking["TargetValue"] * instances
+        if full and 0 < instances < target["MaxCapacity"] and not suspended.get("DynamicScalingOutSuspended"):
+            return instances + 1
+        may_shrink = not tracking.get("DisableScaleIn") and not suspended.get("DynamicScalingInSuspended")
+        if may_shrink and idle >= self._chance.idle_seconds and instances > target["MinCapacity"]:
+            return int(target["MinCapacity"])
+        return instances
+
+    def _sleeps(self, endpoint: Document, variant: Document, target: Document) -> bool:
+        """Whether work waits for a variant without instances that a step policy may wake."""
+        suspended = target.get("SuspendedState", {}).get("DynamicScalingOutSuspended")
+        empty = variant["DesiredInstanceCount"] == 0 and not suspended
+        return empty and self._load(endpoint) > 0 and bool(self._policies(target, "StepScaling"))
+
+    def _scale(self, endpoint: Document, variant: Document, instances: int, cause: Document) -> None:
+        """Let it have so many instances because of a policy."""
+        name, before = endpoint["EndpointName"], variant["DesiredInstanceCount"]
+        log.info("endpoint %s scales from %d to %d instances", name, before, instances)
+        more = instances > before
+        seconds = self._chance.knobs.waking_seconds if more else self._settings.creating_seconds
+        self._endpoints.scale(endpoint, variant["VariantName"], instances, seconds)
+        now = round(time.time(), 3)
+        self._targets.note_activity(
+            {
+                "ActivityId": str(uuid4()),
+                "ServiceNamespace": "sagemaker",
+                "ResourceId": cause["ResourceId"],
+                "ScalableDimension": cause["ScalableDimension"],
+                "Description": f"Setting desired instance count to {instances}.",
+                # The words of public reports; the alarm's name stands where it is known.
+                "Cause": f"monitor alarm in state ALARM triggered policy {cause['PolicyName']}",
+                "StartTime": now,
+                "EndTime": round(now + seconds, 3),
+                "StatusCode": "Successful",
+                "StatusMessage": f"Successfully set desired instance count to {instances}. "
+                "Change successfully fulfilled by sagemaker.",
+            }
+        )
+
+    def _load(self, endpoint: Document) -> int:
+        counts = self._backlog.counts(endpoint["EndpointName"])
+        return counts["waiting"] + counts["running"]
+
+    def _is_watched(self, endpoint: Document) -> bool:
+        names = [variant["VariantName"] for variant in endpoint["ProductionVariants"]]
+        targets = [self._targets.of(endpoint["EndpointName"], name) for name in names]
+        return endpoint["EndpointStatus"] in SERVING and any(targets)
+
+    def _last_work(self, endpoint: Document, now: float) -> tuple[dict[str, int], float]:
+        """An endpoint's counts, and since when it has no work: since it is watched at the earliest."""
+        counts = self._backlog.counts(endpoint["EndpointName"])
+        before, since = self._worked.get(endpoint["EndpointName"], ({}, now))
+        worked = counts != before or counts["waiting"] or counts["running"]
+        return counts, now if worked else since
+
+
+def _step(policy: Document) -> int:
+    """How many instances a step policy makes of none when HasBacklogWithoutCapacity, 1, meets an alarm's
+    threshold of 1: the adjustment of the step that holds a difference of 0.
+    """
+    configuration = policy["StepScalingPolicyConfiguration"]
+    for step in configuration.get("StepAdjustments", []):
+        if step.get("MetricIntervalLowerBound", 0) <= 0 < step.get("MetricIntervalUpperBound", 1):
+            # A percentage of nothing is nothing, unless a least adjustment is given.
+            if configuration.get("AdjustmentType") == "PercentChangeInCapacity":
+                return int(configuration.get("MinAdjustmentMagnitude", 0))
+            return int(step["ScalingAdjustment"])
+    return 0
+
+
+async def scale_for_ever(scaling: Scaling, cloud: Cloud) -> None:
+    """Look every tick; while CloudWatch is away nothing wakes."""
+    asked = 0.0
+    while True:
+        now = time.time()
+        if scaling.look(now) and now - asked >= ASK_SECONDS:
+            asked = now
+            try:
+                alarms = await cloud.alarms()
+            except (BotoCoreError, ClientError) as error:
+                log.warning("alarms cannot be read: %s", type(error).__name__)
+            else:
+                scaling.wake(wakers(alarms))
+        await asyncio.sleep(TICK_SECONDS)

@@ -1,0 +1,207 @@
+"""`darkroom endpoints create | list | wait | scale | delete`."""
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from darkroom.endpoints.api import EndpointList, EndpointOut
+from panel.client import Darkroom, Failure, Refused
+from panel.console import KeyFile, Url, agreed, connected, friendly
+
+app = typer.Typer(help="The SageMaker endpoints that jobs run on.", no_args_is_help=True)
+
+LOOK_SECONDS = 3.0
+ENDED = ("InService", "Failed")
+Name = Annotated[str, typer.Argument(help="Its name, with or without the stage's prefix.")]
+Least = Annotated[int | None, typer.Option("--min", min=0, help="Instances that always run; 0 lets it sleep.")]
+Most = Annotated[int | None, typer.Option("--max", min=1, help="Instances that run at most.")]
+Minutes = Annotated[float, typer.Option("--timeout", min=0, help="How many minutes to wait at most.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is in service.")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="A name; the stage's prefix is put before it.")],
+    instance_type: Annotated[str | None, typer.Option("--type", help="As in ml.g5.xlarge.")] = None,
+    image: Annotated[str | None, typer.Option("--image", help="The worker's container, if not the stage's.")] = None,
+    least: Least = None,
+    most: Most = None,
+    at_once: Annotated[int | None, typer.Option("--at-once", min=1, max=16, help="Jobs at once.")] = None,
+    wait: Wait = True,
+    timeout: Minutes = 30,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Make an endpoint. The same command again goes on where one broke off."""
+    said = {
+        "name": name,
+        "instance_type": instance_type,
+        "image": image,
+        "min_instances": least,
+        "max_instances": most,
+        "jobs_at_once": at_once,
+    }
+    with friendly("Stopped waiting; it is being made."), connected(url, key_file) as darkroom:
+        made = _one(darkroom.request("POST", "/endpoints", json=_given(said)))
+        typer.echo(f"{made.name}: {made.status}")
+        if wait:
+            _wait(darkroom, made.name, timeout)
+
+
+@app.command("list")
+def list_(
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """List endpoints, newest first."""
+    with friendly("Stopped looking."), connected(url, key_file) as darkroom:
+        rows = _all(darkroom)
+        console = Console()
+        if as_json:
+            typer.echo(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
+        elif not console.is_terminal:
+            for row in rows:
+                typer.echo("\t".join(_cells(row)))
+        elif watch:
+            with Live(table_of(rows), console=console) as live:
+                while True:
+                    time.sleep(LOOK_SECONDS)
+                    live.update(table_of(_all(darkroom)))
+        else:
+            console.print(table_of(rows) if rows else "No endpoints.")
+
+
+@app.command()
+def wait(
+    name: Name,
+    timeout: Minutes = 30,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Wait until an endpoint is in service, and tell when it fails."""
+    with friendly("Stopped waiting."), connected(url, key_file) as darkroom:
+        _wait(darkroom, name, timeout)
+
+
+@app.command()
+def scale(
+    name: Name,
+    least: Least = None,
+    most: Most = None,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Change between how many instances an endpoint scales."""
+    with friendly(), connected(url, key_file) as darkroom:
+        if least is None and most is None:
+            raise Failure("Say --min, --max, or both.")
+        bounds = _given({"min_instances": least, "max_instances": most})
+        row = _one(darkroom.request("PATCH", f"/endpoints/{name}", json=bounds))
+        typer.echo(f"{row.name}: {row.min_instances} to {row.max_instances} instances, {row.instances} now")
+
+
+@app.command()
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is gone.")] = True,
+    timeout: Minutes = 30,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Delete an endpoint with all that was made for it. Its open jobs fail."""
+    with friendly("Stopped waiting; it is being deleted."), connected(url, key_file) as darkroom:
+        row = _found(darkroom, name)
+        if not yes and not agreed(_question(row, name)):
+            raise Failure("Nothing was deleted.")
+        darkroom.request("DELETE", f"/endpoints/{name}")
+        if wait and row is not None:
+            _watch(lambda: _found(darkroom, name), lambda found: found is None, name, timeout)
+            typer.echo(f"Deleted {row.name}.")
+        else:
+            typer.echo(f"{row.name if row else name}: {'being deleted' if row else 'gone'}")
+
+
+def table_of(rows: Iterable[EndpointOut]) -> Table:
+    """Endpoints as a table."""
+    table = Table("Name", "Status", "Instances", "Bounds", "Type", "Open jobs", "Since", "Owner", header_style="bold")
+    for row in rows:
+        cells = [Text(cell) for cell in _cells(row)]
+        cells[0].overflow = "fold"
+        cells[1].stylize("green" if row.usable else "red" if row.status == "Failed" else "yellow")
+        table.add_row(*cells)
+    return table
+
+
+def _cells(row: EndpointOut) -> tuple[str, ...]:
+    status = f"{row.status}: {row.failure}" if row.failure else row.status
+    instances = str(row.instances)
+    if row.wanted_instances != row.instances:
+        instances += f" → {row.wanted_instances}"
+    elif row.usable and not row.instances:
+        instances += " (asleep)"
+    bounds = "" if row.min_instances is None else f"{row.min_instances} to {row.max_instances}"
+    if bounds and row.usable and not row.scaling:
+        bounds += " (not yet)"
+    since = row.modified_at[:16].replace("T", " ")
+    deleting = f"{status}, is to go" if row.deleting and row.status != "Deleting" else status
+    return (row.name, deleting, instances, bounds, row.instance_type or "", str(row.open_jobs), since, row.owner or "")
+
+
+def _wait(darkroom: Darkroom, name: str, minutes: float) -> None:
+    row = _watch(lambda: _found(darkroom, name), lambda found: not found or found.status in ENDED, name, minutes)
+    if row is None:
+        raise Failure(f"There is no endpoint {name}.")
+    if row.status == "Failed":
+        raise Failure(f"{row.name}: Failed: {row.failure or 'SageMaker gave no reason'}")
+    typer.echo(f"{row.name}: {row.status}")
+
+
+def _watch(
+    look: Callable[[], EndpointOut | None], done: Callable[[EndpointOut | None], bool], name: str, minutes: float
+) -> EndpointOut | None:
+    """Look until it is done, with the status on the terminal; raises Failure when it takes too long."""
+    began = time.monotonic()
+    with Console().status(name) as status:
+        while not done(found := look()):
+            passed = time.monotonic() - began
+            if passed > minutes * 60:
+                raise Failure(f"{name} is still {found.status if found else 'gone'} after {minutes:g} minutes.")
+            status.update(f"{name}: {found.status if found else 'gone'} for {passed:.0f} s")
+            time.sleep(min(LOOK_SECONDS, 0.5 + passed / 10))
+    return found
+
+
+def _found(darkroom: Darkroom, name: str) -> EndpointOut | None:
+    try:
+        return _one(darkroom.request("GET", f"/endpoints/{name}"))
+    except Refused as refused:
+        if refused.code == "endpoint_not_found":
+            return None
+        raise
+
+
+def _question(row: EndpointOut | None, name: str) -> str:
+    jobs = f" Its {row.open_jobs} open jobs fail." if row and row.open_jobs else ""
+    return f"Delete {row.name if row else name}?{jobs}"
+
+
+def _one(answer: Any) -> EndpointOut:
+    return EndpointOut.model_validate(answer)
+
+
+def _all(darkroom: Darkroom) -> list[EndpointOut]:
+    return EndpointList.model_validate(darkroom.request("GET", "/endpoints")).endpoints
+
+
+def _given(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value is not None}

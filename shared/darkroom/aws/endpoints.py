@@ -1,0 +1,240 @@
+"""SageMaker's endpoints: what there is, and making and unmaking them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from darkroom.endpoints.model import CHANGING, Described, Endpoint, Made, Part, Plan
+from darkroom.endpoints.ports import PartKind
+from darkroom.errors import Conflict, DarkroomError, Invalid
+from darkroom.jobs.model import iso
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+
+VARIANT = "main"
+"""Every endpoint has this one variant."""
+_PAGE = {"SortBy": "CreationTime", "SortOrder": "Descending", "PaginationConfig": {"PageSize": 100}}
+_VALIDATION = "ValidationException"
+"""SageMaker's one code for a name that is taken, a name that is not there, and a value it does not like."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every endpoint of a stage shares: the role its containers run as, the bucket answers go to, and the topic
+    that hears of them."""
+
+    role: str
+    bucket: str
+    topic: str
+
+
+class SageMakerEndpoints:
+    """`darkroom.endpoints.ports.EndpointSource`: everything is found by its name's prefix."""
+
+    def __init__(self, client: "SageMakerClient", prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+
+    def all(self) -> list[Endpoint]:
+        """See `EndpointSource.all`: one ListEndpoints for each 100."""
+        return [
+            Endpoint(
+                found["EndpointName"],
+                found["EndpointStatus"],
+                iso(found["CreationTime"]),
+                iso(found["LastModifiedTime"]),
+            )
+            for found in self._listed("list_endpoints", "Endpoints", "EndpointName", self._prefix)
+        ]
+
+    def describe(self, name: str) -> Described | None:
+        """See `EndpointSource.describe`: one DescribeEndpoint."""
+        try:
+            found = self._client.describe_endpoint(EndpointName=name)
+        except ClientError as error:
+            if _code(error) == _VALIDATION and not self.there("endpoint", name):
+                return None
+            raise
+        # An endpoint that failed before it had an instance has no variants.
+        variant: Any = next(iter(found.get("ProductionVariants", [])), {})
+        images = [image.get("SpecifiedImage") for image in variant.get("DeployedImages", [])]
+        return Described(
+            Endpoint(name, found["EndpointStatus"], iso(found["CreationTime"]), iso(found["LastModifiedTime"])),
+            arn=found["EndpointArn"],
+            config=found.get("EndpointConfigName", ""),
+            current=variant.get("CurrentInstanceCount", 0),
+            wanted=variant.get("DesiredInstanceCount", 0),
+            image=images[0] if images else None,
+            failure=found.get("FailureReason"),
+        )
+
+    def made(self, described: Described) -> Made:
+        """See `EndpointSource.made`: one ListTags and one DescribeEndpointConfig."""
+        pages = self._client.get_paginator("list_tags").paginate(ResourceArn=described.arn)
+        tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+        return Made(self.instance_type(described.config), tags)
+
+    def parts(self, kind: PartKind) -> list[Part]:
+        """See `EndpointSource.parts`: one List call for each 100."""
+        operation, key, name = _LISTS[kind]
+        return [
+            Part(found[name], found["CreationTime"].timestamp())
+            for found in self._listed(operation, key, name, self._prefix)
+        ]
+
+    def there(self, kind: str, name: str) -> bool:
+        """Whether there is a thing of this name. The lists tell it; Describe answers with the same error code
+        whatever is wrong."""
+        operation, key, attribute = _LISTS[kind]
+        return any(found[attribute] == name for found in self._listed(operation, key, attribute, name))
+
+    def instance_type(self, config: str) -> str | None:
+        """See `EndpointSource.instance_type`: one DescribeEndpointConfig."""
+        try:
+            found = self._client.describe_endpoint_config(EndpointConfigName=config)
+        except ClientError as error:
+            # SageMaker lets a configuration be deleted under its endpoint; nobody can tell the type then.
+            if _code(error) == _VALIDATION and not self.there("config", config):
+                return None
+            raise
+        return next((variant.get("InstanceType") for variant in found["ProductionVariants"]), None)
+
+    def _listed(self, operation: str, key: str, name: str, beginning: str) -> Iterator[Any]:
+        pages = self._client.get_paginator(operation).paginate(NameContains=beginning, **_PAGE)  # type: ignore[call-overload]
+        return (found for page in pages for found in page[key] if found[name].startswith(beginning))
+
+
+class SageMakerControl:
+    """`darkroom.endpoints.ports.EndpointControl`: one call each, and one more to look when it is refused."""
+
+    def __init__(self, client: "SageMakerClient", source: SageMakerEndpoints, surroundings: Surroundings) -> None:
+        self._client = client
+        self._source = source
+        self._surroundings = surroundings
+
+    def make_model(self, plan: Plan) -> None:
+        """See `EndpointControl.make_model`: one CreateModel."""
+        self._make(
+            "model",
+            plan.parts,
+            lambda: self._client.create_model(
+                ModelName=plan.parts,
+                PrimaryContainer={"Image": plan.image},
+                ExecutionRoleArn=self._surroundings.role,
+                Tags=_tags(plan.tags),
+            ),
+        )
+
+    def make_config(self, plan: Plan) -> None:
+        """See `EndpointControl.make_config`: one CreateEndpointConfig.
+
+        An endpoint begins with one instance at least (SageMaker Developer Guide, "Autoscale an asynchronous
+        endpoint": zero comes from scaling in).
+        """
+        told = self._surroundings
+        variant: Any = {
+            "VariantName": VARIANT,
+            "ModelName": plan.parts,
+            "InstanceType": plan.instance_type,
+            "InitialInstanceCount": max(1, plan.bounds.least),
+        }
+        self._make(
+            "config",
+            plan.parts,
+            lambda: self._client.create_endpoint_config(
+                EndpointConfigName=plan.parts,
+                ProductionVariants=[variant],
+                AsyncInferenceConfig={
+                    "OutputConfig": {
+                        "S3OutputPath": f"s3://{told.bucket}/",
+                        "S3FailurePath": f"s3://{told.bucket}/failures/",
+                        "NotificationConfig": {
+                            "SuccessTopic": told.topic,
+                            "ErrorTopic": told.topic,
+                            "IncludeInferenceResponseIn": ["SUCCESS_NOTIFICATION_TOPIC", "ERROR_NOTIFICATION_TOPIC"],
+                        },
+                    },
+                    "ClientConfig": {"MaxConcurrentInvocationsPerInstance": plan.at_once},
+                },
+                Tags=_tags(plan.tags),
+            ),
+        )
+
+    def make_endpoint(self, plan: Plan) -> None:
+        """See `EndpointControl.make_endpoint`: one CreateEndpoint."""
+        self._make(
+            "endpoint",
+            plan.name,
+            lambda: self._client.create_endpoint(
+                EndpointName=plan.name, EndpointConfigName=plan.parts, Tags=_tags(plan.tags)
+            ),
+        )
+
+    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        """See `EndpointControl.tag`: one AddTags, which replaces tags of the same key."""
+        self._client.add_tags(ResourceArn=arn, Tags=_tags(tags))
+
+    def remove_endpoint(self, name: str) -> None:
+        """See `EndpointControl.remove_endpoint`: one DeleteEndpoint."""
+        try:
+            self._client.delete_endpoint(EndpointName=name)
+        except ClientError as error:
+            if _code(error) != _VALIDATION:
+                raise
+            described = self._source.describe(name)
+            if described and described.endpoint.status in CHANGING:
+                raise Conflict(
+                    "endpoint_changing", f"SageMaker is at work on the endpoint: {described.endpoint.status}."
+                ) from error
+            if described:
+                raise
+
+    def remove_part(self, kind: PartKind, name: str) -> None:
+        """See `EndpointControl.remove_part`: one DeleteModel or DeleteEndpointConfig."""
+        try:
+            if kind == "model":
+                self._client.delete_model(ModelName=name)
+            else:
+                self._client.delete_endpoint_config(EndpointConfigName=name)
+        except ClientError as error:
+            if _code(error) != _VALIDATION or self._source.there(kind, name):
+                raise
+
+    def _make(self, kind: str, name: str, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except ClientError as error:
+            if _code(error) == _VALIDATION and self._source.there(kind, name):
+                return  # A request before this one came so far; parts carry what is in them in their names.
+            if (refusal := _refusal(error)) is None:
+                raise
+            raise refusal from error
+
+
+_LISTS = {
+    "endpoint": ("list_endpoints", "Endpoints", "EndpointName"),
+    "config": ("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
+    "model": ("list_models", "Models", "ModelName"),
+}
+
+
+def _refusal(error: ClientError) -> DarkroomError | None:
+    said = error.response["Error"].get("Message", "no reason given")[:500]
+    if _code(error) == "ResourceLimitExceeded":
+        return Conflict(
+            "quota_exceeded", f"{said} Ask for a higher quota (Service Quotas, Amazon SageMaker) or take another type."
+        )
+    if _code(error) == _VALIDATION:
+        return Invalid("endpoint_not_possible", f"SageMaker refused it: {said}")
+    return None
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"].get("Code", "")
+
+
+def _tags(tags: Mapping[str, str]) -> list[Any]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -1,0 +1,180 @@
+"""Application Auto Scaling of endpoints, and the alarm that wakes one from zero
+(SageMaker Developer Guide, "Autoscale an asynchronous endpoint")."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from darkroom.aws.endpoints import VARIANT
+from darkroom.endpoints.model import Bounds, Standing
+
+if TYPE_CHECKING:
+    from types_boto3_application_autoscaling import ApplicationAutoScalingClient
+    from types_boto3_cloudwatch import CloudWatchClient
+
+BACKLOG_TARGET = 3.0
+"""Waiting jobs an instance may have before another instance comes."""
+OUT_COOLDOWN = 120
+IN_COOLDOWN = 300
+WAKE_COOLDOWN = 300
+WAKE_PERIODS = 1
+"""Minutes with a job and no instance before the endpoint is woken."""
+_TRACKING = "backlog"
+_WAKING = "wake"
+_REMEMBERED = 3
+_DESCRIBED_AT_ONCE = 50
+_NAMESPACE: Any = "sagemaker"
+_DIMENSION: Any = "sagemaker:variant:DesiredInstanceCount"
+
+
+class AutoScaling:
+    """`darkroom.endpoints.ports.Scaling`."""
+
+    def __init__(self, client: "ApplicationAutoScalingClient", cloudwatch: "CloudWatchClient", prefix: str) -> None:
+        self._client = client
+        self._cloudwatch = cloudwatch
+        self._prefix = prefix
+
+    def set_up(self, name: str, bounds: Bounds) -> None:
+        """See `Scaling.set_up`: four calls, each of which replaces what was there.
+
+        Target tracking on the backlog per instance lets instances come and go, but with no instance that metric
+        says nothing: waking is a step policy's, on an alarm over `HasBacklogWithoutCapacity`.
+        """
+        where: Any = _where(name)
+        self._client.register_scalable_target(**where, MinCapacity=bounds.least, MaxCapacity=bounds.most)
+        self._client.put_scaling_policy(
+            **where,
+            PolicyName=_TRACKING,
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={
+                "TargetValue": BACKLOG_TARGET,
+                "CustomizedMetricSpecification": {
+                    "MetricName": "ApproximateBacklogSizePerInstance",
+                    "Namespace": "AWS/SageMaker",
+                    "Dimensions": [{"Name": "EndpointName", "Value": name}],
+                    "Statistic": "Average",
+                },
+                "ScaleOutCooldown": OUT_COOLDOWN,
+                "ScaleInCooldown": IN_COOLDOWN,
+            },
+        )
+        policy = self._client.put_scaling_policy(
+            **where,
+            PolicyName=_WAKING,
+            PolicyType="StepScaling",
+            StepScalingPolicyConfiguration={
+                "AdjustmentType": "ChangeInCapacity",
+                "MetricAggregationType": "Average",
+                "Cooldown": WAKE_COOLDOWN,
+                "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
+            },
+        )
+        self._cloudwatch.put_metric_alarm(
+            AlarmName=_alarm(name),
+            AlarmDescription=f"Wakes {name}: jobs wait, and no instance runs",
+            MetricName="HasBacklogWithoutCapacity",
+            Namespace="AWS/SageMaker",
+            Dimensions=[{"Name": "EndpointName", "Value": name}],
+            Statistic="Average",
+            Period=60,
+            EvaluationPeriods=WAKE_PERIODS,
+            DatapointsToAlarm=WAKE_PERIODS,
+            Threshold=1,
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+            TreatMissingData="missing",
+            AlarmActions=[policy["PolicyARN"]],
+        )
+
+    def remove(self, name: str) -> None:
+        """See `Scaling.remove`: three calls and one for the alarm. Application Auto Scaling removes policies with
+        their target, but a target that is gone would leave them."""
+        where: Any = _where(name)
+        for policy in (_TRACKING, _WAKING):
+            self._if_there(partial(self._client.delete_scaling_policy, **where, PolicyName=policy))
+        self._if_there(partial(self._client.deregister_scalable_target, **where))
+        self._cloudwatch.delete_alarms(AlarmNames=[_alarm(name)])
+
+    def standing(self) -> dict[str, Standing]:
+        """See `Scaling.standing`: three calls for each page."""
+        found: dict[str, Standing] = {}
+        for target in self._pages("describe_scalable_targets", "ScalableTargets"):
+            if name := self._name(target["ResourceId"]):
+                found[name] = Standing(Bounds(target["MinCapacity"], target["MaxCapacity"]))
+        wakers: dict[str, str] = {}
+        for policy in self._pages("describe_scaling_policies", "ScalingPolicies"):
+            if name := self._name(policy["ResourceId"]):
+                known = found.get(name, Standing())
+                if policy["PolicyName"] == _TRACKING:
+                    found[name] = replace(known, tracking=True)
+                elif policy["PolicyName"] == _WAKING:
+                    found[name] = replace(known, waking=True)
+                    wakers[policy["PolicyARN"]] = name
+        pages = self._cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=self._prefix)
+        for alarm in (alarm for page in pages for alarm in page["MetricAlarms"]):
+            name = alarm["AlarmName"].removesuffix(_ALARM_SUFFIX)
+            if name != alarm["AlarmName"]:
+                # An alarm that wakes nothing, or another endpoint, is none.
+                wakes = any(wakers.get(action) == name for action in alarm["AlarmActions"])
+                found[name] = replace(found.get(name, Standing()), alarm=wakes)
+        return found
+
+    def bounds(self, names: list[str]) -> dict[str, Bounds]:
+        """See `Scaling.bounds`: one DescribeScalableTargets for each 50 names."""
+        found = {}
+        for start in range(0, len(names), _DESCRIBED_AT_ONCE):
+            ids = [_where(name)["ResourceId"] for name in names[start : start + _DESCRIBED_AT_ONCE]]
+            for target in self._pages("describe_scalable_targets", "ScalableTargets", ResourceIds=ids):
+                if name := self._name(target["ResourceId"]):
+                    found[name] = Bounds(target["MinCapacity"], target["MaxCapacity"])
+        return found
+
+    def wakeups(self, name: str) -> list[float]:
+        """See `Scaling.wakeups`: one DescribeScalingActivities.
+
+        AWS keeps activities for six weeks and tells in the cause which policy it was (API reference,
+        ScalingActivity); an activity ends when SageMaker has the instance in service.
+        """
+        found = self._client.describe_scaling_activities(
+            ServiceNamespace=_NAMESPACE, ResourceId=_where(name)["ResourceId"], ScalableDimension=_DIMENSION
+        )
+        return [
+            (activity["EndTime"] - activity["StartTime"]).total_seconds()
+            for activity in found["ScalingActivities"]
+            if activity["StatusCode"] == "Successful"
+            and "EndTime" in activity
+            and f"policy {_WAKING}" in activity.get("Cause", "")
+        ][:_REMEMBERED]
+
+    def _if_there(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except self._client.exceptions.ObjectNotFoundException:
+            return
+
+    def _pages(self, operation: str, key: str, **asked: Any) -> list[Any]:
+        paginator: Any = self._client.get_paginator(operation)  # type: ignore[call-overload]
+        pages = paginator.paginate(ServiceNamespace=_NAMESPACE, **asked)
+        return [found for page in pages for found in page[key]]
+
+    def _name(self, resource: str) -> str | None:
+        _, _, rest = resource.partition("/")
+        name, _, variant = rest.partition("/variant/")
+        return name if name.startswith(self._prefix) and variant == VARIANT else None
+
+
+_ALARM_SUFFIX = "-wake"
+
+
+def _alarm(name: str) -> str:
+    """The name of the alarm that wakes an endpoint: derived, so that it is found without being kept anywhere."""
+    return name + _ALARM_SUFFIX
+
+
+def _where(name: str) -> dict[str, str]:
+    return {
+        "ServiceNamespace": _NAMESPACE,
+        "ResourceId": f"endpoint/{name}/variant/{VARIANT}",
+        "ScalableDimension": _DIMENSION,
+    }

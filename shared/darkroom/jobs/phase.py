@@ -1,0 +1,48 @@
+"""What an open job is doing: waiting for an instance to wake, waiting in line, or running."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from darkroom.endpoints.service import Endpoints
+from darkroom.jobs.model import Job
+
+PhaseName = Literal["waking", "in_line", "running"]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The phase and a sentence about it."""
+
+    name: PhaseName
+    detail: str
+
+
+def phase_of(job: Job, endpoints: Endpoints) -> Phase | None:
+    """The phase of an open job, None for a settled one and for one whose endpoint is gone.
+
+    A job that runs is told from what its worker reported; only for one that does not, SageMaker is asked, at most
+    once in a few seconds.
+    """
+    line = job.line
+    if line.settled:
+        return None
+    if job.started_at is not None:
+        return Phase("running", f"It is being painted since {job.started_at}.")
+    instances = endpoints.instances(line.endpoint)
+    if instances is None:
+        return None
+    if instances:
+        return Phase("in_line", f"It waits in line; {line.endpoint} has {_counted(instances)} running.")
+    took = endpoints.wakeups(line.endpoint)
+    told = (
+        f"The last wake-ups took {_joined(took)}." if took else "How long that takes is not known yet; minutes often."
+    )
+    return Phase("waking", f"{line.endpoint} sleeps, and the job wakes it. {told}")
+
+
+def _counted(instances: int) -> str:
+    return "1 instance" if instances == 1 else f"{instances} instances"
+
+
+def _joined(seconds: list[float]) -> str:
+    return ", ".join(f"{second:.0f} s" for second in seconds)

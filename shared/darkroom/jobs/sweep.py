@@ -1,0 +1,271 @@
+"""What sees to the jobs that nobody reports on any more, and to the objects that belong to no job.
+
+Every round starts where the last one stopped and ends with the time it is given. All writes are conditional, so
+two rounds at once, or one that breaks off anywhere, do no harm.
+"""
+
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import takewhile
+
+from darkroom import ids
+from darkroom.endpoints.service import Endpoints
+from darkroom.errors import Busy
+from darkroom.jobs.contract import WorkError
+from darkroom.jobs.handover import HandOver
+from darkroom.jobs.model import Change, Job, JobLine, Patience, precise
+from darkroom.jobs.ports import Bookmarks, JobStore, Outputs
+from darkroom.jobs.settling import Settling
+from darkroom.jobs.state import ENDPOINT_GONE, OPEN, TIMED_OUT, Basis, Status
+
+NAME = "jobs"
+PAGE = 200
+"""Jobs that one read brings."""
+OBJECT_PAGES = 5
+"""Listings of objects in one round, each of up to 1,000 folders or files."""
+AGAIN_AFTER = 86_400
+"""Seconds after which all folders are looked through from the beginning again; in between, new ones only."""
+MAX_FAILURE_TEXT = 2_000
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+Left = Callable[[], float]
+"""Seconds that a round may still take."""
+
+
+class Sweep:
+    """Rounds over the jobs: `run` is one."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        bookmarks: Bookmarks,
+        outputs: Outputs,
+        settling: Settling,
+        hand_over: HandOver,
+        endpoints: Endpoints,
+        patience: Patience,
+        shards: int,
+        threads: int = 8,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`threads` jobs are looked at side by side; `clock` gives epoch seconds."""
+        self._store = store
+        self._bookmarks = bookmarks
+        self._outputs = outputs
+        self._settling = settling
+        self._hand_over = hand_over
+        self._endpoints = endpoints
+        self._patience = patience
+        self._shards = shards
+        self._threads = threads
+        self._clock = clock
+        self._counts: Counter[str] = Counter()
+        self._broken: list[str] = []
+        self._lock = threading.Lock()
+        self._usable: dict[str, bool] | None = None
+
+    def run(self, left: Left) -> dict[str, int | list[str]]:
+        """One round; returns what was done, by kind, and under `broken` the ids of jobs that could not be looked at."""
+        self._counts, self._broken = Counter(), []
+        places = self._bookmarks.load(NAME)
+        try:
+            self._usable = self._listed_endpoints()
+            self._walk(places, "open", OPEN, self._patience.settle_after, left, self._look_at, again=True)
+            self._walk(
+                places, "ended", ("cancelled", "fail"), self._patience.forgotten, left, self._look_again, again=False
+            )
+            self._tidy_folders(places, left)
+            self._tidy_failures(places, left)
+        finally:
+            self._bookmarks.save(NAME, places)
+        return {**self._counts, "broken": sorted(self._broken)}
+
+    def _listed_endpoints(self) -> dict[str, bool] | None:
+        """Each endpoint and whether it takes jobs, None while SageMaker does not tell. It is read before any answer is
+        looked for: what an endpoint answered before it went is then in S3."""
+        try:
+            return {endpoint.name: endpoint.usable for endpoint in self._endpoints.all(fresh=True)}
+        except Busy:
+            return None
+
+    def _walk(
+        self,
+        places: dict[str, str],
+        what: str,
+        statuses: Iterable[Status],
+        age: int,
+        left: Left,
+        act: Callable[[JobLine], None],
+        again: bool,
+    ) -> None:
+        """Every job of these statuses older than `age` seconds, oldest first, from where the last round stopped.
+
+        With `again`, a walk that came to its end begins anew in the next round; otherwise each job comes once.
+        """
+        until = ids.first_of(self._before(age))
+        for status in statuses:
+            for shard in range(self._shards):
+                place = f"{what}:{status}#{shard}"
+                while True:
+                    if left() <= 0:
+                        return
+                    lines = self._store.oldest(status, shard, places.get(place, ids.LOWEST), until, PAGE)
+                    if not lines:
+                        break
+                    self._each(lines, act)
+                    places[place] = lines[-1].id
+                if again:
+                    places.pop(place, None)
+
+    def _each(self, lines: list[JobLine], act: Callable[[JobLine], None]) -> None:
+        """Side by side; one job that cannot be looked at stops none of the others."""
+
+        def guarded(line: JobLine) -> None:
+            try:
+                act(line)
+            except Exception:
+                self._broken.append(line.id)
+
+        if self._threads == 1:
+            for line in lines:
+                guarded(line)
+            return
+        with ThreadPoolExecutor(max_workers=self._threads) as pool:
+            list(pool.map(guarded, lines))
+
+    def _look_at(self, line: JobLine) -> None:
+        """An open job without news: what lies in S3 decides, then the marker, then the time, then the endpoint."""
+        self._count("looked_at")
+        job = self._store.get(line.id)
+        if job is None or job.line.settled:
+            return  # The index lags behind.
+        if self._answered(job):
+            return
+        if self._outputs.is_marked(line.id):
+            self._cancel(job)
+        elif self._age(job) > self._patience.deadline:
+            message = "Nothing was heard of this job in the time it may take. Submit it again, or replay it."
+            self._give_up(job, WorkError(code=TIMED_OUT, message=message), "deadline")
+        elif self._usable is not None and job.line.endpoint not in self._usable:
+            message = f"The endpoint {job.line.endpoint} is gone, and the job with it. Replay it on another one."
+            self._give_up(job, WorkError(code=ENDPOINT_GONE, message=message), "endpoint")
+        elif job.line.status == "created" and (self._usable is None or self._usable[job.line.endpoint]):
+            # An endpoint that takes no jobs now may do so later; a refusal would end the job. An invoke that was taken
+            # before its mark was lost runs a second time, to the same keys.
+            self._hand_over(job)
+            self._count("invoked")
+
+    def _look_again(self, line: JobLine) -> None:
+        """A job that ended long ago: the answer of one that timed out may have come after all, and what a cancelled
+        one left is removed."""
+        self._count("looked_at")
+        job = self._store.get(line.id)
+        if job is None:
+            return
+        if job.line.status == "cancelled":
+            self._outputs.delete(job.line.id, job.failure_location)
+            self._count("tidied")
+        elif job.error and job.error.code == TIMED_OUT:
+            self._answered(job)
+
+    def _answered(self, job: Job) -> bool:
+        """Settle the job by what lies in S3; False when nothing does."""
+        job_id = job.line.id
+        content = self._outputs.read_answer(job_id)
+        if content is not None:
+            ended = self._settling.completed(job_id, content, "s3")
+        else:
+            location = job.failure_location
+            failure = self._outputs.read_failure(location) if location else None
+            if failure is None:
+                return False
+            text = failure[:MAX_FAILURE_TEXT].decode(errors="replace").strip()
+            ended = self._settling.failed(job_id, failure, text or None, "s3")
+        if ended:
+            self._count(ended)
+        return True
+
+    def _give_up(self, job: Job, error: WorkError, basis: Basis) -> None:
+        if self._settling.given_up(job.line.id, error, basis):
+            self._count(error.code)
+
+    def _cancel(self, job: Job) -> None:
+        """A cancel broke off between its marker and its row."""
+        change = Change(
+            "cancelled",
+            "s3",
+            cancelled_when="during" if job.started_at else "before",
+            completed_at=precise(self._before(0)),
+        )
+        if self._store.change(job.line.id, change).applied:
+            self._count("cancelled")
+
+    def _tidy_folders(self, places: dict[str, str], left: Left) -> None:
+        """Remove objects whose job has no row, once nothing can come for it any more."""
+        until = ids.first_of(self._before(self._patience.forgotten))
+        place = "folders"
+        for _ in range(OBJECT_PAGES):
+            if left() <= 0:
+                return
+            found = self._outputs.folders(places.get(place, ids.LOWEST), until)
+            if not found:
+                self._begin_again(places, place)
+                return
+            for job_id in self._without_row(found):
+                self._outputs.delete(job_id)
+                self._count("orphans")
+            places[place] = found[-1]
+
+    def _tidy_failures(self, places: dict[str, str], left: Left) -> None:
+        """Remove failure files that are named after a job without a row. Others are left to expire: only the job
+        itself knows whose they are."""
+        until = ids.first_of(self._before(self._patience.forgotten))
+        place = "failures"
+        for _ in range(OBJECT_PAGES):
+            if left() <= 0:
+                return
+            found = list(takewhile(lambda key: _named(key) <= until, self._outputs.failures(places.get(place, ""))))
+            if not found:
+                self._begin_again(places, place)
+                return
+            named = {job_id: key for key in found if (job_id := _named(key))}
+            lost = self._without_row(list(named))
+            self._outputs.delete_failures([named[job_id] for job_id in lost])
+            self._count("orphans", len(lost))
+            places[place] = found[-1]
+
+    def _without_row(self, found: list[str]) -> list[str]:
+        job_ids = [job_id for job_id in found if ids.is_id(job_id)]
+        there = self._store.existing(job_ids) if job_ids else set()
+        return [job_id for job_id in job_ids if job_id not in there]
+
+    def _begin_again(self, places: dict[str, str], place: str) -> None:
+        """The end is reached: go on from here with what is new, and once a day from the beginning."""
+        since = f"{place}:since"
+        now = self._clock()
+        if now - float(places.get(since, 0)) > AGAIN_AFTER:
+            places[since] = str(int(now))
+            places.pop(place, None)
+
+    def _age(self, job: Job) -> float:
+        """Seconds since the job was handed over, or written if it never was."""
+        begun = datetime.fromisoformat(job.submitted_at) if job.submitted_at else ids.created_at(job.line.id)
+        return self._clock() - begun.timestamp()
+
+    def _before(self, seconds: float) -> datetime:
+        return datetime.fromtimestamp(self._clock() - seconds, UTC)
+
+    def _count(self, what: str, by: int = 1) -> None:
+        with self._lock:
+            self._counts[what] += by
+
+
+def _named(key: str) -> str:
+    """The job's id in the name of a failure file, empty when there is none."""
+    found = _ID.search(key)
+    return found.group() if found else ""

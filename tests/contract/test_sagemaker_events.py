@@ -1,0 +1,218 @@
+"""State events from an endpoint's change to the targets of a rule on the default bus."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.sagemaker.server import build
+from local.sagemaker.settings import Settings
+from tests.contract.test_sagemaker_process import simulator_process
+from tests.contract.test_sagemaker_stage import IMAGE, Stage, Worker, eventually, free_port, served
+
+pytest_plugins = ["tests.contract.test_sagemaker_stage"]
+
+
+@pytest.fixture(autouse=True)
+def harmless_knobs(sagemaker_stage: Stage) -> None:
+    sagemaker_stage.knobs()
+
+
+@dataclass
+class Listener:
+    """A queue that a rule sends the state events of one endpoint to."""
+
+    stage: Stage
+    name: str
+    queue: str
+
+    def events(self, number: int) -> list[dict[str, Any]]:
+        """The next `number` events in the order they arrive."""
+        found: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            received = self.stage.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=1)
+            for message in received.get("Messages", []):
+                self.stage.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+                found.append(json.loads(message["Body"]))
+            return len(found) >= number
+
+        eventually(look)
+        return found
+
+    def statuses(self, number: int) -> list[str]:
+        return [event["detail"]["EndpointStatus"] for event in self.events(number)]
+
+    def silent(self) -> bool:
+        """That no event is on its way or has arrived."""
+        eventually(lambda: self.stage.queues()["unsent_events"] == 0)
+        return "Messages" not in self.stage.sqs.receive_message(QueueUrl=self.queue)
+
+
+def _listen(stage: Stage, **rule: Any) -> Listener:
+    name = f"l-{uuid4()}"
+    queue = stage.sqs.create_queue(QueueName=name)["QueueUrl"]
+    pattern = {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Endpoint State Change"],
+        "detail": {"EndpointName": [name]},
+    }
+    stage.events.put_rule(Name=name, EventPattern=json.dumps(pattern), **rule)
+    target: Any = {"Id": "queue", "Arn": f"arn:aws:sqs:us-east-1:000000000000:{name}"}
+    stage.events.put_targets(Rule=name, Targets=[target])
+    return Listener(stage, name, queue)
+
+
+def _create(stage: Stage, name: str, image: str = IMAGE) -> None:
+    tags: Any = [{"Key": "stage", "Value": "dev"}]
+    stage.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": image})
+    stage.sagemaker.create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[{"VariantName": "all", "ModelName": name}]
+    )
+    stage.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=tags)
+
+
+def test_each_change_of_an_endpoints_status_is_told_once(sagemaker_stage: Stage) -> None:
+    listener = _listen(sagemaker_stage)
+    _create(sagemaker_stage, listener.name)
+    assert listener.statuses(2) == ["CREATING", "IN_SERVICE"]
+    sagemaker_stage.sagemaker.update_endpoint(EndpointName=listener.name, EndpointConfigName=listener.name)
+    assert listener.statuses(2) == ["UPDATING", "IN_SERVICE"]
+    sagemaker_stage.sagemaker.delete_endpoint(EndpointName=listener.name)
+    assert listener.statuses(2) == ["DELETING", "DELETED"]
+    assert listener.silent()
+
+
+def test_an_event_has_the_shape_of_the_real_one(sagemaker_stage: Stage) -> None:
+    listener = _listen(sagemaker_stage)
+    _create(sagemaker_stage, listener.name)
+    event = listener.events(2)[1]
+    described = sagemaker_stage.sagemaker.describe_endpoint(EndpointName=listener.name)
+    arn = described["EndpointArn"]
+    assert abs(datetime.fromisoformat(event.pop("time")).timestamp() - time.time()) < 30
+    assert len(event.pop("id")) == 36
+    assert event == {
+        "version": "0",
+        "detail-type": "SageMaker Endpoint State Change",
+        "source": "aws.sagemaker",
+        "account": "000000000000",
+        "region": "us-east-1",
+        "resources": [arn],
+        "detail": {
+            "EndpointName": listener.name,
+            "EndpointArn": arn,
+            "EndpointConfigName": listener.name,
+            "ProductionVariants": [{"DesiredWeight": 1.0, "DesiredInstanceCount": 1.0}],
+            "EndpointStatus": "IN_SERVICE",
+            "CreationTime": round(described["CreationTime"].timestamp() * 1000),
+            "LastModifiedTime": round(described["LastModifiedTime"].timestamp() * 1000),
+            "Tags": {"stage": "dev"},
+        },
+    }
+
+
+def test_a_failure_is_told_with_its_reason(sagemaker_stage: Stage) -> None:
+    listener = _listen(sagemaker_stage)
+    _create(sagemaker_stage, listener.name, image="registry/fail-create:1")
+    failed = listener.events(2)[1]["detail"]
+    assert failed["EndpointStatus"] == "FAILED"
+    assert "ping health check" in failed["FailureReason"]
+
+
+def test_a_rule_that_is_off_or_wants_something_else_gets_nothing(sagemaker_stage: Stage) -> None:
+    off, other = _listen(sagemaker_stage, State="DISABLED"), _listen(sagemaker_stage)
+    _create(sagemaker_stage, off.name)
+    eventually(lambda: sagemaker_stage.status(off.name) == "InService")
+    assert off.silent()
+    assert other.silent()
+
+
+def test_events_are_doubled_and_lost_as_told(sagemaker_stage: Stage) -> None:
+    listener = _listen(sagemaker_stage)
+    sagemaker_stage.knobs(duplicate_events_rate=1)
+    _create(sagemaker_stage, listener.name)
+    eventually(lambda: sagemaker_stage.status(listener.name) == "InService")
+    doubled = listener.events(4)
+    assert [event["detail"]["EndpointStatus"] for event in doubled] == ["CREATING"] * 2 + ["IN_SERVICE"] * 2
+    assert doubled[0] == doubled[1]
+    sagemaker_stage.knobs(lose_events_rate=1, duplicate_events_rate=1)
+    sagemaker_stage.sagemaker.delete_endpoint(EndpointName=listener.name)
+    eventually(lambda: sagemaker_stage.status(listener.name) is None)
+    assert listener.silent()
+
+
+@dataclass
+class Amazon:
+    """An AWS that has one rule with a function behind it, and remembers what it is asked."""
+
+    refuses: int = 0
+    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+    @contextmanager
+    def open(self, port: int) -> Iterator[str]:
+        routes = [Route("/{path:path}", self._answer, methods=["GET", "POST", "PUT"])]
+        with served(Starlette(routes=routes), port) as url:
+            yield url
+
+    async def _answer(self, request: Request) -> Response:
+        operation = request.headers.get("x-amz-target", request.url.path).rpartition(".")[2]
+        self.requests.append((operation, dict(request.headers), await request.body()))
+        if operation == "ListRules" and self.refuses:
+            self.refuses -= 1
+            return JSONResponse({"__type": "InternalException", "message": "later"}, 500)
+        if request.method == "PUT":  # S3 answers a PutObject without a body
+            return Response()
+        function = "arn:aws:lambda:us-east-1:000000000000:function:watch"
+        answers: dict[str, Any] = {
+            "ListRules": {"Rules": [{"Name": "r", "State": "ENABLED", "EventPattern": "{}"}]},
+            "TestEventPattern": {"Result": True},
+            "ListTargetsByRule": {"Targets": [{"Id": "f", "Arn": function}]},
+        }
+        return JSONResponse(answers.get(operation, {}), 202 if "invocations" in operation else 200)
+
+    def invoked(self) -> list[tuple[dict[str, str], dict[str, Any]]]:
+        """Headers and event of every invocation of the function."""
+        found = [request for request in self.requests if request[0].endswith("/invocations")]
+        return [(headers, json.loads(body)) for _, headers, body in found]
+
+
+def test_events_wait_for_eventbridge_and_reach_a_function_in_order(tmp_path: Path) -> None:
+    amazon, port = Amazon(refuses=1), free_port()
+    settings = Settings("http://127.0.0.1:9", f"http://127.0.0.1:{port}", tmp_path, creating_seconds=0)
+    with served(build(settings)) as simulator:
+        stage = Stage(simulator, settings.aws, Worker())
+        _create(stage, "e")
+        eventually(lambda: stage.status("e") == "InService")
+        assert stage.queues()["unsent_events"] == 2
+        with amazon.open(port):
+            eventually(lambda: stage.queues()["unsent_events"] == 0)
+    invoked = amazon.invoked()
+    assert [event["detail"]["EndpointStatus"] for _, event in invoked] == ["CREATING", "IN_SERVICE"]
+    assert [headers["x-amz-invocation-type"] for headers, _ in invoked] == ["Event"] * 2
+    assert amazon.refuses == 0
+
+
+def test_a_killed_simulator_tells_later_what_it_could_not_tell(tmp_path: Path) -> None:
+    amazon, port, aws_port = Amazon(), free_port(), free_port()
+    aws = f"http://127.0.0.1:{aws_port}"
+    stage = Stage(f"http://127.0.0.1:{port}", aws, Worker())
+    with simulator_process(aws, "http://127.0.0.1:9", tmp_path, port) as started:
+        _create(stage, "e")
+        os.kill(started.pid, signal.SIGKILL)
+        started.wait(5)
+    with amazon.open(aws_port), simulator_process(aws, "http://127.0.0.1:9", tmp_path, port):
+        eventually(lambda: len(amazon.invoked()) == 2)
+    assert [event["detail"]["EndpointStatus"] for _, event in amazon.invoked()] == ["CREATING", "IN_SERVICE"]

@@ -1,0 +1,243 @@
+"""Cancel, delete and replay, over HTTP and the queue: what the caller reads, and what stays in S3."""
+
+import pytest
+
+from darkroom import ids, wiring
+from tests.integration.conftest import Stage
+from tests.support.events import completed, deliver, failed, manifest, progress
+from tests.support.http import call
+from tests.support.pictures import png
+from tests.support.sagemaker import endpoint
+
+BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
+STOPPED = {"error": {"code": "cancelled", "message": "The job was cancelled."}}
+
+
+@pytest.fixture
+def job_id(stage: Stage) -> str:
+    return str(call("POST", "/jobs", BODY).json["id"])
+
+
+def put(stage: Stage, key: str) -> None:
+    stage.s3.put_object(Bucket="pictures", Key=key, Body=b"x")
+
+
+def test_a_cancelled_job_ends_at_once_and_its_worker_is_told(stage: Stage, job_id: str) -> None:
+    reply = call("POST", f"/jobs/{job_id}/cancel")
+    assert (reply.status, reply.json["status"], reply.json["cancelled"]) == (200, "cancelled", "before")
+    assert reply.json["completed_at"]
+    assert stage.objects() == [f"jobs/{job_id}/cancelled"]
+    again = call("POST", f"/jobs/{job_id}/cancel")
+    assert (again.status, again.json) == (200, reply.json)
+
+
+def test_a_cancel_during_the_run_says_so_and_the_marker_goes_with_the_workers_word(stage: Stage, job_id: str) -> None:
+    deliver(progress(job_id, 0.3))
+    assert call("POST", f"/jobs/{job_id}/cancel").json["cancelled"] == "during"
+    put(stage, f"jobs/{job_id}/output/0.png")
+    put(stage, f"jobs/{job_id}/output/response.json")
+    put(stage, "failures/x-error.out")
+    assert deliver(completed(job_id, STOPPED)) == []
+    assert stage.objects() == []
+    shown = call("GET", f"/jobs/{job_id}").json
+    assert (shown["status"], shown["cancelled"], shown["error"]) == ("cancelled", "during", None)
+
+
+def test_progress_that_comes_after_the_cancel_tells_that_the_run_had_begun(stage: Stage, job_id: str) -> None:
+    call("POST", f"/jobs/{job_id}/cancel")
+    deliver(progress(job_id, 0.1))
+    assert call("GET", f"/jobs/{job_id}").json["cancelled"] == "during"
+
+
+def test_a_job_that_was_painted_for_nothing_leaves_no_picture(stage: Stage, job_id: str) -> None:
+    call("POST", f"/jobs/{job_id}/cancel")
+    put(stage, f"jobs/{job_id}/output/0.png")
+    assert deliver(completed(job_id, manifest(job_id)), progress(job_id, 0.5)) == []
+    shown = call("GET", f"/jobs/{job_id}").json
+    assert (shown["status"], shown["cancelled"], shown["images"]) == ("cancelled", "after", [])
+    assert stage.objects() == []
+
+
+def test_what_has_ended_cannot_be_cancelled(stage: Stage, job_id: str) -> None:
+    deliver(completed(job_id, manifest(job_id)))
+    reply = call("POST", f"/jobs/{job_id}/cancel")
+    assert (reply.status, reply.code) == (409, "job_settled")
+    assert stage.objects() == []
+    assert call("POST", f"/jobs/{ids.new_id()}/cancel").code == "job_not_found"
+
+
+def test_a_result_that_beats_the_cancel_stands(stage: Stage, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = wiring._outputs()
+    marked = outputs.mark_cancelled
+
+    def slow(*given: str | None) -> None:
+        marked(*given)  # type: ignore[arg-type]
+        deliver(completed(job_id, manifest(job_id)))
+
+    monkeypatch.setattr(outputs, "mark_cancelled", slow)
+    assert call("POST", f"/jobs/{job_id}/cancel").code == "job_settled"
+    assert call("GET", f"/jobs/{job_id}").json["status"] == "succeed"
+    assert stage.objects() == []
+
+
+def test_a_worker_that_saw_the_marker_before_the_row_was_written_ends_the_job_and_all_is_tidy(
+    stage: Stage, job_id: str
+) -> None:
+    wiring._outputs().mark_cancelled(job_id, None)
+    deliver(progress(job_id, 0.3), completed(job_id, STOPPED))
+    shown = call("GET", f"/jobs/{job_id}").json
+    assert (shown["status"], shown["cancelled"]) == ("cancelled", "during")
+    assert stage.objects() == []
+
+
+def test_only_ones_own_jobs_are_there_for_who_may_touch_no_others(stage: Stage, job_id: str) -> None:
+    jobs = wiring.jobs()
+    for act in (jobs.cancel, jobs.delete, jobs.get):
+        with pytest.raises(Exception, match="job_not_found"):
+            act(job_id, only="bob")
+    with pytest.raises(Exception, match="job_not_found"):
+        jobs.replay("bob", job_id, only="bob")
+    assert jobs.cancel(job_id, only="alice").status == "cancelled"
+
+
+def test_a_job_deleted_while_it_runs_leaves_a_marker_until_its_answer_comes(stage: Stage, job_id: str) -> None:
+    assert call("DELETE", f"/jobs/{job_id}").status == 204
+    assert stage.objects() == [f"jobs/{job_id}/cancelled"]
+    put(stage, "failures/x-error.out")
+    put(stage, f"jobs/{job_id}/output/0.png")
+    assert deliver(failed(job_id)) == []
+    assert (stage.objects(), stage.rows()) == ([], [])
+
+
+def test_a_job_that_ends_while_it_is_deleted_leaves_nothing(
+    stage: Stage, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = wiring._outputs()
+    removed = outputs.delete
+
+    def slow(*given: object, **more: object) -> None:
+        removed(*given, **more)  # type: ignore[arg-type]
+        monkeypatch.setattr(outputs, "delete", removed)
+        put(stage, f"jobs/{job_id}/output/0.png")
+        deliver(completed(job_id, manifest(job_id)))
+
+    monkeypatch.setattr(outputs, "delete", slow)
+    assert call("DELETE", f"/jobs/{job_id}").status == 204
+    assert (stage.objects(), stage.rows()) == ([], [])
+
+
+def test_a_job_deleted_between_its_write_and_its_mark_has_its_worker_stopped(stage: Stage) -> None:
+    stage.sagemaker.before_answer = lambda job_id: wiring.jobs().delete(job_id)
+    job_id = call("POST", "/jobs", BODY).json["id"]
+    assert stage.rows() == []
+    put(stage, "failures/x-error.out")
+    deliver(failed(job_id))
+    assert stage.objects() == []
+
+
+def test_a_mark_that_came_too_late_still_tells_where_the_failure_file_is(stage: Stage) -> None:
+    def overtake(job_id: str) -> None:
+        deliver(failed(job_id))
+
+    stage.sagemaker.before_answer = overtake
+    job_id = call("POST", "/jobs", BODY).json["id"]
+    put(stage, "failures/x-error.out")
+    call("DELETE", f"/jobs/{job_id}")
+    assert stage.objects() == []
+
+
+def test_a_replay_is_a_new_job_with_the_same_inputs(stage: Stage) -> None:
+    stage.model("film.safetensors", "lora")
+    init = stage.upload(png())
+    body = {
+        **BODY,
+        "type": "img2img",
+        "images": {"init": init},
+        "models": {"vae": "None", "lora": ["film.safetensors"]},
+        "parameters": {"prompt": "a pier", "init_images": ["image:init"], "s_tmax": float("inf"), "seed": 3},
+    }
+    old = call("POST", "/jobs", body).json
+    reply = call("POST", f"/jobs/{old['id']}/replay")
+    assert reply.status == 201, reply.body
+    new = reply.json
+    assert (new["replay_of"], old["replay_of"]) == (old["id"], None)
+    assert new["id"] > old["id"]
+    first, second = stage.sagemaker.invoked
+    changing = {"job_id", "output"}
+    assert {k: v for k, v in first.items() if k not in changing} == {
+        k: v for k, v in second.items() if k not in changing
+    }
+    assert call("GET", f"/jobs/{new['id']}").json["replay_of"] == old["id"]
+
+
+def test_a_replay_goes_where_jobs_are_taken_now(stage: Stage, job_id: str) -> None:
+    stage.sagemaker.endpoints = [endpoint("darkroom-test-b")]
+    wiring.endpoints().all(fresh=True)
+    assert call("POST", f"/jobs/{job_id}/replay").json["endpoint"] == "darkroom-test-b"
+
+
+def test_a_replay_whose_pictures_have_expired_is_refused_and_writes_nothing(stage: Stage) -> None:
+    init = stage.upload(png())
+    body = {**BODY, "type": "img2img", "images": {"init": init}}
+    job_id = call("POST", "/jobs", body).json["id"]
+    stage.s3.delete_object(Bucket="pictures", Key=f"images/alice/{init}")
+    for owner in ("alice", "bob"):
+        assert call("POST", f"/jobs/{job_id}/replay", owner=owner).code == "inputs_expired"
+    assert len(stage.rows()) == 1
+
+
+def test_who_replays_anothers_job_gets_one_with_pictures_of_ones_own(stage: Stage) -> None:
+    init = stage.upload(png())
+    job_id = call("POST", "/jobs", {**BODY, "type": "img2img", "images": {"init": init}}).json["id"]
+    assert call("POST", f"/jobs/{job_id}/replay", owner="bob").json["owner"] == "bob"
+    assert stage.sagemaker.invoked[-1]["images"] == {"init": f"s3://pictures/images/bob/{init}"}
+    assert f"images/bob/{init}" in stage.objects()
+
+
+def test_a_replay_with_an_idempotency_key_is_one_job(stage: Stage, job_id: str) -> None:
+    headers = {"Idempotency-Key": "again"}
+    first = call("POST", f"/jobs/{job_id}/replay", headers=headers)
+    second = call("POST", f"/jobs/{job_id}/replay", headers=headers)
+    assert (first.status, second.status) == (201, 200)
+    assert first.json["id"] == second.json["id"]
+    assert call("POST", "/jobs", BODY, headers=headers).code == "idempotency_key_reused"
+
+
+def test_a_replay_of_what_needs_a_file_that_is_gone_names_it(stage: Stage, job_id: str) -> None:
+    stage.model("v1-5.safetensors", status="deleting")
+    assert call("POST", f"/jobs/{job_id}/replay").code == "checkpoint_not_active"
+
+
+def test_one_job_too_many_is_refused_with_a_time_to_come_back_and_leaves_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DARKROOM_MAX_OPEN_JOBS_PER_OWNER", "2")
+    wiring.settings.cache_clear()
+    wiring.jobs.cache_clear()
+    headers = {"Idempotency-Key": "first"}
+    first = call("POST", "/jobs", BODY, headers=headers)
+    assert call("POST", "/jobs", BODY).status == 201
+    refused = call("POST", "/jobs", BODY)
+    assert (refused.status, refused.code, refused.headers["Retry-After"]) == (429, "too_many_open_jobs", "15")
+    assert call("POST", f"/jobs/{first.json['id']}/replay").status == 429
+    assert call("POST", "/jobs", BODY, headers=headers).status == 200
+    assert call("POST", "/jobs", BODY, owner="bob").status == 201
+    assert len([row for row in stage.rows() if "status" in row]) == 3
+
+
+def test_a_transaction_that_was_throttled_is_sent_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = wiring._client("dynamodb")
+    real = client.transact_write_items
+    calls: list[int] = []
+
+    def throttled(**request: object) -> object:
+        calls.append(1)
+        if len(calls) < 3:
+            reasons = [{"Code": "ThrottlingError"}, {"Code": "None"}]
+            answer = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+            raise client.exceptions.TransactionCanceledException(answer, "TransactWriteItems")
+        return real(**request)
+
+    monkeypatch.setattr(client, "transact_write_items", throttled)
+    assert call("POST", "/jobs", BODY).status == 201
+    assert len(calls) == 3

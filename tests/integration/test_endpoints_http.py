@@ -1,0 +1,150 @@
+"""Endpoints over HTTP, and what jobs tell of them: what an instance costs, and that one wakes."""
+
+import pytest
+
+from darkroom import wiring
+from tests.integration.conftest import Stage
+from tests.support.events import completed, deliver, deliver_to, manifest
+from tests.support.http import call
+from tests.support.sagemaker import endpoint
+
+JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
+NAME = "darkroom-test-anime"
+
+
+def state_event(name: str) -> dict[str, object]:
+    """As EventBridge puts it into the queue."""
+    return {
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Endpoint State Change",
+        "detail": {"EndpointName": name, "EndpointStatus": "IN_SERVICE"},
+    }
+
+
+def test_an_endpoint_is_made_listed_scaled_and_deleted(stage: Stage) -> None:
+    made = call("POST", "/endpoints", {"name": "anime", "max_instances": 2}, role="admin")
+    assert made.status == 201
+    assert (made.json["name"], made.json["status"], made.json["usable"]) == (NAME, "Creating", False)
+    assert (made.json["owner"], made.json["instance_type"], made.json["scaling"]) == ("alice", "ml.g5.xlarge", False)
+    assert call("POST", "/endpoints", {"name": "anime", "max_instances": 2}, role="admin").status == 200
+    assert call("POST", "/endpoints", {"name": "anime"}, role="admin").code == "endpoint_exists"
+    assert call("POST", "/jobs", {**JOB, "endpoint": NAME}).code == "endpoint_not_in_service"
+    stage.sagemaker.settle()
+    assert deliver_to("endpoint_events", state_event(NAME)) == []
+    shown = call("GET", "/endpoints/anime").json
+    assert (shown["usable"], shown["scaling"], shown["min_instances"], shown["max_instances"]) == (True, True, 0, 2)
+    assert call("PATCH", "/endpoints/anime", {"min_instances": 1}, role="admin").json["min_instances"] == 1
+    assert [row["name"] for row in call("GET", "/endpoints").json["endpoints"]] == [NAME, "darkroom-test-a"]
+    assert call("DELETE", "/endpoints/anime", role="admin").status == 204
+    assert call("DELETE", "/endpoints/anime", role="admin").status == 204
+    stage.sagemaker.settle()
+    assert deliver_to("endpoint_events", state_event(NAME)) == []
+    assert call("GET", "/endpoints/anime").code == "endpoint_not_found"
+    assert stage.scaling.stands == {}
+    assert stage.sagemaker.parts_made == {"config": {}, "model": {}}
+
+
+def test_one_that_is_being_made_goes_later(stage: Stage) -> None:
+    call("POST", "/endpoints", {"name": "anime"}, role="admin")
+    assert call("DELETE", "/endpoints/anime", role="admin").status == 202
+    assert call("GET", "/endpoints/anime").json["deleting"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": "a b"}, "name"),
+        ({"name": "-a"}, "name"),
+        ({"name": "x" * 64}, "name"),
+        ({"instance_type": "g5.xlarge"}, "instance_type"),
+        ({"min_instances": -1}, "min_instances"),
+        ({"max_instances": 0}, "max_instances"),
+        ({"jobs_at_once": 17}, "jobs_at_once"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_its_field(stage: Stage, body: dict[str, object], field: str) -> None:
+    refused = call("POST", "/endpoints", body, role="admin")
+    assert refused.status == 422
+    assert refused.json["errors"][0]["loc"][:2] == ["body", field]
+    assert len(stage.sagemaker.endpoints) == 1
+
+
+def test_the_open_jobs_of_a_deleted_endpoint_fail_and_the_others_stay(stage: Stage) -> None:
+    stage.sagemaker.endpoints = [endpoint(), endpoint("darkroom-test-b")]
+    doomed = [call("POST", "/jobs", {**JOB, "endpoint": "darkroom-test-a"}).json["id"] for _ in range(3)]
+    deliver(completed(doomed[0], manifest(doomed[0])))
+    other = call("POST", "/jobs", {**JOB, "endpoint": "darkroom-test-b"}).json["id"]
+    shown = call("GET", "/endpoints/darkroom-test-a").json
+    assert shown["open_jobs"] == 2
+    call("DELETE", "/endpoints/darkroom-test-a", role="admin")
+    jobs = [call("GET", f"/jobs/{job}").json for job in (*doomed, other)]
+    assert [job["status"] for job in jobs] == ["succeed", "fail", "fail", "in_progress"]
+    assert jobs[1]["error"]["code"] == "endpoint_deleted"
+    assert "darkroom-test-a" in jobs[1]["error"]["message"]
+
+
+def test_a_message_that_is_no_state_event_is_given_back(stage: Stage) -> None:
+    for body in ("nonsense", "{}", '{"detail": {}}', '{"detail": {"EndpointName": 7}}', "[" * 100_000):
+        assert deliver_to("endpoint_events", body) == ["0"]
+
+
+class TestCost:
+    """What a job cost, from its run and the price of its instance when it was made (3.6 an hour here)."""
+
+    def test_a_job_knows_what_it_ran_on_for_how_long_and_what_that_cost(self, stage: Stage) -> None:
+        job = call("POST", "/jobs", JOB).json
+        assert (job["instance_type"], job["run_seconds"], job["cost"]) == ("ml.g5.xlarge", None, None)
+        deliver(completed(job["id"], manifest(job["id"], timings={"model": 2.5, "run": 1.5})))
+        job = call("GET", f"/jobs/{job['id']}").json
+        assert (job["run_seconds"], job["cost"]) == (4.0, 0.004)
+        [line] = call("GET", "/jobs").json["jobs"]
+        assert (line["run_seconds"], line["cost"]) == (4.0, 0.004)
+
+    def test_the_summary_adds_up_and_says_what_it_does_not_know(self, stage: Stage) -> None:
+        jobs = [call("POST", "/jobs", JOB).json["id"] for _ in range(4)]
+        for job in jobs[:2]:
+            deliver(completed(job, manifest(job, timings={"run": 10.0})))
+        deliver(completed(jobs[2], manifest(jobs[2], timings=None)))
+        summary = call("GET", "/jobs/summary").json
+        assert (summary["run_seconds"], summary["cost"], summary["cost_unknown"]) == (20.0, 0.02, 1)
+        assert list(summary["cost_by_day"].values()) == [0.02]
+
+    def test_an_endpoint_nobody_can_tell_the_type_of_takes_jobs_all_the_same(self, stage: Stage) -> None:
+        stage.sagemaker.describe("darkroom-test-a")
+        stage.sagemaker.details["darkroom-test-a"].instance_type = None
+        job = call("POST", "/jobs", JOB)
+        assert job.status == 201
+        assert job.json["instance_type"] is None
+
+
+class TestPhase:
+    """What an open job is doing."""
+
+    def phase(self, job: str) -> tuple[str | None, str | None]:
+        wiring.endpoints().forget()
+        found = call("GET", f"/jobs/{job}").json
+        return found["phase"], found["phase_detail"]
+
+    def test_waking_in_line_running_and_done(self, stage: Stage) -> None:
+        job = call("POST", "/jobs", JOB).json["id"]
+        stage.sagemaker.describe("darkroom-test-a")
+        stage.sagemaker.details["darkroom-test-a"].instances = 0
+        assert self.phase(job) == (
+            "waking",
+            "darkroom-test-a sleeps, and the job wakes it. How long that takes is not known yet; minutes often.",
+        )
+        stage.scaling.woke["darkroom-test-a"] = [212.4, 240.0]
+        assert (self.phase(job)[1] or "").endswith("The last wake-ups took 212 s, 240 s.")
+        stage.sagemaker.details["darkroom-test-a"].instances = 1
+        assert self.phase(job) == ("in_line", "It waits in line; darkroom-test-a has 1 instance running.")
+        started = "2026-03-01T10:00:00Z"
+        deliver({"event": "darkroom.progress", "job_id": job, "progress": 0.1, "started_at": started})
+        assert self.phase(job) == ("running", f"It is being painted since {started}.")
+        deliver(completed(job, manifest(job)))
+        assert self.phase(job) == (None, None)
+
+    def test_of_a_job_whose_endpoint_is_gone_nothing_is_said(self, stage: Stage) -> None:
+        job = call("POST", "/jobs", JOB).json["id"]
+        stage.sagemaker.endpoints = []
+        assert self.phase(job) == (None, None)

@@ -1,0 +1,337 @@
+"""The sweeper: what it finds when the news never came, and what it leaves alone."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from darkroom import ids, wiring
+from darkroom.errors import Busy
+from darkroom.jobs.model import Patience
+from darkroom.jobs.sweep import Sweep
+from functions.sweeper.handler import handler
+from tests.integration.conftest import Stage
+from tests.support.events import completed, deliver, manifest
+from tests.support.http import Context, call
+from tests.support.sagemaker import endpoint
+
+BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
+PATIENCE = Patience()
+
+
+class Clock:
+    """Now, moved on by hand; `seconds` is how far."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return datetime.now(UTC).timestamp() + self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sweep(stage: Stage, clock: Clock) -> Sweep:
+    store, outputs = wiring._store(), wiring._outputs()
+    return Sweep(
+        store, store, outputs, wiring._settling(), wiring._hand_over(), wiring.endpoints(), PATIENCE, 1, 2, clock
+    )
+
+
+@pytest.fixture
+def job_id(stage: Stage) -> str:
+    return submit()
+
+
+def submit() -> str:
+    return str(call("POST", "/jobs", BODY).json["id"])
+
+
+def created(stage: Stage) -> str:
+    """A job that was written and never invoked."""
+    stage.sagemaker.before_answer = lambda _: (_ for _ in ()).throw(Busy("aws_busy", "x"))
+    job_id = submit()
+    stage.sagemaker.before_answer = lambda job_id: None
+    stage.sagemaker.invoked.clear()
+    return job_id
+
+
+def shown(job_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = call("GET", f"/jobs/{job_id}").json
+    return found
+
+
+def row(stage: Stage, job_id: str) -> dict[str, Any]:
+    (found,) = (item for item in stage.rows() if item["id"]["S"] == job_id)
+    return found
+
+
+def put(stage: Stage, key: str, content: object = b"x") -> None:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    stage.s3.put_object(Bucket="pictures", Key=key, Body=body)
+
+
+def answer(stage: Stage, job_id: str, content: object) -> None:
+    put(stage, f"jobs/{job_id}/output/response.json", content)
+
+
+def plenty() -> float:
+    return 60.0
+
+
+def test_a_lost_notification_is_made_up_for_by_the_answer_in_s3(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str
+) -> None:
+    answer(stage, job_id, manifest(job_id))
+    assert sweep.run(plenty)["broken"] == []
+    assert shown(job_id)["status"] == "in_progress"
+    clock.seconds = 301
+    assert sweep.run(plenty)["succeed"] == 1
+    assert (shown(job_id)["status"], shown(job_id)["image_count"]) == ("succeed", 1)
+    assert row(stage, job_id)["settled_by"] == {"S": "s3"}
+    assert deliver(completed(job_id, manifest(job_id))) == []
+    assert row(stage, job_id)["settled_by"] == {"S": "s3"}
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        ({"error": {"code": "image_unreadable", "message": "m"}}, "fail", "image_unreadable"),
+        ({"error": {"code": "cancelled", "message": "m"}}, "cancelled", None),
+        (b"\x00garbage", "fail", "bad_answer"),
+    ],
+)
+def test_an_answer_in_s3_ends_the_job_as_it_says(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str, content: object, status: str, code: str | None
+) -> None:
+    answer(stage, job_id, content)
+    clock.seconds = 301
+    sweep.run(plenty)
+    found = shown(job_id)
+    assert (found["status"], found["error"]["code"] if found["error"] and code else None) == (status, code)
+
+
+def test_a_failure_file_fails_the_job_with_its_words(stage: Stage, sweep: Sweep, clock: Clock, job_id: str) -> None:
+    put(stage, "failures/x-error.out", b"CUDA out of memory")
+    clock.seconds = 301
+    sweep.run(plenty)
+    assert shown(job_id)["error"] == {"code": "worker_failed", "message": "CUDA out of memory"}
+
+
+def test_a_job_that_waits_in_line_is_left_alone(stage: Stage, sweep: Sweep, clock: Clock, job_id: str) -> None:
+    clock.seconds = PATIENCE.deadline - 60
+    assert sweep.run(plenty) == {"looked_at": 1, "broken": []}
+    assert shown(job_id)["status"] == "in_progress"
+    assert len(stage.sagemaker.invoked) == 1
+
+
+def test_what_was_written_but_never_invoked_is_invoked(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+    job_id = created(stage)
+    assert shown(job_id)["status"] == "created"
+    sweep.run(plenty)
+    assert stage.sagemaker.invoked == []
+    clock.seconds = 301
+    assert sweep.run(plenty)["invoked"] == 1
+    [sent] = stage.sagemaker.invoked
+    assert (sent["job_id"], sent["parameters"]) == (job_id, {"prompt": "a lighthouse"})
+    assert shown(job_id)["status"] == "in_progress"
+    assert "invoked" not in sweep.run(plenty)
+
+
+def test_past_its_time_a_job_fails_and_its_answer_counts_after_all(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str
+) -> None:
+    clock.seconds = PATIENCE.deadline + 60
+    assert sweep.run(plenty)["timed_out"] == 1
+    assert shown(job_id)["error"]["code"] == "timed_out"
+    assert row(stage, job_id)["settled_by"] == {"S": "deadline"}
+    answer(stage, job_id, manifest(job_id))
+    clock.seconds = PATIENCE.forgotten + 60
+    assert sweep.run(plenty)["succeed"] == 1
+    assert (shown(job_id)["status"], shown(job_id)["error"]) == ("succeed", None)
+
+
+def test_a_job_that_was_handed_over_late_has_its_whole_time(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+    job_id = created(stage)
+    clock.seconds = PATIENCE.deadline - 60
+    hand_over = wiring._hand_over()
+    hand_over._clock = clock
+    sweep.run(plenty)
+    clock.seconds = PATIENCE.deadline + 3_600
+    sweep.run(plenty)
+    assert shown(job_id)["status"] == "in_progress"
+    clock.seconds = 2 * PATIENCE.deadline
+    sweep.run(plenty)
+    assert shown(job_id)["error"]["code"] == "timed_out"
+
+
+def test_a_job_whose_endpoint_is_gone_fails_and_says_so(stage: Stage, sweep: Sweep, clock: Clock, job_id: str) -> None:
+    waiting, done = created(stage), submit()
+    answer(stage, done, manifest(done))
+    stage.sagemaker.endpoints = [endpoint("darkroom-test-b")]
+    clock.seconds = 301
+    assert sweep.run(plenty)["endpoint_gone"] == 2
+    assert [shown(i)["error"]["code"] for i in (job_id, waiting)] == ["endpoint_gone"] * 2
+    assert shown(done)["status"] == "succeed"
+
+
+def test_a_job_waits_for_an_endpoint_that_takes_no_jobs_now(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+    job_id = created(stage)
+    stage.sagemaker.endpoints = [endpoint(status="Updating")]
+    clock.seconds = 301
+    assert "invoked" not in sweep.run(plenty)
+    assert shown(job_id)["status"] == "created"
+    stage.sagemaker.endpoints = [endpoint()]
+    assert sweep.run(plenty)["invoked"] == 1
+
+
+def test_nothing_is_gone_while_sagemaker_does_not_tell(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(fresh: bool = False) -> None:
+        raise Busy("aws_busy", "x")
+
+    monkeypatch.setattr(wiring.endpoints(), "all", busy)
+    clock.seconds = 301
+    sweep.run(plenty)
+    assert shown(job_id)["status"] == "in_progress"
+
+
+def test_a_cancel_that_broke_off_after_its_marker_is_finished(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str
+) -> None:
+    wiring._outputs().mark_cancelled(job_id, None)
+    clock.seconds = 301
+    assert sweep.run(plenty)["cancelled"] == 1
+    assert (shown(job_id)["status"], shown(job_id)["cancelled"]) == ("cancelled", "before")
+    assert stage.objects() == [f"jobs/{job_id}/cancelled"]
+    put(stage, f"jobs/{job_id}/output/0.png")
+    clock.seconds = PATIENCE.forgotten + 60
+    sweep.run(plenty)
+    assert stage.objects() == []
+
+
+def test_objects_without_a_job_go_once_nothing_can_come_any_more(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+    gone, there = submit(), submit()
+    for job_id in (gone, there):
+        put(stage, f"jobs/{job_id}/output/0.png")
+        put(stage, f"failures/{job_id}-error.out")
+    put(stage, "failures/nobodys-error.out")
+    call("DELETE", f"/jobs/{gone}")
+    put(stage, f"jobs/{gone}/input.json")
+    clock.seconds = PATIENCE.forgotten - 60
+    sweep.run(plenty)
+    assert f"jobs/{gone}/input.json" in stage.objects()
+    clock.seconds = PATIENCE.forgotten + 60
+    sweep.run(plenty)
+    assert [key for key in stage.objects() if gone in key] == []
+    assert len([key for key in stage.objects() if there in key]) == 2
+    assert "failures/nobodys-error.out" in stage.objects()
+
+
+def test_old_folders_are_looked_through_again_once_a_day(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+    old = ids.made_at(datetime(2026, 1, 1, tzinfo=UTC))
+    sweep.run(plenty)
+    sweep.run(plenty)
+    put(stage, f"jobs/{submit()}/x")
+    clock.seconds = PATIENCE.forgotten + 60
+    sweep.run(plenty)
+    put(stage, f"jobs/{old}/output/0.png")
+    sweep.run(plenty)
+    assert f"jobs/{old}/output/0.png" in stage.objects()
+    clock.seconds += 86_400
+    sweep.run(plenty)
+    sweep.run(plenty)
+    assert f"jobs/{old}/output/0.png" not in stage.objects()
+
+
+def test_a_round_whose_time_is_out_goes_on_where_it_stopped(
+    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darkroom.jobs.sweep.PAGE", 2)
+    made = [submit() for _ in range(5)]
+    for job_id in made:
+        answer(stage, job_id, manifest(job_id))
+    clock.seconds = 301
+
+    def ended() -> list[str]:
+        return [job_id for job_id in made if shown(job_id)["status"] == "succeed"]
+
+    for done in (2, 4, 5):
+        calls = iter([1.0, 1.0, 0.0])  # created is empty; one page of in_progress
+        sweep.run(lambda calls=calls: next(calls, 0.0))  # type: ignore[misc]
+        assert ended() == made[:done]
+    assert next(item for item in stage.rows() if item["id"]["S"].startswith("sweep#")).keys() == {
+        "id",
+        "places",
+        "expires_at",
+    }
+    assert len(call("GET", "/jobs?limit=100").json["jobs"]) == 5
+
+
+def test_one_job_that_cannot_be_looked_at_stops_no_other_and_is_told(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+    broken, fine = submit(), submit()
+    stage.dynamodb.update_item(
+        TableName="jobs",
+        Key={"id": {"S": broken}},
+        UpdateExpression="SET #p = :p",
+        ExpressionAttributeNames={"#p": "parameters"},
+        ExpressionAttributeValues={":p": {"S": "{"}},
+    )
+    answer(stage, fine, manifest(fine))
+    clock.seconds = 301
+    assert sweep.run(plenty)["broken"] == [broken]
+    assert shown(fine)["status"] == "succeed"
+
+
+def test_two_rounds_at_once_settle_each_job_once(stage: Stage, sweep: Sweep, clock: Clock, job_id: str) -> None:
+    answer(stage, job_id, manifest(job_id))
+    clock.seconds = 301
+    read = wiring._outputs().read_answer
+    nested: list[dict[str, Any]] = []
+
+    def meanwhile(job_id: str) -> bytes | None:
+        wiring._outputs().read_answer = read  # type: ignore[method-assign]
+        nested.append(sweep.run(plenty))
+        return read(job_id)
+
+    wiring._outputs().read_answer = meanwhile  # type: ignore[method-assign]
+    sweep.run(plenty)
+    assert nested[0]["succeed"] == 1
+    assert shown(job_id)["status"] == "succeed"
+
+
+def test_the_function_carries_out_every_round_and_tells_it_in_one_line(
+    stage: Stage, job_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    handler({}, Context())
+    told = [vars(record) for record in caplog.records if record.message == "round"]
+    line, endpoints = told
+    assert endpoints["round"] == "endpoints"
+    assert (line["round"], line["failed"], line["broken"]) == ("jobs", 0, 0)
+    (metric,) = line["_aws"]["CloudWatchMetrics"]
+    assert {"failed", "broken"} <= {entry["Name"] for entry in metric["Metrics"]}
+    assert all(dimension in line for dimension in metric["Dimensions"][0])
+
+
+def test_a_round_that_fails_stops_no_other_and_the_function_fails_at_its_end(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    def fails(left: Any) -> dict[str, int]:
+        raise ValueError
+
+    def works(left: Any) -> dict[str, int]:
+        given.append(left())
+        return {"done": 1}
+
+    monkeypatch.setattr(wiring, "rounds", lambda: {"a": fails, "b": works, "c": works})
+    with pytest.raises(Exception, match="a"):
+        handler({}, Context())
+    assert 90 < given[0] < 95
+    assert 180 < given[1] <= 185

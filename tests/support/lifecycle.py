@@ -1,0 +1,368 @@
+"""Everything that can happen to jobs, in any order, as a hypothesis state machine: over twins in memory and over moto.
+
+SageMaker is played here: it takes invocations, runs them late or never, and its notices lie in `mail` until they are
+delivered, twice, out of order, or lost.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from darkroom import ids
+from darkroom.checkpoints.networks import Networks
+from darkroom.endpoints.service import Endpoints
+from darkroom.errors import Busy, Conflict, Missing, TooMany
+from darkroom.images.service import Images
+from darkroom.jobs.api import HistoryQuery, JobIn, JobOut
+from darkroom.jobs.crowd import Crowd
+from darkroom.jobs.events import Events
+from darkroom.jobs.handover import HandOver, Places
+from darkroom.jobs.model import Patience, answer_key, output_prefix
+from darkroom.jobs.open import OpenJobs
+from darkroom.jobs.service import Jobs
+from darkroom.jobs.settling import Settling
+from darkroom.jobs.state import OPEN, STATUSES, TIMED_OUT, origins
+from darkroom.jobs.sweep import Sweep
+from tests.support.events import completed, failed, manifest, progress
+from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
+
+START = 1_780_000_000.0
+PATIENCE = Patience()
+SHARDS = 2
+OWN, ALL = 4, 7
+"""Open jobs that one owner may have, and the stage."""
+PLACES = Places("pictures", "models", "https://queue", retention_days=90, feed_shards=SHARDS)
+BODY = JobIn.model_validate({"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}})
+Pick = st.integers(0, 1_000)
+
+
+@dataclass
+class World:
+    """What the services stand on. `objects` lists all keys in the pictures bucket, `put` writes one."""
+
+    clock: "Clock"
+    store: Any
+    outputs: Any
+    images: Images
+    networks: Networks
+    objects: Callable[[], list[str]]
+    put: Callable[[str, bytes], None]
+    close: Callable[[], None] = lambda: None
+
+
+class Clock:
+    """Epoch seconds, moved on by hand."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Taken:
+    """An invocation that SageMaker took."""
+
+    job_id: str
+    at: float
+    started: bool = False
+
+
+@dataclass
+class SageMaker(FakeSageMaker):
+    """Takes invocations and keeps them. `trouble` is what happens to the next: `busy`, or `unmarked`, which takes it
+    and then answers nothing."""
+
+    clock: Clock
+    queue: list[Taken] = field(default_factory=list)
+    trouble: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def invoke(self, name: str, job_id: str, body: bytes) -> tuple[str, str | None]:
+        trouble, self.trouble = self.trouble, None
+        if trouble != "busy":
+            self.queue.append(Taken(job_id, self.clock()))
+        if trouble:
+            raise Busy("aws_busy", trouble)
+        return f"s3://pictures/{answer_key(job_id)}", f"s3://pictures/{failure_key(job_id)}"
+
+
+def failure_key(job_id: str) -> str:
+    """Where this SageMaker puts the failure file of a job."""
+    return f"failures/{job_id}-error.out"
+
+
+def reachable(before: JobOut, after: JobOut) -> bool:
+    """Whether legal transitions lead from one to the other."""
+    at = {(before.status, before.error.code if before.error else None)}
+    for _ in STATUSES:
+        at |= {
+            (target, None)
+            for status, code in at
+            for target in STATUSES
+            for origin in origins(target)
+            if origin.status == status and origin.error_code in (None, code)
+        }
+    return after.status in {status for status, _ in at}
+
+
+class Lifecycle(RuleBasedStateMachine):
+    """The machine; `world` makes what it runs on."""
+
+    world: Callable[[], World]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on = on = type(self).world()
+        self.clock = on.clock
+        self.sagemaker = SageMaker(self.clock)
+        settling = Settling(on.store, on.outputs, self.clock)
+        hand_over = HandOver(on.store, on.images, on.outputs, self.sagemaker, PLACES, self.clock)
+        crowd = Crowd(on.store, OWN, ALL, self.clock)
+        open_jobs = OpenJobs(on.store, crowd, SHARDS)
+        endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)
+        self.jobs = Jobs(
+            on.store,
+            on.images,
+            on.outputs,
+            on.networks._shelf,
+            on.networks,
+            endpoints,
+            crowd,
+            hand_over,
+            PLACES,
+            PATIENCE,
+            clock=self.clock,
+            new_id=lambda: ids.made_at(datetime.fromtimestamp(self.clock(), UTC)),
+        )
+        self.events = Events(on.store, settling)
+        self.sweeper = Sweep(
+            on.store, on.store, on.outputs, settling, hand_over, endpoints, PATIENCE, SHARDS, 1, self.clock
+        )
+        self.mail: list[str] = []
+        self.seen: dict[str, JobOut] = {}
+        self.deleted: set[str] = set()
+        self.keys: dict[str, str] = {}
+
+    # What people do.
+
+    @rule(owner=st.sampled_from(["alice", "bob"]), trouble=st.sampled_from([None, None, "busy", "unmarked"]))
+    def submit(self, owner: str, trouble: str | None) -> None:
+        self.sagemaker.trouble = trouble
+        try:
+            made = self.jobs.submit(owner, BODY)
+        except TooMany:
+            return
+        assert made.created
+        self._know(made.job)
+
+    @rule(key=st.sampled_from(["k1", "k2"]))
+    def submit_with_a_key(self, key: str) -> None:
+        try:
+            made = self.jobs.submit("alice", BODY, key)
+        except Conflict as refused:
+            self._deleted_job(refused, key)
+            return
+        except TooMany:
+            return
+        if not made.created:
+            assert made.job.id == self.keys[key]
+        else:
+            self.keys[key] = made.job.id
+            self._know(made.job)
+
+    @precondition(lambda self: self.seen)
+    @rule(pick=Pick, stops=st.booleans())
+    def cancel(self, pick: int, stops: bool) -> None:
+        """With `stops`, it breaks off between the marker and the row."""
+        job_id = self._any(pick)
+        if stops:
+            if self.seen[job_id].status in OPEN and job_id not in self.deleted:
+                self.on.outputs.mark_cancelled(job_id, None)
+            return
+        try:
+            assert self.jobs.cancel(job_id).status == "cancelled"
+        except Missing:
+            assert job_id in self.deleted
+        except Conflict:
+            assert self.jobs.get(job_id).status in ("succeed", "fail")
+
+    @precondition(lambda self: self.seen)
+    @rule(pick=Pick)
+    def delete(self, pick: int) -> None:
+        job_id = self._any(pick)
+        try:
+            self.jobs.delete(job_id)
+        except Missing:
+            assert job_id in self.deleted
+        self.deleted.add(job_id)
+
+    @precondition(lambda self: self.seen)
+    @rule(pick=Pick)
+    def replay(self, pick: int) -> None:
+        job_id = self._any(pick)
+        try:
+            made = self.jobs.replay("bob", job_id).job
+        except Missing:
+            assert job_id in self.deleted
+        except TooMany:
+            pass
+        else:
+            assert (made.replay_of, made.parameters) == (job_id, self.seen[job_id].parameters)
+            self._know(made)
+
+    # What SageMaker and its worker do.
+
+    @precondition(lambda self: self.sagemaker.queue)
+    @rule(pick=Pick)
+    def start(self, pick: int) -> None:
+        taken = self.sagemaker.queue[pick % len(self.sagemaker.queue)]
+        if not self.on.outputs.is_marked(taken.job_id):
+            taken.started = True
+            self.on.put(f"{output_prefix(taken.job_id)}0.png", b"half")
+            self.mail.append(json.dumps(progress(taken.job_id, 0.5)))
+
+    @precondition(lambda self: self.sagemaker.queue)
+    @rule(pick=Pick, ends=st.sampled_from(["paint", "paint", "paint", "look", "error", "fail", "garbage"]))
+    def run(self, pick: int, ends: str) -> None:
+        """`look` is a worker that looks for the marker, the others do not."""
+        taken = self.sagemaker.queue.pop(pick % len(self.sagemaker.queue))
+        if self.clock() - taken.at > PATIENCE.queue + PATIENCE.run:
+            return  # SageMaker gives up without a word.
+        job_id = taken.job_id
+        if ends == "fail":
+            self.on.put(failure_key(job_id), b"out of memory")
+            self.mail.append(json.dumps(failed(job_id)))
+            return
+        answer: Any = manifest(job_id)
+        if ends == "look" and self.on.outputs.is_marked(job_id):
+            answer = {"error": {"code": "cancelled", "message": "cancelled"}}
+        elif ends == "error":
+            answer = {"error": {"code": "image_unreadable", "message": "broken"}}
+        elif ends == "garbage":
+            answer = "garbage"
+        else:
+            self.on.put(f"{output_prefix(job_id)}0.png", b"picture of " + job_id.encode())
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        self.on.put(answer_key(job_id), text.encode())
+        self.mail.append(json.dumps(completed(job_id, answer)))
+
+    # What the queue does.
+
+    @precondition(lambda self: self.mail)
+    @rule(pick=Pick, again=st.booleans())
+    def deliver(self, pick: int, again: bool) -> None:
+        """Any message, in any order; with `again` it will come once more."""
+        position = pick % len(self.mail)
+        body = self.mail[position] if again else self.mail.pop(position)
+        self.events.receive(body)
+
+    @precondition(lambda self: self.mail)
+    @rule(pick=Pick)
+    def lose(self, pick: int) -> None:
+        self.mail.pop(pick % len(self.mail))
+
+    # What time does.
+
+    @rule(seconds=st.sampled_from([3, 400, 400, 7_000, PATIENCE.deadline]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.now += seconds
+
+    @rule(reads=st.sampled_from([1, 5, 1_000]))
+    def sweep(self, reads: int) -> None:
+        """A round that has time for so many pages."""
+        pages = iter(range(reads))
+        done = self.sweeper.run(lambda: 0.0 if next(pages, None) is None else 1.0)
+        assert done["broken"] == []
+
+    @rule(gone=st.booleans())
+    def endpoint_changes(self, gone: bool) -> None:
+        """A second endpoint comes and goes; jobs may wait on it."""
+        first = endpoint("darkroom-test-a")
+        self.sagemaker.endpoints = [first] if gone else [first, endpoint("darkroom-test-b")]
+
+    # What must hold.
+
+    @invariant()
+    def what_must_hold(self) -> None:
+        """In this order: the first looks at every job anew."""
+        self.only_legal_transitions_and_one_end()
+        self.every_job_and_every_picture_is_listed_once()
+        self.open_jobs_are_counted_right_and_never_too_many()
+
+    def only_legal_transitions_and_one_end(self) -> None:
+        for job_id, before in self.seen.items():
+            try:
+                after = self.jobs.get(job_id)
+            except Missing:
+                assert job_id in self.deleted
+                continue
+            assert job_id not in self.deleted
+            assert reachable(before, after), f"{before.status} -> {after.status}"
+            if before.completed_at and after.completed_at != before.completed_at:
+                assert before.error is not None
+                assert (before.error.code, after.status) == (TIMED_OUT, "succeed")
+            assert (after.completed_at is not None) == (after.status not in OPEN)
+            assert (after.error is not None) == (after.status == "fail")
+            assert (after.cancelled is not None) == (after.status == "cancelled")
+            self.seen[job_id] = after
+
+    def every_job_and_every_picture_is_listed_once(self) -> None:
+        there = sorted(self.seen.keys() - self.deleted, reverse=True)
+        listed = self.jobs.page(HistoryQuery(limit=100))
+        assert [line.id for line in listed.jobs] == there
+        objects = set(self.on.objects())
+        for line in listed.jobs:
+            job = self.seen[line.id]
+            assert (line.status, line.image_count) == (job.status, len(job.images))
+            assert job.status == "succeed" or not job.images
+            assert [image.key for image in job.images if image.key not in objects] == []
+
+    def open_jobs_are_counted_right_and_never_too_many(self) -> None:
+        open_now = [job for job_id, job in self.seen.items() if job_id not in self.deleted and job.status in OPEN]
+        counts = self.on.store.open_jobs()
+        assert counts.total == len(open_now) == sum(counts.by_owner.values()) == sum(counts.by_endpoint.values())
+        assert counts.total <= ALL
+        assert all(count <= OWN for count in counts.by_owner.values())
+
+    def teardown(self) -> None:
+        """Whatever was lost: after some rounds every job has its end, and every object its job."""
+        try:
+            self.mail.clear()
+            self.sagemaker.queue.clear()
+            for _ in range(4):
+                self.clock.now += PATIENCE.forgotten
+                self.sweep(1_000)
+                self.sagemaker.queue.clear()
+                self.only_legal_transitions_and_one_end()
+            self.every_job_and_every_picture_is_listed_once()
+            there = {job_id: job for job_id, job in self.seen.items() if job_id not in self.deleted}
+            assert [job.label for job in there.values() if job.status in OPEN] == []
+            assert self.on.store.open_jobs().total == 0
+            owners = [(key, next((job_id for job_id in there if job_id in key), None)) for key in self.on.objects()]
+            assert [key for key, job_id in owners if job_id is None] == []
+            # A failure file whose place was lost with the mark is left to expire.
+            cancelled = {job_id for job_id, job in there.items() if job.status == "cancelled"}
+            assert [key for key, job_id in owners if job_id in cancelled and key.startswith("jobs/")] == []
+        finally:
+            self.on.close()
+
+    def _deleted_job(self, refused: Conflict, key: str) -> None:
+        assert refused.code == "idempotency_key_job_deleted"
+        assert self.keys[key] in self.deleted
+
+    def _know(self, job: JobOut) -> None:
+        self.seen[job.id] = job
+        # Ids of one millisecond have no order.
+        self.clock.now += 1
+
+    def _any(self, pick: int) -> str:
+        return list(self.seen)[pick % len(self.seen)]

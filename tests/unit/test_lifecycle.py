@@ -1,0 +1,40 @@
+"""Whatever happens to jobs, over twins in memory: `tests/support/lifecycle.py` says what may happen and must hold."""
+
+from typing import Any, cast
+
+from hypothesis import HealthCheck, settings
+
+from darkroom.checkpoints.networks import Networks
+from darkroom.images.service import Images
+from tests.support.lifecycle import SHARDS, Clock, Lifecycle, World
+from tests.support.memory import MemoryJobs, MemoryOutputs
+
+
+class Shelf:
+    """A shelf on which no prompt calls for anything."""
+
+    def active_names(self, kind: str) -> list[str]:
+        return []
+
+
+def in_memory() -> World:
+    clock, outputs = Clock(), MemoryOutputs()
+    return World(
+        clock=clock,
+        store=MemoryJobs(clock, SHARDS),
+        outputs=outputs,
+        images=Images(cast(Any, None), 90),
+        networks=Networks(cast(Any, Shelf()), clock),
+        objects=lambda: list(outputs.objects),
+        put=outputs.objects.__setitem__,
+    )
+
+
+class InMemory(Lifecycle):
+    world = staticmethod(in_memory)
+
+
+TestLifecycle = InMemory.TestCase
+TestLifecycle.settings = settings(
+    max_examples=250, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
