@@ -45,7 +45,8 @@ class Monitoring(Construct):
                 metric_name=metric,
                 dimensions_map={"stage": stage, "round": "endpoints"},
                 statistic="max",
-                period=_PERIOD,
+                # Three rounds, so that one that comes late does not end the alarm.
+                period=Duration.minutes(15),
             )
             self._alarm(name, found, words)
         faults = api.metric_server_error(statistic="sum", period=_PERIOD)

@@ -72,6 +72,7 @@ class Permissions:
             "checkpoints_api": self._checkpoints_api(),
             "endpoints_api": [
                 *self._endpoint_keeping(),
+                *self._endpoint_scaling(),
                 *self._endpoint_making(worker_role),
                 self._keep_pace(),
             ],
@@ -160,6 +161,16 @@ class Permissions:
             ),
         ]
 
+    def _endpoint_scaling(self) -> list[iam.PolicyStatement]:
+        """What is wanted of an endpoint, and what stands of it."""
+        return [
+            _allow(["sagemaker:AddTags"], self._endpoints),
+            _allow(
+                ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"],
+                "*",
+            ),
+        ]
+
     def _endpoint_keeping(self) -> list[iam.PolicyStatement]:
         """What whoever keeps endpoints in order may do: look, set their scaling up, delete them, fail their jobs.
 
@@ -176,17 +187,12 @@ class Permissions:
                     "sagemaker:DescribeEndpoint",
                     "sagemaker:DeleteEndpoint",
                     "sagemaker:UpdateEndpointWeightsAndCapacities",
-                    "sagemaker:AddTags",
-                    "sagemaker:ListTags",
                 ],
                 self._endpoints,
             ),
+            _allow(["sagemaker:ListTags"], self._endpoints, self._endpoint_configs, self._sagemaker_models),
             _allow(["sagemaker:DescribeEndpointConfig", "sagemaker:DeleteEndpointConfig"], self._endpoint_configs),
             _allow(["sagemaker:DeleteModel"], self._sagemaker_models),
-            _allow(
-                ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"],
-                "*",
-            ),
             _allow(
                 [
                     "application-autoscaling:RegisterScalableTarget",
@@ -274,6 +280,7 @@ class Permissions:
             _allow(["sagemaker:InvokeEndpointAsync"], self._endpoints),
             _allow(["sqs:SendMessage"], self._sweeps.dead_letters.queue_arn),
             *self._endpoint_keeping(),
+            *self._endpoint_scaling(),
         ]
 
     def _dead_letters_api(self) -> list[iam.PolicyStatement]:

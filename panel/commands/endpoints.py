@@ -18,7 +18,7 @@ from panel.console import KeyFile, Url, agreed, connected, friendly
 app = typer.Typer(help="The SageMaker endpoints that jobs run on.", no_args_is_help=True)
 
 LOOK_SECONDS = 3.0
-ENDED = ("InService", "Failed")
+ENDED = ("InService", "Failed", "OutOfService", "UpdateRollbackFailed")
 Name = Annotated[str, typer.Argument(help="Its name, with or without the stage's prefix.")]
 Least = Annotated[int | None, typer.Option("--min", min=0, help="Instances that always run; 0 lets it sleep.")]
 Most = Annotated[int | None, typer.Option("--max", min=1, help="Instances that run at most.")]
@@ -161,8 +161,10 @@ def _wait(darkroom: Darkroom, name: str, minutes: float) -> None:
     row = _watch(lambda: _found(darkroom, name), lambda found: not found or found.status in ENDED, name, minutes)
     if row is None:
         raise Failure(f"There is no endpoint {name}.")
-    if row.status == "Failed":
-        raise Failure(f"{row.name}: Failed: {row.failure or 'SageMaker gave no reason'}")
+    if row.deleting:
+        raise Failure(f"{row.name}: {row.status}, but somebody deleted it; it goes as soon as it can.")
+    if not row.usable:
+        raise Failure(f"{row.name}: {row.status}: {row.failure or 'SageMaker gave no reason'}")
     typer.echo(f"{row.name}: {row.status}")
 
 

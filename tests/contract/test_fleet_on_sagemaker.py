@@ -2,7 +2,7 @@
 memory holds for the real calls, wherever they are cut off."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +13,11 @@ import pytest
 from darkroom.aws.endpoints import SageMakerControl, SageMakerEndpoints, Surroundings
 from darkroom.aws.scaling import AutoScaling
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
-from darkroom.endpoints.fleet import Fleet
-from darkroom.endpoints.model import Bounds, Standing
+from darkroom.endpoints.fleet import GRACE_SECONDS, Fleet
+from darkroom.endpoints.model import Bounds, Made, Standing
 from darkroom.endpoints.ports import PART_KINDS
 from darkroom.endpoints.service import Endpoints
-from darkroom.endpoints.sweep import GRACE_SECONDS, EndpointsSwept, EndpointSweep, Guard
+from darkroom.endpoints.sweep import EndpointsSwept, EndpointSweep, Guard
 from darkroom.errors import Conflict, DarkroomError
 from tests.contract.test_sagemaker_stage import Stage, eventually
 from tests.support.sagemaker import FakeOpenJobs
@@ -53,13 +53,20 @@ class Place:
     @property
     def fleet(self) -> Fleet:
         """As a cold function has it."""
+        return self.fleet_at(time.time)
+
+    def fleet_at(self, now: Callable[[], float]) -> Fleet:
+        """The same at another time."""
         endpoints = Endpoints(self.source, self.scaling, self.jobs, self.prefix)
-        return Fleet(endpoints, self.source, self.control, self.scaling, self.jobs, "test", "ml.g5.xlarge", "worker:1")
+        return Fleet(
+            endpoints, self.source, self.control, self.scaling, self.jobs, "test", "ml.g5.xlarge", "worker:1", now
+        )
 
     def sweep(self) -> EndpointsSwept:
         """One round of the sweeper, after the grace."""
-        parts = (self.fleet, self.source, self.control, self.scaling, self.jobs, Guard(12, False))
-        return EndpointSweep(*parts, now=lambda: time.time() + GRACE_SECONDS + 60).run(lambda: 100.0)
+        later = lambda: time.time() + GRACE_SECONDS + 60  # noqa: E731
+        parts = (self.fleet_at(later), self.source, self.control, self.scaling, self.jobs, Guard(12, False))
+        return EndpointSweep(*parts, now=later).run(lambda: 100.0)
 
     def status(self) -> str | None:
         described = self.source.describe(self.name)
@@ -214,6 +221,27 @@ def test_what_sagemaker_will_not_do_is_told_in_its_words_and_leaves_nothing(plac
     assert "ml.nothing.xlarge" in refused.value.detail
     place.sweep()
     assert place.left() == []
+
+
+def test_what_others_made_under_the_prefix_stays(place: Place) -> None:
+    theirs = f"{place.prefix}sdxl-20260105"
+    place.stage.sagemaker.create_model(ModelName=theirs, PrimaryContainer={"Image": "theirs:1"})
+    place.sweep()
+    assert place.left() == [theirs]
+    place.stage.sagemaker.delete_model(ModelName=theirs)
+
+
+def test_of_one_that_is_gone_nothing_is_told_and_nothing_breaks(place: Place) -> None:
+    place.fleet.create("alice", ANIME)
+    place.in_service()
+    described = place.source.describe(place.name)
+    assert described
+    place.fleet.delete("anime")
+    place.gone()
+    assert place.source.made(described) == Made(None, {})
+    for name in ("my_endpoint", "a b", "x" * 70):
+        assert place.source.describe(name) is None
+        assert place.fleet.delete(name) is True
 
 
 def test_one_that_failed_says_why_and_can_only_be_deleted(place: Place) -> None:

@@ -130,6 +130,16 @@ def test_what_waits_on_an_endpoint_that_is_deleted_fails_and_says_so(life: Runni
     assert settled.error.code == "endpoint_deleted"
 
 
+def test_an_endpoint_whose_configuration_somebody_deleted_takes_jobs_all_the_same(life: Running) -> None:
+    life.command("endpoints", "create", "life")
+    sagemaker = simulator(life, "sagemaker")
+    (config,) = sagemaker.list_endpoint_configs(NameContains=NAME)["EndpointConfigs"]
+    sagemaker.delete_endpoint_config(EndpointConfigName=config["EndpointConfigName"])
+    job = life.client.submit({**txt2img(), "endpoint": "life"})
+    assert (job.instance_type, life.client.settled(job.id, 30).status) == (None, "succeed")
+    assert shown(life)["instance_type"] is None
+
+
 def test_a_container_that_does_not_start_is_told(life: Running) -> None:
     refused = life.command("endpoints", "create", "life", "--image", "worker:fail-create", check=False)
     assert refused.returncode == 1

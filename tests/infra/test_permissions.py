@@ -35,8 +35,6 @@ BASICS = {
 KEEPING_ENDPOINTS = {
     "application-autoscaling:DeleteScalingPolicy",
     "application-autoscaling:DeregisterScalableTarget",
-    "application-autoscaling:DescribeScalableTargets",
-    "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:PutScalingPolicy",
     "application-autoscaling:RegisterScalableTarget",
     "cloudwatch:DeleteAlarms",
@@ -45,7 +43,6 @@ KEEPING_ENDPOINTS = {
     "dynamodb:Query",
     "dynamodb:UpdateItem",
     "iam:CreateServiceLinkedRole",
-    "sagemaker:AddTags",
     "sagemaker:DeleteEndpoint",
     "sagemaker:DeleteEndpointConfig",
     "sagemaker:DeleteModel",
@@ -56,6 +53,11 @@ KEEPING_ENDPOINTS = {
     "sagemaker:ListModels",
     "sagemaker:ListTags",
     "sagemaker:UpdateEndpointWeightsAndCapacities",
+}
+SCALING_ENDPOINTS = {
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "sagemaker:AddTags",
 }
 EXPECTED = {
     "authorizer": {"dynamodb:GetItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
@@ -106,6 +108,7 @@ EXPECTED = {
     },
     "endpoint_events": KEEPING_ENDPOINTS | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "endpoints_api": KEEPING_ENDPOINTS
+    | SCALING_ENDPOINTS
     | {"iam:PassRole", "sagemaker:CreateEndpoint", "sagemaker:CreateEndpointConfig", "sagemaker:CreateModel"},
     "dead_letters_api": {
         "dynamodb:UpdateItem",
@@ -116,6 +119,7 @@ EXPECTED = {
         "sqs:SendMessage",
     },
     "sweeper": KEEPING_ENDPOINTS
+    | SCALING_ENDPOINTS
     | {
         "dynamodb:BatchGetItem",
         "dynamodb:GetItem",

@@ -216,6 +216,8 @@ def test_the_late_answer_of_a_deleted_job_leaves_nothing_behind(stage: Stage, jo
         {"error": {"code": "c" * 9000, "message": "m" * 400_000}},
         '{"error": {"code": "x", "message": "\\udfff"}}',
         '{"caption": "x", "timings": {"run": NaN, "model": Infinity}}',
+        {"caption": "x", "timings": {"run": 1e200, "model": -5}},
+        '{"caption": "x", "timings": {"run": 1.5e308, "model": 1.5e308}}',
         {"images": [{"key": "jobs/%s/output/0.png", "width": 1, "height": 1}] * 5000},
         {"images": [base64.b64encode(png()).decode()], "info": '{"infotexts": ["\\ud800"], "all_seeds": ["x"]}'},
     ],
@@ -224,6 +226,13 @@ def test_no_answer_poisons_the_queue(stage: Stage, job_id: str, answer: Any) -> 
     text = answer if isinstance(answer, str) else json.dumps(answer)
     assert deliver(completed(job_id, text.replace("%s", job_id))) == []
     assert shown(job_id)["completed_at"]
+
+
+@pytest.mark.parametrize("run", [1e200, -5, 1e9])
+def test_times_that_nobody_can_believe_cost_nothing_and_no_picture(stage: Stage, job_id: str, run: float) -> None:
+    assert deliver(completed(job_id, manifest(job_id, timings={"run": run}))) == []
+    job = shown(job_id)
+    assert (job["status"], job["run_seconds"], job["cost"]) == ("succeed", None, None)
 
 
 def test_a_failure_reason_of_any_kind_is_kept_readably(stage: Stage, job_id: str) -> None:

@@ -181,7 +181,7 @@ def test_a_job_whose_endpoint_is_gone_fails_and_says_so(stage: Stage, sweep: Swe
 
 def test_a_job_waits_for_an_endpoint_that_takes_no_jobs_now(stage: Stage, sweep: Sweep, clock: Clock) -> None:
     job_id = created(stage)
-    stage.sagemaker.endpoints = [endpoint(status="Updating")]
+    stage.sagemaker.endpoints = [endpoint(status="OutOfService")]
     clock.seconds = 301
     assert "invoked" not in sweep.run(plenty)
     assert shown(job_id)["status"] == "created"
@@ -286,6 +286,23 @@ def test_one_job_that_cannot_be_looked_at_stops_no_other_and_is_told(stage: Stag
     clock.seconds = 301
     assert sweep.run(plenty)["broken"] == [broken]
     assert shown(fine)["status"] == "succeed"
+
+
+def test_an_answer_that_cannot_be_taken_in_does_not_keep_its_job_open_for_ever(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(stage, job_id, manifest(job_id))
+
+    def breaks(*_: object) -> None:
+        raise ArithmeticError
+
+    monkeypatch.setattr(Settling, "completed", breaks)
+    clock.seconds = 301
+    assert sweep.run(plenty)["broken"] == [job_id]
+    clock.seconds = PATIENCE.deadline + 1
+    assert sweep.run(plenty)["broken"] == []
+    error = shown(job_id)["error"]
+    assert (error["code"], "ArithmeticError" in error["message"]) == ("timed_out", True)
 
 
 def test_two_rounds_at_once_settle_each_job_once(stage: Stage, sweep: Sweep, clock: Clock, job_id: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from darkroom.endpoints.model import CHANGING, Bounds, Described, Endpoint, Made, Part, Plan, Standing
+from darkroom.endpoints.model import CHANGING, Bounds, Described, Endpoint, Machine, Made, Part, Plan, Standing
 from darkroom.endpoints.ports import PartKind
 from darkroom.errors import Conflict
 from darkroom.jobs.ports import EndpointRefused
@@ -26,6 +26,7 @@ class Details:
     instances: int = 1
     instance_type: str | None = "ml.g5.xlarge"
     image: str | None = "worker:1"
+    at_once: int = 1
     failure: str | None = None
 
 
@@ -38,7 +39,7 @@ class FakeSageMaker:
     def __init__(self) -> None:
         self.endpoints = [endpoint()]
         self.details: dict[str, Details] = {}
-        self.tags: dict[str, dict[str, str]] = {}
+        self.tagged: dict[str, dict[str, str]] = {}
         self.parts_made: dict[PartKind, dict[str, float]] = {"config": {}, "model": {}}
         self.now = 1_000_000.0
         self.invoked: list[dict[str, Any]] = []
@@ -66,23 +67,28 @@ class FakeSageMaker:
     def made(self, described: Described) -> Made:
         self.on_call("ListTags")
         name = described.endpoint.name
-        return Made(self.details[name].instance_type, dict(self.tags.get(name, {})))
+        return Made(self.details[name].instance_type, dict(self.tagged.get(name, {})))
 
-    def instance_type(self, config: str) -> str | None:
+    def machine(self, config: str) -> Machine | None:
         self.on_call("DescribeEndpointConfig")
-        return next((told.instance_type for told in self.details.values() if told.config == config), None)
+        found = (told for told in self.details.values() if told.config == config and told.instance_type)
+        return next((Machine(told.instance_type or "", told.at_once) for told in found), None)
+
+    def tags(self, arn: str) -> dict[str, str]:
+        self.on_call("ListTags")
+        return dict(self.tagged.get(arn.removeprefix("arn:"), {}))
 
     def parts(self, kind: PartKind) -> list[Part]:
         self.on_call("ListModels" if kind == "model" else "ListEndpointConfigs")
-        return [Part(name, created) for name, created in self.parts_made[kind].items()]
+        return [Part(name, f"arn:{name}", created) for name, created in self.parts_made[kind].items()]
 
     # Making and unmaking
 
     def make_model(self, plan: Plan) -> None:
-        self._effect("CreateModel", lambda: self.parts_made["model"].setdefault(plan.parts, self.now))
+        self._effect("CreateModel", lambda: self._make_part("model", plan))
 
     def make_config(self, plan: Plan) -> None:
-        self._effect("CreateEndpointConfig", lambda: self.parts_made["config"].setdefault(plan.parts, self.now))
+        self._effect("CreateEndpointConfig", lambda: self._make_part("config", plan))
 
     def make_endpoint(self, plan: Plan) -> None:
         def make() -> None:
@@ -91,14 +97,16 @@ class FakeSageMaker:
             assert plan.parts in self.parts_made["config"]
             if self._find(plan.name) is None:
                 self.endpoints.insert(0, endpoint(plan.name, "Creating"))
-                self.tags[plan.name] = dict(plan.tags)
-                self.details[plan.name] = Details(plan.parts, max(1, plan.bounds.least), plan.instance_type, plan.image)
+                self.tagged[plan.name] = dict(plan.tags)
+                self.details[plan.name] = Details(
+                    plan.parts, max(1, plan.bounds.least), plan.instance_type, plan.image, plan.at_once
+                )
 
         self._effect("CreateEndpoint", make)
 
     def tag(self, arn: str, tags: Mapping[str, str]) -> None:
         name = arn.removeprefix("arn:")
-        self._effect("AddTags", lambda: self.tags.setdefault(name, {}).update(tags))
+        self._effect("AddTags", lambda: self.tagged.setdefault(name, {}).update(tags))
 
     def remove_endpoint(self, name: str) -> None:
         def remove() -> None:
@@ -124,7 +132,7 @@ class FakeSageMaker:
         changed = [e.name for e in self.endpoints if e.status in CHANGING]
         for found in self.endpoints:
             if found.status == "Deleting":
-                self.tags.pop(found.name, None)
+                self.tagged.pop(found.name, None)
         self.endpoints = [e for e in self.endpoints if e.status != "Deleting"]
         for name in changed:
             self.move(name, "InService")
@@ -142,6 +150,10 @@ class FakeSageMaker:
 
     def _find(self, name: str) -> Endpoint | None:
         return next((found for found in self.endpoints if found.name == name), None)
+
+    def _make_part(self, kind: PartKind, plan: Plan) -> None:
+        self.parts_made[kind].setdefault(plan.parts, self.now)
+        self.tagged.setdefault(plan.parts, dict(plan.tags))
 
     def _effect(self, call: str, carry_out: Callable[[], object]) -> None:
         self.on_call(call)

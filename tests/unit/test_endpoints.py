@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from darkroom.endpoints.model import Endpoint
+from darkroom.endpoints.model import Endpoint, Machine
 from darkroom.endpoints.service import CACHE_SECONDS, Endpoints
 from darkroom.errors import Conflict, Invalid
 from tests.support.sagemaker import FakeOpenJobs, FakeSageMaker, FakeScaling, endpoint
@@ -90,12 +90,12 @@ def test_what_an_endpoint_runs_on_is_looked_up_once_and_again_for_a_new_one_of_i
     source.describe("darkroom-test-a")
     source.details["darkroom-test-a"].config = "c"
     calls.clear()
-    assert [endpoints.instance_type("darkroom-test-a") for _ in range(3)] == ["ml.g5.xlarge"] * 3
+    assert [endpoints.machine("darkroom-test-a") for _ in range(3)] == [Machine("ml.g5.xlarge")] * 3
     assert calls == ["ListEndpoints", "DescribeEndpoint", "DescribeEndpointConfig"]
     source.endpoints = [Endpoint("darkroom-test-a", "InService", "2026-02-02T00:00:00Z", "")]
     source.details["darkroom-test-a"].instance_type = "ml.g4dn.xlarge"
     endpoints.forget()
-    assert endpoints.instance_type("darkroom-test-a") == "ml.g4dn.xlarge"
+    assert endpoints.machine("darkroom-test-a") == Machine("ml.g4dn.xlarge")
 
 
 def test_a_list_is_read_once_in_a_while_with_everything_in_it() -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
-from darkroom.endpoints.fleet import MAX_NAME, Fleet, endpoint_of
+from darkroom.endpoints.fleet import GRACE_SECONDS, MAX_NAME, Fleet, endpoint_of
 from darkroom.endpoints.model import Bounds, Standing
 from darkroom.endpoints.service import Endpoints
-from darkroom.endpoints.sweep import GRACE_SECONDS, EndpointsSwept, EndpointSweep, Guard
+from darkroom.endpoints.sweep import EndpointsSwept, EndpointSweep, Guard
 from darkroom.errors import Busy, Conflict, DarkroomError, Invalid
 from tests.support.sagemaker import FakeOpenJobs, FakeSageMaker, FakeScaling, endpoint
 
@@ -40,7 +40,7 @@ class Stage:
         """As a cold function has it."""
         endpoints = Endpoints(self.sagemaker, self.scaling, self.jobs, PREFIX)
         parts = (endpoints, self.sagemaker, self.sagemaker, self.scaling, self.jobs)
-        return Fleet(*parts, "test", "ml.g5.xlarge", "worker:1")
+        return Fleet(*parts, "test", "ml.g5.xlarge", "worker:1", lambda: self.sagemaker.now)
 
     def sweep(self, later: float = 0.0, left: Callable[[], float] = lambda: 100.0) -> EndpointsSwept:
         """One round of the sweeper, so many seconds later."""
@@ -77,9 +77,10 @@ def refusal(call: Callable[[], object]) -> str:
 
 def test_the_whole_life(stage: Stage) -> None:
     assert stage.fleet.create("alice", ANIME) == (NAME, True)
-    assert stage.sagemaker.tags[NAME] == {
+    assert stage.sagemaker.tagged[NAME] == {
         "darkroom:stage": "test",
         "darkroom:owner": "alice",
+        "darkroom:asked": "0-1",
         "darkroom:min": "0",
         "darkroom:max": "1",
     }
@@ -88,7 +89,7 @@ def test_the_whole_life(stage: Stage) -> None:
     assert stage.scaling.stands == {NAME: standing()}
     stage.jobs.counts = {NAME: 2}
     assert stage.fleet.delete("anime") is True
-    assert stage.jobs.failed == [(NAME, "endpoint_deleted")]
+    assert set(stage.jobs.failed) == {(NAME, "endpoint_deleted")}
     assert stage.rest() == ["cleared"]
     assert stage.nothing_left()
 
@@ -227,7 +228,7 @@ def test_bounds_that_make_no_sense_and_endpoints_that_are_not_there_are_refused(
     stage.fleet.create("alice", ANIME)
     assert refusal(lambda: stage.fleet.scale("anime", EndpointPatch(min_instances=2))) == "bounds_not_valid"
     stage.sagemaker.move(NAME, "Failed")
-    assert refusal(lambda: stage.fleet.scale("anime", EndpointPatch(min_instances=1))) == "endpoint_is_going"
+    assert refusal(lambda: stage.fleet.scale("anime", EndpointPatch(min_instances=1))) == "endpoint_failed"
     long = EndpointIn(name="a" * (MAX_NAME - len(PREFIX)))
     assert refusal(lambda: stage.fleet.create("alice", long)) == "endpoint_name_too_long"
 
@@ -283,7 +284,11 @@ def test_a_deletion_that_is_killed_is_finished(stage: Stage, call: str, moment: 
     if healer == "repeat":
         stage.fleet.delete("anime")
     elif (call, moment) == ("AddTags", "before"):
-        return  # Nothing had been done, so nobody knows that it was to go; whoever asked heard of it.
+        # Nothing had been done, so nobody knows that it was to go; whoever asked heard of it.
+        stage.sweep(later=GRACE_SECONDS + 1)
+        assert stage.statuses() == {NAME: "InService"}
+        assert stage.scaling.stands == {NAME: standing()}
+        return
     else:
         stage.sweep(later=GRACE_SECONDS + 1)
     stage.sagemaker.settle()
@@ -311,16 +316,106 @@ def test_events_that_come_early_late_or_for_others_change_nothing(stage: Stage) 
 
 def test_what_others_made_is_left_alone(stage: Stage) -> None:
     stage.sagemaker.endpoints = [endpoint(f"{PREFIX}by-hand")]
-    stage.sagemaker.parts_made["model"][f"{PREFIX}of-somebody"] = 0.0
-    assert stage.sweep(later=10 * GRACE_SECONDS).leftovers == 0
+    names = {f"{PREFIX}of-somebody": 0.0, f"{PREFIX}sdxl-20260105": 0.0}
+    stage.sagemaker.parts_made["model"] |= names
+    stage.sweep(later=10 * GRACE_SECONDS)
     assert stage.fleet.came_to_rest(f"{PREFIX}by-hand") == "left alone"
-    assert stage.sagemaker.parts_made["model"] == {f"{PREFIX}of-somebody": 0.0}
+    assert refusal(lambda: stage.fleet.scale("by-hand", EndpointPatch(min_instances=1))) == "endpoint_not_ours"
+    stage.fleet.delete("by-hand")
+    assert stage.sagemaker.parts_made["model"] == names
     assert stage.scaling.stands == {}
 
 
 def test_parts_tell_whose_they_are() -> None:
     assert endpoint_of("darkroom-test-anime-0123abcd") == NAME
     assert endpoint_of("darkroom-test-anime") is None
+
+
+def test_an_event_of_the_old_one_leaves_alone_what_a_new_request_is_making(stage: Stage) -> None:
+    """`delete x` and then `create x`: the event that the old one is gone comes in the middle."""
+
+    def event(call: str) -> None:
+        if call in ("CreateModel", "CreateEndpointConfig", "CreateEndpoint"):
+            stage.fleet.came_to_rest(NAME)
+
+    stage.sagemaker.after_call = event
+    assert stage.fleet.create("alice", ANIME) == (NAME, True)
+    stage.sagemaker.after_call = lambda name: None
+    assert {len(made) for made in stage.sagemaker.parts_made.values()} == {1}
+
+
+def test_of_two_requests_for_one_name_at_once_one_is_refused_and_leaves_nothing(stage: Stage) -> None:
+    other = EndpointIn(name="anime", instance_type="ml.p3.2xlarge", max_instances=4)
+
+    def overtake(call: str) -> None:
+        if call == "CreateEndpoint":
+            stage.sagemaker.on_call = lambda name: None
+            assert stage.fleet.create("bob", other) == (NAME, True)
+
+    stage.sagemaker.on_call = overtake
+    assert refusal(lambda: stage.fleet.create("alice", ANIME)) == "endpoint_exists"
+    assert {len(made) for made in stage.sagemaker.parts_made.values()} == {1}
+    assert stage.fleet.create("bob", other) == (NAME, False)
+
+
+def test_parts_of_a_request_that_lost_and_was_killed_are_swept_up(stage: Stage) -> None:
+    stage.sagemaker.refuses_to_make = Killed()
+    with pytest.raises(Killed):
+        stage.fleet.create("alice", EndpointIn(name="anime", jobs_at_once=2))
+    stage.sagemaker.refuses_to_make = None
+    stage.fleet.create("alice", ANIME)
+    stage.rest()
+    assert stage.sweep(later=GRACE_SECONDS + 1).leftovers == 2
+    assert {len(made) for made in stage.sagemaker.parts_made.values()} == {1}
+    assert stage.sweep().leftovers == 0
+
+
+def test_the_same_request_finds_its_endpoint_after_the_bounds_were_changed(stage: Stage) -> None:
+    stage.fleet.create("alice", ANIME)
+    stage.rest()
+    stage.fleet.scale("anime", EndpointPatch(max_instances=3))
+    assert stage.fleet.create("alice", ANIME) == (NAME, False)
+
+
+def test_the_jobs_of_a_failed_endpoint_fail_with_its_reason(stage: Stage) -> None:
+    stage.fleet.create("alice", ANIME)
+    stage.rest()
+    stage.sagemaker.move(NAME, "Failed")
+    stage.fleet.came_to_rest(NAME)
+    stage.sweep()
+    assert stage.jobs.failed == [(NAME, "endpoint_failed")] * 2
+
+
+def test_the_jobs_of_one_that_is_to_go_fail_at_once(stage: Stage) -> None:
+    stage.fleet.create("alice", ANIME)
+    stage.rest()
+    stage.sagemaker.move(NAME, "Updating")
+    assert stage.fleet.delete("anime") is False
+    assert stage.jobs.failed == [(NAME, "endpoint_deleted")]
+
+
+@pytest.mark.parametrize("name", ["my_endpoint", "a b", "a" * 60, "a.b", "ä"])
+def test_what_nothing_can_be_called_is_not_there(stage: Stage, name: str) -> None:
+    assert stage.fleet.delete(name) is True
+    assert refusal(lambda: stage.fleet.scale(name, EndpointPatch())) == "endpoint_not_found"
+
+
+def test_a_leftover_that_cannot_be_removed_is_named_and_does_not_keep_the_others_waiting(stage: Stage) -> None:
+    for name in ("a", "b"):
+        stage.sagemaker.refuses_to_make = Killed()
+        with pytest.raises(Killed):
+            stage.fleet.create("alice", EndpointIn(name=name))
+    failures = iter([True])
+
+    def fail(call: str) -> None:
+        if call == "DeleteEndpointConfig" and next(failures, False):
+            raise Busy("aws_busy", "busy")
+
+    stage.sagemaker.on_call = fail
+    swept = stage.sweep(later=GRACE_SECONDS + 1)
+    assert (swept.leftovers, swept.broken) == (1, (f"{PREFIX}a: aws_busy",))
+    stage.sweep()
+    assert stage.nothing_left()
 
 
 class TestIdleGuard:
@@ -352,6 +447,19 @@ class TestIdleGuard:
         assert awake.sweep().idle == (NAME,)
         awake.jobs.counts = {NAME: 1}
         assert awake.sweep().idle == ()
+
+    def test_one_that_was_just_told_to_stay_awake_is_not_idle(self, awake: Stage) -> None:
+        awake.guard = Guard(12, True)
+        awake.fleet.scale("anime", EndpointPatch(min_instances=2))
+        awake.sagemaker.details[NAME].instances = 2
+        assert awake.sweep().idle == ()
+        assert awake.sweep(later=13 * HOUR).idle == (NAME,)
+
+    def test_one_that_others_made_is_reported_and_left_to_them(self, awake: Stage) -> None:
+        awake.guard = Guard(12, True)
+        awake.sagemaker.endpoints = [endpoint(f"{PREFIX}by-hand")]
+        swept = awake.sweep()
+        assert (swept.idle, swept.put_to_sleep) == ((f"{PREFIX}by-hand",), 0)
 
     def test_a_new_one_is_not_idle(self, awake: Stage) -> None:
         awake.sagemaker.now -= 23 * HOUR

@@ -1,13 +1,12 @@
 """SageMaker's endpoints: what there is, and making and unmaking them."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from darkroom.endpoints.model import CHANGING, Described, Endpoint, Made, Part, Plan
+from darkroom.endpoints.model import CHANGING, NAME, Described, Endpoint, Machine, Made, Part, Plan
 from darkroom.endpoints.ports import PartKind
 from darkroom.errors import Conflict, DarkroomError, Invalid
 from darkroom.jobs.model import iso
@@ -20,9 +19,6 @@ VARIANT = "main"
 _PAGE = {"SortBy": "CreationTime", "SortOrder": "Descending", "PaginationConfig": {"PageSize": 100}}
 _VALIDATION = "ValidationException"
 """SageMaker's one code for a name that is taken, a name that is not there, and a value it does not like."""
-
-
-_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class SageMakerEndpoints:
     def describe(self, name: str) -> Described | None:
         """See `EndpointSource.describe`: one DescribeEndpoint."""
         # SageMaker refuses to look for what could be no name (service model, EndpointName).
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             return None
         try:
             found = self._client.describe_endpoint(EndpointName=name)
@@ -80,15 +76,24 @@ class SageMakerEndpoints:
 
     def made(self, described: Described) -> Made:
         """See `EndpointSource.made`: one ListTags and one DescribeEndpointConfig."""
-        pages = self._client.get_paginator("list_tags").paginate(ResourceArn=described.arn)
-        tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
-        return Made(self.instance_type(described.config), tags)
+        machine = self.machine(described.config)
+        return Made(machine.instance_type if machine else None, self.tags(described.arn))
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """See `EndpointSource.tags`: one ListTags."""
+        try:
+            pages = self._client.get_paginator("list_tags").paginate(ResourceArn=arn)
+            return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+        except ClientError as error:
+            if _code(error) == _VALIDATION:
+                return {}
+            raise
 
     def parts(self, kind: PartKind) -> list[Part]:
         """See `EndpointSource.parts`: one List call for each 100."""
         operation, key, name = _LISTS[kind]
         return [
-            Part(found[name], found["CreationTime"].timestamp())
+            Part(found[name], found[name.removesuffix("Name") + "Arn"], found["CreationTime"].timestamp())
             for found in self._listed(operation, key, name, self._prefix)
         ]
 
@@ -98,16 +103,19 @@ class SageMakerEndpoints:
         operation, key, attribute = _LISTS[kind]
         return any(found[attribute] == name for found in self._listed(operation, key, attribute, name))
 
-    def instance_type(self, config: str) -> str | None:
-        """See `EndpointSource.instance_type`: one DescribeEndpointConfig."""
+    def machine(self, config: str) -> Machine | None:
+        """See `EndpointSource.machine`: one DescribeEndpointConfig."""
         try:
             found = self._client.describe_endpoint_config(EndpointConfigName=config)
         except ClientError as error:
             # SageMaker lets a configuration be deleted under its endpoint; nobody can tell the type then.
-            if _code(error) == _VALIDATION and not self.there("config", config):
+            if _code(error) == _VALIDATION:
                 return None
             raise
-        return next((variant.get("InstanceType") for variant in found["ProductionVariants"]), None)
+        instance_type = next((variant.get("InstanceType") for variant in found["ProductionVariants"]), None)
+        client = found.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
+        at_once = client.get("MaxConcurrentInvocationsPerInstance", 1)
+        return Machine(instance_type, at_once) if instance_type else None
 
     def _listed(self, operation: str, key: str, name: str, beginning: str) -> Iterator[Any]:
         pages = self._client.get_paginator(operation).paginate(NameContains=beginning, **_PAGE)  # type: ignore[call-overload]

@@ -2,24 +2,32 @@
 
 import hashlib
 import re
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
 from darkroom.endpoints.model import (
     CHANGING,
+    FAILED,
     IN_SERVICE,
+    NAME,
     WANTED_GONE,
     Bounds,
     Described,
+    Part,
     Plan,
+    asked_for,
     bounds_tags,
 )
-from darkroom.endpoints.ports import PART_KINDS, EndpointControl, EndpointSource, OpenJobs, Scaling
+from darkroom.endpoints.ports import PART_KINDS, EndpointControl, EndpointSource, OpenJobs, PartKind, Scaling
 from darkroom.endpoints.service import Endpoints, not_found
 from darkroom.errors import Conflict, FieldError, Invalid
 
 MAX_NAME = 63
 """Characters of a SageMaker name (botocore's service model, EndpointName)."""
+GRACE_SECONDS = 900.0
+"""How long parts without an endpoint are left: a request that makes them takes seconds, its repeat minutes."""
 _PARTS_SUFFIX = 9
 GONE_CODE = "endpoint_deleted"
 _OWN_PART = re.compile(r".+-[0-9a-f]{8}")
@@ -43,8 +51,9 @@ class Fleet:
         stage: str,
         instance_type: str,
         image: str | None,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """`instance_type` and `image` are what an endpoint gets when nothing is said."""
+        """`instance_type` and `image` are what an endpoint gets when nothing is said; `now` gives epoch seconds."""
         self._endpoints = endpoints
         self._source = source
         self._control = control
@@ -53,12 +62,13 @@ class Fleet:
         self._stage = stage
         self._instance_type = instance_type
         self._image = image
+        self._now = now
 
     def create(self, owner: str, request: EndpointIn) -> tuple[str, bool]:
         """Make model, configuration and endpoint; the name, and whether the endpoint is new.
 
         The same request again goes on where the one before broke off. Scaling is set up when the endpoint
-        is InService, since Application Auto Scaling takes no other.
+        is InService: it must have a variant to be registered.
         Raises Invalid or Conflict, with SageMaker's words where it is SageMaker that refuses.
         """
         plan = self._plan(owner, request)
@@ -76,30 +86,43 @@ class Fleet:
                 self._remove_parts(plan.parts)
             raise
         self._endpoints.forget()
+        self._check_ours(plan)
         return plan.name, True
+
+    def _check_ours(self, plan: Plan) -> None:
+        """Of two requests for one name at the same time, one made the endpoint; the other one's parts go."""
+        made = self._source.describe(plan.name)
+        if made is not None and made.config != plan.parts:
+            self._remove_parts(plan.parts)
+            self._check_same(plan, made)
 
     def scale(self, name: str, request: EndpointPatch) -> str:
         """Change the bounds: the tags first, which are what is wanted, then what stands. Returns the full name.
 
         On an endpoint that is not in service yet they are registered once it is.
-        Raises Missing `endpoint_not_found`, Invalid `bounds_not_valid` or Conflict `endpoint_is_going`.
+        Raises Missing `endpoint_not_found`, Invalid `bounds_not_valid`, Conflict `endpoint_is_going`, `endpoint_failed`
+        or `endpoint_not_ours`.
         """
         described = self._described(name)
         full = described.endpoint.name
         made = self._source.made(described)
-        if made.wanted_gone or described.endpoint.status in ("Deleting", "Failed"):
+        status = described.endpoint.status
+        if made.wanted_gone or status == "Deleting":
+            raise Conflict("endpoint_is_going", f"The endpoint {full!r} is being deleted.")
+        if status == FAILED:
+            raise Conflict("endpoint_failed", f"The endpoint {full!r} has failed. Delete it and make another.")
+        old = made.bounds
+        if old is None:
             raise Conflict(
-                "endpoint_is_going",
-                f"The endpoint {full!r} is {described.endpoint.status} and cannot be scaled. "
-                "Delete it and make another.",
+                "endpoint_not_ours",
+                f"The endpoint {full!r} was not made by Darkroom, so its scaling is left to who made it.",
             )
-        old = made.bounds or self._scaling.bounds([full]).get(full) or Bounds(0, 1)
         bounds = Bounds(
             old.least if request.min_instances is None else request.min_instances,
             old.most if request.max_instances is None else request.max_instances,
         )
         check_bounds(bounds)
-        self._control.tag(described.arn, bounds_tags(bounds))
+        self._control.tag(described.arn, bounds_tags(bounds) | {"darkroom:scaled": str(int(self._now()))})
         if described.endpoint.serving:
             self._scaling.set_up(full, bounds)
         self._endpoints.forget()
@@ -112,16 +135,19 @@ class Fleet:
         Deleting what is gone takes away whatever was left of it.
         """
         full = self._endpoints.full_name(name)
+        if not NAME.fullmatch(full):
+            return True  # Nothing can be called so.
         described = self._source.describe(full)
         try:
             if described is None:
-                self.clear(full)
+                self.clear(full, older_than=0)
                 return True
             if described.endpoint.status == "Deleting":
                 self._fail_open_jobs(full)
                 return True
             # The mark comes first: whatever breaks off after it, the sweeper knows what was wanted.
             self._control.tag(described.arn, {WANTED_GONE: "true"})
+            self._fail_open_jobs(full)
             if described.endpoint.status in CHANGING:
                 return False
             return self._remove(described)
@@ -140,6 +166,8 @@ class Fleet:
         if described is None:
             self.clear(name)
             return "cleared"
+        if described.endpoint.status == FAILED:
+            self.fail_jobs_of_failed(described)
         if described.endpoint.status in CHANGING:
             return "waiting"
         made = self._source.made(described)
@@ -150,14 +178,31 @@ class Fleet:
             return "scaling set up"
         return "left alone"
 
-    def clear(self, name: str) -> None:
-        """Take away what is left of an endpoint that is gone: its scaling, its parts, its open jobs."""
+    def clear(self, name: str, older_than: float = GRACE_SECONDS) -> None:
+        """Take away what is left of an endpoint that is gone: its scaling, its open jobs, and its parts, those that
+        are `older_than` so many seconds. Nothing is touched once there is an endpoint of that name again."""
+        old = self._now() - older_than
+        parts = [(kind, part) for kind in PART_KINDS for part in self._source.parts(kind) if part.created <= old]
+        if self._source.describe(name) is not None:
+            return
         self._scaling.remove(name)
-        for kind in PART_KINDS:
-            for part in self._source.parts(kind):
-                if endpoint_of(part.name) == name:
-                    self._control.remove_part(kind, part.name)
         self._fail_open_jobs(name)
+        for kind, part in parts:
+            if endpoint_of(part.name) == name:
+                self.remove_own(kind, part)
+
+    def remove_own(self, kind: PartKind, part: Part) -> None:
+        """Delete a part if it is one of this stage's; others may have made one that is called alike."""
+        if self._source.tags(part.arn).get("darkroom:stage") == self._stage:
+            self._control.remove_part(kind, part.name)
+
+    def fail_jobs_of_failed(self, described: Described) -> None:
+        """A failed endpoint never runs a job again: DeleteEndpoint is all that can be done with it (API reference,
+        EndpointSummary)."""
+        name, why = described.endpoint.name, described.failure or "SageMaker gave no reason."
+        self._open_jobs.fail(
+            name, "endpoint_failed", f"The endpoint {name} has failed: {why[:500]} Replay the job on another one."
+        )
 
     def _remove(self, described: Described) -> bool:
         """Scaling first: Application Auto Scaling would otherwise go on changing what is being deleted."""
@@ -167,8 +212,10 @@ class Fleet:
             self._control.remove_endpoint(name)
         except Conflict:
             return False
-        self._remove_parts(described.config)
         self._fail_open_jobs(name)
+        # A configuration that others made may serve other endpoints too.
+        if endpoint_of(described.config) == name:
+            self._remove_parts(described.config)
         return True
 
     def _remove_parts(self, name: str) -> None:
@@ -194,7 +241,9 @@ class Fleet:
                 "Say which container is the worker: `image`, or the setting `worker_image` of the stage.",
                 (FieldError(("body", "image"), "is needed, for the stage has no `worker_image`"),),
             )
-        name = self._endpoints.full_name(request.name or _derived(owner, request))
+        instance_type = request.instance_type or self._instance_type
+        derived = _derived(owner, request, instance_type, image)
+        name = self._endpoints.full_name(request.name or derived)
         if len(name) > MAX_NAME - _PARTS_SUFFIX:
             most = MAX_NAME - _PARTS_SUFFIX - len(self._endpoints.full_name(""))
             raise Invalid(
@@ -207,13 +256,14 @@ class Fleet:
         plan = Plan(
             name=name,
             parts="",
-            instance_type=request.instance_type or self._instance_type,
+            instance_type=instance_type,
             image=image,
             bounds=bounds,
             at_once=request.jobs_at_once,
             tags={
                 "darkroom:stage": self._stage,
                 "darkroom:owner": _NOT_IN_TAGS.sub("_", owner)[:256],
+                "darkroom:asked": asked_for(bounds),
                 **bounds_tags(bounds),
             },
         )
@@ -230,7 +280,7 @@ class Fleet:
                 f"The endpoint {plan.name!r} is being deleted. Wait until GET /endpoints lists it no more, "
                 "or take another name.",
             )
-        if found.config != plan.parts or made.bounds != plan.bounds:
+        if found.config != plan.parts or made.asked != plan.tags["darkroom:asked"]:
             raise Conflict(
                 "endpoint_exists",
                 f"There is an endpoint {plan.name!r} already, made differently ({status}, {made.instance_type}). "
@@ -243,9 +293,9 @@ def endpoint_of(part: str) -> str | None:
     return part[:-_PARTS_SUFFIX] if _OWN_PART.fullmatch(part) else None
 
 
-def _derived(owner: str, request: EndpointIn) -> str:
+def _derived(owner: str, request: EndpointIn, instance_type: str, image: str) -> str:
     """A name for an endpoint without one: the same request again must find the same endpoint."""
-    said = f"{owner}\n{request.model_dump_json()}"
+    said = f"{owner}\n{request.model_dump_json()}\n{instance_type}\n{image}"
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 

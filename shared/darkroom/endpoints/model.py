@@ -1,8 +1,12 @@
 """SageMaker endpoints as Darkroom sees them."""
 
+import re
 from dataclasses import dataclass, field
 
+NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+"""What can be the name of an endpoint (botocore's service model, EndpointName)."""
 IN_SERVICE = "InService"
+FAILED = "Failed"
 SERVING = frozenset({IN_SERVICE, "Updating", "SystemUpdating", "RollingBack"})
 """Statuses in which SageMaker takes invocations. An endpoint is `Updating` whenever Application Auto Scaling
 changes its instances, so also all the while that it wakes (API reference, EndpointSummary): refusing jobs then
@@ -55,6 +59,14 @@ class Described:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """What an endpoint runs on: the instance type, and how many jobs an instance runs at once."""
+
+    instance_type: str
+    at_once: int = 1
+
+
+@dataclass(frozen=True)
 class Made:
     """What an endpoint was made with. Nothing of it changes but the tags."""
 
@@ -73,6 +85,17 @@ class Made:
         if least is None or most is None or not (least.isdecimal() and most.isdecimal()):
             return None
         return Bounds(int(least), int(most))
+
+    @property
+    def asked(self) -> str | None:
+        """The bounds of the request that made it, as `asked_for` writes them; `bounds` may have changed since."""
+        return self.tags.get("darkroom:asked")
+
+    @property
+    def scaled(self) -> float:
+        """When somebody last changed its bounds, in epoch seconds; 0 when nobody did."""
+        told = self.tags.get("darkroom:scaled", "")
+        return float(told) if told.isdecimal() else 0.0
 
     @property
     def wanted_gone(self) -> bool:
@@ -98,6 +121,7 @@ class Part:
     """A model or an endpoint configuration; `created` is in epoch seconds."""
 
     name: str
+    arn: str
     created: float
 
 
@@ -119,3 +143,8 @@ class Standing:
 def bounds_tags(bounds: Bounds) -> dict[str, str]:
     """Bounds as tags of an endpoint: SageMaker keeps what is wanted, so it can be set up again from there."""
     return {"darkroom:min": str(bounds.least), "darkroom:max": str(bounds.most)}
+
+
+def asked_for(bounds: Bounds) -> str:
+    """Bounds as one word."""
+    return f"{bounds.least}-{bounds.most}"

@@ -4,7 +4,7 @@ endpoints; nothing of it is kept anywhere else."""
 from collections.abc import Mapping
 from typing import Literal, Protocol, get_args
 
-from darkroom.endpoints.model import Bounds, Described, Endpoint, Made, Part, Plan, Standing
+from darkroom.endpoints.model import Bounds, Described, Endpoint, Machine, Made, Part, Plan, Standing
 
 PartKind = Literal["config", "model"]
 PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
@@ -21,10 +21,13 @@ class EndpointSource(Protocol):
         """One endpoint with its instances; None when there is none of this name."""
 
     def made(self, described: Described) -> Made:
-        """What it was made with: its instance type and its tags."""
+        """What it was made with: its instance type and its tags; nothing of one that is gone."""
 
-    def instance_type(self, config: str) -> str | None:
-        """The instance type of a configuration, None when it is gone."""
+    def machine(self, config: str) -> Machine | None:
+        """What a configuration runs on, None when it is gone."""
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """The tags of an endpoint or a part; none for one that is gone."""
 
     def parts(self, kind: PartKind) -> list[Part]:
         """Every model, or every endpoint configuration, of this stage."""
@@ -81,7 +84,7 @@ class OpenJobs(Protocol):
         """How many there are on each endpoint; an endpoint without any is not named."""
 
     def fail(self, endpoint: str, code: str, message: str) -> int:
-        """Fail every open job of an endpoint; returns how many."""
+        """Fail the open jobs of an endpoint, some hundreds at most; returns how many."""
 
     def last(self, endpoint: str) -> float | None:
-        """When the newest job of an endpoint was created, in epoch seconds; None when it has none."""
+        """When the newest job of an endpoint came or ended, in epoch seconds; None when it has none."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from darkroom.endpoints.model import Bounds, Described, Endpoint, Made
+from darkroom.endpoints.model import Bounds, Described, Endpoint, Machine, Made
 from darkroom.endpoints.ports import EndpointSource, OpenJobs, Scaling
 from darkroom.errors import Conflict, Invalid, Missing
 
@@ -48,7 +48,7 @@ class Endpoints:
         self._prefix = prefix
         self._clock = clock
         self._cache: dict[str, tuple[float, object]] = {}
-        self._types: dict[tuple[str, str], str | None] = {}
+        self._machines: dict[tuple[str, str], Machine | None] = {}
 
     def full_name(self, name: str) -> str:
         """The name SageMaker knows: people may leave the stage's prefix out."""
@@ -73,20 +73,19 @@ class Endpoints:
         """Read everything anew: something was changed."""
         self._cache.clear()
 
-    def instance_type(self, name: str) -> str | None:
+    def machine(self, name: str) -> Machine | None:
         """What an endpoint runs on. It never changes, so it is looked up once in a function's life."""
         created = next((endpoint.created_at for endpoint in self.all() if endpoint.name == name), None)
         if created is None:
             return None
-        if (name, created) not in self._types:
+        if (name, created) not in self._machines:
             described = self._source.describe(name)
-            self._types[name, created] = self._source.instance_type(described.config) if described else None
-        return self._types[name, created]
+            self._machines[name, created] = self._source.machine(described.config) if described else None
+        return self._machines[name, created]
 
-    def instances(self, name: str) -> int | None:
-        """How many instances an endpoint has running; None when it is gone."""
-        described = self._remembered(f"described {name}", lambda: self._source.describe(name))
-        return described.current if described else None
+    def described(self, name: str) -> Described | None:
+        """An endpoint with its instances, at most `CACHE_SECONDS` old; None when it is gone."""
+        return self._remembered(f"described {name}", lambda: self._source.describe(name))
 
     def wakeups(self, name: str) -> list[float]:
         """How many seconds the last wake-ups from zero took, newest first."""

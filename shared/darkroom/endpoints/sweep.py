@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from darkroom.endpoints.fleet import Fleet, endpoint_of
-from darkroom.endpoints.model import IN_SERVICE, Bounds, Endpoint, Standing, bounds_tags
-from darkroom.endpoints.ports import PART_KINDS, EndpointControl, EndpointSource, OpenJobs, Scaling
+from darkroom.endpoints.fleet import GRACE_SECONDS, Fleet, endpoint_of
+from darkroom.endpoints.model import FAILED, IN_SERVICE, Bounds, Described, Endpoint, Made, Part, Standing, bounds_tags
+from darkroom.endpoints.ports import PART_KINDS, EndpointControl, EndpointSource, OpenJobs, PartKind, Scaling
 
-GRACE_SECONDS = 900.0
-"""How long parts without an endpoint are left: a request that makes them takes seconds, its repeat minutes."""
 STEP_SECONDS = 10.0
 """What one endpoint may take: no other is begun with less time left."""
 
@@ -79,60 +77,88 @@ class EndpointSweep:
         What goes wrong with one endpoint does not keep the others waiting.
         Parts are listed before endpoints: one whose endpoint is made meanwhile is then not taken for a leftover.
         """
-        parts = [part for kind in PART_KINDS for part in self._source.parts(kind)]
+        old = self._now() - GRACE_SECONDS
+        parts = [(kind, part) for kind in PART_KINDS for part in self._source.parts(kind) if part.created <= old]
         standing = self._scaling.standing()
         endpoints = self._source.all()
-        names = {endpoint.name for endpoint in endpoints}
         counts = self._open_jobs.by_endpoint() if endpoints else {}
         done = EndpointsSwept(endpoints=len(endpoints))
+        configs: dict[str, str] = {}
         for endpoint in endpoints:
             if left() < STEP_SECONDS:
-                break
+                return done
             stands, open_jobs = standing.get(endpoint.name, Standing()), counts.get(endpoint.name, 0)
             try:
-                done = self._see_to(endpoint, stands, open_jobs, done)
-            except Exception:
-                done = replace(done, broken=(*done.broken, endpoint.name))
-        old = self._now() - GRACE_SECONDS
-        told = {endpoint_of(part.name) for part in parts if part.created < old} | set(standing)
-        for name in sorted({name for name in told if name} - names):
+                described = self._source.describe(endpoint.name)
+                if described is not None:
+                    configs[endpoint.name] = described.config
+                    done = self._see_to(described, stands, open_jobs, done)
+            except Exception as error:
+                done = replace(done, broken=(*done.broken, f"{endpoint.name}: {_cause(error)}"))
+        told = {endpoint_of(part.name) for _, part in parts} | set(standing)
+        for name in sorted({name for name in told if name} - {endpoint.name for endpoint in endpoints}):
             if left() < STEP_SECONDS:
-                break
-            # Asked again: it may have been made since.
-            if self._source.describe(name) is None:
+                return done
+            try:
                 self._fleet.clear(name)
                 done = replace(done, leftovers=done.leftovers + 1)
+            except Exception as error:
+                done = replace(done, broken=(*done.broken, f"{name}: {_cause(error)}"))
+        return self._remove_strays(parts, configs, done)
+
+    def _remove_strays(
+        self, parts: list[tuple[PartKind, Part]], configs: dict[str, str], done: EndpointsSwept
+    ) -> EndpointsSwept:
+        """Parts of an endpoint that was made with others: of two requests at once, one lost."""
+        for kind, part in parts:
+            name = endpoint_of(part.name)
+            config = configs.get(name or "")
+            if config and endpoint_of(config) == name and part.name != config:
+                try:
+                    self._fleet.remove_own(kind, part)
+                    done = replace(done, leftovers=done.leftovers + 1)
+                except Exception as error:
+                    done = replace(done, broken=(*done.broken, f"{part.name}: {_cause(error)}"))
         return done
 
-    def _see_to(self, endpoint: Endpoint, standing: Standing, open_jobs: int, done: EndpointsSwept) -> EndpointsSwept:
-        described = self._source.describe(endpoint.name)
-        if described is None:
-            return done
-        made = self._source.made(described)
-        if described.endpoint.status == "Failed":
+    def _see_to(self, described: Described, standing: Standing, open_jobs: int, done: EndpointsSwept) -> EndpointsSwept:
+        endpoint, made = described.endpoint, self._source.made(described)
+        if endpoint.status == FAILED:
+            self._fleet.fail_jobs_of_failed(described)
             done = replace(done, failed=done.failed + 1)
         if made.wanted_gone:
             deleted = self._fleet.came_to_rest(endpoint.name) == "deleted"
             return replace(done, deleted=done.deleted + deleted)
-        if described.endpoint.status != IN_SERVICE:
+        if endpoint.status != IN_SERVICE:
             return done
-        if made.bounds and not (standing.complete and standing.bounds == made.bounds):
-            self._scaling.set_up(endpoint.name, made.bounds)
+        bounds = made.bounds
+        if bounds and not (standing.complete and standing.bounds == bounds and _within(described.wanted, bounds)):
+            self._scaling.set_up(endpoint.name, bounds)
             done = replace(done, scaling_set_up=done.scaling_set_up + 1)
-        bounds = made.bounds or standing.bounds
+        known = bounds or standing.bounds
         # Without bounds nothing lets it sleep, whoever made it.
-        never_sleeps = bounds is None or bounds.least > 0
-        if never_sleeps and not open_jobs and self._idle(endpoint):
+        never_sleeps = described.wanted > 0 and (known is None or known.least > 0)
+        if never_sleeps and not open_jobs and self._idle(endpoint, made):
             done = replace(done, idle=(*done.idle, endpoint.name))
-            if self._guard.to_zero:
-                asleep = Bounds(0, bounds.most if bounds else max(1, described.wanted))
+            # What others made is theirs to scale.
+            if self._guard.to_zero and bounds:
+                asleep = Bounds(0, bounds.most)
                 self._control.tag(described.arn, bounds_tags(asleep))
                 self._scaling.set_up(endpoint.name, asleep)
                 done = replace(done, put_to_sleep=done.put_to_sleep + 1)
         return done
 
-    def _idle(self, endpoint: Endpoint) -> bool:
-        """Whether it has had no job for the guard's hours, and has been there for that long."""
-        made = datetime.fromisoformat(endpoint.created_at).timestamp()
-        last = self._open_jobs.last(endpoint.name) or made
-        return self._now() - max(last, made) > self._guard.hours * 3600
+    def _idle(self, endpoint: Endpoint, made: Made) -> bool:
+        """Whether for the guard's hours nobody made it, scaled it, or gave it a job."""
+        created = datetime.fromisoformat(endpoint.created_at).timestamp()
+        last = self._open_jobs.last(endpoint.name) or created
+        return self._now() - max(last, created, made.scaled) > self._guard.hours * 3600
+
+
+def _within(instances: int, bounds: Bounds) -> bool:
+    return bounds.least <= instances <= bounds.most
+
+
+def _cause(error: Exception) -> str:
+    """What kind of error it was, without its text, which may hold anything."""
+    return str(getattr(error, "code", None) or type(error).__name__)

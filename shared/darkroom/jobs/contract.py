@@ -58,6 +58,10 @@ class PaintedImage(BaseModel):
     bytes: int | None = None
 
 
+MOST_BUSY_SECONDS = 86_400.0
+"""SageMaker ends an invocation after an hour; a day is beyond doubt."""
+
+
 class Timings(BaseModel):
     """Seconds a job spent in each stage inside the worker."""
 
@@ -70,7 +74,9 @@ class Timings(BaseModel):
         """Seconds the instance worked for the job: loading and painting. None when the worker told neither."""
         if self.model is None and self.run is None:
             return None
-        return round((self.model or 0.0) + (self.run or 0.0), 3)
+        busy = (self.model or 0.0) + (self.run or 0.0)
+        # A worker that cannot tell the time must not cost a picture: what nobody can believe is not told.
+        return round(busy, 3) if 0 <= busy <= MOST_BUSY_SECONDS else None
 
 
 class WorkError(BaseModel):

@@ -17,7 +17,8 @@ class JobLine:
     """What the history shows of a job: everything the list needs, nothing it does not.
 
     `completed_at` is ISO 8601 in UTC, `first_image` an S3 key, `prompt` the prompt as far as lines keep it;
-    `run_seconds` are those an instance worked for it, `price` what an hour of it cost when the job was made.
+    `run_seconds` are those an instance worked for it, `price` what an hour of its share of
+    an instance cost when it was made.
     """
 
     id: str
@@ -57,8 +58,7 @@ class JobLine:
     def cost(self) -> float | None:
         """What the run cost, in the currency of the price table; None while that is not known.
 
-        It is the job's share of an instance that it had for itself. What the instance cost while it stood idle
-        or woke is no job's.
+        What the instance cost while it stood idle or woke is no job's.
         """
         if self.run_seconds is None or self.price is None:
             return None

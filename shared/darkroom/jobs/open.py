@@ -13,6 +13,8 @@ from darkroom.jobs.ports import JobStore
 from darkroom.jobs.state import OPEN
 
 PAGE = 100
+MOST = 500
+"""Jobs failed in one go: a write each."""
 
 
 class OpenJobs:
@@ -28,7 +30,10 @@ class OpenJobs:
         return self._crowd.by_endpoint()
 
     def fail(self, endpoint: str, code: str, message: str) -> int:
-        """Fail every open job of an endpoint, page by page; one that settles meanwhile stays as it is."""
+        """Fail the open jobs of an endpoint, `MOST` of them; one that settles meanwhile stays as it is.
+
+        Whoever waits for the deletion gets an answer in time; what is left the sweeper ends.
+        """
         asked = Filters(endpoint=endpoint, statuses=frozenset(OPEN))
         failed, before = 0, ids.HIGHEST
         while True:
@@ -37,11 +42,15 @@ class OpenJobs:
                 error = WorkError(code=code, message=message)
                 change = Change("fail", "caller", error=error, completed_at=precise(datetime.now(UTC)))
                 failed += self._store.change(line.id, change).applied
-            if page.next is None:
+            if page.next is None or failed >= MOST:
                 return failed
             before = ids.before(page.next)
 
     def last(self, endpoint: str) -> float | None:
-        """When the newest job of an endpoint was created, in epoch seconds: one Query of one item."""
+        """When the newest job of an endpoint came or ended, in epoch seconds: one Query of one item."""
         found = self._store.read(Stream("by_endpoint", endpoint), Filters(), ids.HIGHEST, 1)
-        return ids.created_at(found.lines[0].id).timestamp() if found.lines else None
+        if not found.lines:
+            return None
+        line = found.lines[0]
+        ended = datetime.fromisoformat(line.completed_at) if line.completed_at else ids.created_at(line.id)
+        return max(ended, ids.created_at(line.id)).timestamp()

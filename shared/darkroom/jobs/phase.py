@@ -18,7 +18,8 @@ class Phase:
 
 
 def phase_of(job: Job, endpoints: Endpoints) -> Phase | None:
-    """The phase of an open job, None for a settled one and for one whose endpoint is gone.
+    """The phase of an open job, None for a settled one and for one whose endpoint is gone or
+    takes no jobs.
 
     A job that runs is told from what its worker reported; only for one that does not, SageMaker is asked, at most
     once in a few seconds.
@@ -28,11 +29,11 @@ def phase_of(job: Job, endpoints: Endpoints) -> Phase | None:
         return None
     if job.started_at is not None:
         return Phase("running", f"It is being painted since {job.started_at}.")
-    instances = endpoints.instances(line.endpoint)
-    if instances is None:
+    described = endpoints.described(line.endpoint)
+    if described is None or not described.endpoint.serving:
         return None
-    if instances:
-        return Phase("in_line", f"It waits in line; {line.endpoint} has {_counted(instances)} running.")
+    if described.current:
+        return Phase("in_line", f"It waits in line; {line.endpoint} has {_counted(described.current)} running.")
     took = endpoints.wakeups(line.endpoint)
     told = (
         f"The last wake-ups took {_joined(took)}." if took else "How long that takes is not known yet; minutes often."

@@ -267,10 +267,14 @@ class Jobs:
     def _place(self, endpoint: str) -> Place:
         """What is known of an endpoint's instances. A job is not refused for want of its price."""
         try:
-            instance_type = self._endpoints.instance_type(endpoint)
+            machine = self._endpoints.machine(endpoint)
         except Busy:
             return Place(endpoint)
-        return Place(endpoint, instance_type, self._places.prices.get(instance_type or ""))
+        if machine is None:
+            return Place(endpoint)
+        price = self._places.prices.get(machine.instance_type)
+        # Jobs that run side by side share their instance.
+        return Place(endpoint, machine.instance_type, price / machine.at_once if price is not None else None)
 
     def _phase(self, job: Job) -> Phase | None:
         """What an open job waits for; a job is shown without it when SageMaker does not answer."""

@@ -144,11 +144,22 @@ class Sweep:
         job = self._store.get(line.id)
         if job is None or job.line.settled:
             return  # The index lags behind.
-        if self._answered(job):
+        late = self._age(job) > self._patience.deadline
+        try:
+            if self._answered(job):
+                return
+        except Busy:
+            raise
+        except Exception as error:
+            # An answer that cannot be taken in must not keep the job open for ever.
+            if not late:
+                raise
+            cause = f"Its answer lies in S3, but could not be taken in ({type(error).__name__}). Submit it again."
+            self._give_up(job, WorkError(code=TIMED_OUT, message=cause), "deadline")
             return
         if self._outputs.is_marked(line.id):
             self._cancel(job)
-        elif self._age(job) > self._patience.deadline:
+        elif late:
             message = "Nothing was heard of this job in the time it may take. Submit it again, or replay it."
             self._give_up(job, WorkError(code=TIMED_OUT, message=message), "deadline")
         elif self._serving is not None and job.line.endpoint not in self._serving:
