@@ -9,6 +9,7 @@ import pytest
 from darkroom import ids, wiring
 from darkroom.errors import Busy
 from darkroom.jobs.model import Patience
+from darkroom.jobs.settling import Settling
 from darkroom.jobs.sweep import Sweep
 from functions.sweeper.handler import handler
 from tests.integration.conftest import Stage
