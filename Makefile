@@ -12,7 +12,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test check fix bench lock openapi clean
+.PHONY: help install demo up down status url test check fix bench chaos lock openapi clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -67,6 +67,9 @@ fix: install ## format and mend what can be mended
 bench: install ## count AWS calls, and what pages of the history cost up to a million jobs
 	@python -m bench.calls
 	@python -m bench.history
+
+chaos: install ## break the local stack while it works, and count what got lost (JOBS=10000 for the long run)
+	@python -m bench.chaos --jobs $(or $(JOBS),2000)
 
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json
