@@ -215,6 +215,16 @@ def test_a_cancel_that_broke_off_after_its_marker_is_finished(
     assert stage.objects() == []
 
 
+def test_a_cancel_that_broke_off_leaves_no_marker_with_a_job_that_was_answered(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str
+) -> None:
+    wiring._outputs().mark_cancelled(job_id, None)
+    answer(stage, job_id, manifest(job_id))
+    clock.seconds = 301
+    assert sweep.run(plenty)["succeed"] == 1
+    assert stage.objects() == [f"jobs/{job_id}/output/response.json"]
+
+
 @pytest.mark.parametrize("heard", ["callback", "deadline"])
 def test_the_pictures_of_a_failed_job_go_and_its_answer_stays(
     stage: Stage, sweep: Sweep, clock: Clock, job_id: str, heard: str

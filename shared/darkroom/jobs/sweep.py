@@ -145,6 +145,8 @@ class Sweep:
         if job is None or job.line.settled:
             return  # The index lags behind.
         if self._answered(job):
+            # A cancel that broke off may have left one, and nobody stops any more.
+            self._outputs.unmark(line.id)
             return
         if self._outputs.is_marked(line.id):
             self._cancel(job)
