@@ -297,7 +297,6 @@ class Chaos:
         ended, since = -1, time.monotonic()
         while (now := len(self._open())) > 0:
             if now != ended:
-                self._say(f"{now:5} jobs are open")
                 ended, since = now, time.monotonic()
             elif time.monotonic() - since > self._plan.standstill:
                 self._say(f"{now} jobs do not end")

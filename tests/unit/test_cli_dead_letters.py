@@ -1,13 +1,15 @@
 """`darkroom dead-letters` and `darkroom jobs` against an API that is played."""
 
-import json
 from typing import Any
 
 import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from darkroom.jobs.api import job_out
+from darkroom.jobs.model import Job, JobLine
 from panel.cli import app
+from tests.support.memory import MemoryOutputs
 
 JOB = "01900000-0000-7000-8000-000000000000"
 
@@ -94,16 +96,9 @@ def test_a_refusal_is_one_line(played: Played, arguments: tuple[str, ...]) -> No
 
 
 def test_a_job_is_cancelled_and_replayed_by_its_id(played: Played) -> None:
-    job = json.loads(JOB_OUT % JOB)
+    line = JobLine(JOB, "alice", "txt2img", "cancelled", "darkroom-test-a")
+    job = job_out(Job(line, {}), {}, MemoryOutputs()).model_dump(mode="json")
     played.answers[f"POST /jobs/{JOB}/cancel"] = [(200, job)]
     played.answers[f"POST /jobs/{JOB}/replay"] = [(201, job)]
-    assert run("jobs", "cancel", JOB).output == "the label\n"
-    assert run("jobs", "replay", JOB).output == "the label\n"
-
-
-JOB_OUT = """{"label": "the label", "id": "%s", "type": "txt2img", "mode": null, "status": "cancelled",
-"owner": "alice", "endpoint": "e", "checkpoint": null, "created_at": "t", "completed_at": "t", "duration": 1.0,
-"image_count": 0, "prompt": null, "thumbnail": null, "models": {}, "parameters": {}, "inputs": [], "images": [],
-"infotexts": [],
-"caption": null, "timings": null, "error": null, "started_at": null, "progress": null, "cancelled": "before",
-"replay_of": null}"""
+    assert run("jobs", "cancel", JOB).output == f"{line.label}\n"
+    assert run("jobs", "replay", JOB).output == f"{line.label}\n"

@@ -67,14 +67,14 @@ class Sweep:
         self._counts: Counter[str] = Counter()
         self._broken: list[str] = []
         self._lock = threading.Lock()
-        self._usable: dict[str, bool] | None = None
+        self._serving: dict[str, bool] | None = None
 
     def run(self, left: Left) -> dict[str, int | list[str]]:
         """One round; returns what was done, by kind, and under `broken` the ids of jobs that could not be looked at."""
         self._counts, self._broken = Counter(), []
         places = self._bookmarks.load(NAME)
         try:
-            self._usable = self._listed_endpoints()
+            self._serving = self._listed_endpoints()
             self._walk(places, "open", OPEN, self._patience.settle_after, left, self._look_at, again=True)
             self._walk(
                 places, "ended", ("cancelled", "fail"), self._patience.forgotten, left, self._look_again, again=False
@@ -89,7 +89,7 @@ class Sweep:
         """Each endpoint and whether it takes jobs, None while SageMaker does not tell. It is read before any answer is
         looked for: what an endpoint answered before it went is then in S3."""
         try:
-            return {endpoint.name: endpoint.usable for endpoint in self._endpoints.all(fresh=True)}
+            return {endpoint.name: endpoint.serving for endpoint in self._endpoints.all(fresh=True)}
         except Busy:
             return None
 
@@ -153,10 +153,10 @@ class Sweep:
         elif self._age(job) > self._patience.deadline:
             message = "Nothing was heard of this job in the time it may take. Submit it again, or replay it."
             self._give_up(job, WorkError(code=TIMED_OUT, message=message), "deadline")
-        elif self._usable is not None and job.line.endpoint not in self._usable:
+        elif self._serving is not None and job.line.endpoint not in self._serving:
             message = f"The endpoint {job.line.endpoint} is gone, and the job with it. Replay it on another one."
             self._give_up(job, WorkError(code=ENDPOINT_GONE, message=message), "endpoint")
-        elif job.line.status == "created" and (self._usable is None or self._usable[job.line.endpoint]):
+        elif job.line.status == "created" and (self._serving is None or self._serving[job.line.endpoint]):
             # An endpoint that takes no jobs now may do so later; a refusal would end the job. An invoke that was taken
             # before its mark was lost runs a second time, to the same keys.
             self._hand_over(job)
