@@ -12,7 +12,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test check audit fix bench fuzz lock openapi permissions clean
+.PHONY: help install demo up down status url test check audit fix bench chaos fuzz lock openapi permissions clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -71,6 +71,9 @@ fix: install ## format and mend what can be mended
 bench: install ## count AWS calls, and what pages of the history cost up to a million jobs
 	@python -m bench.calls
 	@python -m bench.history
+
+chaos: install ## break the local stack while it works, and count what got lost (JOBS=10000 for the long run)
+	@python -m bench.chaos --jobs $(or $(JOBS),2000)
 
 fuzz: install ## send thousands of odd requests to the running stack (about ten minutes)
 	@python -m bench.fuzz

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
+import psutil
 
 from local import deploy, processes, seed
 from local.home import ROOT, Home, Record
@@ -107,6 +108,33 @@ def down(home: Home) -> list[str]:
     return stopped
 
 
+def kill(home: Home, name: str) -> None:
+    """End a part as a crash would: at once, with nothing finished and nothing written."""
+    process = processes.find(home.read().processes[name])
+    if process is not None:
+        process.kill()
+        process.wait(10)
+
+
+def start_again(home: Home, name: str) -> None:
+    """Start a part that ended while the others go on, where it was before; waits until it answers."""
+    record = home.read()
+    command, extra = _commands(home, record, enforced=True)[name]
+    _launch(home, record, name, command, extra)
+    _wait(home, record, name)
+
+
+def stop(home: Home, name: str) -> None:
+    """Ask a part to end, as `down` asks all of them, while the others go on."""
+    processes.stop(home.read().processes[name], _PATIENCE[name])
+
+
+def functions(home: Home) -> list[psutil.Process]:
+    """The processes that functions run in now; MiniStack starts a new one when it misses one."""
+    found = processes.find(home.read().processes["aws"])
+    return found.children() if found else []
+
+
 def _alive(record: Record) -> set[str]:
     return {name for name, process in record.processes.items() if processes.find(process)}
 
@@ -154,17 +182,24 @@ def _start(
             taken = {port for other, port in record.ports.items() if other != name}
             wanted = record.ports.get(name, usual) if usual_ports else 0
             record.ports[name] = processes.free_port(wanted, taken)
-    shared = environment(record)
     for name, (command, extra) in _commands(home, record, enforced).items():
         if name in alive or name not in parts:
             continue
         say(f"starting {_TITLES[name]} on port {record.ports[name]}")
-        started = {key: value for key, value in {**shared, **extra}.items() if value is not None}
-        record.processes[name] = processes.start(command, home.log(name), started)
-        home.write(record)
+        _launch(home, record, name, command, extra)
     for name in parts:
-        url = _url(record, name) + _HEALTH[name]
-        processes.wait_until_up(_TITLES[name], url, record.processes[name], home.log(name), seconds=60)
+        _wait(home, record, name)
+
+
+def _launch(home: Home, record: Record, name: str, command: list[str], extra: Mapping[str, str | None]) -> None:
+    started = {key: value for key, value in {**environment(record), **extra}.items() if value is not None}
+    record.processes[name] = processes.start(command, home.log(name), started)
+    home.write(record)
+
+
+def _wait(home: Home, record: Record, name: str) -> None:
+    url = _url(record, name) + _HEALTH[name]
+    processes.wait_until_up(_TITLES[name], url, record.processes[name], home.log(name), seconds=60)
 
 
 def _commands(home: Home, record: Record, enforced: bool) -> dict[str, tuple[list[str], Mapping[str, str | None]]]:

@@ -66,6 +66,13 @@ def test_what_has_ended_cannot_be_cancelled(stage: Stage, job_id: str) -> None:
     assert call("POST", f"/jobs/{ids.new_id()}/cancel").code == "job_not_found"
 
 
+def test_a_cancel_that_broke_off_leaves_no_marker_once_it_is_sent_again(stage: Stage, job_id: str) -> None:
+    wiring._outputs().mark_cancelled(job_id, None)
+    deliver(completed(job_id, manifest(job_id)))
+    assert call("POST", f"/jobs/{job_id}/cancel").code == "job_settled"
+    assert stage.objects() == []
+
+
 def test_a_result_that_beats_the_cancel_stands(stage: Stage, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = wiring._outputs()
     marked = outputs.mark_cancelled

@@ -216,12 +216,42 @@ def test_a_cancel_that_broke_off_after_its_marker_is_finished(
     assert stage.objects() == []
 
 
+def test_a_cancel_that_broke_off_leaves_no_marker_with_a_job_that_was_answered(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str
+) -> None:
+    wiring._outputs().mark_cancelled(job_id, None)
+    answer(stage, job_id, manifest(job_id))
+    clock.seconds = 301
+    assert sweep.run(plenty)["succeed"] == 1
+    assert stage.objects() == [f"jobs/{job_id}/output/response.json"]
+
+
+@pytest.mark.parametrize("heard", ["callback", "deadline"])
+def test_the_pictures_of_a_failed_job_go_and_its_answer_stays(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str, heard: str
+) -> None:
+    put(stage, f"jobs/{job_id}/output/0.png")
+    if heard == "callback":
+        answer(stage, job_id, b"garbage")
+        deliver(completed(job_id, "garbage"))
+        assert shown(job_id)["error"]["code"] == "bad_answer"
+    else:
+        clock.seconds = PATIENCE.deadline + 60
+        sweep.run(plenty)
+        answer(stage, job_id, b"garbage")
+        assert shown(job_id)["error"]["code"] == "timed_out"
+    clock.seconds = PATIENCE.forgotten + 60
+    sweep.run(plenty)
+    assert stage.objects() == [f"jobs/{job_id}/output/response.json"]
+
+
 def test_objects_without_a_job_go_once_nothing_can_come_any_more(stage: Stage, sweep: Sweep, clock: Clock) -> None:
     gone, there = submit(), submit()
     for job_id in (gone, there):
         put(stage, f"jobs/{job_id}/output/0.png")
         put(stage, f"failures/{job_id}-error.out")
     put(stage, "failures/nobodys-error.out")
+    deliver(completed(there, manifest(there)))
     call("DELETE", f"/jobs/{gone}")
     put(stage, f"jobs/{gone}/input.json")
     clock.seconds = PATIENCE.forgotten - 60

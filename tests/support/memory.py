@@ -224,6 +224,11 @@ class MemoryOutputs:
         if location:
             self.objects.pop(location.removeprefix(self._uri), None)
 
+    def delete_pictures(self, job_id: str) -> None:
+        for key in [key for key in self.objects if key.startswith(output_prefix(job_id))]:
+            if key != answer_key(job_id):
+                del self.objects[key]
+
     def folders(self, after: str, until: str) -> list[str]:
         found = {key.split("/")[1] for key in self.objects if key.startswith("jobs/")}
         return sorted(job_id for job_id in found if after < job_id <= until)[:1000]

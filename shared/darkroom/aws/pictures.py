@@ -164,6 +164,13 @@ class S3Outputs:
         if failure_key:
             self._client.delete_object(Bucket=self._bucket, Key=failure_key)
 
+    def delete_pictures(self, job_id: str) -> None:
+        """See `Outputs.delete_pictures`: one ListObjectsV2, one DeleteObjects for each 1,000 objects."""
+        pages = self._client.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=output_prefix(job_id)):
+            keys = [entry["Key"] for entry in page.get("Contents", [])]
+            self._delete([key for key in keys if key != answer_key(job_id)])
+
     def folders(self, after: str, until: str) -> list[str]:
         """See `Outputs.folders`: one ListObjectsV2."""
         answer = self._client.list_objects_v2(

@@ -124,6 +124,9 @@ class Outputs(Protocol):
         """Remove everything under `jobs/<id>/` (with `keep_marker` all but the marker), and SageMaker's failure file
         (an S3 URI) if there is one or the marker remembers one."""
 
+    def delete_pictures(self, job_id: str) -> None:
+        """Remove what a job painted; the answer stays, for it tells why the job failed."""
+
     def folders(self, after: str, until: str) -> list[str]:
         """Ids under `jobs/` that have objects, in order, beyond `after` and up to `until`, at most 1,000; an empty
         list is the end."""

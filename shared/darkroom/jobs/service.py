@@ -203,6 +203,9 @@ class Jobs:
         """
         job = self._find(job_id, only)
         if job.line.settled:
+            if job.line.status != "cancelled":
+                # An earlier cancel may have broken off after its marker, and the job ended all the same.
+                self._outputs.unmark(job_id)
             return self._cancelled(job)
         self._outputs.mark_cancelled(job_id, job.failure_location)
         change = Change(

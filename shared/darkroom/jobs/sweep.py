@@ -147,6 +147,8 @@ class Sweep:
         late = self._age(job) > self._patience.deadline
         try:
             if self._answered(job):
+                # A cancel that broke off may have left one, and nobody stops any more.
+                self._outputs.unmark(line.id)
                 return
         except Busy:
             raise
@@ -172,8 +174,8 @@ class Sweep:
             self._count("invoked")
 
     def _look_again(self, line: JobLine) -> None:
-        """A job that ended long ago: the answer of one that timed out may have come after all, and what a cancelled
-        one left is removed."""
+        """A job that ended long ago: the answer of one that timed out may have come after all. What a cancelled one
+        left is removed, and the pictures of a failed one: no row names them."""
         self._count("looked_at")
         job = self._store.get(line.id)
         if job is None:
@@ -181,8 +183,11 @@ class Sweep:
         if job.line.status == "cancelled":
             self._outputs.delete(job.line.id, job.failure_location)
             self._count("tidied")
-        elif job.error and job.error.code == TIMED_OUT:
-            self._answered(job)
+            return
+        if job.error and job.error.code == TIMED_OUT and self._answered(job):
+            job = self._store.get(line.id)
+        if job and job.line.status == "fail":
+            self._outputs.delete_pictures(job.line.id)
 
     def _answered(self, job: Job) -> bool:
         """Settle the job by what lies in S3; False when nothing does."""
