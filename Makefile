@@ -12,7 +12,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test check fix bench lock openapi clean
+.PHONY: help install demo up down status url test check fix bench lock openapi reliability clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -70,6 +70,9 @@ bench: install ## count AWS calls, and what pages of the history cost up to a mi
 
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json
+
+reliability: install ## write the table of faults in docs/reliability.md anew, by breaking every AWS call once
+	@python -m tests.support.fault_table
 
 lock: .venv/installed ## resolve all packages anew
 	uv pip compile -q --upgrade pyproject.toml --group infra --group local --group worker --group panel --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
