@@ -12,7 +12,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test check fix bench lock openapi reliability clean
+.PHONY: help install demo up down status url test check audit fix bench fuzz lock openapi permissions reliability clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,12 +53,16 @@ test: install ## run every test
 	@python -m pytest tests/e2e
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
-check: install ## format, lint, types, imports, then every test (templates are linted there)
+check: install ## format, lint, types, imports, licences, then every test (templates are linted there)
 	ruff format --check .
 	ruff check .
 	mypy
 	lint-imports
+	@python -m layers.supply licences
 	$(MAKE) --no-print-directory test
+
+audit: install ## ask the package registry for known vulnerabilities of what is shipped and used
+	@python -m layers.supply audit
 
 fix: install ## format and mend what can be mended
 	ruff format .
@@ -67,6 +71,12 @@ fix: install ## format and mend what can be mended
 bench: install ## count AWS calls, and what pages of the history cost up to a million jobs
 	@python -m bench.calls
 	@python -m bench.history
+
+fuzz: install ## send thousands of odd requests to the running stack (about ten minutes)
+	@python -m bench.fuzz
+
+permissions: install ## write docs/permissions.md anew from the templates
+	@python -m infra.page > docs/permissions.md
 
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json

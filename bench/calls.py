@@ -17,8 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from darkroom import wiring
+from darkroom.keys.api import KeyIn
 from tests.integration.conftest import Stage, moto_stage
 from tests.support.events import completed, deliver, failed, manifest, progress
+from tests.support.gateway import send
 from tests.support.http import call
 from tests.support.pictures import png
 
@@ -57,6 +59,7 @@ BUDGETS = (
     Budget("list endpoints (warm)", 0, lambda _: call("GET", "/endpoints")),
     Budget("list one kind of checkpoints", 1, lambda _: call("GET", "/checkpoints?kind=lora")),
     Budget("register a picture", 1, lambda _: call("POST", "/images", _picture())),
+    Budget("let a known key in", 1, lambda stage: send("GET", "/ping", key=stage.key)),
     Budget("ping", 0, lambda _: call("GET", "/ping")),
     Budget("progress", 1, lambda stage: deliver(progress(_prepared(stage), 0.5))),
     Budget("callback: succeed", 1, lambda stage: deliver(_succeed(_prepared(stage)))),
@@ -78,6 +81,8 @@ def measure() -> Iterator[tuple[Budget, Counter[str]]]:
     with moto_stage() as stage:
         stage.picture = stage.upload(png())
         stage.first_job = _submit(stage)
+        stage.key = wiring.keys().create(KeyIn(name="bench", role="artist")).secret
+        send("GET", "/ping", key=stage.key)
         for warm in ("/endpoints", "/checkpoints", "/ping", f"/jobs/{stage.first_job}"):
             call("GET", warm)
         for budget in BUDGETS:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -39,8 +40,10 @@ class Api(Construct):
         stage: Stage,
         authorizer: lambda_.IFunction,
         routes: Mapping[str, lambda_.IFunction],
+        key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, "Api")
+        self._key = key
         self._stage = stage
         self.rest = self._rest_api()
         # The CDK's own output of the address; the stack has one under a name that stays (`ApiUrl`).
@@ -84,7 +87,7 @@ class Api(Construct):
                 tracing_enabled=True,
                 throttling_rate_limit=self._stage.throttle_rate,
                 throttling_burst_limit=self._stage.throttle_burst,
-                access_log_destination=apigateway.LogGroupLogDestination(log(self, self._stage)),
+                access_log_destination=apigateway.LogGroupLogDestination(log(self, self._stage, self._key)),
                 access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
             ),
             default_cors_preflight_options=apigateway.CorsOptions(
@@ -107,8 +110,13 @@ class Api(Construct):
                 response_headers={
                     "Content-Type": "'application/problem+json'",
                     **({"Retry-After": f"'{problem.retry_after}'"} if problem.retry_after else {}),
-                    # A gateway response cannot choose among several origins, and naming any would be too many.
-                    **({"Access-Control-Allow-Origin": f"'{origins[0]}'"} if len(origins) == 1 else {}),
+                    # A gateway response cannot choose among several origins. Any may read it then: it says nothing but
+                    # why there is no answer, and the preflight lets the stated origins alone send a key.
+                    **(
+                        {"Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'"}
+                        if origins
+                        else {}
+                    ),
                 },
                 # API Gateway picks the template of this type when a caller accepts anything; the header above names
                 # what the body really is.

@@ -11,6 +11,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from darkroom import tables
+from infra.encryption import customer_key
 from infra.stage import Stage
 
 PICTURE_PREFIXES = ("images/", "jobs/", "failures/")
@@ -29,6 +30,7 @@ class DataStack(Stack):
         )
         self._stage = stage
         self._removal = RemovalPolicy.DESTROY if stage.disposable else RemovalPolicy.RETAIN
+        self.key = customer_key(self, stage) if stage.customer_key else None
         self.jobs_table = self._table("Jobs", tables.JOBS)
         self.models_table = self._table("Models", tables.MODELS)
         self.keys_table = self._table("Keys", tables.KEYS)
@@ -45,7 +47,7 @@ class DataStack(Stack):
         return cast(secretsmanager.CfnSecret, self.admin_secret.node.default_child).attr_id
 
     def _table(self, name: str, table: tables.Table) -> dynamodb.TableV2:
-        return dynamodb.TableV2(
+        made = dynamodb.TableV2(
             self,
             name,
             partition_key=_text(table.partition),
@@ -68,6 +70,12 @@ class DataStack(Stack):
                 for index in table.indexes
             ],
         )
+        if self.key:
+            # The CDK takes a key of one's own only where it knows the region; CloudFormation does not ask for that.
+            resource = cast(dynamodb.CfnGlobalTable, made.node.default_child)
+            resource.add_property_override("SSESpecification", {"SSEEnabled": True, "SSEType": "KMS"})
+            resource.add_property_override("Replicas.0.SSESpecification.KMSMasterKeyId", self.key.key_arn)
+        return made
 
     def _bucket(self, name: str, expiring: tuple[str, ...] = ()) -> s3.Bucket:
         cors: dict[str, Any] = {}
@@ -85,7 +93,10 @@ class DataStack(Stack):
         return s3.Bucket(
             self,
             name,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS if self.key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self.key,
+            # One key a bucket and hour instead of one an object: KMS bills by the call.
+            bucket_key_enabled=bool(self.key),
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
@@ -113,6 +124,7 @@ class DataStack(Stack):
                 # Each character by name: it means the same to AWS, and MiniStack knows no ExcludePunctuation.
                 exclude_characters=string.punctuation,
             ),
+            encryption_key=self.key,
             removal_policy=self._removal,
         )
 

@@ -20,8 +20,8 @@ SWEEP_EVERY = Duration.minutes(5)
 class Events(Construct):
     """The topic that SageMaker publishes to, the queue behind it, and where undelivered messages go."""
 
-    def __init__(self, scope: Construct, handling: Duration) -> None:
-        """`handling` is the time limit of the function that reads the queue."""
+    def __init__(self, scope: Construct, handling: Duration, key: kms.IKey | None = None) -> None:
+        """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
         super().__init__(scope, "Events")
         # SageMaker publishes as the worker's role. The key of SNS serves every role of the account, so that
         # role needs no permission on it.
@@ -29,12 +29,12 @@ class Events(Construct):
             self,
             "Results",
             enforce_ssl=True,
-            master_key=kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
+            master_key=key or kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
         )
-        self.dead_letters = _queue(self, "DeadLetters")
-        self.queue = _queue(self, "Queue", handling, self.dead_letters)
+        self.dead_letters = _queue(self, "DeadLetters", key=key)
+        self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
         # A subscription that cannot deliver drops messages silently unless it has a queue of its own.
-        self.undelivered = _queue(self, "Undelivered")
+        self.undelivered = _queue(self, "Undelivered", key=key)
         self.topic.add_subscription(
             subscriptions.SqsSubscription(self.queue, raw_message_delivery=True, dead_letter_queue=self.undelivered)
         )
@@ -47,11 +47,11 @@ class Events(Construct):
 class Imports(Construct):
     """The steps of imports: a queue that a function reads one by one, and leaves the next step in."""
 
-    def __init__(self, scope: Construct, handling: Duration) -> None:
-        """`handling` is the time limit of the function that reads the queue."""
+    def __init__(self, scope: Construct, handling: Duration, key: kms.IKey | None = None) -> None:
+        """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
         super().__init__(scope, "Imports")
-        self.dead_letters = _queue(self, "DeadLetters")
-        self.queue = _queue(self, "Queue", handling, self.dead_letters)
+        self.dead_letters = _queue(self, "DeadLetters", key=key)
+        self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
 
     def feed(self, function: lambda_.Function) -> None:
         """Let `function` read the queue, one step at a time: a step takes most of the function's time."""
@@ -62,11 +62,11 @@ class EndpointEvents(Construct):
     """The state events of a stage's endpoints: SageMaker → EventBridge → a queue. A queue and not the function, so
     that an event that cannot be handled is tried again for minutes and then lies where somebody finds it."""
 
-    def __init__(self, scope: Construct, stage: str, handling: Duration) -> None:
-        """`handling` is the time limit of the function that reads the queue."""
+    def __init__(self, scope: Construct, stage: str, handling: Duration, key: kms.IKey | None = None) -> None:
+        """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
         super().__init__(scope, "EndpointStates")
-        self.dead_letters = _queue(self, "DeadLetters")
-        self.queue = _queue(self, "Queue", handling, self.dead_letters)
+        self.dead_letters = _queue(self, "DeadLetters", key=key)
+        self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
         self.rule = events.Rule(
             self,
             "Rule",
@@ -90,9 +90,10 @@ class Sweeps(Construct):
     A round is not tried again: the next one does what it left. Two at once do no harm, so nothing is reserved.
     """
 
-    def __init__(self, scope: Construct) -> None:
+    def __init__(self, scope: Construct, key: kms.IKey | None = None) -> None:
+        """`key` is the customer's own."""
         super().__init__(scope, "Sweeps")
-        self.dead_letters = _queue(self, "DeadLetters")
+        self.dead_letters = _queue(self, "DeadLetters", key=key)
 
     def call(self, function: lambda_.Function) -> None:
         """Call `function` every five minutes."""
@@ -123,14 +124,19 @@ def _feed(scope: Construct, queue: sqs.Queue, function: lambda_.Function, batch_
 
 
 def _queue(
-    scope: Construct, name: str, handling: Duration | None = None, dead_letters: sqs.Queue | None = None
+    scope: Construct,
+    name: str,
+    handling: Duration | None = None,
+    dead_letters: sqs.Queue | None = None,
+    key: kms.IKey | None = None,
 ) -> sqs.Queue:
     """A queue that keeps messages for two weeks; with `handling`, one that a function with that limit reads: a
     throttled batch is not read twice within six times the limit, as Lambda's guide on SQS asks."""
     return sqs.Queue(
         scope,
         name,
-        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        encryption=sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
+        encryption_master_key=key,
         enforce_ssl=True,
         retention_period=Duration.days(14),
         visibility_timeout=Duration.seconds(6 * handling.to_seconds()) if handling else None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -31,6 +32,7 @@ class Common:
     stage: Stage
     settings: Settings
     layers: Sequence[lambda_.ILayerVersion]
+    key: kms.IKey | None = None
 
 
 class Function(Construct):
@@ -46,7 +48,7 @@ class Function(Construct):
     ) -> None:
         super().__init__(scope, "".join(word.capitalize() for word in name.split("_")))
         stage = common.stage
-        log_group = log(self, stage)
+        log_group = log(self, stage, common.key)
         self.role = iam.Role(
             self,
             "Role",
@@ -70,16 +72,17 @@ class Function(Construct):
             environment={
                 **common.settings.environment(),
                 "POWERTOOLS_SERVICE_NAME": name,
-                "POWERTOOLS_LOG_LEVEL": "INFO",
+                "POWERTOOLS_LOG_LEVEL": stage.log_level,
             },
         )
 
 
-def log(scope: Construct, stage: Stage) -> logs.LogGroup:
-    """A log group that keeps lines for as long as the stage says."""
+def log(scope: Construct, stage: Stage, key: kms.IKey | None) -> logs.LogGroup:
+    """A log group that keeps lines for as long as the stage says, encrypted with the customer's key if there is one."""
     return logs.LogGroup(
         scope,
         "Log",
+        encryption_key=key,
         retention=LOG_RETENTION[stage.log_retention_days],
         removal_policy=RemovalPolicy.DESTROY if stage.disposable else RemovalPolicy.RETAIN,
     )

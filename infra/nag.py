@@ -54,16 +54,16 @@ def acknowledge(data: DataStack, service: ServiceStack) -> None:
             function.code,
             {"L1": "The stage names the Python that the wheels are made for; the newest is not tested yet."},
         )
-    _acknowledge_api(service.api.rest)
+    _acknowledge_api(service.api.rest, service.waf)
     _acknowledge_wildcards(data, service)
 
 
-def _acknowledge_api(api: apigateway.RestApi) -> None:
+def _acknowledge_api(api: apigateway.RestApi, waf: bool) -> None:
     _acknowledge(api, {"APIG2": "The functions validate, and answer with the field that is wrong."})
     _acknowledge(
         api.deployment_stage,
         {
-            "APIG3": "A firewall is the operator's to choose and to pay for; keys and throttling guard the API.",
+            **({} if waf else {"APIG3": "The operator chooses and pays for a firewall (setting `waf`)."}),
             "APIG6": "Execution logs hold request headers, so access keys; the access log has none.",
         },
     )

@@ -14,6 +14,7 @@ from aws_cdk import aws_logs as logs
 from darkroom import tables
 from darkroom.settings import endpoint_prefix
 from infra.data_stack import DataStack
+from infra.encryption import SERVICES
 from infra.events import EndpointEvents, Events, Imports, Sweeps
 from infra.stage import Stage
 
@@ -58,6 +59,9 @@ class Permissions:
     def functions(self, worker_role: str) -> dict[str, list[iam.PolicyStatement]]:
         """Each function's statements by its name, logs and traces aside; `worker_role` is the ARN of the role that
         endpoints are made with."""
+        return {name: [*own, *self._use_key()] for name, own in self._functions(worker_role).items()}
+
+    def _functions(self, worker_role: str) -> dict[str, list[iam.PolicyStatement]]:
         return {
             "authorizer": [
                 _allow(["dynamodb:GetItem"], self._data.keys_table.table_arn),
@@ -309,6 +313,7 @@ class Permissions:
         (SageMaker Developer Guide, "Asynchronous inference: prerequisites" and CreateModel's role)."""
         models = self._data.models_bucket.bucket_arn
         return [
+            *self._use_key(),
             _allow(
                 ["s3:GetObject"],
                 f"{self._pictures}/images/*",
@@ -340,6 +345,29 @@ class Permissions:
                 ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
                 self._arn("ecr", "repository", "*", account="*"),
             ),
+        ]
+
+    def _use_key(self) -> list[iam.PolicyStatement]:
+        """The customer's key, where there is one, through the services that keep what it encrypts: a role reaches with
+        it no more than it may there. Actions as the guides of DynamoDB, S3, SNS and SQS list them for callers."""
+        if self._data.key is None:
+            return []
+        region = self._stack.region
+        return [
+            _allow(
+                [
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                ],
+                self._data.key.key_arn,
+                conditions={
+                    "StringEquals": {"kms:ViaService": [f"{name}.{region}.amazonaws.com" for name in SERVICES]}
+                },
+            )
         ]
 
     def _list_pictures(self) -> iam.PolicyStatement:

@@ -4,6 +4,7 @@ import tomllib
 
 from aws_cdk import CfnOutput, Duration, Stack, Tags
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -12,6 +13,7 @@ from infra import bundling, permissions
 from infra.api import STAGE_NAME, Api
 from infra.data_stack import DataStack
 from infra.events import EndpointEvents, Events, Imports, Sweeps
+from infra.firewall import Firewall
 from infra.function import Common, Function, architecture
 from infra.monitoring import Monitoring
 from infra.stage import Stage
@@ -60,11 +62,14 @@ class ServiceStack(Stack):
         super().__init__(scope, f"Darkroom-{stage.name}-service", description="Darkroom: API, functions and events")
         self.stage = stage.name
         self.import_buckets = stage.import_buckets
+        self.waf = stage.waf
         self._stage = stage
-        self.events = Events(self, handling=TIMEOUTS["job_events"])
-        self.imports = Imports(self, handling=TIMEOUTS["checkpoint_imports"])
-        self.endpoint_events = EndpointEvents(self, stage.name, handling=TIMEOUTS["endpoint_events"])
-        self.sweeps = Sweeps(self)
+        # By its ARN: the CDK then leaves the key's policy as the data stack has it.
+        self._key = kms.Key.from_key_arn(self, "CustomerKey", data.key.key_arn) if data.key else None
+        self.events = Events(self, handling=TIMEOUTS["job_events"], key=self._key)
+        self.imports = Imports(self, handling=TIMEOUTS["checkpoint_imports"], key=self._key)
+        self.endpoint_events = EndpointEvents(self, stage.name, handling=TIMEOUTS["endpoint_events"], key=self._key)
+        self.sweeps = Sweeps(self, key=self._key)
         self._permissions = permissions.Permissions(
             self, stage, data, self.events, self.imports, self.endpoint_events, self.sweeps
         )
@@ -85,7 +90,10 @@ class ServiceStack(Stack):
             stage,
             authorizer=self.functions["authorizer"].code,
             routes={path: self.functions[name].code for path, name in ROUTES.items()},
+            key=self._key,
         )
+        if stage.waf:
+            Firewall(self, stage, self.api.rest)
         Monitoring(
             self,
             dead_letters={
@@ -104,7 +112,7 @@ class ServiceStack(Stack):
         Tags.of(self).add("darkroom:stage", stage.name)
 
     def _functions(self, data: DataStack) -> dict[str, Function]:
-        common = Common(stage=self._stage, settings=self._settings(data), layers=self._layers())
+        common = Common(stage=self._stage, settings=self._settings(data), layers=self._layers(), key=self._key)
         statements = self._permissions.functions(self.worker_role.role_arn)
         return {name: Function(self, name, common, statements[name], timeout) for name, timeout in TIMEOUTS.items()}
 

@@ -136,6 +136,13 @@ class Stage(BaseModel):
     log_retention_days: Annotated[LogRetention, BeforeValidator(_whole)] = Field(
         default=30, description=f"one of {', '.join(map(str, get_args(LogRetention)))}"
     )
+    log_level: Literal["DEBUG", "INFO", "WARNING"] = Field(
+        default="INFO", description="how much the functions write into their logs: DEBUG, INFO or WARNING"
+    )
+    waf: bool = Field(default=False, description="true to put AWS's firewall before the API")
+    customer_key: bool = Field(
+        default=False, description="true to encrypt all that is stored with a key of your own in KMS"
+    )
     throttle_rate: int = Field(
         default=50, ge=1, le=10000, description="how many API requests a second are let through, 1 to 10000"
     )

@@ -17,9 +17,14 @@ SOURCES = ("app.py", "cdk.json", "pyproject.toml", "package-lock.json", "infra",
 """What a deploy depends on."""
 
 
+def log_level() -> str:
+    """The level of every log of the local stack but MiniStack's: what `DARKROOM_LOG_LEVEL` says, else INFO."""
+    return os.environ.get("DARKROOM_LOG_LEVEL", "INFO")
+
+
 def digest(*sources: str) -> str:
-    """A digest of files and folders of the project, and of this Python."""
-    total = hashlib.sha256(f"{sys.version_info[:2]} {platform.machine()}".encode())
+    """A digest of files and folders of the project, of this Python and of the logs' level."""
+    total = hashlib.sha256(f"{sys.version_info[:2]} {platform.machine()} {log_level()}".encode())
     for name in sources:
         path = ROOT / name
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -35,7 +40,16 @@ def deploy(home: Home, environment: Mapping[str, str], say: Callable[[str], None
     """
     machine = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    context = ["-c", f"stage={STAGE}", "-c", f"architecture={machine}", "-c", f"python={python}"]
+    context = [
+        "-c",
+        f"stage={STAGE}",
+        "-c",
+        f"architecture={machine}",
+        "-c",
+        f"python={python}",
+        "-c",
+        f"log_level={log_level()}",
+    ]
     outputs = home.path / "outputs.json"
     account = f"aws://{environment['CDK_DEFAULT_ACCOUNT']}/{environment['AWS_REGION']}"
     say("cdk bootstrap")

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from darkroom.jobs.contract import WorkAnswer, WorkError, WorkRequest
+from darkroom.logs import hold_libraries
 from worker.engines import Engine, make_engine
 from worker.store import Location, Store
 from worker.work import perform
@@ -106,7 +107,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")))
     parser.add_argument("--engine", default=env.get("DARKROOM_ENGINE", "preview"))
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    level = env.get("DARKROOM_LOG_LEVEL", "INFO")
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    hold_libraries()
     try:
         app = create_app(options.engine)
     except ValueError as error:

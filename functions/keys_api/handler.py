@@ -26,7 +26,8 @@ def get_keys(
 )
 def post_key(key: KeyIn) -> Response[KeyMade]:
     """A name may have two valid keys at once, so that one can take the other's place."""
-    return Response(201, content_type="application/json", body=wiring.keys().create(key))
+    made = wiring.keys().create(key)
+    return Response(201, content_type="application/json", body=made, headers={"Cache-Control": "no-store"})
 
 
 @app.delete(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import uvicorn
 
+from darkroom.logs import hold_libraries
 from local.sagemaker.server import build
 from local.sagemaker.settings import Settings
 
@@ -25,8 +26,12 @@ def main() -> None:
     parser.add_argument("--creating-seconds", type=float, default=1.0, help="until an endpoint is InService")
     parser.add_argument("--idle-seconds", type=float, default=600.0, help="without work until it scales in")
     given = parser.parse_args()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    logging.getLogger("local.sagemaker").setLevel(logging.INFO)
+    level = os.environ.get("DARKROOM_LOG_LEVEL", "INFO")
+    # Its libraries tell of every request at INFO.
+    others = level if level == "DEBUG" else "WARNING"
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=others)
+    logging.getLogger("local.sagemaker").setLevel(level)
+    hold_libraries()
     # uvicorn ends in order on a SIGTERM and then raises it again; this makes it an exit status of 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings(

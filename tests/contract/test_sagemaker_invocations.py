@@ -6,8 +6,10 @@ import time
 from datetime import datetime
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.utils import ContainerMetadataFetcher
 
 from local.sagemaker.backlog import HELD_SECONDS
 from local.sagemaker.execution import GARBAGE
@@ -266,3 +268,18 @@ def test_a_knob_that_cannot_be_is_refused_and_changes_nothing(sagemaker_stage: S
     refused = http().put(url, json=knobs | {"late_rate": 1})
     assert (refused.status_code, http().get(url).json()) == (400, before)
     assert refused.json()["errors"][0]["loc"] == list(knobs)
+
+
+def test_a_container_gets_the_credentials_of_the_newest_endpoints_role(sagemaker_stage: Stage) -> None:
+    address = f"{sagemaker_stage.simulator}/_simulator/credentials"
+    sagemaker_stage.endpoint()
+    assert http().get(address).status_code == 404
+    endpoint = sagemaker_stage.endpoint(role="arn:aws:iam::000000000000:role/Worker")
+    fetcher = ContainerMetadataFetcher(sleep=lambda _: None)
+    given = fetcher.retrieve_full_uri(address)
+    assert set(given) == {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"}
+    session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["Token"], "us-east-1")
+    sts = session.client("sts", endpoint_url=sagemaker_stage.aws)
+    assert sts.get_caller_identity()["Arn"] == "arn:aws:sts::000000000000:assumed-role/Worker/SageMaker"
+    endpoint.invoke({"answer": "{}"}, **ASK)
+    assert endpoint.messages(1)[0]["invocationStatus"] == "Completed"

@@ -191,7 +191,9 @@ class Stage:
         except self.sagemaker.exceptions.ClientError:
             return None
 
-    def endpoint(self, at_once: int = 4, name: str | None = None, include: bool = True) -> "Endpoint":
+    def endpoint(
+        self, at_once: int = 4, name: str | None = None, include: bool = True, role: str | None = None
+    ) -> "Endpoint":
         """A new asynchronous endpoint in service, with a bucket, two topics and a queue of its own."""
         name = name or f"e-{uuid4()}"
         self.s3.create_bucket(Bucket=name)
@@ -212,7 +214,8 @@ class Stage:
                 "NotificationConfig": notify,
             },
         }
-        self.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": IMAGE})
+        acting: Any = {"ExecutionRoleArn": role} if role else {}
+        self.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": IMAGE}, **acting)
         self.sagemaker.create_endpoint_config(
             EndpointConfigName=name,
             ProductionVariants=[

@@ -16,6 +16,7 @@ from local import stack
 from local.home import ROOT, Home
 from local.seed import CHECKPOINT
 from panel.client import Darkroom
+from tests.e2e.logs import NEVER, leaks
 
 IMPORTS = "models-to-import"
 """The bucket that the stage `local` may import model files from (cdk.json)."""
@@ -32,13 +33,7 @@ class Running:
 
     def aws(self, service: str) -> Any:
         """A client of the local AWS, as an operator would have one."""
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=self.stack.aws,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        return aws(service, self.stack.aws)
 
     def knobs(self, **settings: Any) -> None:
         """Turn the simulator's knobs; those not named go back to their defaults."""
@@ -60,13 +55,13 @@ class Running:
         return done
 
     def function(self, name: str) -> str:
-        """The physical name of a function."""
+        """The physical name of a function of this stage; others may be deployed beside it."""
         pages = self.aws("lambda").get_paginator("list_functions").paginate()
         (found,) = (
             function["FunctionName"]
             for page in pages
             for function in page["Functions"]
-            if function["Handler"] == f"functions.{name}.handler.handler"
+            if function["Description"] == f"Darkroom local: {name}"
         )
         return str(found)
 
@@ -90,6 +85,17 @@ class Running:
         return [entry["Key"] for entry in found.get("Contents", [])]
 
 
+def aws(service: str, url: str) -> Any:
+    """A client of the local AWS at `url` with the account's own credentials."""
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
 def txt2img(**parameters: Any) -> dict[str, Any]:
     """A job that the seeded checkpoint can do."""
     return {"type": "txt2img", "checkpoint": CHECKPOINT, "parameters": {"prompt": "a pier", "seed": 1, **parameters}}
@@ -97,10 +103,15 @@ def txt2img(**parameters: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    # All logs hold all they ever would, so that what should not stand there is found at the end.
+    os.environ["DARKROOM_LOG_LEVEL"] = "DEBUG"
     path = Path(os.environ.get("DARKROOM_E2E_HOME") or tmp_path_factory.mktemp("darkroom"))
     home = Home(path)
     yield home
+    running = stack.running(home)
+    told = leaks(home, aws("logs", running.aws), [*NEVER, home.key_file.read_text()]) if running else []
     stack.down(home)
+    assert told == []
 
 
 @pytest.fixture

@@ -103,6 +103,21 @@ def test_scaling_whose_set_up_is_throttled_ends_registered(life: Running) -> Non
     eventually(lambda: len(left(life)) == 7)
 
 
+def test_scaling_that_somebody_took_away_is_put_back_by_the_sweeper(life: Running) -> None:
+    life.command("endpoints", "create", "life")
+    eventually(lambda: shown(life)["scaling"])
+    simulator(life, "application-autoscaling").deregister_scalable_target(
+        ServiceNamespace="sagemaker",
+        ResourceId=f"endpoint/{NAME}/variant/main",
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+    )
+    life.aws("cloudwatch").delete_alarms(AlarmNames=[f"{NAME}-wake"])
+    assert shown(life)["scaling"] is False
+    life.sweep()
+    assert shown(life)["scaling"] is True
+    assert len(left(life)) == 7
+
+
 def test_what_waits_on_an_endpoint_that_is_deleted_fails_and_says_so(life: Running) -> None:
     life.command("endpoints", "create", "life")
     life.knobs(latency_seconds=30)

@@ -56,11 +56,13 @@ class Synthesized:
 
 @dataclass(frozen=True)
 class Installations:
-    """`prod` as it ships, `dev` with web origins, and `local` for this machine's Python and CPU."""
+    """`prod` as it ships, `dev` with web origins, `local` for this machine's Python and CPU, and `strict` with all that
+    guards more and costs more."""
 
     prod: Synthesized
     dev: Synthesized
     local: Synthesized
+    strict: Synthesized
     findings: list[str]
 
 
@@ -71,6 +73,7 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
         Stage(name="prod"),
         Stage(name="dev", disposable=True, origins=ORIGINS, retention_days=7),
         Stage.model_validate({"name": "local", "disposable": True, **this_machine()}),
+        Stage(name="strict", waf=True, customer_key=True, origins=ORIGINS[:1]),
     )
     stacks = [add_stacks(app, stage) for stage in stages]
     folder = Path(app.synth().directory)
@@ -79,7 +82,7 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
         found: dict[str, Any] = json.loads((folder / stack.template_file).read_text())
         return found
 
-    prod, dev, local = (
+    prod, dev, local, strict = (
         Synthesized(stage, data, service, template(data), template(service), folder)
         for stage, (data, service) in zip(stages, stacks, strict=True)
     )
@@ -89,7 +92,7 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
         for violation in report.violations
         for resource in violation.violating_resources
     ]
-    return Installations(prod, dev, local, findings)
+    return Installations(prod, dev, local, strict, findings)
 
 
 def this_machine() -> dict[str, str]:
@@ -106,6 +109,11 @@ def prod(installations: Installations) -> Synthesized:
 @pytest.fixture(scope="session")
 def dev(installations: Installations) -> Synthesized:
     return installations.dev
+
+
+@pytest.fixture(scope="session")
+def strict(installations: Installations) -> Synthesized:
+    return installations.strict
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
+from infra import page
+from infra.bundling import ROOT
 from infra.service_stack import ROUTES, TIMEOUTS
 from infra.stacks import add_stacks
 from infra.stage import Stage
@@ -174,6 +176,10 @@ def test_a_function_may_do_exactly_what_is_listed(prod: Synthesized, name: str) 
     assert granted == EXPECTED[name] | BASICS
 
 
+def test_the_page_of_permissions_is_what_the_templates_say() -> None:
+    assert page.text() == (ROOT / "docs" / "permissions.md").read_text(), "run `make permissions`"
+
+
 def test_nothing_grants_beside_the_table(prod: Synthesized) -> None:
     assert not prod.resources("AWS::IAM::Policy")
     assert not prod.resources("AWS::IAM::ManagedPolicy")
@@ -188,6 +194,39 @@ def test_no_role_has_a_wildcard_for_an_action_or_for_a_resource_that_has_a_name(
             assert not [action for action in actions if "*" in action], name
             if "*" in listed(statement["Resource"]):
                 assert actions <= WITHOUT_RESOURCE, name
+
+
+def passes_too_much(statement: dict[str, Any]) -> bool:
+    """Whether a statement passes another role than the worker's, or to another service than SageMaker, or does more."""
+    condition = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    resource = json.dumps(statement["Resource"])
+    return (
+        listed(statement["Action"]) != ["iam:PassRole"]
+        or not resource.startswith('{"Fn::GetAtt": ["WorkerRole')
+        or statement.get("Condition") != condition
+    )
+
+
+def test_one_role_can_be_passed_to_one_service_and_no_other(prod: Synthesized, strict: Synthesized) -> None:
+    for stage in (prod, strict):
+        for role in stage.resources("AWS::IAM::Role").values():
+            passing = [s for s in statements(role) if any("PassRole" in action for action in listed(s["Action"]))]
+            assert not [statement for statement in passing if passes_too_much(statement)]
+    good = {
+        "Action": "iam:PassRole",
+        "Resource": {"Fn::GetAtt": ["WorkerRole1", "Arn"]},
+        "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+    }
+    assert not passes_too_much(good)
+    changes: tuple[dict[str, Any], ...] = (
+        {"Resource": "*"},
+        {"Resource": [good["Resource"], "*"]},
+        {"Condition": {}},
+        {"Condition": {"StringLike": {"iam:PassedToService": "*"}}},
+        {"Action": ["iam:PassRole", "iam:CreateRole"]},
+    )
+    for change in changes:
+        assert passes_too_much({**good, **change})
 
 
 def test_only_this_stages_endpoints_can_be_invoked(prod: Synthesized) -> None:
@@ -220,6 +259,20 @@ def test_uploads_can_be_written_but_never_deleted_by_the_api(prod: Synthesized) 
     assert "/images/*" in reach(jobs_api, "s3:PutObject")
     assert "/images/*" not in reach(jobs_api, "s3:DeleteObject")
     assert "/images/*" not in reach(role_of(prod, "job_events"), "s3:PutObject")
+
+
+def test_the_sweeper_deletes_what_jobs_left_and_never_an_upload_or_a_job(prod: Synthesized) -> None:
+    sweeper = role_of(prod, "sweeper")
+    assert "/jobs/*" in reach(sweeper, "s3:DeleteObject")
+    assert "/images/*" not in reach(sweeper, "s3:DeleteObject")
+    assert "dynamodb:DeleteItem" not in json.dumps(statements(sweeper))
+
+
+def test_dead_letters_are_sent_to_the_queues_they_came_from_and_nowhere_else(prod: Synthesized) -> None:
+    sends = reach(role_of(prod, "dead_letters_api"), "sqs:SendMessage")
+    assert "EventsQueue" in sends
+    assert "ImportsQueue" in sends
+    assert "DeadLetters" not in sends
 
 
 def test_lists_read_indexes_only_so_none_can_query_or_scan_the_table(prod: Synthesized) -> None:

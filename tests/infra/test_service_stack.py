@@ -210,6 +210,18 @@ def test_a_refusal_of_the_gateway_is_a_problem_like_any_other(prod: Synthesized,
     assert ("gatewayresponse.header.Retry-After" in headers) == (body["status"] == 429)
 
 
+def test_pages_of_stated_origins_can_read_why_the_gateway_refused(
+    prod: Synthesized, dev: Synthesized, strict: Synthesized
+) -> None:
+    def allowed(stage: Synthesized) -> set[str | None]:
+        responses = stage.resources("AWS::ApiGateway::GatewayResponse").values()
+        return {r["ResponseParameters"].get("gatewayresponse.header.Access-Control-Allow-Origin") for r in responses}
+
+    assert allowed(prod) == {None}
+    assert allowed(dev) == {"'*'"}
+    assert allowed(strict) == {f"'{ORIGINS[0]}'"}
+
+
 def test_no_answer_of_the_gateway_is_left_to_a_default() -> None:
     """All of "Gateway response types" in the API Gateway Developer Guide."""
     expected = {

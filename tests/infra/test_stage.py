@@ -75,6 +75,8 @@ def test_a_name_that_could_mix_up_two_stages_is_refused(name: str) -> None:
         ("log_retention_days", 8, "one of 1, 7, 14, 30, 90, 180, 365"),
         ("throttle_rate", 0, "1 to 10000"),
         ("throttle_burst", -1, "1 to 5000"),
+        ("requests_per_minute", 0, "1 to 100000"),
+        ("shared_history", "perhaps", "true where artists see"),
         ("disposable", "perhaps", "true where tables and buckets may go"),
         ("origins", ["*"], "https://panel.example.com"),
         ("origins", ["https://panel.example.com/"], "without a path"),

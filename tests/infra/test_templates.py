@@ -8,7 +8,7 @@ from tests.infra.conftest import Installations
 
 
 def test_cfn_lint_has_nothing_to_say(installations: Installations) -> None:
-    stages = (installations.prod, installations.dev)
+    stages = (installations.prod, installations.dev, installations.strict)
     templates = [
         stage.folder / stack.template_file for stage in stages for stack in (stage.data_stack, stage.service_stack)
     ]

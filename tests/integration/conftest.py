@@ -25,6 +25,7 @@ class Stage:
         self.s3: Any = boto3.client("s3", region_name=REGION)
         self.picture = ""
         self.first_job = ""
+        self.key = ""
         make_stage(self.dynamodb, self.s3, boto3.client("secretsmanager", region_name=REGION))
 
     def objects(self) -> list[str]:

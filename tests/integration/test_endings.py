@@ -206,3 +206,38 @@ def test_a_replay_with_an_idempotency_key_is_one_job(stage: Stage, job_id: str) 
 def test_a_replay_of_what_needs_a_file_that_is_gone_names_it(stage: Stage, job_id: str) -> None:
     stage.model("v1-5.safetensors", status="deleting")
     assert call("POST", f"/jobs/{job_id}/replay").code == "checkpoint_not_active"
+
+
+def test_one_job_too_many_is_refused_with_a_time_to_come_back_and_leaves_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DARKROOM_MAX_OPEN_JOBS_PER_OWNER", "2")
+    wiring.settings.cache_clear()
+    wiring.jobs.cache_clear()
+    headers = {"Idempotency-Key": "first"}
+    first = call("POST", "/jobs", BODY, headers=headers)
+    assert call("POST", "/jobs", BODY).status == 201
+    refused = call("POST", "/jobs", BODY)
+    assert (refused.status, refused.code, refused.headers["Retry-After"]) == (429, "too_many_open_jobs", "15")
+    assert call("POST", f"/jobs/{first.json['id']}/replay").status == 429
+    assert call("POST", "/jobs", BODY, headers=headers).status == 200
+    assert call("POST", "/jobs", BODY, owner="bob").status == 201
+    assert len([row for row in stage.rows() if "status" in row]) == 3
+
+
+def test_a_transaction_that_was_throttled_is_sent_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = wiring._client("dynamodb")
+    real = client.transact_write_items
+    calls: list[int] = []
+
+    def throttled(**request: object) -> object:
+        calls.append(1)
+        if len(calls) < 3:
+            reasons = [{"Code": "ThrottlingError"}, {"Code": "None"}]
+            answer = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+            raise client.exceptions.TransactionCanceledException(answer, "TransactWriteItems")
+        return real(**request)
+
+    monkeypatch.setattr(client, "transact_write_items", throttled)
+    assert call("POST", "/jobs", BODY).status == 201
+    assert len(calls) == 3

@@ -179,6 +179,16 @@ def test_a_job_whose_endpoint_is_gone_fails_and_says_so(stage: Stage, sweep: Swe
     assert shown(done)["status"] == "succeed"
 
 
+def test_a_job_waits_for_an_endpoint_that_takes_no_jobs_now(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+    job_id = created(stage)
+    stage.sagemaker.endpoints = [endpoint(status="Updating")]
+    clock.seconds = 301
+    assert "invoked" not in sweep.run(plenty)
+    assert shown(job_id)["status"] == "created"
+    stage.sagemaker.endpoints = [endpoint()]
+    assert sweep.run(plenty)["invoked"] == 1
+
+
 def test_nothing_is_gone_while_sagemaker_does_not_tell(
     stage: Stage, sweep: Sweep, clock: Clock, job_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

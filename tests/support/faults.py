@@ -233,10 +233,9 @@ class World:
     def deliver(self, function: str, message: Any) -> None:
         """What a queue does: it brings again what was given back."""
         for _ in range(5):
-            given_back = deliver_to(function, message)
-            self.wire.calm()
-            if not given_back:
+            if not deliver_to(function, message):
                 return
+            self.wire.calm()
             self.note("given back to the queue")
         raise Broken(f"{function} gives a message back every time")
 
@@ -277,6 +276,9 @@ class World:
             if not found:
                 return
             self.deliver("checkpoint_imports", found[0]["Body"])
+            if self.wire.fault and self.wire.fault.lasts and self.wire.tries:
+                self.note("tried again by a later step")
+            self.wire.calm()
         raise Broken("an import never ends")
 
     def painted(self, job_id: str) -> dict[str, Any]:
@@ -493,8 +495,11 @@ def _play(world: World, scenario: Scenario, fault: Fault | None = None) -> tuple
     scenario.act(world)
     world.wire.listening = False
     retried = world.wire.tries > 1 and not (fault and fault.lasts)
+    unmarked = "created" in world.jobs().values()
     world.go_on()
     wrong = list(world.complaints())
+    if unmarked and not wrong:
+        world.note("settled by the callback")
     if wrong or (fault and fault.lasts):
         # Rounds after the time of a look, after the deadline, and when nothing can happen to a job any more.
         broken = bool(wrong)

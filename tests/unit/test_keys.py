@@ -169,7 +169,7 @@ def test_a_key_ends_when_it_was_said_and_after_a_year_when_nothing_was(store: St
     ],
 )
 def test_an_end_that_makes_no_sense_is_refused_and_nothing_is_written(store: Store, expiry: dict[str, Any]) -> None:
-    assert refusal(store, **expiry) == (Invalid, "invalid_request")
+    assert refusal(store, NOW, **expiry) == (Invalid, "invalid_request")
     assert len(store.keys) == 1
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from darkroom.edge.http import Api
 from darkroom.keys.routes import ROLES, ROUTES, allows, permission_of, withheld
+from infra.problems import PROBLEMS
 from infra.service_stack import ROUTES as FUNCTIONS
 from local.home import ROOT
 
@@ -104,8 +105,6 @@ def test_the_policy_stays_far_below_what_the_gateway_takes() -> None:
 
 
 def test_the_gateway_and_the_functions_refuse_with_one_code() -> None:
-    from infra.problems import PROBLEMS
-
     source = Path(ROOT / "shared" / "darkroom" / "edge" / "http.py").read_text()
     found: Any = PROBLEMS["ACCESS_DENIED"]
     assert (found.status, found.code) == (403, "not_permitted")

@@ -8,6 +8,9 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.exceptions import HTTPClientError
 
 from darkroom.errors import Busy, Throttled
+from darkroom.logs import hold_libraries
+
+hold_libraries()
 
 _THROTTLES = frozenset(
     {

@@ -44,13 +44,9 @@ class SqsLetters:
         ]
 
     def put_back(self, url: str, messages: list[Message]) -> None:
-        """See `Letters.put_back`: one ChangeMessageVisibilityBatch for each 10."""
-        for start in range(0, len(messages), BATCH):
-            entries: Any = [
-                {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": 0}
-                for number, message in enumerate(messages[start : start + BATCH])
-            ]
-            self._client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+        """See `Letters.put_back`: one ChangeMessageVisibility each."""
+        for message in messages:
+            self._client.change_message_visibility(QueueUrl=url, ReceiptHandle=message.receipt, VisibilityTimeout=0)
 
     def send(self, url: str, messages: list[Message]) -> None:
         """See `Letters.send`: one SendMessage each. A batch would have one limit of size for all of them."""
@@ -58,9 +54,6 @@ class SqsLetters:
             self._client.send_message(QueueUrl=url, MessageBody=message.body)
 
     def delete(self, url: str, messages: list[Message]) -> None:
-        """See `Letters.delete`: one DeleteMessageBatch."""
-        entries: Any = [
-            {"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(messages)
-        ]
-        if entries:
-            self._client.delete_message_batch(QueueUrl=url, Entries=entries)
+        """See `Letters.delete`: one DeleteMessage each."""
+        for message in messages:
+            self._client.delete_message(QueueUrl=url, ReceiptHandle=message.receipt)

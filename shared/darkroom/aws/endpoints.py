@@ -1,5 +1,6 @@
 """SageMaker's endpoints: what there is, and making and unmaking them."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ VARIANT = "main"
 _PAGE = {"SortBy": "CreationTime", "SortOrder": "Descending", "PaginationConfig": {"PageSize": 100}}
 _VALIDATION = "ValidationException"
 """SageMaker's one code for a name that is taken, a name that is not there, and a value it does not like."""
+
+
+_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,9 @@ class SageMakerEndpoints:
 
     def describe(self, name: str) -> Described | None:
         """See `EndpointSource.describe`: one DescribeEndpoint."""
+        # SageMaker refuses to look for what could be no name (service model, EndpointName).
+        if not _NAME.fullmatch(name):
+            return None
         try:
             found = self._client.describe_endpoint(EndpointName=name)
         except ClientError as error:

@@ -52,7 +52,8 @@ class Api(APIGatewayRestResolver):
         """`origins` tells, when it is first needed, which web pages may read the answers; `pace` counts requests."""
         self._origins = origins
         self._pace = pace
-        super().__init__(enable_validation=True, json_body_deserializer=read_json)
+        # Powertools prints whole events, keys and all, where the environment asks for its debug mode.
+        super().__init__(enable_validation=True, debug=False, json_body_deserializer=read_json)
         self._logger = Logger()
         self.exception_handler(RequestValidationError)(self._on_validation)
         self.exception_handler(RequestUnsupportedContentType)(self._on_content_type)

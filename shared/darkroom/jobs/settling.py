@@ -69,7 +69,8 @@ class Settling:
             completed_at=precise(datetime.fromtimestamp(self._clock(), UTC)),
         )
         if target == CANCELLED:
-            change = replace(change, cancelled_when=_reached(job))
+            # Who was asked to stop did not fail, whoever said it first.
+            change = replace(change, cancelled_when=_reached(job), error=None)
         changed = self._store.change(job_id, change)
         if not changed.applied:
             self._too_late(job_id, answer, changed)

@@ -70,14 +70,14 @@ class Sweep:
         self._counts: Counter[str] = Counter()
         self._broken: list[str] = []
         self._lock = threading.Lock()
-        self._gone: Callable[[str], bool] = lambda name: False
+        self._serving: dict[str, bool] | None = None
 
     def run(self, left: Left) -> dict[str, int | list[str]]:
         """One round; returns what was done, by kind, and under `broken` the ids of jobs that could not be looked at."""
         self._counts, self._broken = Counter(), []
         places = self._bookmarks.load(NAME)
         try:
-            self._gone = self._missing_endpoints()
+            self._serving = self._listed_endpoints()
             self._walk(places, "open", OPEN, self._patience.settle_after, left, self._look_at, again=True)
             self._walk(
                 places, "ended", ("cancelled", "fail"), self._patience.forgotten, left, self._look_again, again=False
@@ -88,14 +88,13 @@ class Sweep:
             self._bookmarks.save(NAME, places)
         return {**self._counts, "broken": sorted(self._broken)}
 
-    def _missing_endpoints(self) -> Callable[[str], bool]:
-        """Whether an endpoint is gone, by a list read before any answer is looked for: what it still answered is
-        then in S3. Nothing is gone while SageMaker does not tell."""
+    def _listed_endpoints(self) -> dict[str, bool] | None:
+        """Each endpoint and whether it takes jobs, None while SageMaker does not tell. It is read before any answer is
+        looked for: what an endpoint answered before it went is then in S3."""
         try:
-            names = {endpoint.name for endpoint in self._endpoints.all(fresh=True)}
+            return {endpoint.name: endpoint.serving for endpoint in self._endpoints.all(fresh=True)}
         except Busy:
-            return lambda name: False
-        return lambda name: name not in names
+            return None
 
     def _walk(
         self,
@@ -174,11 +173,12 @@ class Sweep:
         elif self._age(job) > self._patience.deadline:
             message = "Nothing was heard of this job in the time it may take. Submit it again, or replay it."
             self._give_up(job, WorkError(code=TIMED_OUT, message=message), "deadline")
-        elif self._gone(job.line.endpoint):
+        elif self._serving is not None and job.line.endpoint not in self._serving:
             message = f"The endpoint {job.line.endpoint} is gone, and the job with it. Replay it on another one."
             self._give_up(job, WorkError(code=ENDPOINT_GONE, message=message), "endpoint")
-        elif job.line.status == "created":
-            # An invoke that was taken before its mark was lost runs a second time, to the same keys.
+        elif job.line.status == "created" and (self._serving is None or self._serving[job.line.endpoint]):
+            # An endpoint that takes no jobs now may do so later; a refusal would end the job. An invoke that was taken
+            # before its mark was lost runs a second time, to the same keys.
             self._hand_over(job)
             self._count("invoked")
 

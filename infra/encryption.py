@@ -1,0 +1,52 @@
+"""The customer-managed key of a stage whose settings ask for one."""
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+
+from infra.stage import Stage
+
+SERVICES = ("dynamodb", "s3", "secretsmanager", "sns", "sqs")
+"""Through which services functions and the worker use the key; nobody uses it directly."""
+
+
+def customer_key(stack: Stack, stage: Stage) -> kms.Key:
+    """A key for all that the stage stores, with a new backing key every year. It outlives what it encrypts.
+
+    Who of this account may use it is said in `permissions.py`. Three services act in their own name: SNS and
+    EventBridge, which put messages into encrypted queues, and CloudWatch Logs (the guides of SNS, "Key management", of
+    SQS, "Key management", and of CloudWatch Logs, "Encrypt log data").
+    """
+    key = kms.Key(
+        stack,
+        "CustomerKey",
+        description=f"Darkroom {stage.name}: all that is stored",
+        enable_key_rotation=True,
+        removal_policy=RemovalPolicy.DESTROY if stage.disposable else RemovalPolicy.RETAIN,
+    )
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("sns.amazonaws.com"), iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=["*"],
+            conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+        )
+    )
+    groups = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:*"
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
+            actions=[
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ],
+            resources=["*"],
+            conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+        )
+    )
+    return key

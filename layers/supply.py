@@ -1,0 +1,114 @@
+"""What others wrote and Darkroom ships: its licences, offline, and its known vulnerabilities, online.
+
+`python -m layers.supply licences` lists the licence of each package in the Lambda layer and in the worker and ends
+with 1 when one is not on the list of those that are taken. `python -m layers.supply audit` asks the package registry
+for known vulnerabilities; it ends with 1 when there are some and with 2 when not every package could be looked up.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYER = ROOT / "layers" / "dependencies" / "requirements.txt"
+TAKEN = ("Apache", "BSD", "MIT", "MIT-0", "MIT-CMU", "HPND", "PSF", "Python Software Foundation")
+"""How the licences begin that let anybody ship a package: none asks for more than its own text to go along."""
+
+
+def locked(requirements: Path) -> dict[str, str]:
+    """Versions by name, as a requirements file with hashes pins them."""
+    return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^\s;\\]+)", requirements.read_text(), re.MULTILINE))
+
+
+def shipped() -> list[str]:
+    """The names of all packages in the layer and in the worker."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    found = set(locked(LAYER))
+    waiting = [Requirement(line) for line in groups["worker"]]
+    while waiting:
+        wanted = waiting.pop()
+        name = canonicalize_name(wanted.name)
+        if name in found or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
+            continue
+        found.add(name)
+        waiting += [Requirement(line) for line in _needs(name)]
+    return sorted(found)
+
+
+def _needs(name: str) -> list[str]:
+    try:
+        return requires(name) or []
+    except PackageNotFoundError:
+        return []
+
+
+def licences() -> dict[str, str]:
+    """The licence of each shipped package, as its metadata states it."""
+    names = shipped()
+    tool = [str(Path(sys.executable).with_name("pip-licenses")), "--python", sys.executable]
+    command = [*tool, "--from", "mixed", "--format", "json", "--packages", *names]
+    listed = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)  # noqa: S603 - our own words
+    known: dict[str, str] = {canonicalize_name(one["Name"]): str(one["License"]) for one in listed}
+    return {name: known.get(name, "UNKNOWN") for name in names}
+
+
+def refused(found: dict[str, str]) -> dict[str, str]:
+    """Those of `licences()` that are not taken. Where a package offers several, each must be."""
+    return {
+        name: licence
+        for name, licence in found.items()
+        if not all(part.strip().startswith(TAKEN) for part in re.split(r";| AND | OR ", licence))
+    }
+
+
+def _licences() -> int:
+    found = licences()
+    for name, licence in found.items():
+        print(f"{name:24} {licence}")
+    for name, licence in refused(found).items():
+        print(f"{name}: {licence} is not among {', '.join(TAKEN)}", file=sys.stderr)
+    return 1 if refused(found) else 0
+
+
+def _audit() -> int:
+    unknown, known, vulnerable = 0, 0, 0
+    for lock in (LAYER, ROOT / "requirements.lock"):
+        tool = str(Path(sys.executable).with_name("pip-audit"))
+        command = [
+            tool,
+            "-r",
+            str(lock),
+            "--disable-pip",
+            "--require-hashes",
+            "--progress-spinner",
+            "off",
+            "-f",
+            "json",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+        if not done.stdout.startswith("{"):
+            print(f"{lock.name}: pip-audit could not work. It says:\n{done.stderr[-2000:]}", file=sys.stderr)
+            return 2
+        for one in json.loads(done.stdout)["dependencies"]:
+            skipped = "skip_reason" in one
+            unknown, known = unknown + skipped, known + (not skipped)
+            for flaw in one.get("vulns", []):
+                vulnerable += 1
+                print(f"{one['name']} {one['version']}: {flaw['id']}, mended in {', '.join(flaw['fix_versions'])}")
+    print(f"{vulnerable} known vulnerabilities in {known} packages")
+    if unknown:
+        print(
+            f"{unknown} packages could not be looked up: the registry in use keeps no list of vulnerabilities for them."
+        )
+    return 1 if vulnerable else 2 if unknown else 0
+
+
+if __name__ == "__main__":
+    sys.exit({"licences": _licences, "audit": _audit}[sys.argv[1]]())

@@ -1,0 +1,75 @@
+"""No secret, signed link, prompt or picture in any log, though all of them are at DEBUG here."""
+
+import base64
+import json
+import uuid
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from panel.client import Darkroom
+from tests.e2e.conftest import Running, txt2img
+from tests.e2e.logs import NEVER, leaks, lines
+from tests.support.pictures import png
+
+
+def test_what_people_send_and_get_is_in_no_log(darkroom: Running) -> None:
+    planted: dict[str, str] = {}
+
+    def canary(what: str) -> str:
+        planted[what] = f"canary-{what}-{uuid.uuid4().hex}"
+        return planted[what]
+
+    made = darkroom.client.request("POST", "/keys", json={"name": "of-the-logs", "role": "artist", "days": 1})
+    planted["key"] = made["secret"]
+    picture = png()
+    planted["picture in base64"] = base64.b64encode(picture).decode()[:60]
+    planted["picture as Python writes it"] = repr(picture)[2:60]
+    with Darkroom(darkroom.stack.api, made["secret"]) as client:
+        body = {
+            **txt2img(width=64, height=64, negative_prompt=canary("negative")),
+            "type": "img2img",
+            "images": {"init": client.upload(picture)},
+        }
+        body["parameters"]["prompt"] = canary("prompt")
+        job = client.submit(body, canary("idempotency"))
+        assert client.settled(job.id, 30).status == "succeed"
+        inline = {**body, "images": {}, "parameters": {**body["parameters"], "init_images": [_inline(picture)]}}
+        painted = client.settled(client.submit(inline).id, 30)
+        assert painted.status == "succeed", painted
+        content = client.download(painted.images[0].url)
+        planted["signature"] = parse_qs(urlsplit(painted.images[0].url).query)["X-Amz-Signature"][0]
+        planted["painted picture"] = base64.b64encode(content).decode()[-60:]
+        form = client.request("POST", "/images", json={"sha256": "0" * 64, "bytes": 9, "content_type": "image/png"})
+        planted["signature of a form"] = form["upload"]["fields"]["x-amz-signature"]
+        list(client.history(q=canary("words")))
+        darkroom.knobs(garbage_rate=1.0)
+        assert client.settled(client.submit(txt2img(prompt=canary("garbage"))).id, 30).status == "fail"
+        darkroom.knobs(fail_next=1)
+        assert client.settled(client.submit(txt2img(prompt=canary("failure"))).id, 30).status == "fail"
+        darkroom.knobs()
+    for broken in (f'{{"type": "{canary("broken")}', json.dumps({"type": canary("wrong"), "x": canary("field")})):
+        headers = {"Authorization": f"Bearer {darkroom.key}", "Content-Type": "application/json"}
+        assert httpx.post(f"{darkroom.stack.api}/jobs", content=broken, headers=headers, timeout=30).status_code >= 400
+    wrong = {"Authorization": f"Bearer {canary('wrong-key')}"}
+    assert httpx.get(f"{darkroom.stack.api}/jobs/{canary('path')}", headers=wrong, timeout=30).status_code == 401
+    queue = darkroom.stack.outputs["EventsQueueUrl"]
+    darkroom.aws("sqs").send_message(QueueUrl=queue, MessageBody=canary("message"))
+    darkroom.client.request("DELETE", f"/keys/{made['id']}")
+
+    cloudwatch = darkroom.aws("logs")
+    assert leaks(darkroom.home, cloudwatch, [*planted.values(), *NEVER]) == []
+    # The search reads what it should: each of these is in one log at least.
+    found = "\n".join(f"{log} {line}" for log, line in lines(darkroom.home, cloudwatch))
+    assert f": job {job.id} (img2img): done" in found
+    assert "worker.log DEBUG" in found
+    assert "sagemaker.log" in found
+    for function in ("jobs_api", "keys_api", "job_events"):
+        assert f'"service":"{function}"' in found
+    functions = darkroom.aws("lambda").list_functions()["Functions"]
+    levels = {one["Environment"]["Variables"].get("POWERTOOLS_LOG_LEVEL") for one in functions if "Environment" in one}
+    assert levels == {"DEBUG"}
+
+
+def _inline(picture: bytes) -> str:
+    return base64.b64encode(picture).decode()

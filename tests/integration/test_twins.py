@@ -1,0 +1,223 @@
+"""One suite for the jobs table and its twin in memory, and for the pictures bucket and its own."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from darkroom import ids, wiring
+from darkroom.aws.jobs import DynamoJobs
+from darkroom.jobs.contract import WorkError
+from darkroom.jobs.model import Change, Idempotency, Job, JobLine, OpenJobs
+from darkroom.jobs.ports import Changed, KeyUsed
+from darkroom.jobs.state import ENDS, STATUSES, Status, may
+from tests.integration.conftest import moto_stage
+from tests.support.aws import SETTINGS
+from tests.support.memory import MemoryJobs, MemoryOutputs
+
+NOW = 1_780_000_000.0
+SHARDS = 2
+
+
+@pytest.fixture(params=["memory", "moto"])
+def store(request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.param == "memory":
+        yield MemoryJobs(lambda: NOW, SHARDS)
+        return
+    with moto_stage():
+        client = wiring._client("dynamodb")
+        yield DynamoJobs(client, SETTINGS.jobs_table, SETTINGS.models_table, SHARDS, lambda: NOW)
+
+
+@pytest.fixture(params=["memory", "moto"])
+def outputs(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Callable[[str], None]]]:
+    """The outputs, and a way to put an object there."""
+    if request.param == "memory":
+        made = MemoryOutputs()
+        yield made, lambda key: made.objects.__setitem__(key, b"x")
+        return
+    with moto_stage() as stage:
+        yield wiring._outputs(), lambda key: stage.s3.put_object(Bucket="pictures", Key=key, Body=b"x")
+
+
+def job_id(number: int = 0) -> str:
+    return ids.made_at(datetime.fromtimestamp(NOW + number, UTC))
+
+
+def job(number: int = 0, **line: Any) -> Job:
+    made = JobLine(job_id(number), "alice", "txt2img", "created", "darkroom-test-a")
+    return Job(replace(made, **line), {"prompt": "a pier"})
+
+
+def bring_to(store: Any, made: Job, status: Status, code: str | None) -> None:
+    """Put a job there, by legal ways only."""
+    store.create(made, (), None)
+    if status != "created":
+        error = WorkError(code=code or "worker_failed", message="m") if status == "fail" else None
+        change = Change(status, "callback", error=error, completed_at="t" if status in ENDS else None)
+        assert store.change(made.line.id, change).applied
+
+
+STANDS: list[tuple[Status, str | None]] = [(status, None) for status in STATUSES] + [("fail", "timed_out")]
+
+
+@pytest.mark.parametrize(("stands", "target"), list(itertools.product(STANDS, STATUSES)))
+def test_a_change_is_carried_out_where_the_table_of_states_allows_it(
+    store: Any, stands: tuple[Status, str | None], target: Status
+) -> None:
+    made = job()
+    bring_to(store, made, *stands)
+    before = store.get(made.line.id)
+    change = Change(target, "s3", caption="c", completed_at="later" if target in ENDS else None)
+    if target == "created":
+        return
+    met = store.change(made.line.id, change)
+    assert met.applied is may(target, *stands)
+    after = store.get(made.line.id)
+    if met.applied:
+        assert (after.line.status, after.caption) == (target, "c")
+    else:
+        assert (after, met) == (before, Changed(False, True, stands[0], None))
+
+
+def test_nothing_is_changed_that_is_not_there(store: Any) -> None:
+    gone = job_id()
+    assert store.change(gone, Change("succeed", "s3")) == Changed(False, False)
+    assert store.progress(gone, 0.5, "t") == Changed(False, False)
+    assert store.reached(gone, "after") == Changed(False, False)
+    assert store.note_failure(gone, "s3://x") == Changed(False, False)
+    assert (store.delete(gone), store.get(gone)) == (None, None)
+
+
+def test_progress_only_rises_and_only_while_the_job_is_open(store: Any) -> None:
+    made = job()
+    bring_to(store, made, "in_progress", None)
+    assert [store.progress(made.line.id, share, "t").applied for share in (0.5, 0.4, 0.5, 0.6)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    store.change(made.line.id, Change("cancelled", "caller", completed_at="t"))
+    assert store.progress(made.line.id, 0.9, "t") == Changed(False, True, "cancelled", None)
+
+
+def test_how_far_a_cancelled_job_had_come_only_goes_forward(store: Any) -> None:
+    made = job()
+    bring_to(store, made, "in_progress", None)
+    assert not store.reached(made.line.id, "during").applied
+    store.change(made.line.id, Change("cancelled", "caller", completed_at="t", cancelled_when="before"))
+    steps = ["during", "during", "after", "during"]
+    assert [store.reached(made.line.id, step).applied for step in steps] == [True, False, True, False]
+    assert store.get(made.line.id).cancelled_when == "after"
+
+
+def test_a_refusal_tells_where_the_failure_file_is(store: Any) -> None:
+    made = job()
+    bring_to(store, made, "cancelled", None)
+    assert store.note_failure(made.line.id, "s3://pictures/failures/x").applied
+    met = store.change(made.line.id, Change("succeed", "callback"))
+    assert met == Changed(False, True, "cancelled", "s3://pictures/failures/x")
+    assert store.delete(made.line.id) == "cancelled"
+
+
+def test_the_oldest_come_first_page_by_page(store: Any) -> None:
+    made = [job(number) for number in range(12)]
+    for one in made:
+        store.create(one, (), None)
+    bring_to(store, job(100), "fail", None)
+    found: list[str] = []
+    for shard in range(SHARDS):
+        after = ids.LOWEST
+        while page := store.oldest("created", shard, after, made[9].line.id, 3):
+            assert len(page) <= 3
+            assert [line.id for line in page] == sorted(line.id for line in page)
+            found += [line.id for line in page]
+            after = page[-1].id
+    assert sorted(found) == [one.line.id for one in made[:10]]
+    assert store.oldest("created", 0, ids.HIGHEST, ids.LOWEST, 3) == []
+
+
+def test_open_jobs_are_counted_by_owner_and_endpoint(store: Any) -> None:
+    for number, (owner, status) in enumerate(
+        [("alice", "created"), ("alice", "in_progress"), ("bob", "created"), ("bob", "succeed"), ("bob", "fail")]
+    ):
+        bring_to(store, job(number, owner=owner), status, None)  # type: ignore[arg-type]
+    assert store.open_jobs() == OpenJobs(3, {"alice": 2, "bob": 1}, {"darkroom-test-a": 3})
+
+
+def test_rows_are_found_by_the_hundred(store: Any) -> None:
+    made = [job(number) for number in range(3)]
+    for one in made:
+        store.create(one, (), None)
+    others = [job_id(number) for number in range(120)]
+    assert store.existing([*others, *(one.line.id for one in made)]) == {one.line.id for one in made}
+
+
+def test_a_bookmark_is_kept_and_is_no_job(store: Any) -> None:
+    assert store.load("jobs") == {}
+    store.save("jobs", {"a": "1", "b": "2"})
+    store.save("jobs", {"a": "3"})
+    assert store.load("jobs") == {"a": "3"}
+    assert store.load("others") == {}
+    assert store.open_jobs().total == 0
+
+
+def test_an_idempotency_key_counts_until_it_expires(store: Any) -> None:
+    first, second = job(0), job(1)
+    store.create(first, (), Idempotency("alice", "k", "d", int(NOW), int(NOW) + 10))
+    assert store.idempotency("alice", "k").job_id == first.line.id
+    assert store.idempotency("bob", "k") is None
+    with pytest.raises(KeyUsed) as used:
+        store.create(second, (), Idempotency("alice", "k", "e", int(NOW), int(NOW) + 10))
+    assert (used.value.job_id, used.value.digest) == (first.line.id, "d")
+    store.create(second, (), Idempotency("alice", "k", "e", int(NOW) + 10, int(NOW) + 20))
+    assert store.idempotency("alice", "k").job_id == second.line.id
+
+
+def test_a_delete_takes_the_failure_file_that_the_marker_remembers(
+    outputs: tuple[Any, Callable[[str], None]],
+) -> None:
+    made, put = outputs
+    gone, other = job_id(0), job_id(1)
+    for key in (f"jobs/{gone}/output/0.png", f"jobs/{gone}/input.json", f"jobs/{other}/x", "failures/a", "failures/b"):
+        put(key)
+    assert not made.is_marked(gone)
+    made.mark_cancelled(gone, "s3://pictures/failures/a")
+    assert made.is_marked(gone)
+    made.delete(gone, keep_marker=True)
+    assert made.is_marked(gone)
+    assert made.failures("") == ["failures/b"]
+    assert made.folders(ids.LOWEST, ids.HIGHEST) == [gone, other]
+    made.delete(gone)
+    assert made.folders(ids.LOWEST, ids.HIGHEST) == [other]
+    made.delete(other, "s3://pictures/failures/b")
+    assert (made.folders(ids.LOWEST, ids.HIGHEST), made.failures("")) == ([], [])
+
+
+def test_folders_go_on_after_one_and_end_at_another(outputs: tuple[Any, Callable[[str], None]]) -> None:
+    made, put = outputs
+    there = [job_id(number) for number in range(4)]
+    for one in there:
+        put(f"jobs/{one}/output/0.png")
+        put(f"jobs/{one}/output/1.png")
+    assert made.folders(ids.LOWEST, there[2]) == there[:3]
+    assert made.folders(there[0], ids.HIGHEST) == there[1:]
+    assert made.folders(there[3], ids.HIGHEST) == []
+
+
+def test_a_marker_can_be_taken_away_and_failures_read(outputs: tuple[Any, Callable[[str], None]]) -> None:
+    made, put = outputs
+    made.mark_cancelled(job_id(), None)
+    one = job_id(1)
+    made.mark_cancelled(one, None)
+    made.unmark(one)
+    assert not made.is_marked(one)
+    put("failures/x")
+    assert made.read_failure("s3://pictures/failures/x") == b"x"
+    assert made.read_failure("s3://pictures/failures/y") is None
+    made.delete_failures(["failures/x"])
+    assert made.failures("") == []
