@@ -1,4 +1,4 @@
-"""A fault at every AWS call of every function, in turn: the promise holds, and docs/reliability.md tells what happens."""
+"""A fault at every AWS call of every function, in turn: the promise holds, and docs/reliability.md tells how."""
 
 from functools import cache
 from pathlib import Path

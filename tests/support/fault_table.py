@@ -28,10 +28,17 @@ def outcomes(function: str) -> list[Outcome]:
 
 def section(function: str, found: Iterable[Outcome]) -> str:
     """The table of one function; neighbouring calls of one operation that come out alike share a line."""
-    lines = [f"### {function}", "", "| asked for | call | an answer is lost | the fault lasts |", "| --- | --- | --- | --- |"]
+    lines = [
+        f"### {function}",
+        "",
+        "| asked for | call | an answer is lost | the fault lasts |",
+        "| --- | --- | --- | --- |",
+    ]
     for what, of_scenario in groupby(found, key=lambda outcome: outcome.scenario.what):
         calls = [(name, list(of_call)) for name, of_call in groupby(of_scenario, key=lambda o: o.fault.name)]
-        for (operation, passing, lasting), alike in groupby(calls, key=lambda each: (each[0].split()[0], *_words(each[1]))):
+        for (operation, passing, lasting), alike in groupby(
+            calls, key=lambda each: (each[0].split()[0], *_words(each[1]))
+        ):
             numbers = [int(name.split()[1]) for name, _ in alike]
             many = sum(name.split()[0] == operation for name, _ in calls) > 1
             places = f"{numbers[0]}-{numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
@@ -70,5 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-
     main()

@@ -1,9 +1,9 @@
 """Faults at AWS calls: a wire between botocore and moto that breaks one call in a scenario, and a world that then does
 what would happen in reality (callers repeat, queues deliver again, workers answer, time passes, the sweeper comes).
 
-Every scenario is first run without a fault, to learn its calls; then once more for each call and fault that lasts (every
-try of the SDK meets it), and for each call with a fault that passes (the first try's answer is lost). `Outcome` says in
-few words what became of it.
+Every scenario is first run without a fault, to learn its calls; then once more for each call and fault that lasts
+(every try of the SDK meets it), and for each call with a fault that passes (the first try's answer is lost). `Outcome`
+says in few words what became of it.
 
 SageMaker's control plane and Application Auto Scaling are fakes above botocore: there a fault lasts, for the tries of
 the SDK lie below.
@@ -24,13 +24,13 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
 from botocore.retries.quota import RetryQuota
 from moto import backends
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 from darkroom import wiring
 from darkroom.aws.sagemaker import SageMakerInference
 from darkroom.endpoints.sweep import EndpointSweep
 from darkroom.errors import Busy, Throttled
+from darkroom.jobs.handover import HandOver
 from darkroom.jobs.model import Patience, answer_key, cancel_key, output_prefix
 from darkroom.jobs.state import ENDS
 from darkroom.jobs.sweep import Sweep
@@ -41,6 +41,8 @@ from tests.support.events import completed, deliver_to, manifest
 from tests.support.http import Context, Reply, call
 from tests.support.sagemaker import FakeSageMaker, FakeScaling
 
+ACCOUNT = "123456789012"
+"""The account of moto."""
 BEFORE, AFTER, THROTTLE = "error before", "error after", "throttle"
 TIMEOUT_BEFORE, TIMEOUT_AFTER = "time-out before", "time-out after"
 FAULTS = (BEFORE, AFTER, THROTTLE, TIMEOUT_BEFORE, TIMEOUT_AFTER)
@@ -322,8 +324,8 @@ class World:
         runs: dict[str, list[dict[str, Any]]] = {}
         for sent in self.wire.invoked:
             runs.setdefault(sent["job_id"], []).append(sent)
-        for sent in runs.values():
-            if len(sent) > 2 or any(other != sent[0] for other in sent):
+        for same in runs.values():
+            if len(same) > 2 or any(other != same[0] for other in same):
                 yield "a job was run in different ways, or too often"
 
     def _shelf(self) -> Iterator[str]:
@@ -364,7 +366,7 @@ class World:
 
 
 def _backend(service: str, region: str = REGION) -> Any:
-    return backends.get_backend(service)[DEFAULT_ACCOUNT_ID][region]  # type: ignore[call-overload]
+    return backends.get_backend(service)[ACCOUNT][region]  # type: ignore[call-overload]
 
 
 def lying(service: str, name: str) -> list[Any]:
@@ -374,7 +376,9 @@ def lying(service: str, name: str) -> list[Any]:
     if service == "sqs":
         return [message.body for message in _backend(service).queues[name]._messages]
     items = _backend(service).tables[name].items.values()
-    return [item.to_json()["Attributes"] for part in items for item in (part.values() if isinstance(part, dict) else [part])]
+    return [
+        item.to_json()["Attributes"] for part in items for item in (part.values() if isinstance(part, dict) else [part])
+    ]
 
 
 @dataclass(frozen=True)
@@ -418,7 +422,7 @@ def faulty_stage() -> Iterator[Callable[[], World]]:
             (wiring, "AutoScaling", lambda *_: current[0].scaling),
             (wiring, "Sweep", partial(Sweep, threads=1, clock=clock)),
             (wiring, "EndpointSweep", partial(EndpointSweep, now=clock)),
-            (wiring, "HandOver", partial(wiring.HandOver, clock=clock)),
+            (wiring, "HandOver", partial(HandOver, clock=clock)),
             (wiring, "Https", lambda: current[0].web),
             (BotocoreStubber, "__call__", by_wire),
             (RetryQuota, "acquire", lambda *_: True),
@@ -462,7 +466,7 @@ def calls_of(fresh: Callable[[], World], scenario: Scenario) -> list[Fault]:
     """Every fault that a scenario can meet, learned by running it without one."""
     world = fresh()
     words, wrong = _play(world, scenario)
-    assert not wrong and words == NOTHING, f"{scenario.what}, without a fault: {words} {wrong}"
+    assert (words, wrong) == (NOTHING, ()), f"{scenario.what}, without a fault: {words} {wrong}"
     found = []
     for name in world.wire.calls:
         kinds = [kind for kind in FAULTS if not (kind in _AFTERWARDS and name.startswith(_READS))]

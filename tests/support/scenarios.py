@@ -121,7 +121,7 @@ def picture() -> dict[str, Any]:
     return {"sha256": hashlib.sha256(png()).hexdigest(), "bytes": len(png()), "content_type": "image/png"}
 
 
-def get(path: str, want: int = 200) -> Callable[[World], None]:
+def get(path: str, want: int = 200) -> Callable[[World], object]:
     """One request that reads; `{job}` is the world's job."""
     return lambda world: world.ask("GET", path.format(job=world.job), want=want)
 
@@ -547,10 +547,10 @@ SCENARIOS = (
     Scenario("sweeper", "an answer never heard of", round_at(LOOK), unheard, ends(succeed=1)),
     Scenario("sweeper", "a job that nobody answers", round_at(PAST_DEADLINE), silent, ends(fail=1)),
     Scenario("sweeper", "a cancel that broke off", round_at(LOOK), half_cancelled, ends(cancelled=1)),
-    Scenario(
-        "sweeper", "what a cancelled job left", round_at(FORGOTTEN), cancelled_long_ago, ends(cancelled=1)
-    ),
+    Scenario("sweeper", "what a cancelled job left", round_at(FORGOTTEN), cancelled_long_ago, ends(cancelled=1)),
     Scenario("sweeper", "the late answer of a job that timed out", round_at(FORGOTTEN), late_answer, ends(succeed=1)),
     Scenario("sweeper", "objects without a job", round_at(FORGOTTEN), orphans, ends()),
-    Scenario("sweeper", "an endpoint without scaling", round_at(LOOK, "endpoints"), came_into_service, endpoint_is(True)),
+    Scenario(
+        "sweeper", "an endpoint without scaling", round_at(LOOK, "endpoints"), came_into_service, endpoint_is(True)
+    ),
 )
