@@ -37,14 +37,18 @@ def section(function: str, found: Iterable[Outcome]) -> str:
     for what, of_scenario in groupby(found, key=lambda outcome: outcome.scenario.what):
         calls = [(name, list(of_call)) for name, of_call in groupby(of_scenario, key=lambda o: o.fault.name)]
         for (operation, passing, lasting), alike in groupby(
-            calls, key=lambda each: (each[0].split()[0], *_words(each[1]))
+            calls, key=lambda each: (_operation(each[0]), *_words(each[1]))
         ):
-            numbers = [int(name.split()[1]) for name, _ in alike]
-            many = sum(name.split()[0] == operation for name, _ in calls) > 1
+            numbers = [int(name.rpartition(" ")[2]) for name, _ in alike]
+            many = sum(_operation(name) == operation for name, _ in calls) > 1
             places = f"{numbers[0]}-{numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
             lines.append(f"| {what} | {operation}{f' {places}' if many else ''} | {passing} | {lasting} |")
             what = ""
     return "\n".join(lines) + "\n"
+
+
+def _operation(call: str) -> str:
+    return call.rpartition(" ")[0]
 
 
 def _words(of_call: list[Outcome]) -> tuple[str, str]:

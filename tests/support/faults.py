@@ -504,7 +504,8 @@ def _play(world: World, scenario: Scenario, fault: Fault | None = None) -> tuple
     wrong = list(world.complaints())
     if unmarked and not wrong:
         world.note("settled by the callback")
-    if wrong or (fault and fault.lasts):
+    # A read that failed has left nothing that a round could find.
+    if wrong or (fault and fault.lasts and not fault.name.startswith(_READS)):
         # Rounds after the time of a look, after the deadline, and when nothing can happen to a job any more.
         broken = bool(wrong)
         for ahead in (_PATIENCE.settle_after, _PATIENCE.deadline, _PATIENCE.forgotten, _PATIENCE.forgotten + 90_000):

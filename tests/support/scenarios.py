@@ -143,7 +143,6 @@ def cancel(world: World) -> None:
 
 
 def delete(world: World) -> None:
-    world.usual.add("reported as `job_not_found`")
     world.ask("DELETE", f"/jobs/{world.job}", want=204)
 
 
@@ -250,7 +249,6 @@ def complete(world: World) -> None:
 
 
 def remove_file(world: World) -> None:
-    world.usual.add("reported as `checkpoint_not_found`")
     world.ask("DELETE", f"/checkpoints?{SELECT}", want=204)
 
 
@@ -290,7 +288,6 @@ def source(world: World) -> None:
 
 def begin_import(url: str) -> Callable[[World], None]:
     def act(world: World) -> None:
-        world.usual.add("reported as `checkpoint_exists`")
         world.ask("POST", "/checkpoints/import", {**LORA, "url": url}, want=202)
 
     return act
@@ -325,7 +322,6 @@ def one_key(world: World) -> None:
 
 
 def withdraw(world: World) -> None:
-    world.usual.add("reported as `key_not_found`")
     world.ask("DELETE", f"/keys/{world.job}", want=204)
 
 
