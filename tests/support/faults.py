@@ -25,6 +25,7 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.retries.quota import RetryQuota
 from moto import backends
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
+from urllib3.exceptions import ProtocolError
 
 from darkroom import wiring
 from darkroom.aws.sagemaker import SageMakerInference
@@ -45,8 +46,10 @@ ACCOUNT = "123456789012"
 """The account of moto."""
 BEFORE, AFTER, THROTTLE = "error before", "error after", "throttle"
 TIMEOUT_BEFORE, TIMEOUT_AFTER = "time-out before", "time-out after"
-FAULTS = (BEFORE, AFTER, THROTTLE, TIMEOUT_BEFORE, TIMEOUT_AFTER)
-"""An answer 500 or a read time-out, before or after the call had its effect, and throttling, which has none."""
+BROKEN_OFF = "broken off"
+FAULTS = (BEFORE, AFTER, THROTTLE, BROKEN_OFF, TIMEOUT_BEFORE, TIMEOUT_AFTER)
+"""An answer 500 or a read time-out, before or after the call had its effect, throttling, which has none, and an
+object whose bytes stop coming."""
 _AFTERWARDS = (AFTER, TIMEOUT_AFTER)
 _READS = ("Get", "Head", "List", "Query", "BatchGet", "Describe")
 QUEUES = ("imports", "events", "dead-events", "dead-sweeps")
@@ -89,6 +92,9 @@ class Wire:
         fault = self._met(self._name(operation, request.headers["amz-sdk-invocation-id"].decode()))
         if fault is None:
             return answer()
+        if fault.kind == BROKEN_OFF:
+            whole = answer()
+            return AWSResponse(request.url, whole.status_code, whole.headers, _BrokenOff(b""))  # type: ignore[arg-type]
         if fault.kind in _AFTERWARDS:
             answer()
         if fault.kind in (TIMEOUT_BEFORE, TIMEOUT_AFTER):
@@ -166,6 +172,11 @@ class Wire:
             "X-Amzn-SageMaker-FailureLocation": f"{at}/failures/{sent['job_id']}-error.out",
         }
         return _answer(request.url, 202, b"{}", places)
+
+
+class _BrokenOff(MockRawResponse):
+    def read(self, *_: Any) -> bytes:
+        raise ProtocolError("the connection was closed")
 
 
 def _answer(url: str, status: int, body: bytes, headers: dict[str, str] | None = None) -> AWSResponse:
@@ -470,6 +481,8 @@ def calls_of(fresh: Callable[[], World], scenario: Scenario) -> list[Fault]:
     found = []
     for name in world.wire.calls:
         kinds = [kind for kind in FAULTS if not (kind in _AFTERWARDS and name.startswith(_READS))]
+        if not name.startswith("GetObject"):
+            kinds.remove(BROKEN_OFF)
         if name not in world.wire.at_ports:
             # For the SDK one lost answer is as good as the other; only whether the call had its effect matters.
             found.append(Fault(name, kinds[-1], lasts=False))
