@@ -395,13 +395,15 @@ def lying(service: str, name: str) -> list[Any]:
 @dataclass(frozen=True)
 class Scenario:
     """What a function is asked to do: `act` while faults may strike, `prepare` before. `check` says what is wrong once
-    all has come to its end; it gets the world, and returns complaints."""
+    all has come to its end; it gets the world, and returns complaints. Calls whose names begin with one of `spared` are
+    broken in a scenario before this one already."""
 
     function: str
     what: str
     act: Callable[[World], object]
     prepare: Callable[[World], object] = lambda world: None
     check: Callable[[World], Iterable[str]] = lambda world: ()
+    spared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -480,6 +482,8 @@ def calls_of(fresh: Callable[[], World], scenario: Scenario) -> list[Fault]:
     assert (words, wrong) == (NOTHING, ()), f"{scenario.what}, without a fault: {words} {wrong}"
     found = []
     for name in world.wire.calls:
+        if name.startswith(scenario.spared):
+            continue
         kinds = [kind for kind in FAULTS if not (kind in _AFTERWARDS and name.startswith(_READS))]
         if not name.startswith("GetObject"):
             kinds.remove(BROKEN_OFF)
