@@ -12,7 +12,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test check audit fix bench chaos fuzz lock openapi permissions clean
+.PHONY: help install demo up down status url test check audit fix bench chaos fuzz lock openapi permissions reliability clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -83,6 +83,9 @@ permissions: install ## write docs/permissions.md anew from the templates
 
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json
+
+reliability: install ## write the table of faults in docs/reliability.md anew, by breaking every AWS call once
+	@python -m tests.support.fault_table
 
 lock: .venv/installed ## resolve all packages anew
 	uv pip compile -q --upgrade pyproject.toml --group infra --group local --group worker --group panel --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock

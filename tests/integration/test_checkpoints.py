@@ -1,6 +1,7 @@
 """The model shelf over HTTP, on moto: register, send parts, complete, list, delete."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -122,6 +123,20 @@ def test_an_upload_that_s3_forgot_begins_anew_under_its_name(stage: Stage) -> No
     assert call("POST", "/checkpoints/parts", LORA).json["stored"] == []
     send(stage, MODEL)
     assert call("POST", "/checkpoints/complete", LORA).json["status"] == "active"
+
+
+def test_a_write_whose_first_answer_was_lost_is_no_other_ones_write(stage: Stage) -> None:
+    """Botocore tries again, and meets what its first try wrote."""
+    register()
+    shelf = wiring.shelf()
+    row = shelf.get(ModelKey(LORA["kind"], LORA["name"]))
+    assert row is not None
+    active = replace(row, status="active", upload_id=None)
+    assert shelf.begin(row)
+    assert not shelf.begin(replace(row, upload_id="another"))
+    assert [shelf.change(row, active) for _ in range(2)] == [True, True]
+    assert not shelf.remove(row)
+    assert [shelf.remove(active) for _ in range(2)] == [True, True]
 
 
 def test_delete_takes_row_and_object_and_gives_an_open_upload_up(stage: Stage) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from darkroom import wiring
 from darkroom.checkpoints import imports as steps
-from darkroom.checkpoints.imports import ATTEMPTS
+from darkroom.checkpoints.imports import ATTEMPTS, NET_DELAY
 from darkroom.checkpoints.ports import SourceBusy, SourceRefused
 from darkroom.errors import Busy
 from tests.integration.conftest import Stage
@@ -48,8 +48,13 @@ class Queue:
     def __init__(self) -> None:
         self.waiting: list[str] = []
         self.delays: list[int] = []
+        self.nets: list[str] = []
 
     def send(self, body: str, delay: int) -> None:
+        if json.loads(body).get("net"):
+            assert delay == NET_DELAY
+            self.nets.append(body)
+            return
         self.waiting.append(body)
         self.delays.append(delay)
 
@@ -231,6 +236,33 @@ def test_an_import_that_cannot_be_queued_does_not_block_its_name(
         patched.setattr(queue, "send", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "AWS is busy.")))
         assert begin().status == 503
     assert begin().status == 202
+
+
+def test_an_import_that_broke_off_once_its_row_was_written_is_begun_by_its_safety_net(
+    stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = wiring.shelf()
+    write = shelf.begin
+
+    def lost(row: Any) -> bool:
+        write(row)
+        raise Busy("aws_unreachable", "AWS did not answer in time.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shelf, "begin", lost)
+        assert begin().status == 503
+    assert (begin().code, queue.waiting) == ("checkpoint_exists", [])
+    assert deliver_to("checkpoint_imports", queue.nets.pop(0)) == []
+    run(queue)
+    assert shown()["status"] == "active"
+
+
+def test_the_safety_net_leaves_an_import_alone_that_has_begun(stage: Stage, queue: Queue, web: Web) -> None:
+    begin()
+    deliver_to("checkpoint_imports", queue.waiting.pop(0))
+    steps_left = list(queue.waiting)
+    assert deliver_to("checkpoint_imports", *queue.nets) == []
+    assert queue.waiting == steps_left
 
 
 def test_a_message_that_is_no_step_is_given_back(stage: Stage, queue: Queue) -> None:

@@ -336,6 +336,20 @@ def test_an_answer_that_cannot_be_taken_in_does_not_keep_its_job_open_for_ever(
     assert (error["code"], "ArithmeticError" in error["message"]) == ("timed_out", True)
 
 
+def test_an_ended_job_that_could_not_be_looked_at_comes_again_in_the_next_round(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("POST", f"/jobs/{job_id}/cancel")
+    put(stage, f"jobs/{job_id}/output/0.png")
+    clock.seconds = PATIENCE.forgotten + 60
+    with monkeypatch.context() as patched:
+        patched.setattr(wiring._outputs(), "delete", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
+        for _ in range(2):
+            assert sweep.run(plenty)["broken"] == [job_id]
+    assert (sweep.run(plenty)["broken"], stage.objects()) == ([], [])
+    assert "looked_at" not in sweep.run(plenty)
+
+
 def test_two_rounds_at_once_settle_each_job_once(stage: Stage, sweep: Sweep, clock: Clock, job_id: str) -> None:
     answer(stage, job_id, manifest(job_id))
     clock.seconds = 301

@@ -186,6 +186,7 @@ class FakeScaling:
         self.on_call("DeregisterScalableTarget")
         if name in self.stands:
             self.stands[name] = Standing(alarm=self.stands[name].alarm)
+        self.after_call("DeregisterScalableTarget")
         self.on_call("DeleteAlarms")
         self.stands.pop(name, None)
         self.after_call("DeleteAlarms")

@@ -4,8 +4,9 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
-from botocore.exceptions import HTTPClientError
+from botocore.response import StreamingBody
 
 from darkroom.errors import Busy, Throttled
 from darkroom.logs import hold_libraries
@@ -56,6 +57,23 @@ def _raise_busy(http_response: Any, parsed: dict[str, Any], model: Any, **_: obj
         raise Throttled("aws_busy", f"AWS asked to slow down ({service}).")
     if status >= 500:
         raise Busy("aws_busy", f"AWS had a fault of its own ({service}).")
+    if isinstance(parsed.get("Body"), StreamingBody):
+        parsed["Body"] = _Body(parsed["Body"])
+
+
+class _Body:
+    """An object's bytes as they come in. The call is over by then, so what breaks off is named here."""
+
+    def __init__(self, body: StreamingBody) -> None:
+        self._body = body
+
+    def read(self, amount: int | None = None) -> bytes:
+        """Up to `amount` bytes, all for None. Raises Busy."""
+        try:
+            content: bytes = self._body.read(amount)
+        except BotoCoreError as error:
+            raise Busy("aws_unreachable", "AWS broke off in the middle of an answer.") from error
+        return content
 
 
 def _raise_unreachable(exception: Exception, **_: object) -> None:

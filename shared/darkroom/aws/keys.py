@@ -88,14 +88,13 @@ class DynamoKeys:
         return Listed([_from_item(item) for item in answer["Items"]], following)
 
     def remove(self, key_id: str) -> bool:
-        """See `KeyStore.remove`: one Query of `by_id`, one DeleteItem."""
+        """See `KeyStore.remove`: one Query of `by_id`, one DeleteItem. What was found and is gone then counts as
+        removed: the answer to a first try may have been lost."""
         found = self._query(key_id, "=", 1)["Items"]
         if not found:
             return False
-        gone = self._client.delete_item(
-            TableName=self._table, Key=_key(found[0][KEYS.partition]["S"]), ReturnValues="ALL_OLD"
-        )
-        return "Attributes" in gone
+        self._client.delete_item(TableName=self._table, Key=_key(found[0][KEYS.partition]["S"]))
+        return True
 
     def _query(self, key_id: str | None, comparison: str, limit: int) -> Any:
         values = {":listed": _LISTED} | ({":id": {"S": key_id}} if key_id else {})

@@ -88,9 +88,11 @@ class DynamoShelf:
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
+        except self._client.exceptions.ConditionalCheckFailedException as refused:
+            # Nothing is there: the first try of this very call took it away, and its answer was lost.
+            return not refused.response.get("Item")
         return True
 
     def not_active(self, models: tuple[ModelKey, ...]) -> tuple[ModelKey, ...]:
@@ -99,16 +101,19 @@ class DynamoShelf:
         return tuple(key for key, row in rows.items() if row is None or row.status != "active")
 
     def _put(self, row: Checkpoint, condition: str, values: Item) -> bool:
+        item = _item(row)
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=_item(row),
+                Item=item,
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
+        except self._client.exceptions.ConditionalCheckFailedException as refused:
+            # Botocore tries again when an answer is lost, and then meets what its first try wrote.
+            return bool(refused.response.get("Item") == item)
         return True
 
 

@@ -34,6 +34,8 @@ from darkroom.errors import Busy, Conflict, FieldError, Invalid
 STEP_SECONDS = 40.0
 """After so long a step leaves the rest to the next one; the function may take three times that."""
 ATTEMPTS = 6
+NET_DELAY = 60
+"""Seconds after which an import is begun by its safety net, if nothing has begun it by then."""
 LEAST_BYTES = 16
 _FILE_NAME: TypeAdapter[str] = TypeAdapter(FileName)
 
@@ -45,7 +47,7 @@ class UnknownStep(Exception):
 def about(body: str) -> About:
     """What may be shown of a step that was not carried out."""
     try:
-        key, _ = _parse(body)
+        key, _, _ = _parse(body)
     except UnknownStep as unknown:
         return About("unknown", reason=str(unknown) or "no step of an import")
     return About("import", f"{key.kind} {key.name}")
@@ -71,7 +73,11 @@ class Imports:
         self._clock = clock
 
     def begin(self, owner: str, request: ImportIn) -> CheckpointOut:
-        """Write the row and leave the first step. Raises Invalid or Conflict as `Checkpoints.register` does."""
+        """Write the row and leave the first step. Raises Invalid or Conflict as `Checkpoints.register` does.
+
+        A step that comes later is left before the row is written, as a safety net: whatever breaks off after the row
+        is there, the import goes on and comes to its end.
+        """
         key = ModelKey(request.kind, request.name or _name_in(request.url))
         self._checkpoints.check_format(key)
         found = self._shelf.get(key)
@@ -86,6 +92,7 @@ class Imports:
             source=request.url,
             done=0,
         )
+        self._leave(row, delay=NET_DELAY, net=True)
         if not self._shelf.begin(row):
             self._files.abort(key, row.upload_id or "")
             raise Conflict("checkpoint_exists", f"{key.name} was begun by somebody else this moment.")
@@ -98,10 +105,12 @@ class Imports:
 
     def step(self, body: str) -> str:
         """Carry out one step; returns what it was about, for the log. Raises UnknownStep."""
-        key, upload_id = _parse(body)
+        key, upload_id, net = _parse(body)
         row = self._shelf.get(key)
         if row is None or row.status != "importing" or row.upload_id != upload_id:
             return f"{key.kind} (not importing any more)"
+        if net and (row.size is not None or row.attempts):
+            return f"{key.kind} (begun already)"
         try:
             self._advance(row)
         except SourceBusy as busy:
@@ -183,8 +192,9 @@ class Imports:
         if self._shelf.change(row, failed):
             self._files.abort(row.key, row.upload_id or "")
 
-    def _leave(self, row: Checkpoint, delay: int = 0) -> None:
-        body = {"kind": row.key.kind, "name": row.key.name, "upload_id": row.upload_id}
+    def _leave(self, row: Checkpoint, delay: int = 0, net: bool = False) -> None:
+        body: dict[str, object] = {"kind": row.key.kind, "name": row.key.name, "upload_id": row.upload_id}
+        body |= {"net": True} if net else {}
         self._queue.send(json.dumps(body), delay)
 
 
@@ -206,9 +216,10 @@ def _name_in(url: str) -> str:
         raise Invalid("invalid_request", f"The URL {why}.", (FieldError(("body", "url"), why),)) from error
 
 
-def _parse(body: str) -> tuple[ModelKey, str]:
+def _parse(body: str) -> tuple[ModelKey, str, bool]:
+    """What a step is about: the file, its upload, and whether the step is the safety net."""
     try:
         message: Any = json.loads(body)
-        return ModelKey(message["kind"], str(message["name"])), str(message["upload_id"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return ModelKey(message["kind"], str(message["name"])), str(message["upload_id"]), bool(message.get("net"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnknownStep("no step of an import") from error

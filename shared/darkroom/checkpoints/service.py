@@ -155,12 +155,12 @@ class Checkpoints:
         # While the row is there nobody can bring another file of that name, so the bytes go first.
         if row.upload_id:
             self._files.abort(key, row.upload_id)
-        else:
-            self._files.delete(key)
+        # Also those of an upload that was put together and never looked into.
+        self._files.delete(key)
         if not self._shelf.remove(row):
             raise Conflict("checkpoint_busy", f"{key.name} changed while it was deleted; try again.")
         if row.upload_id:
-            # An upload that was put together this moment and not looked into yet.
+            # It may have been put together this moment.
             self._files.delete(key)
 
     def check_format(self, key: ModelKey) -> None:

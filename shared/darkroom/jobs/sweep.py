@@ -18,7 +18,7 @@ from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.handover import HandOver
-from darkroom.jobs.model import Change, Job, JobLine, Patience, precise
+from darkroom.jobs.model import Change, Job, Patience, precise
 from darkroom.jobs.ports import Bookmarks, JobStore, Outputs
 from darkroom.jobs.settling import Settling
 from darkroom.jobs.state import ENDPOINT_GONE, OPEN, TIMED_OUT, Basis, Status
@@ -28,9 +28,12 @@ PAGE = 200
 """Jobs that one read brings."""
 OBJECT_PAGES = 5
 """Listings of objects in one round, each of up to 1,000 folders or files."""
+UNSEEN = 100
+"""Ended jobs whose look failed that one bookmark remembers, for the next round to look once more."""
 AGAIN_AFTER = 86_400
 """Seconds after which all folders are looked through from the beginning again; in between, new ones only."""
 MAX_FAILURE_TEXT = 2_000
+_UNSEEN = "ended:unseen"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Left = Callable[[], float]
@@ -100,14 +103,17 @@ class Sweep:
         statuses: Iterable[Status],
         age: int,
         left: Left,
-        act: Callable[[JobLine], None],
+        act: Callable[[str], None],
         again: bool,
     ) -> None:
         """Every job of these statuses older than `age` seconds, oldest first, from where the last round stopped.
 
-        With `again`, a walk that came to its end begins anew in the next round; otherwise each job comes once.
+        With `again`, a walk that came to its end begins anew in the next round; otherwise each job comes once, and
+        those that could not be looked at come first in the next round.
         """
         until = ids.first_of(self._before(age))
+        if not again:
+            self._look_once_more(places)
         for status in statuses:
             for shard in range(self._shards):
                 place = f"{what}:{status}#{shard}"
@@ -117,38 +123,54 @@ class Sweep:
                     lines = self._store.oldest(status, shard, places.get(place, ids.LOWEST), until, PAGE)
                     if not lines:
                         break
-                    self._each(lines, act)
+                    broken = self._each([line.id for line in lines], act)
                     places[place] = lines[-1].id
+                    if not again:
+                        self._remember(places, broken)
                 if again:
                     places.pop(place, None)
 
-    def _each(self, lines: list[JobLine], act: Callable[[JobLine], None]) -> None:
-        """Side by side; one job that cannot be looked at stops none of the others."""
+    def _each(self, job_ids: list[str], act: Callable[[str], None]) -> list[str]:
+        """Side by side; one job that cannot be looked at stops none of the others. Returns those."""
+        broken: list[str] = []
 
-        def guarded(line: JobLine) -> None:
+        def guarded(job_id: str) -> None:
             try:
-                act(line)
+                act(job_id)
             except Exception:
-                self._broken.append(line.id)
+                broken.append(job_id)
 
         if self._threads == 1:
-            for line in lines:
-                guarded(line)
-            return
-        with ThreadPoolExecutor(max_workers=self._threads) as pool:
-            list(pool.map(guarded, lines))
+            for job_id in job_ids:
+                guarded(job_id)
+        else:
+            with ThreadPoolExecutor(max_workers=self._threads) as pool:
+                list(pool.map(guarded, job_ids))
+        self._broken += broken
+        return broken
 
-    def _look_at(self, line: JobLine) -> None:
+    def _look_once_more(self, places: dict[str, str]) -> None:
+        """The ended jobs whose look failed: the walk is beyond them, and would never come to them again."""
+        unseen = places.pop(_UNSEEN, "").split()
+        if unseen:
+            self._remember(places, self._each(unseen, self._look_again))
+
+    def _remember(self, places: dict[str, str], broken: list[str]) -> None:
+        unseen = [*places.get(_UNSEEN, "").split(), *broken][:UNSEEN]
+        if unseen:
+            places[_UNSEEN] = " ".join(unseen)
+
+    def _look_at(self, job_id: str) -> None:
         """An open job without news: what lies in S3 decides, then the marker, then the time, then the endpoint."""
         self._count("looked_at")
-        job = self._store.get(line.id)
+        job = self._store.get(job_id)
         if job is None or job.line.settled:
             return  # The index lags behind.
         late = self._age(job) > self._patience.deadline
         try:
             if self._answered(job):
                 # A cancel that broke off may have left one, and nobody stops any more.
-                self._outputs.unmark(line.id)
+                self._outputs.unmark(job_id)
                 return
         except Busy:
             raise
@@ -159,7 +181,7 @@ class Sweep:
             cause = f"Its answer lies in S3, but could not be taken in ({type(error).__name__}). Submit it again."
             self._give_up(job, WorkError(code=TIMED_OUT, message=cause), "deadline")
             return
-        if self._outputs.is_marked(line.id):
+        if self._outputs.is_marked(job_id):
             self._cancel(job)
         elif late:
             message = "Nothing was heard of this job in the time it may take. Submit it again, or replay it."
@@ -173,11 +195,11 @@ class Sweep:
             self._hand_over(job)
             self._count("invoked")
 
-    def _look_again(self, line: JobLine) -> None:
+    def _look_again(self, job_id: str) -> None:
         """A job that ended long ago: the answer of one that timed out may have come after all. What a cancelled one
         left is removed, and the pictures of a failed one: no row names them."""
         self._count("looked_at")
-        job = self._store.get(line.id)
+        job = self._store.get(job_id)
         if job is None:
             return
         if job.line.status == "cancelled":

@@ -1,0 +1,84 @@
+"""The table of faults in docs/reliability.md: `make reliability` writes it."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+
+from tests.support.faults import Outcome, calls_of, faulty_stage, run
+from tests.support.scenarios import SCENARIOS
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGIN = "<!-- `make reliability` writes what stands between these two lines -->"
+END = "<!-- until here -->"
+FUNCTIONS = tuple(dict.fromkeys(scenario.function for scenario in SCENARIOS))
+
+
+def outcomes(function: str) -> list[Outcome]:
+    """Every fault at every call of one function."""
+    with faulty_stage() as fresh:
+        return [
+            run(fresh, scenario, fault)
+            for scenario in SCENARIOS
+            if scenario.function == function
+            for fault in calls_of(fresh, scenario)
+        ]
+
+
+def section(function: str, found: Iterable[Outcome]) -> str:
+    """The table of one function; neighbouring calls of one operation that come out alike share a line."""
+    lines = [
+        f"### {function}",
+        "",
+        "| asked for | call | an answer is lost | the fault lasts |",
+        "| --- | --- | --- | --- |",
+    ]
+    for what, of_scenario in groupby(found, key=lambda outcome: outcome.scenario.what):
+        calls = [(name, list(of_call)) for name, of_call in groupby(of_scenario, key=lambda o: o.fault.name)]
+        for (operation, passing, lasting), alike in groupby(
+            calls, key=lambda each: (_operation(each[0]), *_words(each[1]))
+        ):
+            numbers = [int(name.rpartition(" ")[2]) for name, _ in alike]
+            many = sum(_operation(name) == operation for name, _ in calls) > 1
+            places = f"{numbers[0]}-{numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
+            lines.append(f"| {what} | {operation}{f' {places}' if many else ''} | {passing} | {lasting} |")
+            what = ""
+    return "\n".join(lines) + "\n"
+
+
+def _operation(call: str) -> str:
+    return call.rpartition(" ")[0]
+
+
+def _words(of_call: list[Outcome]) -> tuple[str, str]:
+    """What became of a call whose fault passes, and whose fault lasts."""
+    passing = [outcome.words for outcome in of_call if not outcome.fault.lasts]
+    kinds: dict[str, list[str]] = {}
+    for outcome in of_call:
+        if outcome.fault.lasts:
+            kinds.setdefault(outcome.words, []).append(outcome.fault.kind)
+    every = len(kinds) == 1
+    lasting = "; ".join(words if every else f"*{', '.join(found)}*: {words}" for words, found in kinds.items())
+    return (passing or [""])[0], lasting
+
+
+def _sections() -> Iterator[str]:
+    for function in FUNCTIONS:
+        found = outcomes(function)
+        for outcome in found:
+            if outcome.wrong:
+                sys.exit(f"{function}, {outcome.scenario.what}: {outcome.fault} breaks the promise: {outcome.wrong}")
+        yield section(function, found)
+
+
+def main() -> None:
+    """Write the page anew."""
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n".join(_sections()) + f"\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()

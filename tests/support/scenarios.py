@@ -1,0 +1,584 @@
+"""What every function is asked to do while faults strike: see `tests.support.faults`."""
+
+import base64
+import hashlib
+import importlib
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import quote
+
+from darkroom import wiring
+from darkroom.checkpoints.model import ModelKey
+from darkroom.keys.api import KeyIn
+from tests.support.aws import SETTINGS
+from tests.support.events import completed, failed, manifest, progress
+from tests.support.faults import GATEWAY, Broken, Scenario, World, lying
+from tests.support.http import call
+from tests.support.models import safetensors
+from tests.support.pictures import png
+from tests.support.sagemaker import endpoint
+
+JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
+KEYED = {"Idempotency-Key": "k"}
+MODEL = safetensors()
+LORA: dict[str, Any] = {"kind": "lora", "name": "Grain.safetensors"}
+SELECT = f"kind=lora&name={quote(LORA['name'])}"
+ADMIN = "a-very-long-admin-secret"
+
+
+def submit(world: World, **more: Any) -> str:
+    """A job that is there before anything breaks; the worker has it and has not answered."""
+    reply = call("POST", "/jobs", {**JOB, **more})
+    assert reply.status == 201, reply.body
+    world.job = reply.json["id"]
+    return world.job
+
+
+def ended(world: World) -> str:
+    """A job that has succeeded."""
+    job_id = submit(world)
+    world.go_on()
+    return job_id
+
+
+def ends(**counts: int) -> Callable[[World], Iterable[str]]:
+    """Exactly so many jobs of each status."""
+
+    def check(world: World) -> Iterable[str]:
+        found = sorted(world.jobs().values())
+        if found != sorted(status for status, count in counts.items() for _ in range(count)):
+            yield f"the jobs are {found}"
+
+    return check
+
+
+def at_most(number: int) -> Callable[[World], Iterable[str]]:
+    """A caller without an Idempotency-Key who repeats a request may get a job more; all of them succeed."""
+
+    def check(world: World) -> Iterable[str]:
+        found = list(world.jobs().values())
+        if set(found) != {"succeed"} or len(found) > number:
+            yield f"the jobs are {found}"
+
+    return check
+
+
+# authorizer
+
+
+def let_in(secret: str) -> Callable[[World], None]:
+    """Ask the authorizer, as API Gateway does; who gets its 500 asks again."""
+
+    def act(world: World) -> None:
+        handler = importlib.import_module("functions.authorizer.handler").handler
+        event = {"headers": {"Authorization": f"Bearer {secret or world.job}"}, "methodArn": "arn:a/v1/GET/jobs"}
+        for _ in range(3):
+            try:
+                assert handler(event, None)["context"]["role"] == "admin"
+                return
+            except Exception as error:
+                if str(error) == "Unauthorized":
+                    raise Broken("a good key is refused") from error
+                world.note(f"answered {GATEWAY} by API Gateway, repeated by the caller")
+            finally:
+                world.wire.calm()
+        raise Broken("nobody is let in")
+
+    return act
+
+
+def with_key(world: World) -> None:
+    world.job = wiring.keys().create(KeyIn(name="alice", role="admin")).secret
+
+
+# jobs_api
+
+
+def picture_inside(world: World) -> None:
+    inside = base64.b64encode(png()).decode()
+    body = {"type": "img2img", "checkpoint": JOB["checkpoint"], "parameters": {"init_images": [inside]}}
+    world.ask("POST", "/jobs", body, want=201, headers=KEYED)
+
+
+def with_pictures(world: World) -> None:
+    images = {"init": world.picture, "mask": world.picture}
+    world.ask("POST", "/jobs", {**JOB, "type": "img2img", "images": images}, want=201, headers=KEYED)
+
+
+def upload(world: World) -> None:
+    world.picture = world.stage.upload(png())
+
+
+def pictured(world: World) -> None:
+    upload(world)
+    submit(world, type="img2img", images={"init": world.picture})
+    world.go_on()
+
+
+def picture() -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(png()).hexdigest(), "bytes": len(png()), "content_type": "image/png"}
+
+
+def get(path: str, want: int = 200) -> Callable[[World], object]:
+    """One request that reads; `{job}` is the world's job."""
+    return lambda world: world.ask("GET", path.format(job=world.job), want=want)
+
+
+def large(world: World) -> None:
+    body = {**JOB, "parameters": {"prompt": "a pier", "styles": ["x" * 130_000]}}
+    world.ask("POST", "/jobs", body, want=201, headers=KEYED)
+
+
+def replay(owner: str) -> Callable[[World], None]:
+    def act(world: World) -> None:
+        world.ask("POST", f"/jobs/{world.job}/replay", want=201, headers=KEYED, owner=owner)
+
+    return act
+
+
+def cancel(world: World) -> None:
+    world.ask("POST", f"/jobs/{world.job}/cancel")
+
+
+def delete(world: World) -> None:
+    world.ask("DELETE", f"/jobs/{world.job}", want=204)
+
+
+def unmarked(world: World) -> None:
+    """A job that was written, and its hand-over broke off."""
+    inference = wiring._hand_over()._inference
+    wiring._hand_over()._inference = _Busy()  # type: ignore[assignment]
+    submit(world)
+    wiring._hand_over()._inference = inference
+
+
+def cancel_alone(world: World) -> None:
+    # Only time takes the marker away then: no worker ever comes.
+    world.usual.add("healed by the sweeper")
+    cancel(world)
+
+
+class _Busy:
+    def invoke(self, *_: object) -> None:
+        from darkroom.errors import Busy
+
+        raise Busy("aws_busy", "x")
+
+
+# job_events
+
+
+def answered(message: Callable[[World], Any]) -> Callable[[World], None]:
+    """The worker's answer comes; nobody else answers for it."""
+
+    def act(world: World) -> None:
+        world._answered = len(world.wire.invoked)
+        world.deliver("job_events", message(world))
+
+    return act
+
+
+def painted(world: World) -> Any:
+    world.wire.listening = False
+    answer = world.painted(world.job)
+    world.wire.listening = True
+    return answer
+
+
+def in_s3_alone(world: World) -> Any:
+    painted(world)
+    return completed(world.job)
+
+
+def raw(world: World) -> Any:
+    return completed(world.job, {"images": [base64.b64encode(png(color=(n, n, n))).decode() for n in (1, 2)]})
+
+
+def broke(world: World) -> Any:
+    world.usual.add("the job fails with `worker_failed`")
+    return failed(world.job)
+
+
+def cancelled(world: World) -> None:
+    submit(world)
+    call("POST", f"/jobs/{world.job}/cancel")
+
+
+def deleted(world: World) -> None:
+    submit(world)
+    call("DELETE", f"/jobs/{world.job}")
+
+
+# checkpoints
+
+
+def register(world: World) -> None:
+    world.ask("POST", "/checkpoints", {**LORA, "size": len(MODEL)}, want=201)
+
+
+def registered(world: World) -> None:
+    call("POST", "/checkpoints", {**LORA, "size": len(MODEL)})
+
+
+def send_part(world: World) -> None:
+    row = wiring.shelf().get(ModelKey(LORA["kind"], LORA["name"]))
+    assert row is not None
+    world.stage.s3.upload_part(
+        Bucket=SETTINGS.models_bucket, Key=row.key.s3_key, UploadId=row.upload_id, PartNumber=1, Body=MODEL
+    )
+
+
+def sent(world: World) -> None:
+    registered(world)
+    send_part(world)
+
+
+def put_together(world: World) -> None:
+    """A complete that broke off after S3 had put the parts together."""
+    sent(world)
+    row = wiring.shelf().get(ModelKey(LORA["kind"], LORA["name"]))
+    assert row is not None
+    files = wiring.imports()._files
+    files.complete(row.key, row.upload_id or "", files.parts(row.key, row.upload_id or ""))
+
+
+def on_the_shelf(world: World) -> None:
+    sent(world)
+    assert call("POST", "/checkpoints/complete", LORA).status == 200
+
+
+def parts(world: World) -> None:
+    world.ask("POST", "/checkpoints/parts", {**LORA, "parts": [{"number": 1, "sha256": "0" * 64}]})
+
+
+def complete(world: World) -> None:
+    world.ask("POST", "/checkpoints/complete", LORA)
+
+
+def remove_file(world: World) -> None:
+    world.ask("DELETE", f"/checkpoints?{SELECT}", want=204)
+
+
+def file_is(status: str | None) -> Callable[[World], Iterable[str]]:
+    """The file's status in the end, None when it is gone."""
+
+    def check(world: World) -> Iterable[str]:
+        row = wiring.shelf().get(ModelKey(LORA["kind"], LORA["name"]))
+        if (row.status if row else None) != status:
+            yield f"the file is {row and row.status}"
+
+    return check
+
+
+def can_be_completed(world: World) -> Iterable[str]:
+    """A person goes on with the upload: it must come to its end."""
+    call("POST", "/checkpoints/parts", LORA)
+    send_part(world)
+    if call("POST", "/checkpoints/complete", LORA).status != 200:
+        yield "the upload cannot be completed"
+
+
+class Web:
+    """One file on the web."""
+
+    def size(self, url: str) -> int:
+        return len(MODEL)
+
+    def read(self, url: str, first: int, length: int, total: int) -> bytes:
+        return MODEL[first : first + length]
+
+
+def source(world: World) -> None:
+    world.web = Web()
+    world.stage.s3.put_object(Bucket=SETTINGS.pictures_bucket, Key="images/x.safetensors", Body=MODEL)
+
+
+def begin_import(url: str) -> Callable[[World], None]:
+    def act(world: World) -> None:
+        world.ask("POST", "/checkpoints/import", {**LORA, "url": url}, want=202)
+
+    return act
+
+
+def begun(url: str) -> Callable[[World], None]:
+    def prepare(world: World) -> None:
+        source(world)
+        assert call("POST", "/checkpoints/import", {**LORA, "url": url}).status == 202
+
+    return prepare
+
+
+WEB = "https://models.example.com/x.safetensors"
+S3 = f"s3://{SETTINGS.pictures_bucket}/images/x.safetensors"
+
+
+# keys, endpoints, dead letters
+
+
+def make_key(world: World) -> None:
+    world.job = world.ask("POST", "/keys", {"name": "alice", "role": "artist"}, want=201).json["secret"]
+
+
+def good_key(world: World) -> Iterable[str]:
+    if wiring.gate().caller(f"Bearer {world.job}") is None:
+        yield "the key does not let anybody in"
+
+
+def one_key(world: World) -> None:
+    world.job = wiring.keys().create(KeyIn(name="alice", role="artist")).id
+
+
+def withdraw(world: World) -> None:
+    world.ask("DELETE", f"/keys/{world.job}", want=204)
+
+
+def no_key(world: World) -> Iterable[str]:
+    if call("GET", "/keys").json["keys"]:
+        yield "the key is there still"
+
+
+NEW = {"name": "new", "max_instances": 2}
+NAME = f"{SETTINGS.endpoint_prefix}new"
+
+
+def make_endpoint(world: World) -> None:
+    world.ask("POST", "/endpoints", NEW, want=201)
+
+
+def made_endpoint(world: World) -> None:
+    assert call("POST", "/endpoints", NEW).status == 201
+
+
+def standing(world: World) -> None:
+    made_endpoint(world)
+    world.go_on()
+
+
+def delete_endpoint(world: World) -> None:
+    world.ask("DELETE", "/endpoints/new", want=204)
+
+
+def busy_endpoint(world: World) -> None:
+    standing(world)
+    submit(world, endpoint="new")
+    world._answered = len(world.wire.invoked)
+    world.usual.add("the job fails with `endpoint_deleted`")
+
+
+def endpoint_is(there: bool) -> Callable[[World], Iterable[str]]:
+    def check(world: World) -> Iterable[str]:
+        if any(found.name == NAME for found in world.sagemaker.endpoints) != there:
+            yield f"the endpoint is {'not there' if there else 'there still'}"
+
+    return check
+
+
+def settled_endpoint(world: World) -> None:
+    world.sagemaker.settle()
+
+
+def endpoint_event(world: World) -> None:
+    world.deliver("endpoint_events", {"detail": {"EndpointName": NAME}})
+
+
+def came_into_service(world: World) -> None:
+    made_endpoint(world)
+    world.sagemaker.settle()
+
+
+def was_deleted(world: World) -> None:
+    busy_endpoint(world)
+    world.sagemaker.endpoints = [endpoint()]
+
+
+def letters(world: World) -> None:
+    url = next(queue.url for queue in wiring.dead_letters()._queues.values() if queue.name == "events")
+    for number in range(3):
+        world.sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"letter": number}))
+
+
+def redrive(world: World) -> None:
+    world.ask("POST", "/dead-letters/events/redrive")
+
+
+def letters_kept(world: World) -> Iterable[str]:
+    """Each lies in the queue it came from or among the dead letters, perhaps in both."""
+    found = {body for name in ("events", "dead-events") for body in lying("sqs", name)}
+    if len(found) != 3:
+        yield f"{3 - len(found)} letters are lost"
+
+
+# sweeper
+
+
+def round_at(ahead: int, name: str = "jobs") -> Callable[[World], None]:
+    """A round of the sweeper so many seconds later."""
+
+    def act(world: World) -> None:
+        world.clock.ahead = ahead
+        world._answered = len(world.wire.invoked)
+        rounds = {name: wiring.rounds()[name]}
+        with patch.object(wiring, "rounds", lambda: rounds):
+            world.sweep()
+
+    return act
+
+
+def unheard(world: World) -> None:
+    """The answer lies in S3, the callback was lost."""
+    submit(world)
+    world.painted(world.job)
+
+
+def silent(world: World) -> None:
+    submit(world)
+    world.usual.add("the job fails with `timed_out`")
+
+
+def half_cancelled(world: World) -> None:
+    submit(world)
+    wiring._outputs().mark_cancelled(world.job, None)
+    world.usual.add("healed by the sweeper")
+
+
+def cancelled_long_ago(world: World) -> None:
+    """A cancelled job whose worker painted and was never heard of again."""
+    cancelled(world)
+    world.stage.s3.put_object(Bucket=SETTINGS.pictures_bucket, Key=f"jobs/{world.job}/output/0.png", Body=b"x")
+
+
+def late_answer(world: World) -> None:
+    """A job that timed out, and its answer came after all, unheard."""
+    submit(world)
+    world.clock.ahead = PAST_DEADLINE
+    wiring.rounds()["jobs"](lambda: 100.0)
+    assert list(world.jobs().values()) == ["fail"]
+    world.painted(world.job)
+
+
+def orphans(world: World) -> None:
+    """Objects of a job that was deleted."""
+    deleted(world)
+    for key in (f"jobs/{world.job}/output/0.png", f"failures/{world.job}-error.out"):
+        world.stage.s3.put_object(Bucket=SETTINGS.pictures_bucket, Key=key, Body=b"x")
+
+
+LOOK, PAST_DEADLINE, FORGOTTEN = 400, 25_600, 3 * 25_600
+CHOOSING = ("Query", "ListEndpoints", "Describe")
+"""How a new job finds its place, the same for all of them."""
+ROUND = ("GetItem 1", "ListEndpoints", "Query", "PutItem")
+"""What every round does, whatever there is to do."""
+
+SCENARIOS = (
+    Scenario("authorizer", "a key", let_in(""), with_key),
+    Scenario("authorizer", "the first admin key", let_in(ADMIN)),
+    Scenario("jobs_api", "POST /images", lambda w: w.ask("POST", "/images", picture(), want=201)),
+    Scenario(
+        "jobs_api",
+        "POST /jobs",
+        lambda w: w.ask("POST", "/jobs", JOB, want=201),
+        check=at_most(2),
+    ),
+    Scenario(
+        "jobs_api",
+        "POST /jobs with an Idempotency-Key",
+        lambda w: w.ask("POST", "/jobs", JOB, want=201, headers=KEYED),
+        check=ends(succeed=1),
+    ),
+    Scenario("jobs_api", "POST /jobs with pictures inside", picture_inside, check=ends(succeed=1), spared=CHOOSING),
+    Scenario("jobs_api", "POST /jobs with pictures by id", with_pictures, upload, ends(succeed=1), spared=CHOOSING),
+    Scenario("jobs_api", "POST /jobs of over 128,000 bytes", large, check=ends(succeed=1), spared=CHOOSING),
+    Scenario("jobs_api", "GET /jobs/<id>", get("/jobs/{job}"), ended),
+    Scenario("jobs_api", "GET /jobs", get("/jobs"), ended),
+    Scenario("jobs_api", "GET /jobs/summary", get("/jobs/summary"), ended),
+    Scenario("jobs_api", "POST /jobs/<id>/cancel", cancel, submit, ends(cancelled=1)),
+    Scenario("jobs_api", "POST /jobs/<id>/cancel before the hand-over", cancel_alone, unmarked, ends(cancelled=1)),
+    Scenario("jobs_api", "POST /jobs/<id>/replay", replay("alice"), pictured, ends(succeed=2), spared=CHOOSING),
+    Scenario(
+        "jobs_api",
+        "POST /jobs/<id>/replay of another owner's job",
+        replay("bob"),
+        pictured,
+        ends(succeed=2),
+        spared=CHOOSING,
+    ),
+    Scenario("jobs_api", "DELETE /jobs/<id> of a job that has ended", delete, ended, ends()),
+    Scenario("jobs_api", "DELETE /jobs/<id> of an open job", delete, submit, ends()),
+    Scenario("job_events", "success", answered(lambda w: completed(w.job, painted(w))), submit, ends(succeed=1)),
+    Scenario("job_events", "success, the answer in S3 alone", answered(in_s3_alone), submit, ends(succeed=1)),
+    Scenario("job_events", "success with raw pictures", answered(raw), submit, ends(succeed=1)),
+    Scenario("job_events", "failure", answered(broke), submit, ends(fail=1)),
+    Scenario("job_events", "progress", lambda w: w.deliver("job_events", progress(w.job, 0.5)), submit),
+    Scenario(
+        "job_events",
+        "the worker of a cancelled job stops",
+        answered(lambda w: completed(w.job, painted(w))),
+        cancelled,
+        ends(cancelled=1),
+    ),
+    Scenario(
+        "job_events",
+        "a cancelled job is painted after all",
+        answered(lambda w: completed(w.job, manifest(w.job))),
+        cancelled_long_ago,
+        ends(cancelled=1),
+    ),
+    Scenario(
+        "job_events",
+        "the late answer of a deleted job",
+        answered(lambda w: completed(w.job, painted(w))),
+        deleted,
+        ends(),
+    ),
+    Scenario("checkpoints_api", "GET /checkpoints", get("/checkpoints?kind=lora"), on_the_shelf),
+    Scenario("checkpoints_api", "POST /checkpoints", register, check=can_be_completed),
+    Scenario("checkpoints_api", "POST /checkpoints/parts", parts, registered, can_be_completed),
+    Scenario("checkpoints_api", "POST /checkpoints/complete", complete, sent, file_is("active")),
+    Scenario("checkpoints_api", "POST /checkpoints/import", begin_import(WEB), source, file_is("active")),
+    Scenario("checkpoints_api", "DELETE /checkpoints of a file", remove_file, on_the_shelf, file_is(None)),
+    Scenario("checkpoints_api", "DELETE /checkpoints of an upload", remove_file, sent, file_is(None)),
+    Scenario(
+        "checkpoints_api", "DELETE /checkpoints of an upload put together", remove_file, put_together, file_is(None)
+    ),
+    Scenario("checkpoint_imports", "from the web", World.import_steps, begun(WEB), file_is("active")),
+    Scenario("checkpoint_imports", "from S3", World.import_steps, begun(S3), file_is("active")),
+    Scenario("keys_api", "GET /keys", get("/keys"), one_key),
+    Scenario("keys_api", "POST /keys", make_key, check=good_key),
+    Scenario("keys_api", "DELETE /keys/<id>", withdraw, one_key, no_key),
+    Scenario("endpoints_api", "GET /endpoints", get("/endpoints"), standing),
+    Scenario("endpoints_api", "GET /endpoints/<name>", get("/endpoints/new"), standing),
+    Scenario("endpoints_api", "POST /endpoints", make_endpoint, check=endpoint_is(True)),
+    Scenario(
+        "endpoints_api",
+        "PATCH /endpoints/<name>",
+        lambda w: w.ask("PATCH", "/endpoints/new", {"min_instances": 1}),
+        standing,
+    ),
+    Scenario("endpoints_api", "DELETE /endpoints/<name>", delete_endpoint, busy_endpoint, endpoint_is(False)),
+    Scenario("endpoint_events", "came into service", endpoint_event, came_into_service, endpoint_is(True)),
+    Scenario("endpoint_events", "was deleted", endpoint_event, was_deleted, ends(fail=1)),
+    Scenario("dead_letters_api", "GET /dead-letters", get("/dead-letters"), letters, letters_kept),
+    Scenario("dead_letters_api", "GET /dead-letters/<queue>", get("/dead-letters/events"), letters, letters_kept),
+    Scenario("dead_letters_api", "POST /dead-letters/<queue>/redrive", redrive, letters, letters_kept),
+    Scenario("sweeper", "a job never handed over", round_at(LOOK), unmarked, ends(succeed=1)),
+    Scenario("sweeper", "an answer never heard of", round_at(LOOK), unheard, ends(succeed=1)),
+    Scenario("sweeper", "a job that nobody answers", round_at(PAST_DEADLINE), silent, ends(fail=1), spared=ROUND),
+    Scenario("sweeper", "a cancel that broke off", round_at(LOOK), half_cancelled, ends(cancelled=1), spared=ROUND),
+    Scenario(
+        "sweeper", "what a cancelled job left", round_at(FORGOTTEN), cancelled_long_ago, ends(cancelled=1), spared=ROUND
+    ),
+    Scenario(
+        "sweeper",
+        "the late answer of a job that timed out",
+        round_at(FORGOTTEN),
+        late_answer,
+        ends(succeed=1),
+        spared=ROUND,
+    ),
+    Scenario("sweeper", "objects without a job", round_at(FORGOTTEN), orphans, ends(), spared=ROUND),
+    Scenario(
+        "sweeper", "an endpoint without scaling", round_at(LOOK, "endpoints"), came_into_service, endpoint_is(True)
+    ),
+)
