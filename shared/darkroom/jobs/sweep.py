@@ -207,7 +207,7 @@ class Sweep:
             self._count("tidied")
             return
         if job.error and job.error.code == TIMED_OUT and self._answered(job):
-            job = self._store.get(line.id)
+            job = self._store.get(job_id)
         if job and job.line.status == "fail":
             self._outputs.delete_pictures(job.line.id)
 
