@@ -367,7 +367,7 @@ class World:
         if any(part[:-9] not in there for part in parts) or set(self.scaling.stands) - there:
             yield "left of an endpoint that is gone"
         for found in self.sagemaker.endpoints:
-            tags = self.sagemaker.tags.get(found.name, {})
+            tags = self.sagemaker.tagged.get(found.name, {})
             if tags and not (found.name in self.scaling.stands and self.scaling.stands[found.name].complete):
                 yield "an endpoint without scaling"
 
