@@ -1,6 +1,6 @@
 """What an operator must hear of: lost messages, failing functions, an API that answers 5xx."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
@@ -22,15 +22,20 @@ class Monitoring(Construct):
         scope: Construct,
         dead_letters: Mapping[str, sqs.Queue],
         functions: Mapping[str, lambda_.Function],
+        refusing: Collection[str],
         api: apigateway.RestApi,
         scheduled: Mapping[str, lambda_.Function],
         stage: str,
     ) -> None:
+        """`refusing` are functions that raise to refuse somebody: a stranger would keep their alarm ringing. What
+        really breaks in them is a 5xx of the API."""
         super().__init__(scope, "Monitoring")
         for name, queue in dead_letters.items():
             waiting = queue.metric_approximate_number_of_messages_visible(statistic="max", period=_PERIOD)
             self._alarm(name, waiting, f"{name}: messages wait that nothing could take in")
         for name, function in functions.items():
+            if name in refusing:
+                continue
             errors = function.metric_errors(statistic="sum", period=_PERIOD)
             self._alarm(f"{name}Errors", errors, f"The function {name} fails")
         for name, function in scheduled.items():

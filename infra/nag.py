@@ -96,6 +96,7 @@ def _acknowledge_wildcards(data: DataStack, service: ServiceStack) -> None:
         **dict.fromkeys((configs, made, f"{alarms}{prefix}", f"{alarms}TargetTracking-endpoint/{prefix}"), _ENDPOINTS),
         f"arn:<AWS::Partition>:application-autoscaling:{here}:scalable-target/*": _TARGETS,
         f"{alarms}*": _ALARMS,
+        outputs: _KEYS,
     }
     wildcards: dict[str, dict[str, str]] = {
         "jobs_api": {

@@ -217,6 +217,9 @@ class Permissions:
                 conditions={"StringEquals": {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}},
             ),
             _allow(["dynamodb:Query"], f"{jobs}/index/by_status", f"{jobs}/index/by_endpoint"),
+            # Whether the answer of a job lies there, which is then not failed with its endpoint.
+            _allow(["s3:GetObject"], f"{self._pictures}/jobs/*"),
+            self._list_pictures(),
             _allow(["dynamodb:UpdateItem"], jobs),
         ]
 

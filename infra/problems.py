@@ -31,10 +31,11 @@ _NOT_PERMITTED = GatewayProblem(
     403, "not_permitted", "Not allowed", "The role of this access key may not do that; docs/api.md has the table."
 )
 _NOT_FOUND = GatewayProblem(404, "route_not_found", "Not found", "There is nothing under this path.")
-_BROKEN = GatewayProblem(500, "internal_error", "Internal error", f"Something broke on our side. {_TRY_AGAIN}")
+_BROKEN = GatewayProblem(500, "internal_error", "Internal error", f"Something broke on our side. {_TRY_AGAIN}", 5)
 _LATE = GatewayProblem(
-    504, "no_answer", "No answer in time", f"The request may still have been carried out. {_TRY_AGAIN}"
+    504, "no_answer", "No answer in time", f"The request may still have been carried out. {_TRY_AGAIN}", 5
 )
+_SHUT = GatewayProblem(503, "keys_busy", "Busy, try again", f"Your key could not be looked at. {_TRY_AGAIN}", 2)
 _BUSY = GatewayProblem(
     429, "throttled", "Too many requests", "Send the same request again after the seconds in Retry-After.", 2
 )
@@ -43,7 +44,7 @@ PROBLEMS = {
     "ACCESS_DENIED": _NOT_PERMITTED,
     "API_CONFIGURATION_ERROR": _BROKEN,
     "AUTHORIZER_CONFIGURATION_ERROR": _BROKEN,
-    "AUTHORIZER_FAILURE": _BROKEN,
+    "AUTHORIZER_FAILURE": _SHUT,
     "BAD_REQUEST_BODY": GatewayProblem(400, "malformed", "The request cannot be read", "Send the body as JSON."),
     "BAD_REQUEST_PARAMETERS": GatewayProblem(
         400, "malformed", "The request cannot be read", "Check path, query and headers."

@@ -104,6 +104,7 @@ class ServiceStack(Stack):
                 "SweepDeadLetters": self.sweeps.dead_letters,
             },
             functions={name: function.code for name, function in self.functions.items()},
+            refusing={"authorizer"},
             api=self.api.rest,
             stage=stage.name,
             scheduled={"sweeper": self.functions["sweeper"].code},

@@ -218,7 +218,7 @@ def _store() -> DynamoJobs:
 
 @cache
 def _open_jobs() -> OpenJobs:
-    return OpenJobs(_store(), _crowd(), settings().feed_shards)
+    return OpenJobs(_store(), _outputs(), _crowd(), settings().feed_shards)
 
 
 @cache

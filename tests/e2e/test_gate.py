@@ -31,7 +31,7 @@ def test_what_is_not_there_and_what_is_not_possible_are_problems(darkroom: Runni
         ("GET", "/nothing", 404, "route_not_found"),
         ("GET", "/jobs/nothing", 404, "job_not_found"),
         ("PUT", "/jobs", 405, "method_not_allowed"),
-        ("POST", "/endpoints", 405, "method_not_allowed"),
+        ("PUT", "/endpoints", 405, "method_not_allowed"),
         ("GET", "/jobs?limit=0", 400, "invalid_request"),
     ]:
         answer = httpx.request(method, darkroom.stack.api + path, headers=headers, timeout=30)

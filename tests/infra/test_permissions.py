@@ -43,6 +43,8 @@ KEEPING_ENDPOINTS = {
     "dynamodb:Query",
     "dynamodb:UpdateItem",
     "iam:CreateServiceLinkedRole",
+    "s3:GetObject",
+    "s3:ListBucket",
     "sagemaker:DeleteEndpoint",
     "sagemaker:DeleteEndpointConfig",
     "sagemaker:DeleteModel",

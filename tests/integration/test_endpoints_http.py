@@ -1,7 +1,10 @@
 """Endpoints over HTTP, and what jobs tell of them: what an instance costs, and that one wakes."""
 
+import json
+
 import pytest
 
+from bench.calls import counted
 from darkroom import wiring
 from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, deliver_to, manifest
@@ -148,3 +151,36 @@ class TestPhase:
         job = call("POST", "/jobs", JOB).json["id"]
         stage.sagemaker.endpoints = []
         assert self.phase(job) == (None, None)
+
+
+def test_a_job_whose_answer_lies_there_does_not_fail_with_its_endpoint(stage: Stage) -> None:
+    done, waiting = (call("POST", "/jobs", JOB).json["id"] for _ in range(2))
+    stage.s3.put_object(Bucket="pictures", Key=f"jobs/{done}/output/response.json", Body=json.dumps(manifest(done)))
+    call("DELETE", "/endpoints/darkroom-test-a", role="admin")
+    assert [call("GET", f"/jobs/{job}").json["status"] for job in (done, waiting)] == ["in_progress", "fail"]
+    # Its message, or the sweeper, ends it by what lies there.
+    deliver(completed(done, None))
+    assert call("GET", f"/jobs/{done}").json["status"] == "succeed"
+
+
+def test_a_job_that_is_written_is_answered_even_when_it_cannot_be_handed_over(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(name: str) -> None:
+        if name == "InvokeEndpointAsync":
+            raise PermissionError("a pier")
+
+    stage.sagemaker.on_call = breaks
+    made = call("POST", "/jobs", JOB)
+    assert (made.status, made.json["status"]) == (201, "created")
+    assert "PermissionError" in caplog.text
+    assert "a pier" not in caplog.text
+
+
+def test_the_choice_among_endpoints_costs_no_count_each_time(stage: Stage) -> None:
+    stage.sagemaker.endpoints = [endpoint(), endpoint("darkroom-test-b")]
+    call("POST", "/jobs", JOB)
+    with counted(stage) as calls:
+        chosen = [call("POST", "/jobs", JOB).json["endpoint"] for _ in range(4)]
+    assert calls["Query"] == 0
+    assert sorted(chosen) == ["darkroom-test-a"] * 2 + ["darkroom-test-b"] * 2

@@ -132,7 +132,7 @@ class Lifecycle(RuleBasedStateMachine):
         settling = Settling(on.store, on.outputs, self.clock)
         hand_over = HandOver(on.store, on.images, on.outputs, self.sagemaker, PLACES, self.clock)
         crowd = Crowd(on.store, OWN, ALL, self.clock)
-        open_jobs = OpenJobs(on.store, crowd, SHARDS)
+        open_jobs = OpenJobs(on.store, on.outputs, crowd, SHARDS)
         endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)
         self.jobs = Jobs(
             on.store,

@@ -210,6 +210,9 @@ class MemoryOutputs:
         self.objects[cancel_key(job_id)] = b""
         self._remembered[job_id] = failure_location
 
+    def has_answer(self, job_id: str) -> bool:
+        return answer_key(job_id) in self.objects
+
     def is_marked(self, job_id: str) -> bool:
         return cancel_key(job_id) in self.objects
 

@@ -213,7 +213,7 @@ class FakeOpenJobs:
         self.newest: dict[str, float] = {}
         self.asked = 0
 
-    def by_endpoint(self) -> Mapping[str, int]:
+    def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:
         self.asked += 1
         return dict(self.counts)
 

@@ -37,7 +37,7 @@ def test_what_this_process_wrote_itself_counts_without_asking() -> None:
     full = crowd(store, Clock())
     for _ in range(3):
         full.admit("alice")
-        full.add("alice")
+        full.add("alice", "darkroom-test-a")
     with pytest.raises(TooMany) as refused:
         full.admit("alice")
     assert (refused.value.code, refused.value.retry_after) == ("too_many_open_jobs", 15)

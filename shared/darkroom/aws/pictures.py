@@ -140,6 +140,10 @@ class S3Outputs:
         key = self._failure_key(failure_location)
         self._client.put_object(Bucket=self._bucket, Key=cancel_key(job_id), Metadata={_FAILURE: key} if key else {})
 
+    def has_answer(self, job_id: str) -> bool:
+        """See `Outputs.has_answer`: one HeadObject."""
+        return self._head(answer_key(job_id)) is not None
+
     def is_marked(self, job_id: str) -> bool:
         """See `Outputs.is_marked`: one HeadObject."""
         return self._marker(job_id) is not None
@@ -211,8 +215,12 @@ class S3Outputs:
 
     def _marker(self, job_id: str) -> dict[str, str] | None:
         """The metadata of a job's marker, None when it is not there."""
+        return self._head(cancel_key(job_id))
+
+    def _head(self, key: str) -> dict[str, str] | None:
+        """The metadata of an object, None when it is not there."""
         try:
-            return self._client.head_object(Bucket=self._bucket, Key=cancel_key(job_id))["Metadata"]
+            return self._client.head_object(Bucket=self._bucket, Key=key)["Metadata"]
         except ClientError as error:
             if _is_absent(error):
                 return None

@@ -80,8 +80,9 @@ class Scaling(Protocol):
 class OpenJobs(Protocol):
     """The jobs that wait or run, as far as endpoints have to do with them."""
 
-    def by_endpoint(self) -> Mapping[str, int]:
-        """How many there are on each endpoint; an endpoint without any is not named."""
+    def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:
+        """How many there are on each endpoint, some seconds ago or, when `fresh`, now; an endpoint without any is not
+        named."""
 
     def fail(self, endpoint: str, code: str, message: str) -> int:
         """Fail the open jobs of an endpoint, some hundreds at most; returns how many."""

@@ -67,7 +67,9 @@ class Endpoints:
         described = self._source.describe(self.full_name(name))
         if described is None:
             raise not_found(name)
-        return self._show(described, self._scaling.bounds([described.endpoint.name]), self._open_jobs.by_endpoint())
+        return self._show(
+            described, self._scaling.bounds([described.endpoint.name]), self._open_jobs.by_endpoint(fresh=True)
+        )
 
     def forget(self) -> None:
         """Read everything anew: something was changed."""
@@ -119,7 +121,7 @@ class Endpoints:
         names = [endpoint.name for endpoint in self._source.all()]
         if not names:
             return []
-        bounds, counts = self._scaling.bounds(names), self._open_jobs.by_endpoint()
+        bounds, counts = self._scaling.bounds(names), self._open_jobs.by_endpoint(fresh=True)
         described = (self._source.describe(name) for name in names)
         return [self._show(found, bounds, counts) for found in described if found]
 

@@ -81,7 +81,7 @@ class EndpointSweep:
         parts = [(kind, part) for kind in PART_KINDS for part in self._source.parts(kind) if part.created <= old]
         standing = self._scaling.standing()
         endpoints = self._source.all()
-        counts = self._open_jobs.by_endpoint() if endpoints else {}
+        counts = self._open_jobs.by_endpoint(fresh=True) if endpoints else {}
         done = EndpointsSwept(endpoints=len(endpoints))
         configs: dict[str, str] = {}
         for endpoint in endpoints:

@@ -31,6 +31,7 @@ class Crowd:
         self._clock = clock
         self._counted: float | None = None
         self._owners: Counter[str] = Counter()
+        self._endpoints: Counter[str] = Counter()
         self._total = 0
 
     def admit(self, owner: str, limit: int | None = None) -> None:
@@ -56,21 +57,23 @@ class Crowd:
                 RETRY_SECONDS,
             )
 
-    def add(self, owner: str) -> None:
+    def add(self, owner: str, endpoint: str) -> None:
         """A job was written."""
         self._owners[owner] += 1
+        self._endpoints[endpoint] += 1
         self._total += 1
 
-    def by_endpoint(self) -> Mapping[str, int]:
-        """How many open jobs each endpoint has, counted now."""
-        return self._count()
+    def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:
+        """How many open jobs each endpoint has, as far as this process knows, or counted now."""
+        self._count_if_older(-1.0 if fresh else CACHE_SECONDS)
+        return self._endpoints
 
     def _count_if_older(self, seconds: float) -> None:
         if self._counted is None or self._clock() - self._counted > seconds:
             self._count()
 
-    def _count(self) -> Mapping[str, int]:
+    def _count(self) -> None:
         counts = self._store.open_jobs()
         self._counted = self._clock()
         self._owners, self._total = Counter(counts.by_owner), counts.total
-        return counts.by_endpoint
+        self._endpoints = Counter(counts.by_endpoint)

@@ -9,7 +9,7 @@ from darkroom.jobs.contract import WorkError
 from darkroom.jobs.crowd import Crowd
 from darkroom.jobs.history import Filters, Stream, fill, plan
 from darkroom.jobs.model import Change, precise
-from darkroom.jobs.ports import JobStore
+from darkroom.jobs.ports import JobStore, Outputs
 from darkroom.jobs.state import OPEN
 
 PAGE = 100
@@ -20,17 +20,19 @@ MOST = 500
 class OpenJobs:
     """`darkroom.endpoints.ports.OpenJobs` over the jobs table."""
 
-    def __init__(self, store: JobStore, crowd: Crowd, shards: int) -> None:
+    def __init__(self, store: JobStore, outputs: Outputs, crowd: Crowd, shards: int) -> None:
         self._store = store
+        self._outputs = outputs
         self._crowd = crowd
         self._shards = shards
 
-    def by_endpoint(self) -> Mapping[str, int]:
-        """How many open jobs there are on each endpoint."""
-        return self._crowd.by_endpoint()
+    def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:
+        """How many open jobs there are on each endpoint, some seconds ago or now."""
+        return self._crowd.by_endpoint(fresh)
 
     def fail(self, endpoint: str, code: str, message: str) -> int:
-        """Fail the open jobs of an endpoint, `MOST` of them; one that settles meanwhile stays as it is.
+        """Fail the open jobs of an endpoint, `MOST` of them; one that settles meanwhile stays as it is, and one whose
+        answer lies in S3 too.
 
         Whoever waits for the deletion gets an answer in time; what is left the sweeper ends.
         """
@@ -39,8 +41,10 @@ class OpenJobs:
         while True:
             page = fill(self._store.read, replace(asked, high=before), plan(asked, self._shards), PAGE)
             for line in page.lines:
+                if self._outputs.has_answer(line.id):
+                    continue  # It is done; its message, or the sweeper, ends it.
                 error = WorkError(code=code, message=message)
-                change = Change("fail", "caller", error=error, completed_at=precise(datetime.now(UTC)))
+                change = Change("fail", "endpoint", error=error, completed_at=precise(datetime.now(UTC)))
                 failed += self._store.change(line.id, change).applied
             if page.next is None or failed >= MOST:
                 return failed

@@ -114,6 +114,9 @@ class Outputs(Protocol):
     def mark_cancelled(self, job_id: str, failure_location: str | None) -> None:
         """Put the marker that tells the worker to stop. It remembers the failure file for `delete`."""
 
+    def has_answer(self, job_id: str) -> bool:
+        """Whether the worker's answer lies there."""
+
     def is_marked(self, job_id: str) -> bool:
         """Whether the marker is there."""
 

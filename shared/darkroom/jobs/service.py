@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive, Outputs
 from darkroom.jobs.state import ENDS
 from darkroom.jobs.submit import INTERROGATE, Draft, Place, check_sizes, draft, not_active, to_job, with_networks
 from darkroom.jobs.summary import summarize
+
+log = logging.getLogger(__name__)
 
 MAX_PARAMETER_BYTES = 200 * 1024
 """Parameters stand in the job's item, which DynamoDB ends at 400 KB; names and the answer need room too."""
@@ -148,8 +151,18 @@ class Jobs:
             raise not_active(refused.models) from refused
         except KeyUsed as used:
             return Submitted(self._same_job(used, asked.digest), created=False)
-        self._crowd.add(owner)
-        return Submitted(self._out(self._hand_over(job)), created=True)
+        self._crowd.add(owner, place.endpoint)
+        return Submitted(self._out(self._handed_over(job)), created=True)
+
+    def _handed_over(self, job: Job) -> Job:
+        """The job is written, so it is answered, whatever happens now: a caller that tries again would make another.
+        What was not handed over the sweeper finds."""
+        try:
+            return self._hand_over(job)
+        except Exception as error:
+            # The type alone: a message may hold what the caller sent.
+            log.error("job %s was not handed over: %s", job.line.id, type(error).__name__)
+            return job
 
     def _request_of(self, job: Job) -> JobIn:
         """The request that makes the job again; an endpoint that takes no jobs now is left out."""
@@ -245,7 +258,7 @@ class Jobs:
         left_as = self._store.delete(job_id)
         if left_as in ENDS and left_as != job.line.status:
             # It ended in between, and what it made came after the objects were removed.
-            self._outputs.delete(job_id)
+            self._outputs.delete(job_id, keep_marker=left_as == "cancelled")
 
     def _may_run(self, job: Job) -> bool:
         """Whether a worker may still have the job."""
