@@ -36,6 +36,7 @@ from darkroom.jobs.model import Patience, answer_key, cancel_key, output_prefix
 from darkroom.jobs.state import ENDS
 from darkroom.jobs.sweep import Sweep
 from functions.sweeper.handler import handler as sweeper
+from infra.problems import PROBLEMS
 from tests.integration.conftest import Stage, moto_stage
 from tests.support.aws import REGION, SETTINGS
 from tests.support.events import completed, deliver_to, manifest
@@ -53,7 +54,7 @@ object whose bytes stop coming."""
 _AFTERWARDS = (AFTER, TIMEOUT_AFTER)
 _READS = ("Get", "Head", "List", "Query", "BatchGet", "Describe")
 QUEUES = ("imports", "events", "dead-events", "dead-sweeps")
-GATEWAY = 500
+GATEWAY = PROBLEMS["AUTHORIZER_FAILURE"].status
 """What API Gateway answers when its authorizer breaks."""
 
 
