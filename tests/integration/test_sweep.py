@@ -493,6 +493,26 @@ def test_ended_jobs_to_be_looked_at_once_more_are_kept_when_the_time_is_out(
     assert sweep.run(plenty)["tidied"] == 2
 
 
+def test_an_ended_job_that_kills_the_round_that_looks_once_more_does_so_once(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("POST", f"/jobs/{job_id}/cancel")
+    clock.seconds = PATIENCE.forgotten + 60
+    wiring._store().save("jobs", {"ended:unseen": job_id, "ended:cancelled#0": job_id})
+    with monkeypatch.context() as patched:
+        save = wiring._store().save
+
+        def kills(_: str, *more: Any) -> None:
+            patched.setattr(wiring._store(), "save", lambda *_: None)
+            raise Killed
+
+        patched.setattr(wiring._outputs(), "delete", kills)
+        with pytest.raises(Killed):
+            sweep.run(plenty)
+        patched.setattr(wiring._store(), "save", save)
+        assert "looked_at" not in sweep.run(plenty)
+
+
 def test_a_walk_stops_while_aws_is_too_busy_for_all(
     stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -299,10 +299,10 @@ class Sweep:
 
     def _hand_over_again(self, job: Job) -> None:
         """An invoke that was taken before its mark was lost runs once more, to the same keys: so not while a worker is
-        at it, not often, and each time after twice as long. The claim comes first, or a round that breaks off behind
+        at it (the claim looks), not often, and each time after twice as long. The claim comes first, or a round that breaks off behind
         the invoke would not be counted."""
         wait = self._patience.settle_after * 2**job.hand_overs
-        if job.started_at or job.hand_overs >= HAND_OVERS:
+        if job.hand_overs >= HAND_OVERS:
             return
         if job.handed_over_at and self._since(job.handed_over_at) < wait:
             return
