@@ -299,8 +299,8 @@ class Sweep:
 
     def _hand_over_again(self, job: Job) -> None:
         """An invoke that was taken before its mark was lost runs once more, to the same keys: so not while a worker is
-        at it (the claim looks), not often, and each time after twice as long. The claim comes first, or a round that breaks off behind
-        the invoke would not be counted."""
+        at it (the claim looks), not often, and each time after twice as long. The claim comes first, or a round that
+        breaks off behind the invoke would not be counted."""
         wait = self._patience.settle_after * 2**job.hand_overs
         if job.hand_overs >= HAND_OVERS:
             return
