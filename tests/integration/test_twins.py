@@ -118,8 +118,8 @@ def test_how_far_a_cancelled_job_had_come_only_goes_forward(store: Any) -> None:
 def test_a_hand_over_is_claimed_by_one_and_only_while_no_worker_has_begun(store: Any) -> None:
     made = job()
     store.create(made, (), None)
-    claims = [(0, "a"), (0, "b"), (2, "c"), (1, "d"), (1, "e")]
-    assert [store.claim_hand_over(made.line.id, *claim) for claim in claims] == [True, False, False, True, False]
+    claims = [(0, "a"), (0, "a"), (0, "b"), (2, "c"), (1, "d"), (1, "e")]
+    assert [store.claim_hand_over(made.line.id, *claim) for claim in claims] == [True, True, False, False, True, False]
     assert (store.get(made.line.id).hand_overs, store.get(made.line.id).handed_over_at) == (2, "d")
     assert store.progress(made.line.id, 0.5, "t").applied
     assert not store.claim_hand_over(made.line.id, 2, "f")

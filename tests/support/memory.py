@@ -157,7 +157,9 @@ class MemoryJobs:
 
     def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
         job = self.jobs.get(job_id)
-        if job is None or job.line.status != "created" or job.started_at or job.hand_overs != before:
+        if job is None or job.line.status != "created" or job.started_at:
+            return False
+        if job.hand_overs != before and job.handed_over_at != now:
             return False
         self.jobs[job_id] = replace(job, hand_overs=before + 1, handed_over_at=now)
         return True

@@ -209,11 +209,13 @@ class DynamoJobs:
         """See `JobStore.claim_hand_over`: one conditional UpdateItem."""
         update = _Update()
         update.set("hand_overs", {"N": str(before + 1)})
+        # What a lost answer had its effect of is ours when botocore sends it again.
+        own = f"{update.name('handed_over_at')} = {update.value({'S': now})}"
         update.set("handed_over_at", {"S": now})
         count = update.name("hand_overs")
         unchanged = f"{count} = {update.value({'N': str(before)})}" if before else f"attribute_not_exists({count})"
         idle = f"attribute_not_exists({update.name('started_at')})"
-        condition = f"{_from(update, (Origin('created'),))} AND {idle} AND {unchanged}"
+        condition = f"{_from(update, (Origin('created'),))} AND {idle} AND ({unchanged} OR {own})"
         return self._conditional(job_id, update, condition).applied
 
     def reached(self, job_id: str, reached: Reached) -> Changed:

@@ -301,9 +301,9 @@ class Sweep:
         """An invoke that was taken before its mark was lost runs once more, to the same keys: so not while a worker is
         at it (the claim looks), not often, and each time after twice as long. The claim comes first, or a round that
         breaks off behind the invoke would not be counted."""
-        wait = self._patience.settle_after * 2**job.hand_overs
         if job.hand_overs >= HAND_OVERS:
             return
+        wait = self._patience.settle_after * 2 ** (job.hand_overs - 1)
         if job.handed_over_at and self._since(job.handed_over_at) < wait:
             return
         if self._store.claim_hand_over(job.line.id, job.hand_overs, precise(self._before(0))):
