@@ -79,7 +79,8 @@ class JobStore(Protocol):
 
     def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
         """Note that the job is handed over once more, at `now` (ISO 8601), after `before` times that were noted. False
-        when it is not `created` any more, its worker has begun, or somebody else was faster: then it must not be. The same claim, sent again, holds."""
+        when it is not `created` any more, its worker has begun, or somebody else was faster: then it must not be.
+        The same claim, sent again, holds."""
 
     def reached(self, job_id: str, reached: Reached) -> Changed:
         """Note how far a cancelled job had come; it never goes back."""
