@@ -95,6 +95,8 @@ class Stage(BaseModel):
     job_run_seconds: int = Field(
         default=3_600, ge=1, le=3_600, description="how many seconds a worker may take for a job, 1 to 3600"
     )
+    # Less than a submission takes may hand a job over twice. That is harmless: each repeat is claimed by a conditional
+    # write and counted.
     settle_after_seconds: int = Field(
         default=300,
         ge=5,

@@ -1,6 +1,7 @@
 """The sweeper: what it finds when the news never came, and what it leaves alone."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 from darkroom import ids, wiring
 from darkroom.errors import Busy
 from darkroom.jobs.model import Patience
+from darkroom.jobs.ports import ANSWER_LIMIT
 from darkroom.jobs.settling import Settling
-from darkroom.jobs.sweep import Sweep
+from darkroom.jobs.sweep import LIGHT, Sweep
 from functions.sweeper.handler import handler
 from tests.integration.conftest import Stage
-from tests.support.events import completed, deliver, manifest
+from tests.support.events import completed, deliver, manifest, progress
 from tests.support.http import Context, call
 from tests.support.sagemaker import endpoint
 
@@ -82,6 +84,12 @@ def answer(stage: Stage, job_id: str, content: object) -> None:
 
 def plenty() -> float:
     return 60.0
+
+
+def so_often(times: int) -> Callable[[], float]:
+    """Time that is out when it was asked for so often."""
+    calls = iter([1.0] * times)
+    return lambda: next(calls, 0.0)
 
 
 def test_a_lost_notification_is_made_up_for_by_the_answer_in_s3(
@@ -280,10 +288,9 @@ def test_old_folders_are_looked_through_again_once_a_day(stage: Stage, sweep: Sw
     assert f"jobs/{old}/output/0.png" not in stage.objects()
 
 
-def test_a_round_whose_time_is_out_goes_on_where_it_stopped(
-    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("darkroom.jobs.sweep.PAGE", 2)
+def test_a_round_whose_time_is_out_goes_on_where_it_stopped(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+    """Time is looked at before every read of a page and before every job."""
+    sweep._threads = 1
     made = [submit() for _ in range(5)]
     for job_id in made:
         answer(stage, job_id, manifest(job_id))
@@ -292,9 +299,9 @@ def test_a_round_whose_time_is_out_goes_on_where_it_stopped(
     def ended() -> list[str]:
         return [job_id for job_id in made if shown(job_id)["status"] == "succeed"]
 
-    for done in (2, 4, 5):
-        calls = iter([1.0, 1.0, 0.0])  # created is empty; one page of in_progress
-        sweep.run(lambda calls=calls: next(calls, 0.0))  # type: ignore[misc]
+    # The first round finds that none is created, which the second one still knows.
+    for done, times in ((2, 4), (4, 3), (5, 3)):
+        sweep.run(so_often(times))
         assert ended() == made[:done]
     assert next(item for item in stage.rows() if item["id"]["S"].startswith("sweep#")).keys() == {
         "id",
@@ -356,10 +363,11 @@ def test_two_rounds_at_once_settle_each_job_once(stage: Stage, sweep: Sweep, clo
     read = wiring._outputs().read_answer
     nested: list[dict[str, Any]] = []
 
-    def meanwhile(job_id: str) -> bytes | None:
+    def meanwhile(job_id: str, limit: int = 0) -> bytes | None:
         wiring._outputs().read_answer = read  # type: ignore[method-assign]
+        wiring._store().save("jobs", {})
         nested.append(sweep.run(plenty))
-        return read(job_id)
+        return read(job_id, limit)
 
     wiring._outputs().read_answer = meanwhile  # type: ignore[method-assign]
     sweep.run(plenty)
@@ -397,3 +405,254 @@ def test_a_round_that_fails_stops_no_other_and_the_function_fails_at_its_end(
         handler({}, Context())
     assert 90 < given[0] < 95
     assert 180 < given[1] <= 185
+
+
+@pytest.mark.parametrize("heard", ["sweeper", "callback"])
+def test_an_answer_that_is_too_large_is_not_read_and_ends_its_job(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str, heard: str
+) -> None:
+    answer(stage, job_id, b" " * (ANSWER_LIMIT + 1))
+    if heard == "callback":
+        assert deliver(completed(job_id)) == []
+    else:
+        clock.seconds = 301
+        assert sweep.run(plenty)["fail"] == 1
+    error = shown(job_id)["error"]
+    assert error["code"] == "bad_answer"
+    assert error["message"].startswith("The worker's answer is over 24 MB; let it store its pictures itself")
+
+
+def test_a_late_answer_that_is_too_large_changes_nothing(stage: Stage, sweep: Sweep, clock: Clock, job_id: str) -> None:
+    clock.seconds = PATIENCE.deadline + 60
+    sweep.run(plenty)
+    put(stage, f"jobs/{job_id}/output/0.png")
+    answer(stage, job_id, b" " * (ANSWER_LIMIT + 1))
+    clock.seconds = PATIENCE.forgotten + 60
+    assert sweep.run(plenty)["broken"] == []
+    assert shown(job_id)["error"]["code"] == "timed_out"
+    assert stage.objects() == [f"jobs/{job_id}/output/response.json"]
+
+
+def test_an_answer_that_is_read_alone_counts_like_any_other(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str
+) -> None:
+    answer(stage, job_id, json.dumps(manifest(job_id)).encode() + b" " * LIGHT)
+    clock.seconds = 301
+    assert sweep.run(plenty)["succeed"] == 1
+
+
+class Killed(BaseException):
+    """The function's process is no more."""
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_job_that_kills_its_round_does_not_kill_the_next(
+    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    monkeypatch.setattr("darkroom.jobs.sweep.PAGE", 1)
+    killer, fine = submit(), submit()
+    store, outputs = wiring._store(), wiring._outputs()
+    for job_id in (killer, fine):
+        answer(stage, job_id, manifest(job_id))
+    if ended:
+        for job_id in (killer, fine):
+            call("POST", f"/jobs/{job_id}/cancel")
+            put(stage, f"jobs/{job_id}/output/0.png")
+    clock.seconds = PATIENCE.forgotten + 60 if ended else 301
+    does, save = (outputs.delete, store.save) if ended else (outputs.read_answer, store.save)
+
+    def kills(job_id: str, *more: Any) -> Any:
+        if job_id == killer:
+            # Nothing is written any more, at the end of the round either.
+            monkeypatch.setattr(store, "save", lambda *_: None)
+            raise Killed
+        return does(job_id, *more)
+
+    monkeypatch.setattr(outputs, "delete" if ended else "read_answer", kills)
+    with pytest.raises(Killed):
+        sweep.run(plenty)
+    monkeypatch.setattr(store, "save", save)
+    done = sweep.run(plenty)
+    assert done.get("tidied" if ended else "succeed") == 1
+
+
+def test_ended_jobs_to_be_looked_at_once_more_are_kept_when_the_time_is_out(
+    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [submit() for _ in range(4)]
+    for job_id in made:
+        call("POST", f"/jobs/{job_id}/cancel")
+        put(stage, f"jobs/{job_id}/output/0.png")
+    clock.seconds = PATIENCE.forgotten + 60
+    sweep._threads = 1
+    with monkeypatch.context() as patched:
+        patched.setattr(wiring._outputs(), "delete", lambda *_: (_ for _ in ()).throw(ValueError))
+        assert sweep.run(plenty)["broken"] == made
+    # Both statuses of open jobs are read; then there is time for two of the four.
+    assert sweep.run(so_often(4))["tidied"] == 2
+    assert sweep.run(plenty)["tidied"] == 2
+
+
+def test_an_ended_job_that_kills_the_round_that_looks_once_more_does_so_once(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("POST", f"/jobs/{job_id}/cancel")
+    clock.seconds = PATIENCE.forgotten + 60
+    wiring._store().save("jobs", {"ended:unseen": job_id, "ended:cancelled#0": job_id})
+    with monkeypatch.context() as patched:
+        save = wiring._store().save
+
+        def kills(_: str, *more: Any) -> None:
+            patched.setattr(wiring._store(), "save", lambda *_: None)
+            raise Killed
+
+        patched.setattr(wiring._outputs(), "delete", kills)
+        with pytest.raises(Killed):
+            sweep.run(plenty)
+        patched.setattr(wiring._store(), "save", save)
+        assert "looked_at" not in sweep.run(plenty)
+
+
+def test_a_walk_stops_while_aws_is_too_busy_for_all(
+    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [submit() for _ in range(20)]
+    for job_id in made:
+        answer(stage, job_id, manifest(job_id))
+    clock.seconds = 301
+    sweep._threads = 1
+    with monkeypatch.context() as patched:
+        patched.setattr(wiring._outputs(), "read_answer", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
+        assert sweep.run(plenty)["broken"] == made[:16]
+    assert sweep.run(plenty)["succeed"] == 4
+    assert sweep.run(plenty)["succeed"] == 16
+
+
+def test_a_job_whose_mark_never_comes_is_handed_over_a_few_times_and_then_waits(
+    stage: Stage, sweep: Sweep, clock: Clock
+) -> None:
+    job_id = created(stage)
+    stage.sagemaker.before_answer = lambda _: (_ for _ in ()).throw(Busy("aws_busy", "x"))
+    invoked = []
+    for clock.seconds in (301, 599, 602, 1_150, 1_300, 4_000, 8_000, PATIENCE.deadline - 60):
+        sweep.run(plenty)
+        invoked.append(len(stage.sagemaker.invoked))
+    assert invoked == [1, 1, 2, 2, 3, 3, 3, 3]
+    assert shown(job_id)["status"] == "created"
+    clock.seconds = PATIENCE.deadline + 60
+    sweep.run(plenty)
+    assert shown(job_id)["error"]["code"] == "timed_out"
+
+
+def test_a_job_whose_worker_has_begun_is_not_handed_over_again(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+    job_id = created(stage)
+    deliver(progress(job_id, 0.5))
+    clock.seconds = 301
+    sweep.run(plenty)
+    assert (stage.sagemaker.invoked, shown(job_id)["status"]) == ([], "created")
+
+
+def test_a_job_is_handed_over_by_one_of_two_rounds_at_once(
+    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = created(stage)
+    clock.seconds = 301
+    store, get = wiring._store(), wiring._store().get
+
+    def meanwhile(asked: str) -> Any:
+        job = get(asked)
+        store.claim_hand_over(asked, 0, "2026-01-01T00:00:00.000Z")
+        return job
+
+    monkeypatch.setattr(store, "get", meanwhile)
+    sweep.run(plenty)
+    assert (stage.sagemaker.invoked, get(job_id).hand_overs) == ([], 1)  # type: ignore[union-attr]
+
+
+def test_a_walk_does_not_pass_what_it_cannot_remember(
+    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darkroom.jobs.sweep.UNSEEN", 1)
+    made = [submit() for _ in range(4)]
+    for job_id in made:
+        call("POST", f"/jobs/{job_id}/cancel")
+        put(stage, f"jobs/{job_id}/output/0.png")
+    clock.seconds = PATIENCE.forgotten + 60
+    with monkeypatch.context() as patched:
+        patched.setattr(wiring._outputs(), "delete", lambda *_: (_ for _ in ()).throw(ValueError))
+        for _ in range(2):
+            sweep.run(plenty)
+    sweep.run(plenty)
+    assert stage.objects() == []
+
+
+def test_one_folder_that_cannot_be_removed_keeps_no_other_and_is_told(
+    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, lost = ids.new_id(), ids.new_id()
+    for job_id in (stuck, lost):
+        put(stage, f"jobs/{job_id}/output/0.png")
+    put(stage, f"failures/{lost}-error.out")
+    clock.seconds = PATIENCE.forgotten + 60
+    delete = wiring._outputs().delete
+
+    def breaks(job_id: str) -> None:
+        if job_id == stuck:
+            raise RuntimeError
+        delete(job_id)
+
+    monkeypatch.setattr(wiring._outputs(), "delete", breaks)
+    assert sweep.run(plenty) == {"orphans": 2, "broken": [stuck]}
+    assert stage.objects() == [f"jobs/{stuck}/output/0.png"]
+
+
+def test_failure_files_are_tidied_whatever_broke_before(
+    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(stage, f"failures/{ids.new_id()}-error.out")
+    clock.seconds = PATIENCE.forgotten + 60
+    monkeypatch.setattr(wiring._outputs(), "folders", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
+    with pytest.raises(Busy):
+        sweep.run(plenty)
+    assert stage.objects() == []
+
+
+def test_a_job_that_ends_behind_the_walk_is_come_to_within_a_day(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str
+) -> None:
+    early = submit()
+    call("POST", f"/jobs/{early}/cancel")
+    clock.seconds = PATIENCE.forgotten + 60
+    wiring._store().save("jobs", {"ended:cancelled#0": early, "ended:since": str(int(clock()))})
+    call("POST", f"/jobs/{job_id}/cancel")
+    put(stage, f"jobs/{job_id}/output/0.png")
+    sweep.run(plenty)
+    assert f"jobs/{job_id}/output/0.png" in stage.objects()
+    clock.seconds += 86_402
+    for _ in range(2):
+        sweep.run(plenty)
+    assert stage.objects() == []
+
+
+def test_jobs_in_progress_have_their_turn_behind_a_long_line_of_created_ones(
+    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darkroom.jobs.sweep.PAGE", 1)
+    for _ in range(3):
+        created(stage)
+    job_id = submit()
+    answer(stage, job_id, manifest(job_id))
+    stage.sagemaker.endpoints = [endpoint(status="OutOfService")]
+    clock.seconds = 301
+    for _ in range(6):
+        sweep.run(so_often(2))
+    assert shown(job_id)["status"] == "succeed"
+
+
+def test_jobs_are_settled_without_the_list_of_endpoints_and_its_lack_is_told(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring.endpoints(), "all", lambda fresh: (_ for _ in ()).throw(PermissionError))
+    answer(stage, job_id, manifest(job_id))
+    clock.seconds = 301
+    assert sweep.run(plenty) == {"looked_at": 1, "succeed": 1, "broken": ["endpoints"]}

@@ -12,7 +12,7 @@ from darkroom import ids, wiring
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.model import Change, Idempotency, Job, JobLine, OpenJobs
-from darkroom.jobs.ports import Changed, KeyUsed
+from darkroom.jobs.ports import AnswerTooLarge, Changed, KeyUsed
 from darkroom.jobs.state import ENDS, STATUSES, Status, may
 from tests.integration.conftest import moto_stage
 from tests.support.aws import SETTINGS
@@ -115,6 +115,21 @@ def test_how_far_a_cancelled_job_had_come_only_goes_forward(store: Any) -> None:
     assert store.get(made.line.id).cancelled_when == "after"
 
 
+def test_a_hand_over_is_claimed_by_one_and_only_while_no_worker_has_begun(store: Any) -> None:
+    made = job()
+    store.create(made, (), None)
+    claims = [(0, "a"), (0, "a"), (0, "b"), (2, "c"), (1, "d"), (1, "e")]
+    assert [store.claim_hand_over(made.line.id, *claim) for claim in claims] == [True, True, False, False, True, False]
+    assert (store.get(made.line.id).hand_overs, store.get(made.line.id).handed_over_at) == (2, "d")
+    assert store.progress(made.line.id, 0.5, "t").applied
+    assert not store.claim_hand_over(made.line.id, 2, "f")
+    marked = job(1)
+    bring_to(store, marked, "in_progress", None)
+    assert not store.claim_hand_over(marked.line.id, 0, "g")
+    assert not store.claim_hand_over(job_id(2), 0, "h")
+    assert store.get(job_id(2)) is None
+
+
 def test_a_refusal_tells_where_the_failure_file_is(store: Any) -> None:
     made = job()
     bring_to(store, made, "cancelled", None)
@@ -196,6 +211,16 @@ def test_a_delete_takes_the_failure_file_that_the_marker_remembers(
     assert made.folders(ids.LOWEST, ids.HIGHEST) == [other]
     made.delete(other, "s3://pictures/failures/b")
     assert (made.folders(ids.LOWEST, ids.HIGHEST), made.failures("")) == ([], [])
+
+
+def test_an_answer_over_the_limit_is_refused(outputs: tuple[Any, Callable[[str], None]]) -> None:
+    made, put = outputs
+    one = job_id()
+    put(f"jobs/{one}/output/response.json")
+    assert made.read_answer(one, 1) == b"x"
+    with pytest.raises(AnswerTooLarge):
+        made.read_answer(one, 0)
+    assert made.read_answer(job_id(1), 0) is None
 
 
 def test_folders_go_on_after_one_and_end_at_another(outputs: tuple[Any, Callable[[str], None]]) -> None:

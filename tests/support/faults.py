@@ -509,6 +509,9 @@ def run(fresh: Callable[[], World], scenario: Scenario, fault: Fault) -> Outcome
 
 NOTHING = "goes on without it"
 _PATIENCE = Patience()
+_LATER = _PATIENCE.forgotten + 90_000
+_ROUNDS = (_PATIENCE.settle_after, 3 * _PATIENCE.settle_after, _PATIENCE.deadline, _PATIENCE.forgotten, _LATER, _LATER)
+"""Seconds from now at which the sweeper comes: a round that begins a lap anew leaves it to the next."""
 
 
 def _play(world: World, scenario: Scenario, fault: Fault | None = None) -> tuple[str, tuple[str, ...]]:
@@ -526,7 +529,7 @@ def _play(world: World, scenario: Scenario, fault: Fault | None = None) -> tuple
     if wrong or (fault and fault.lasts and not fault.name.startswith(_READS)):
         # Rounds after the time of a look, after the deadline, and when nothing can happen to a job any more.
         broken = bool(wrong)
-        for ahead in (_PATIENCE.settle_after, _PATIENCE.deadline, _PATIENCE.forgotten, _PATIENCE.forgotten + 90_000):
+        for ahead in _ROUNDS:
             world.clock.ahead = max(world.clock.ahead, ahead + 60)
             world.sweep()
             world.go_on()

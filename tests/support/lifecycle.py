@@ -5,6 +5,7 @@ delivered, twice, out of order, or lost.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from darkroom.jobs.open import OpenJobs
 from darkroom.jobs.service import Jobs
 from darkroom.jobs.settling import Settling
 from darkroom.jobs.state import OPEN, TIMED_OUT
-from darkroom.jobs.sweep import Sweep
+from darkroom.jobs.sweep import HAND_OVERS, Sweep
 from tests.support.events import completed, failed, manifest, progress
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
 
@@ -77,18 +78,21 @@ class Taken:
 @dataclass
 class SageMaker(FakeSageMaker):
     """Takes invocations and keeps them. `trouble` is what happens to the next: `busy`, or `unmarked`, which takes it
-    and then answers nothing."""
+    and then answers nothing; with `silent` it does so with all. `copies` counts what it ever took of each job."""
 
     clock: Clock
     queue: list[Taken] = field(default_factory=list)
     trouble: str | None = None
+    silent: bool = False
+    copies: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def invoke(self, name: str, job_id: str, body: bytes) -> tuple[str, str | None]:
-        trouble, self.trouble = self.trouble, None
+        trouble, self.trouble = "unmarked" if self.silent else self.trouble, None
         if trouble != "busy":
+            self.copies[job_id] += 1
             self.queue.append(Taken(job_id, self.clock()))
         if trouble:
             raise Busy("aws_busy", trouble)
@@ -302,6 +306,15 @@ class Lifecycle(RuleBasedStateMachine):
         done = self.sweeper.run(lambda: 0.0 if next(pages, None) is None else 1.0)
         assert done["broken"] == []
 
+    @rule(rounds=st.integers(1, 10))
+    def no_mark_comes(self, rounds: int) -> None:
+        """SageMaker takes jobs for some rounds, and each time the answer gets lost."""
+        self.sagemaker.silent = True
+        for _ in range(rounds):
+            self.clock.now += 400
+            self.sweep(1_000)
+        self.sagemaker.silent = False
+
     @rule(gone=st.booleans())
     def endpoint_changes(self, gone: bool) -> None:
         """A second endpoint comes and goes; jobs may wait on it."""
@@ -316,6 +329,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.only_legal_transitions_and_one_end()
         self.every_job_and_every_picture_is_listed_once()
         self.open_jobs_are_counted_right_and_never_too_many()
+        self.no_job_is_handed_over_often()
 
     def only_legal_transitions_and_one_end(self) -> None:
         for job_id, before in self.seen.items():
@@ -351,6 +365,10 @@ class Lifecycle(RuleBasedStateMachine):
         assert counts.total == len(open_now) == sum(counts.by_owner.values()) == sum(counts.by_endpoint.values())
         assert counts.total <= ALL
         assert all(count <= OWN for count in counts.by_owner.values())
+
+    def no_job_is_handed_over_often(self) -> None:
+        """Once when it is made, and a few times again."""
+        assert all(copies <= 1 + HAND_OVERS for copies in self.sagemaker.copies.values())
 
     def teardown(self) -> None:
         """Whatever was lost: after some rounds every job has its end, and every object its job."""

@@ -22,7 +22,7 @@ from darkroom.jobs.model import (
     job_prefix,
     output_prefix,
 )
-from darkroom.jobs.ports import Changed, KeyUsed
+from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, Changed, KeyUsed
 from darkroom.jobs.state import OPEN, Reached, Status, may, short_of
 
 
@@ -155,6 +155,15 @@ class MemoryJobs:
         self.jobs[job_id] = replace(job, progress=progress, started_at=started_at)
         return Changed(applied=True, exists=True)
 
+    def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
+        job = self.jobs.get(job_id)
+        if job is None or job.line.status != "created" or job.started_at:
+            return False
+        if job.hand_overs != before and job.handed_over_at != now:
+            return False
+        self.jobs[job_id] = replace(job, hand_overs=before + 1, handed_over_at=now)
+        return True
+
     def reached(self, job_id: str, reached: Reached) -> Changed:
         job = self.jobs.get(job_id)
         if job is None or job.line.status != "cancelled" or job.cancelled_when not in short_of(reached):
@@ -195,8 +204,11 @@ class MemoryOutputs:
         self._uri = f"s3://{bucket}/"
         self._remembered: dict[str, str | None] = {}
 
-    def read_answer(self, job_id: str) -> bytes | None:
-        return self.objects.get(answer_key(job_id))
+    def read_answer(self, job_id: str, limit: int = ANSWER_LIMIT) -> bytes | None:
+        content = self.objects.get(answer_key(job_id))
+        if content is not None and len(content) > limit:
+            raise AnswerTooLarge
+        return content
 
     def write_picture(self, job_id: str, number: int, content: bytes) -> str:
         key = f"{output_prefix(job_id)}{number}.png"

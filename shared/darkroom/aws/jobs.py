@@ -205,6 +205,19 @@ class DynamoJobs:
         later = f"(attribute_not_exists({progress_name}) OR {progress_name} < {value})"
         return self._conditional(job_id, update, f"({condition}) AND {later}")
 
+    def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
+        """See `JobStore.claim_hand_over`: one conditional UpdateItem."""
+        update = _Update()
+        update.set("hand_overs", {"N": str(before + 1)})
+        # What a lost answer had its effect of is ours when botocore sends it again.
+        own = f"{update.name('handed_over_at')} = {update.value({'S': now})}"
+        update.set("handed_over_at", {"S": now})
+        count = update.name("hand_overs")
+        unchanged = f"{count} = {update.value({'N': str(before)})}" if before else f"attribute_not_exists({count})"
+        idle = f"attribute_not_exists({update.name('started_at')})"
+        condition = f"{_from(update, (Origin('created'),))} AND {idle} AND ({unchanged} OR {own})"
+        return self._conditional(job_id, update, condition).applied
+
     def reached(self, job_id: str, reached: Reached) -> Changed:
         """See `JobStore.reached`: one conditional UpdateItem."""
         update = _Update()
@@ -465,6 +478,8 @@ def from_item(item: Item) -> Job:
         submitted_at=_text(item, "submitted_at"),
         replay_of=_text(item, "replay_of"),
         cancelled_when=_text(item, "cancelled_when"),  # type: ignore[arg-type]
+        hand_overs=int(item["hand_overs"]["N"]) if "hand_overs" in item else 0,
+        handed_over_at=_text(item, "handed_over_at"),
     )
 
 

@@ -10,13 +10,17 @@ from botocore.exceptions import ClientError
 from darkroom.images.model import image_key
 from darkroom.images.ports import Start, Stored, Upload
 from darkroom.jobs.model import answer_key, cancel_key, job_prefix, output_prefix
+from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 URL_SECONDS = 900
 _JOBS = "jobs/"
 _FAILURES = "failures/"
+FAILURE_LIMIT = 1024 * 1024
+"""Bytes of a failure file that are read: it holds the worker's error, or a sentence."""
 _FAILURE = "failure"
 """The marker's metadata: the key of the failure file that goes with it."""
 
@@ -114,9 +118,15 @@ class S3Outputs:
         self._client = client
         self._bucket = bucket
 
-    def read_answer(self, job_id: str) -> bytes | None:
+    def read_answer(self, job_id: str, limit: int = ANSWER_LIMIT) -> bytes | None:
         """See `Outputs.read_answer`: one GetObject."""
-        return self._read(answer_key(job_id))
+        answer = self._open(answer_key(job_id))
+        if answer is None:
+            return None
+        if answer["ContentLength"] > limit:
+            # Nothing of the body was read: its connection is closed with it.
+            raise AnswerTooLarge(f"{answer['ContentLength']} bytes")
+        return answer["Body"].read()
 
     def write_picture(self, job_id: str, number: int, content: bytes) -> str:
         """See `Outputs.write_picture`: one PutObject; the same key for every attempt."""
@@ -133,7 +143,8 @@ class S3Outputs:
     def read_failure(self, failure_location: str) -> bytes | None:
         """See `Outputs.read_failure`: one GetObject."""
         key = self._failure_key(failure_location)
-        return self._read(key) if key else None
+        answer = self._open(key) if key else None
+        return answer["Body"].read(FAILURE_LIMIT) if answer else None
 
     def mark_cancelled(self, job_id: str, failure_location: str | None) -> None:
         """See `Outputs.mark_cancelled`: one PutObject."""
@@ -205,9 +216,10 @@ class S3Outputs:
         if answer.get("Errors"):
             raise RuntimeError(f"S3 kept {len(answer['Errors'])} of {len(keys)} objects")
 
-    def _read(self, key: str) -> bytes | None:
+    def _open(self, key: str) -> "GetObjectOutputTypeDef | None":
+        """An object whose body is not read yet, None when it is not there."""
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return self._client.get_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if _is_absent(error):
                 return None

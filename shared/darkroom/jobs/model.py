@@ -73,7 +73,8 @@ class JobLine:
 @dataclass(frozen=True, slots=True)
 class Job:
     """The whole job. `inputs` maps picture names (`init`, `mask`, …) to image ids (SHA-256 in hex);
-    `models` maps kinds to file names; `expires_at` is in epoch seconds."""
+    `models` maps kinds to file names; `expires_at` is in epoch seconds. `hand_overs` counts how often the sweeper
+    handed it over, the last time at `handed_over_at`."""
 
     line: JobLine
     parameters: dict[str, Any]
@@ -91,6 +92,8 @@ class Job:
     submitted_at: str | None = None
     replay_of: str | None = None
     cancelled_when: Reached | None = None
+    hand_overs: int = 0
+    handed_over_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,14 @@ class EndpointRefused(Exception):
     """SageMaker would not take the invoke: the endpoint is gone or not in service. The text is SageMaker's."""
 
 
+ANSWER_LIMIT = 24 * 1024 * 1024
+"""Bytes of an answer that are read. SageMaker stores up to 1 GB of one; a function's memory holds no such thing."""
+
+
+class AnswerTooLarge(Exception):
+    """An answer over the limit: it was not read."""
+
+
 class JobStore(Protocol):
     """The jobs table."""
 
@@ -68,6 +76,11 @@ class JobStore(Protocol):
 
     def progress(self, job_id: str, progress: float, started_at: str) -> Changed:
         """Note progress of an open job; it never goes back."""
+
+    def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
+        """Note that the job is handed over once more, at `now` (ISO 8601), after `before` times that were noted. False
+        when it is not `created` any more, its worker has begun, or somebody else was faster: then it must not be.
+        The same claim, sent again, holds."""
 
     def reached(self, job_id: str, reached: Reached) -> Changed:
         """Note how far a cancelled job had come; it never goes back."""
@@ -102,14 +115,15 @@ class Inference(Protocol):
 class Outputs(Protocol):
     """What jobs leave in the pictures bucket."""
 
-    def read_answer(self, job_id: str) -> bytes | None:
-        """The worker's answer as SageMaker stored it, None when it is not there."""
+    def read_answer(self, job_id: str, limit: int = ANSWER_LIMIT) -> bytes | None:
+        """The worker's answer as SageMaker stored it, None when it is not there. Raises AnswerTooLarge for one of more
+        than `limit` bytes."""
 
     def write_picture(self, job_id: str, number: int, content: bytes) -> str:
         """Store the bytes of a picture as they are; returns the key."""
 
     def read_failure(self, failure_location: str) -> bytes | None:
-        """What SageMaker left in a failure file (an S3 URI), None when it is not there."""
+        """The beginning of what SageMaker left in a failure file (an S3 URI), None when it is not there."""
 
     def mark_cancelled(self, job_id: str, failure_location: str | None) -> None:
         """Put the marker that tells the worker to stop. It remembers the failure file for `delete`."""

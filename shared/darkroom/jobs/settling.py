@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 from darkroom.jobs.answers import MAX_MESSAGE, Answer, RawPicture, understand
 from darkroom.jobs.contract import PaintedImage, WorkError
 from darkroom.jobs.model import Change, Job, precise
-from darkroom.jobs.ports import Changed, JobStore, Outputs
+from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, Changed, JobStore, Outputs
 from darkroom.jobs.state import Basis, Reached, Status, may
 
 CANCELLED = "cancelled"
+TOO_LARGE = (
+    f"The worker's answer is over {ANSWER_LIMIT >> 20} MB; let it store its pictures itself (docs/worker-contract.md)."
+)
 
 
 class Settling:
@@ -31,7 +34,10 @@ class Settling:
         Returns the status the job has got by it, None when nothing changed.
         """
         if content is None:
-            content = self._outputs.read_answer(job_id)
+            try:
+                content = self._outputs.read_answer(job_id)
+            except AnswerTooLarge:
+                return self._settle(job_id, Answer(error=WorkError(code="bad_answer", message=TOO_LARGE)), basis)
         if content is None:
             message = "SageMaker reports the job as completed, but its answer is not in S3."
             return self._settle(job_id, Answer(error=WorkError(code="answer_missing", message=message)), basis)

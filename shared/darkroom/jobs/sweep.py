@@ -19,7 +19,7 @@ from darkroom.errors import Busy
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.handover import HandOver
 from darkroom.jobs.model import Change, Job, Patience, precise
-from darkroom.jobs.ports import Bookmarks, JobStore, Outputs
+from darkroom.jobs.ports import AnswerTooLarge, Bookmarks, JobStore, Outputs
 from darkroom.jobs.settling import Settling
 from darkroom.jobs.state import ENDPOINT_GONE, OPEN, TIMED_OUT, Basis, Status
 
@@ -31,7 +31,16 @@ OBJECT_PAGES = 5
 UNSEEN = 100
 """Ended jobs whose look failed that one bookmark remembers, for the next round to look once more."""
 AGAIN_AFTER = 86_400
-"""Seconds after which all folders are looked through from the beginning again; in between, new ones only."""
+"""Seconds after which ended jobs, folders and failure files are looked through from the beginning again; in between,
+new ones only."""
+BUSY_IN_A_ROW = 16
+"""Jobs one after the other for which AWS was too busy: it is for the others, too, and each try takes seconds."""
+HAND_OVERS = 3
+"""Times that a job is handed over again. Each may be one that SageMaker took and that will be painted."""
+LIGHT = 2 * 1024 * 1024
+"""Bytes of an answer that is taken in beside others; heavier ones come one at a time, for they are unpacked in memory
+several times over."""
+ENDED: tuple[Status, ...] = ("cancelled", "fail")
 MAX_FAILURE_TEXT = 2_000
 _UNSEEN = "ended:unseen"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -70,22 +79,36 @@ class Sweep:
         self._counts: Counter[str] = Counter()
         self._broken: list[str] = []
         self._lock = threading.Lock()
+        self._heavy = threading.Lock()
+        self._busy = 0
         self._serving: dict[str, bool] | None = None
 
     def run(self, left: Left) -> dict[str, int | list[str]]:
-        """One round; returns what was done, by kind, and under `broken` the ids of jobs that could not be looked at."""
+        """One round; returns what was done, by kind, and under `broken` the ids of jobs that could not be looked at.
+
+        What breaks in one part keeps none of the others from their turn; the first such error rises at the end.
+        """
         self._counts, self._broken = Counter(), []
         places = self._bookmarks.load(NAME)
+        patience = self._patience
+        parts: tuple[Callable[[], None], ...] = (
+            lambda: self._walk(places, "open", OPEN, patience.settle_after, left, self._look_at, again=True),
+            lambda: self._walk(places, "ended", ENDED, patience.forgotten, left, self._look_again, again=False),
+            lambda: self._tidy_folders(places, left),
+            lambda: self._tidy_failures(places, left),
+        )
+        errors: list[Exception] = []
         try:
             self._serving = self._listed_endpoints()
-            self._walk(places, "open", OPEN, self._patience.settle_after, left, self._look_at, again=True)
-            self._walk(
-                places, "ended", ("cancelled", "fail"), self._patience.forgotten, left, self._look_again, again=False
-            )
-            self._tidy_folders(places, left)
-            self._tidy_failures(places, left)
+            for part in parts:
+                try:
+                    part()
+                except Exception as error:
+                    errors.append(error)
         finally:
             self._bookmarks.save(NAME, places)
+        if errors:
+            raise errors[0]
         return {**self._counts, "broken": sorted(self._broken)}
 
     def _listed_endpoints(self) -> dict[str, bool] | None:
@@ -94,6 +117,10 @@ class Sweep:
         try:
             return {endpoint.name: endpoint.serving for endpoint in self._endpoints.all(fresh=True)}
         except Busy:
+            return None
+        except Exception:
+            # Jobs are settled without the list, too; that it cannot be had must be heard of.
+            self._broken.append("endpoints")
             return None
 
     def _walk(
@@ -108,57 +135,94 @@ class Sweep:
     ) -> None:
         """Every job of these statuses older than `age` seconds, oldest first, from where the last round stopped.
 
-        With `again`, a walk that came to its end begins anew in the next round; otherwise each job comes once, and
-        those that could not be looked at come first in the next round.
+        A lap goes through all statuses and shards. With `again`, the next one begins in the next round; otherwise once
+        a day, and jobs that could not be looked at come first in the next round.
         """
         until = ids.first_of(self._before(age))
+        self._busy = 0
         if not again:
-            self._look_once_more(places)
-        for status in statuses:
-            for shard in range(self._shards):
-                place = f"{what}:{status}#{shard}"
-                while True:
-                    if left() <= 0:
-                        return
-                    lines = self._store.oldest(status, shard, places.get(place, ids.LOWEST), until, PAGE)
-                    if not lines:
-                        break
-                    broken = self._each([line.id for line in lines], act)
-                    places[place] = lines[-1].id
-                    if not again:
-                        self._remember(places, broken)
-                if again:
-                    places.pop(place, None)
+            self._look_once_more(places, left)
+        lap = [(status, shard, f"{what}:{status}#{shard}") for status in statuses for shard in range(self._shards)]
+        for status, shard, place in lap:
+            while places.get(place) != ids.HIGHEST:
+                if self._over(left):
+                    return
+                lines = self._store.oldest(status, shard, places.get(place, ids.LOWEST), until, PAGE)
+                if not lines:
+                    break
+                job_ids = [line.id for line in lines]
+                # Should this page end the process, the next round goes on behind it.
+                self._bookmarks.save(NAME, {**places, place: job_ids[-1]})
+                done, broken = self._each(job_ids, act, left)
+                if not again:
+                    done = self._remember(places, job_ids, done, broken)
+                if done:
+                    places[place] = job_ids[done - 1]
+                if done < len(job_ids):
+                    return
+            if again:
+                # Done with, until the whole lap is: or a long one of one status would keep the next from its turn.
+                places[place] = ids.HIGHEST
+        names = [place for _, _, place in lap]
+        if again:
+            _forget(places, names)
+        else:
+            self._begin_again(places, what, names)
 
-    def _each(self, job_ids: list[str], act: Callable[[str], None]) -> list[str]:
-        """Side by side; one job that cannot be looked at stops none of the others. Returns those."""
-        broken: list[str] = []
+    def _each(self, job_ids: list[str], act: Callable[[str], None], left: Left) -> tuple[int, list[str]]:
+        """Side by side; one job that cannot be looked at stops none of the others, but none is begun when the time is
+        out or AWS is too busy for all. Returns how many, from the first on, had their turn, and the broken of those."""
+        broken: set[str] = set()
+        skipped: list[int] = []
 
-        def guarded(job_id: str) -> None:
+        def guarded(numbered: tuple[int, str]) -> None:
+            number, job_id = numbered
+            if self._over(left):
+                skipped.append(number)
+                return
             try:
                 act(job_id)
-            except Exception:
-                broken.append(job_id)
+            except Exception as error:
+                broken.add(job_id)
+                self._heard(busy=isinstance(error, Busy))
+            else:
+                self._heard(busy=False)
 
         if self._threads == 1:
-            for job_id in job_ids:
-                guarded(job_id)
+            for numbered in enumerate(job_ids):
+                guarded(numbered)
         else:
             with ThreadPoolExecutor(max_workers=self._threads) as pool:
-                list(pool.map(guarded, job_ids))
+                list(pool.map(guarded, enumerate(job_ids)))
         self._broken += broken
-        return broken
+        done = min(skipped, default=len(job_ids))
+        return done, [job_id for job_id in job_ids[:done] if job_id in broken]
 
-    def _look_once_more(self, places: dict[str, str]) -> None:
-        """The ended jobs whose look failed: the walk is beyond them, and would never come to them again."""
-        unseen = places.pop(_UNSEEN, "").split()
-        if unseen:
-            self._remember(places, self._each(unseen, self._look_again))
+    def _over(self, left: Left) -> bool:
+        return left() <= 0 or self._busy >= BUSY_IN_A_ROW
 
-    def _remember(self, places: dict[str, str], broken: list[str]) -> None:
-        unseen = [*places.get(_UNSEEN, "").split(), *broken][:UNSEEN]
-        if unseen:
-            places[_UNSEEN] = " ".join(unseen)
+    def _heard(self, busy: bool) -> None:
+        with self._lock:
+            self._busy = self._busy + 1 if busy else 0
+
+    def _look_once_more(self, places: dict[str, str], left: Left) -> None:
+        """The ended jobs whose look failed: the walk is beyond them, and comes to them again only with the next lap."""
+        unseen = places.get(_UNSEEN, "").split()
+        if not unseen:
+            return
+        # Should one of them end the process, it does so once.
+        self._bookmarks.save(NAME, {name: place for name, place in places.items() if name != _UNSEEN})
+        done, broken = self._each(unseen, self._look_again, left)
+        _keep_unseen(places, [*broken, *unseen[done:]])
+
+    def _remember(self, places: dict[str, str], job_ids: list[str], done: int, broken: list[str]) -> int:
+        """Keep the broken ones of a page for the next round; returns how many of its jobs the walk may pass: the first
+        one there is no room for stops it."""
+        unseen = places.get(_UNSEEN, "").split()
+        new = [job_id for job_id in broken if job_id not in unseen]
+        room = max(0, UNSEEN - len(unseen))
+        _keep_unseen(places, [*unseen, *new[:room]])
+        return job_ids.index(new[room]) if len(new) > room else done
 
     def _look_at(self, job_id: str) -> None:
         """An open job without news: what lies in S3 decides, then the marker, then the time, then the endpoint."""
@@ -190,10 +254,8 @@ class Sweep:
             message = f"The endpoint {job.line.endpoint} is gone, and the job with it. Replay it on another one."
             self._give_up(job, WorkError(code=ENDPOINT_GONE, message=message), "endpoint")
         elif job.line.status == "created" and (self._serving is None or self._serving[job.line.endpoint]):
-            # An endpoint that takes no jobs now may do so later; a refusal would end the job. An invoke that was taken
-            # before its mark was lost runs a second time, to the same keys.
-            self._hand_over(job)
-            self._count("invoked")
+            # An endpoint that takes no jobs now may do so later; a refusal would end the job.
+            self._hand_over_again(job)
 
     def _look_again(self, job_id: str) -> None:
         """A job that ended long ago: the answer of one that timed out may have come after all. What a cancelled one
@@ -214,7 +276,14 @@ class Sweep:
     def _answered(self, job: Job) -> bool:
         """Settle the job by what lies in S3; False when nothing does."""
         job_id = job.line.id
-        content = self._outputs.read_answer(job_id)
+        try:
+            content = self._outputs.read_answer(job_id, LIGHT)
+        except AnswerTooLarge:
+            with self._heavy:
+                ended = self._settling.completed(job_id, None, "s3")
+            if ended:
+                self._count(ended)
+            return True
         if content is not None:
             ended = self._settling.completed(job_id, content, "s3")
         else:
@@ -227,6 +296,19 @@ class Sweep:
         if ended:
             self._count(ended)
         return True
+
+    def _hand_over_again(self, job: Job) -> None:
+        """An invoke that was taken before its mark was lost runs once more, to the same keys: so not while a worker is
+        at it (the claim looks), not often, and each time after twice as long. The claim comes first, or a round that
+        breaks off behind the invoke would not be counted."""
+        if job.hand_overs >= HAND_OVERS:
+            return
+        wait = self._patience.settle_after * 2 ** (job.hand_overs - 1)
+        if job.handed_over_at and self._since(job.handed_over_at) < wait:
+            return
+        if self._store.claim_hand_over(job.line.id, job.hand_overs, precise(self._before(0))):
+            self._hand_over(job)
+            self._count("invoked")
 
     def _give_up(self, job: Job, error: WorkError, basis: Basis) -> None:
         if self._settling.given_up(job.line.id, error, basis):
@@ -244,19 +326,25 @@ class Sweep:
             self._count("cancelled")
 
     def _tidy_folders(self, places: dict[str, str], left: Left) -> None:
-        """Remove objects whose job has no row, once nothing can come for it any more."""
+        """Remove objects whose job has no row, once nothing can come for it any more. What cannot be removed is told,
+        and comes again with the next lap."""
         until = ids.first_of(self._before(self._patience.forgotten))
         place = "folders"
+        self._busy = 0
         for _ in range(OBJECT_PAGES):
-            if left() <= 0:
+            if self._over(left):
                 return
             found = self._outputs.folders(places.get(place, ids.LOWEST), until)
             if not found:
-                self._begin_again(places, place)
+                self._begin_again(places, place, [place])
                 return
-            for job_id in self._without_row(found):
-                self._outputs.delete(job_id)
-                self._count("orphans")
+            lost = self._without_row(found)
+            done, broken = self._each(lost, self._outputs.delete, left)
+            self._count("orphans", done - len(broken))
+            if done < len(lost):
+                if done:
+                    places[place] = lost[done - 1]
+                return
             places[place] = found[-1]
 
     def _tidy_failures(self, places: dict[str, str], left: Left) -> None:
@@ -269,12 +357,15 @@ class Sweep:
                 return
             found = list(takewhile(lambda key: _named(key) <= until, self._outputs.failures(places.get(place, ""))))
             if not found:
-                self._begin_again(places, place)
+                self._begin_again(places, place, [place])
                 return
             named = {job_id: key for key in found if (job_id := _named(key))}
             lost = self._without_row(list(named))
-            self._outputs.delete_failures([named[job_id] for job_id in lost])
-            self._count("orphans", len(lost))
+            try:
+                self._outputs.delete_failures([named[job_id] for job_id in lost])
+                self._count("orphans", len(lost))
+            except Exception:
+                self._broken += lost
             places[place] = found[-1]
 
     def _without_row(self, found: list[str]) -> list[str]:
@@ -282,18 +373,21 @@ class Sweep:
         there = self._store.existing(job_ids) if job_ids else set()
         return [job_id for job_id in job_ids if job_id not in there]
 
-    def _begin_again(self, places: dict[str, str], place: str) -> None:
+    def _begin_again(self, places: dict[str, str], what: str, names: list[str]) -> None:
         """The end is reached: go on from here with what is new, and once a day from the beginning."""
-        since = f"{place}:since"
+        since = f"{what}:since"
         now = self._clock()
-        if now - float(places.get(since, 0)) > AGAIN_AFTER:
+        if now - float(places.setdefault(since, str(int(now)))) > AGAIN_AFTER:
             places[since] = str(int(now))
-            places.pop(place, None)
+            _forget(places, names)
 
     def _age(self, job: Job) -> float:
         """Seconds since the job was handed over, or written if it never was."""
-        begun = datetime.fromisoformat(job.submitted_at) if job.submitted_at else ids.created_at(job.line.id)
-        return self._clock() - begun.timestamp()
+        return self._since(job.submitted_at or ids.created_at(job.line.id).isoformat())
+
+    def _since(self, moment: str) -> float:
+        """Seconds since a moment in ISO 8601."""
+        return self._clock() - datetime.fromisoformat(moment).timestamp()
 
     def _before(self, seconds: float) -> datetime:
         return datetime.fromtimestamp(self._clock() - seconds, UTC)
@@ -301,6 +395,17 @@ class Sweep:
     def _count(self, what: str, by: int = 1) -> None:
         with self._lock:
             self._counts[what] += by
+
+
+def _forget(places: dict[str, str], names: Iterable[str]) -> None:
+    for name in names:
+        places.pop(name, None)
+
+
+def _keep_unseen(places: dict[str, str], job_ids: list[str]) -> None:
+    places.pop(_UNSEEN, None)
+    if job_ids:
+        places[_UNSEEN] = " ".join(job_ids)
 
 
 def _named(key: str) -> str:
