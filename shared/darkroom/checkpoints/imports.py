@@ -2,7 +2,7 @@
 
 A step is safe to repeat: the parts that are stored are what S3 lists, never what a message says. A step that
 meets a passing fault leaves a message for later, a few times; then, and at anything that will not pass, the row
-ends as `fail` with the reason.
+ends as `fail` with the reason. An attempt is counted before it begins, so one that is killed counts too.
 """
 
 import json
@@ -34,6 +34,9 @@ from darkroom.errors import Busy, Conflict, FieldError, Invalid
 STEP_SECONDS = 40.0
 """After so long a step leaves the rest to the next one; the function may take three times that."""
 ATTEMPTS = 6
+BROKEN_OFF = 2
+"""How many attempts a step counts for that was killed in the middle. Three such are the end, which comes before the
+queue's own: after five the message lies among the dead letters, and nothing would end the row."""
 NET_DELAY = 60
 """Seconds after which an import is begun by its safety net, if nothing has begun it by then."""
 LEAST_BYTES = 16
@@ -111,8 +114,14 @@ class Imports:
             return f"{key.kind} (not importing any more)"
         if net and (row.size is not None or row.attempts):
             return f"{key.kind} (begun already)"
+        if row.attempts >= ATTEMPTS:
+            self._fail(row, "its steps were broken off again and again")
+            return key.kind
+        begun = replace(row, attempts=row.attempts + BROKEN_OFF)
+        if not self._shelf.change(row, begun):
+            return f"{key.kind} (changed meanwhile)"
         try:
-            self._advance(row)
+            self._advance(begun)
         except SourceBusy as busy:
             self._later(row, str(busy))
         except (SourceRefused, NotSafetensors) as refused:
