@@ -194,7 +194,7 @@ def test_a_source_that_drips_its_tls_is_given_up_in_time(
     server: tuple[Https, str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It promises a record of 4,096 bytes of a handshake and sends one of them now and then."""
-    fetcher, base, _ = server
+    fetcher, _, _ = server
     slow = socket.create_server(("127.0.0.1", 0))
 
     def drip() -> None:
