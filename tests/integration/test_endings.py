@@ -193,7 +193,9 @@ def test_a_replay_whose_pictures_have_expired_is_refused_and_writes_nothing(stag
     assert len(stage.rows()) == 1
 
 
-@pytest.mark.parametrize("code", ["too_many_open_jobs", "no_endpoint_available", "checkpoint_not_active", "inputs_expired"])
+@pytest.mark.parametrize(
+    "code", ["too_many_open_jobs", "no_endpoint_available", "checkpoint_not_active", "inputs_expired"]
+)
 def test_a_refused_replay_of_anothers_job_copies_no_picture(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
