@@ -7,6 +7,7 @@ import pytest
 
 from darkroom import wiring
 from darkroom.checkpoints import imports as steps
+from darkroom.checkpoints import service
 from darkroom.checkpoints.imports import ATTEMPTS, NET_DELAY
 from darkroom.checkpoints.model import Checkpoint
 from darkroom.checkpoints.ports import SourceBusy, SourceRefused
@@ -263,6 +264,20 @@ def test_a_step_that_was_killed_once_goes_on_and_is_forgiven(stage: Stage, queue
         deliver_to("checkpoint_imports", queue.waiting[0])
     run(queue)
     assert shown()["status"] == "active"
+
+
+def test_an_owner_may_have_so_many_imports_running_in_a_kind(
+    stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MAX_OPEN", 1)
+    assert begin().status == 202
+    waiting = list(queue.waiting)
+    refused = begin(name="another.safetensors")
+    assert (refused.status, refused.code, refused.headers["Retry-After"]) == (429, "too_many_uploads", "60")
+    assert (queue.waiting, len(queue.nets)) == (waiting, 1)
+    assert len(stage.s3.list_multipart_uploads(Bucket="models")["Uploads"]) == 1
+    run(queue)
+    assert begin(name="another.safetensors").status == 202
 
 
 def test_an_import_that_cannot_be_queued_does_not_block_its_name(

@@ -5,12 +5,14 @@ import hashlib
 import json
 import re
 import time
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from darkroom import wiring
+from darkroom.checkpoints.model import ModelKey
 from darkroom.keys.api import KeyIn
 from darkroom.keys.model import digest
 from darkroom.keys.routes import ROLES, ROUTES, allows
@@ -168,6 +170,45 @@ def test_a_model_file_is_changed_by_its_owner_or_an_admin(stage: Stage, people: 
     assert send("POST", "/checkpoints/parts", LORA, key=people.alice).status == 200
     assert send("POST", "/checkpoints/parts", LORA, key=people.secrets["admin"]).status == 200
     assert send("DELETE", "/checkpoints?kind=lora&name=ink.safetensors", key=people.alice).status == 204
+
+
+def test_a_failed_upload_of_another_owner_is_not_taken_over(stage: Stage, people: People) -> None:
+    assert send("POST", "/checkpoints", {**LORA, "size": 4096}, key=people.alice).status == 201
+    key = ModelKey("lora", "ink.safetensors")
+    row = wiring.shelf().get(key)
+    assert row is not None
+    assert wiring.shelf().change(row, replace(row, status="fail", upload_id=None, reason="It broke."))
+    bodies: dict[str, dict[str, Any]] = {
+        "/checkpoints": {**LORA, "size": 4096},
+        "/checkpoints/import": {**LORA, "url": "https://models.example.com/ink.safetensors"},
+    }
+    for path, body in bodies.items():
+        reply = send("POST", path, body, key=people.bob)
+        assert (reply.status, reply.code) == (403, "not_your_checkpoint"), path
+    still = wiring.shelf().get(key)
+    assert still is not None
+    assert (still.owner, still.status) == ("alice", "fail")
+    assert send("POST", "/checkpoints", bodies["/checkpoints"], key=people.alice).status == 201
+
+
+def test_every_part_is_signed_for_its_own_length(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = wiring.checkpoints()._files._client  # type: ignore[attr-defined]
+    sign = client.generate_presigned_url
+    lengths = []
+
+    def watched(method: str, **more: Any) -> str:
+        lengths.append(more["Params"]["ContentLength"])
+        return str(sign(method, **more))
+
+    monkeypatch.setattr(client, "generate_presigned_url", watched)
+    size = 8 * 1024**2 + 17
+    call("POST", "/checkpoints", {**LORA, "size": size})
+    wanted = [{"number": number, "sha256": "0" * 64} for number in (1, 2)]
+    urls = call("POST", "/checkpoints/parts", {**LORA, "parts": wanted}).json["urls"]
+    assert lengths == [8 * 1024**2, 17]
+    for part in urls:
+        [signed] = parse_qs(urlsplit(part["url"]).query)["X-Amz-SignedHeaders"]
+        assert {"content-length", "x-amz-checksum-sha256"} <= set(signed.split(";"))
 
 
 def test_a_picture_of_another_owner_is_not_known(stage: Stage, people: People) -> None:

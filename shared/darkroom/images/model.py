@@ -68,7 +68,7 @@ def read_header(start: bytes) -> ImageHeader:
     if width < 1 or height < 1:
         raise NotAnImage(f"its {found.upper()} header is broken or cut off")
     if _sizes(found, start) > 1:
-        # Readers do not agree on which of them counts, so the one that was looked at may not be the one that is painted.
+        # Readers do not agree on which of them counts: the one looked at here may not be the one that is painted.
         raise NotAnImage(f"its {found.upper()} header tells its size twice")
     return ImageHeader(found, int(width), int(height))
 
