@@ -8,8 +8,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from worker.errors import JobError
 
-MAX_PIXELS = 8192 * 8192
-"""More than this is refused before a pixel is decoded; it lies below Pillow's own alarm for bombs."""
+MAX_SIDE = 8192
+MAX_PIXELS = 50_000_000
+"""More than this is refused before a pixel is decoded. Both are the limits of Darkroom's API, looked at once more: what
+decodes the picture has the last word on its size."""
 
 JUST_RESIZE, CROP_AND_RESIZE, RESIZE_AND_FILL = 0, 1, 2
 
@@ -17,11 +19,11 @@ JUST_RESIZE, CROP_AND_RESIZE, RESIZE_AND_FILL = 0, 1, 2
 def decode(data: bytes, name: str) -> Image.Image:
     """The picture in `data`, upright (EXIF) and fully read, in whatever mode it has; `name` is for messages.
 
-    JobError `image_too_large` above MAX_PIXELS, `image_unreadable` for anything that is no whole picture.
+    JobError `image_too_large` above MAX_SIDE or MAX_PIXELS, `image_unreadable` for anything that is no whole picture.
     """
     try:
         image = Image.open(io.BytesIO(data))
-        if image.width * image.height > MAX_PIXELS:
+        if max(image.size) > MAX_SIDE or image.width * image.height > MAX_PIXELS:
             raise _too_large(name)
         return ImageOps.exif_transpose(image)
     except Image.DecompressionBombError as error:
@@ -32,7 +34,9 @@ def decode(data: bytes, name: str) -> Image.Image:
 
 
 def _too_large(name: str) -> JobError:
-    return JobError("image_too_large", f"The image '{name}' has more than {MAX_PIXELS:,} pixels.")
+    return JobError(
+        "image_too_large", f"The image '{name}' has more than {MAX_PIXELS:,} pixels, or {MAX_SIDE:,} a side."
+    )
 
 
 def flatten(image: Image.Image, paper: Image.Image | None = None) -> Image.Image:

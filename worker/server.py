@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import threading
+import traceback
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -83,11 +84,18 @@ def _respond(work: WorkRequest, engine: Engine, store: Store, stopping: threadin
         answer = perform(work, engine, store, stopping)
     except Exception as error:
         # 500, so that it counts as a fault of the endpoint; the body ends up in the job's failure reason.
-        log.exception("job %s failed", work.job_id)
+        # The type and the place alone: the text may hold a prompt or a signed address.
+        log.error("job %s failed: %s at %s", work.job_id, type(error).__name__, _where(error))
         return _answer(_error("worker_failed", f"The worker failed with {type(error).__name__}."), 500)
     outcome = answer.error.code if answer.error else "done"
     log.info("job %s (%s): %s", work.job_id, work.type, outcome)
     return _answer(answer, 200)
+
+
+def _where(error: Exception) -> str:
+    """File and line of the last frames, without the text of any value."""
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    return " ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames)
 
 
 def _error(code: str, message: str) -> WorkAnswer:

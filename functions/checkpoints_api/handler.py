@@ -52,7 +52,8 @@ def post_checkpoint(model: CheckpointIn) -> Response[RegisteredOut]:
 )
 def post_import(model: ImportIn) -> Response[CheckpointOut]:
     """202; the file is fetched in the cloud, step by step."""
-    return Response(202, content_type="application/json", body=wiring.imports().begin(app.owner, model))
+    row = wiring.imports().begin(app.owner, model, only=app.changes)
+    return Response(202, content_type="application/json", body=row)
 
 
 @app.post(

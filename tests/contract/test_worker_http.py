@@ -340,6 +340,19 @@ def test_an_engine_that_breaks_is_a_500_with_a_reason_and_no_secrets(monkeypatch
         assert worker.get("/ping").status_code == 200
 
 
+def test_an_engine_that_breaks_is_logged_by_type_and_place_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serve(monkeypatch, BrokenEngine()) as worker:
+        worker.post("/invocations", json=work(parameters={"prompt": "canary-prompt"}))
+    [record] = [record for record in caplog.records if record.name == "worker.server"]
+    assert record.levelname == "ERROR"
+    assert "MemoryError" in record.getMessage()
+    assert "test_worker_http.py:" in record.getMessage()
+    for secret in ("the prompt of somebody", "canary-prompt"):
+        assert secret not in caplog.text
+
+
 def test_a_stopped_worker_ends_at_once_and_in_order() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

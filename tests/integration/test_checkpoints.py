@@ -9,6 +9,7 @@ import pytest
 
 from bench.calls import counted
 from darkroom import wiring
+from darkroom.checkpoints import service
 from darkroom.checkpoints.model import ModelKey
 from tests.integration.conftest import Stage
 from tests.support.http import Reply, call
@@ -74,6 +75,21 @@ def test_two_uploads_of_one_name_at_once_leave_one_winner(stage: Stage, monkeypa
     late = register(MODEL + b"x" * 8)
     assert (late.status, late.code) == (409, "checkpoint_uploading")
     assert len(uploads(stage)) == 1
+
+
+def test_an_owner_may_have_so_many_uploads_open_in_a_kind(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "MAX_OPEN", 2)
+    names = [f"{number}.safetensors" for number in range(3)]
+    assert [register(name=name).status for name in names[:2]] == [201, 201]
+    refused = register(name=names[2])
+    assert (refused.status, refused.code, refused.headers["Retry-After"]) == (429, "too_many_uploads", "60")
+    assert len(uploads(stage)) == 2
+    # Going on with one, another kind and another owner are not held up, and room comes back.
+    assert register(name=names[0]).status == 200
+    assert register(name=names[2], kind="vae").status == 201
+    assert call("POST", "/checkpoints", {**LORA, "size": 4096}, owner="bob").status == 201
+    assert call("DELETE", f"/checkpoints?kind=lora&name={names[0]}").status == 204
+    assert register(name=names[2]).status == 201
 
 
 def test_what_is_on_the_shelf_is_not_replaced(stage: Stage) -> None:

@@ -193,6 +193,34 @@ def test_a_replay_whose_pictures_have_expired_is_refused_and_writes_nothing(stag
     assert len(stage.rows()) == 1
 
 
+@pytest.mark.parametrize(
+    "code", ["too_many_open_jobs", "no_endpoint_available", "checkpoint_not_active", "inputs_expired"]
+)
+def test_a_refused_replay_of_anothers_job_copies_no_picture(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    init, mask = stage.upload(png()), stage.upload(png(color=(255, 255, 255)))
+    body = {**BODY, "type": "img2img", "mode": "inpaint_upload", "images": {"init": init, "mask": mask}}
+    made = call("POST", "/jobs", body)
+    assert made.status == 201, made.body
+    before, rows = stage.objects(), len(stage.rows())
+    if code == "too_many_open_jobs":
+        monkeypatch.setenv("DARKROOM_MAX_OPEN_JOBS_PER_OWNER", "0")
+        wiring.settings.cache_clear()
+        wiring._crowd.cache_clear()
+        wiring.jobs.cache_clear()
+    elif code == "no_endpoint_available":
+        stage.sagemaker.endpoints = []
+        wiring.endpoints().all(fresh=True)
+    elif code == "checkpoint_not_active":
+        stage.model("v1-5.safetensors", status="deleting")
+    else:
+        stage.s3.delete_object(Bucket="pictures", Key=f"images/alice/{mask}")
+        before.remove(f"images/alice/{mask}")
+    assert call("POST", f"/jobs/{made.json['id']}/replay", owner="bob").code == code
+    assert (stage.objects(), len(stage.rows())) == (before, rows)
+
+
 def test_who_replays_anothers_job_gets_one_with_pictures_of_ones_own(stage: Stage) -> None:
     init = stage.upload(png())
     job_id = call("POST", "/jobs", {**BODY, "type": "img2img", "images": {"init": init}}).json["id"]

@@ -7,9 +7,12 @@ import pytest
 
 from darkroom import wiring
 from darkroom.checkpoints import imports as steps
+from darkroom.checkpoints import service
 from darkroom.checkpoints.imports import ATTEMPTS, NET_DELAY
+from darkroom.checkpoints.model import Checkpoint
 from darkroom.checkpoints.ports import SourceBusy, SourceRefused
 from darkroom.errors import Busy
+from infra.events import ATTEMPTS as QUEUE_ATTEMPTS
 from tests.integration.conftest import Stage
 from tests.support.events import deliver_to
 from tests.support.http import Reply, call
@@ -213,8 +216,15 @@ def test_a_step_that_died_after_s3_put_the_file_together_loses_nothing(
     begin()
     deliver_to("checkpoint_imports", queue.waiting.pop(0))
     step = queue.waiting.pop(0)
+    change = wiring.shelf().change
+
+    def killed(old: Checkpoint, new: Checkpoint) -> bool:
+        if new.status == "active":
+            raise KeyboardInterrupt
+        return change(old, new)
+
     with monkeypatch.context() as patched:
-        patched.setattr(wiring.shelf(), "change", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(wiring.shelf(), "change", killed)
         with pytest.raises(KeyboardInterrupt):
             deliver_to("checkpoint_imports", step)
     assert deliver_to("checkpoint_imports", step) == []
@@ -227,6 +237,47 @@ def test_whatever_breaks_in_a_step_the_row_ends(stage: Stage, queue: Queue, web:
     assert run(queue) == ATTEMPTS
     assert shown()["status"] == "fail"
     assert "RuntimeError" in shown()["reason"]
+
+
+def test_an_import_whose_steps_are_killed_ends_before_its_message_is_a_dead_letter(
+    stage: Stage, queue: Queue, web: Web
+) -> None:
+    """The queue gives a message five times; a function that runs out of time can write nothing more."""
+    web.faults = [KeyboardInterrupt()] * 100  # type: ignore[list-item]
+    begin()
+    step = queue.waiting.pop(0)
+    killed = 0
+    for _ in range(QUEUE_ATTEMPTS):
+        try:
+            deliver_to("checkpoint_imports", step)
+        except KeyboardInterrupt:
+            killed += 1
+    assert (killed, shown()["status"]) == (3, "fail")
+    assert "broken off" in shown()["reason"]
+    assert stage.s3.list_multipart_uploads(Bucket="models").get("Uploads", []) == []
+
+
+def test_a_step_that_was_killed_once_goes_on_and_is_forgiven(stage: Stage, queue: Queue, web: Web) -> None:
+    web.faults = [KeyboardInterrupt()]  # type: ignore[list-item]
+    begin()
+    with pytest.raises(KeyboardInterrupt):
+        deliver_to("checkpoint_imports", queue.waiting[0])
+    run(queue)
+    assert shown()["status"] == "active"
+
+
+def test_an_owner_may_have_so_many_imports_running_in_a_kind(
+    stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MAX_OPEN", 1)
+    assert begin().status == 202
+    waiting = list(queue.waiting)
+    refused = begin(name="another.safetensors")
+    assert (refused.status, refused.code, refused.headers["Retry-After"]) == (429, "too_many_uploads", "60")
+    assert (queue.waiting, len(queue.nets)) == (waiting, 1)
+    assert len(stage.s3.list_multipart_uploads(Bucket="models")["Uploads"]) == 1
+    run(queue)
+    assert begin(name="another.safetensors").status == 202
 
 
 def test_an_import_that_cannot_be_queued_does_not_block_its_name(

@@ -463,3 +463,18 @@ def test_register_image_gives_an_upload_once(stage: Stage) -> None:
     assert (again.status, again.json["upload"]) == (200, None)
     assert call("POST", "/images", {**wanted, "bytes": 10**9}).status == 422
     assert call("POST", "/images", {**wanted, "content_type": "image/tiff"}).status == 422
+
+
+def test_a_fault_while_requests_are_counted_is_answered_like_any_other_and_logged_by_its_type(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> int:
+        raise RuntimeError("canary-text")
+
+    monkeypatch.setattr(wiring.pace(), "wait", broken)
+    reply = call("GET", "/jobs")
+    assert (reply.status, reply.code, reply.json["request_id"]) == (500, "internal_error", "req-1")
+    assert "canary" not in reply.body
+    said = capsys.readouterr()
+    assert "RuntimeError" in said.out
+    assert "canary" not in said.out + said.err

@@ -1,10 +1,13 @@
 """What is fetched comes over https from public addresses, whatever a URL or a redirect says."""
 
+import contextlib
 import datetime
 import http.server
 import ipaddress
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +76,8 @@ class Files(http.server.BaseHTTPRequestHandler):
         elif self.path.startswith("/status/"):
             self.send_response(int(self.path.rpartition("/")[2]))
             self.end_headers()
+        elif self.path == "/drip":
+            self._drip()
         else:
             first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
             piece = CONTENT[first : last + 1]
@@ -82,6 +87,14 @@ class Files(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {first}-{last}/{total}")
             self.end_headers()
             self.wfile.write(piece[:-1] if self.path == "/short" else piece)
+
+    def _drip(self) -> None:
+        """A header that never ends, a byte at a time."""
+        self.wfile.write(b"HTTP/1.1 206 Partial Content\r\nX-Slow: ")
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                self.wfile.write(b"a")
+                time.sleep(0.05)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -162,6 +175,43 @@ def test_a_source_that_drips_is_given_up(server: tuple[Https, str, list[str]], m
     monkeypatch.setattr("darkroom.web.fetch.ALL_SECONDS", -1.0)
     with pytest.raises(SourceBusy, match="too slow"):
         fetcher.read(f"{base}/file", 0, 10, len(CONTENT))
+
+
+def test_a_source_that_drips_its_headers_is_given_up_in_time(
+    server: tuple[Https, str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetcher, base, seen = server
+    monkeypatch.setattr("darkroom.web.fetch.ALL_SECONDS", 0.5)
+    for path in ("/drip", f"/to?{base}/drip"):
+        begun = time.monotonic()
+        with pytest.raises(SourceBusy, match="too slow"):
+            fetcher.size(base + path)
+        assert time.monotonic() - begun < 3
+    assert seen == ["/drip", f"/to?{base}/drip", "/drip"]
+
+
+def test_a_source_that_drips_its_tls_is_given_up_in_time(
+    server: tuple[Https, str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It promises a record of 4,096 bytes of a handshake and sends one of them now and then."""
+    fetcher, _, _ = server
+    slow = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        reader, _ = slow.accept()
+        with contextlib.suppress(OSError), reader:
+            reader.sendall(b"\x16\x03\x03\x10\x00\x02")
+            for _ in range(100):
+                reader.sendall(b"\x00")
+                time.sleep(0.05)
+
+    threading.Thread(target=drip, daemon=True).start()
+    monkeypatch.setattr("darkroom.web.fetch.ALL_SECONDS", 0.5)
+    fetcher.ports = frozenset({slow.getsockname()[1]})
+    begun = time.monotonic()
+    with slow, pytest.raises(SourceBusy, match="too slow"):
+        fetcher.size(f"https://models.test:{slow.getsockname()[1]}/file")
+    assert time.monotonic() - begun < 3
 
 
 def test_a_certificate_of_another_name_is_not_taken(server: tuple[Https, str, list[str]]) -> None:

@@ -1,6 +1,9 @@
 """Pictures inside a WebUI body are found wherever they stand, and nothing else is taken for one."""
 
 import base64
+import struct
+import zlib
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -59,6 +62,40 @@ def test_the_size_is_that_of_the_picture_as_it_is_shown() -> None:
 def test_what_is_no_picture_says_so(content: bytes) -> None:
     with pytest.raises(NotAnImage):
         read_header(content)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def with_second_header(width: int, height: int) -> bytes:
+    """A small PNG whose second IHDR says another size; Pillow goes by the last."""
+    content = png()
+    again = chunk(b"IHDR", struct.pack(">II", width, height) + content[24:29])
+    return content[:33] + chunk(b"tEXt", b"a\0b") + again + content[33:]
+
+
+def with_second_frame(width: int, height: int) -> bytes:
+    """The same as a JPEG, with a second frame before its pixels."""
+    content = encoded(Image.new("RGB", (72, 40)), "JPEG")
+    at = content.index(b"\xff\xc0")
+    length = 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+    again = content[at : at + 5] + struct.pack(">HH", height, width) + content[at + 9 : at + length]
+    return content[: at + length] + again + content[at + length :]
+
+
+@pytest.mark.parametrize("made", [with_second_header, with_second_frame])
+def test_a_picture_that_tells_its_size_twice_is_none(made: Callable[[int, int], bytes]) -> None:
+    content = made(9000, 9000)
+    assert Image.open(BytesIO(content)).size == (9000, 9000)
+    with pytest.raises(NotAnImage, match="twice"):
+        read_header(content)
+
+
+def test_a_jpeg_with_a_thumbnail_and_fill_bytes_tells_its_size_once() -> None:
+    content = encoded(Image.new("RGB", (72, 40)), "JPEG")
+    thumbnail = b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
+    assert read_header(content[:2] + thumbnail + b"\xff\xff" + content[2:]).size == (72, 40)
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF....WEBP"]))

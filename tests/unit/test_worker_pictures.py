@@ -5,6 +5,7 @@ import io
 import pytest
 from PIL import Image
 
+from darkroom.images import model
 from worker import pictures
 from worker.engines.describe import sentence, tags
 from worker.errors import JobError
@@ -72,6 +73,17 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch: pytest.Monk
     with pytest.raises(JobError) as refused:
         decode(saved(halves()), "init")
     assert refused.value.code == "image_too_large"
+
+
+def test_a_very_long_picture_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MAX_SIDE", 39)
+    with pytest.raises(JobError) as refused:
+        decode(saved(halves()), "init")
+    assert refused.value.code == "image_too_large"
+
+
+def test_worker_and_api_have_the_same_limits() -> None:
+    assert (pictures.MAX_SIDE, pictures.MAX_PIXELS) == (model.MAX_SIDE, model.MAX_PIXELS)
 
 
 def test_a_decompression_bomb_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,11 +29,13 @@ class S3ModelFiles:
         made = self._client.create_multipart_upload(Bucket=self._bucket, Key=key.s3_key, ChecksumAlgorithm="SHA256")
         return made["UploadId"]
 
-    def urls(self, key: ModelKey, upload_id: str, parts: dict[int, str]) -> dict[int, tuple[str, dict[str, str]]]:
+    def urls(
+        self, key: ModelKey, upload_id: str, parts: dict[int, tuple[str, int]]
+    ) -> dict[int, tuple[str, dict[str, str]]]:
         """See `ModelFiles.urls`: signed here, no call."""
-        return {number: self._url(key, upload_id, number, sha256) for number, sha256 in parts.items()}
+        return {number: self._url(key, upload_id, number, *wanted) for number, wanted in parts.items()}
 
-    def _url(self, key: ModelKey, upload_id: str, number: int, sha256: str) -> tuple[str, dict[str, str]]:
+    def _url(self, key: ModelKey, upload_id: str, number: int, sha256: str, length: int) -> tuple[str, dict[str, str]]:
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         url = self._client.generate_presigned_url(
             "upload_part",
@@ -43,6 +45,8 @@ class S3ModelFiles:
                 "UploadId": upload_id,
                 "PartNumber": number,
                 "ChecksumSHA256": checksum,
+                # Signed too, so that S3 refuses other lengths before it has read the bytes.
+                "ContentLength": length,
             },
             ExpiresIn=URL_SECONDS,
         )

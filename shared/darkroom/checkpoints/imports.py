@@ -2,7 +2,7 @@
 
 A step is safe to repeat: the parts that are stored are what S3 lists, never what a message says. A step that
 meets a passing fault leaves a message for later, a few times; then, and at anything that will not pass, the row
-ends as `fail` with the reason.
+ends as `fail` with the reason. An attempt is counted before it begins, so one that is killed counts too.
 """
 
 import json
@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from darkroom.checkpoints.api import CheckpointOut, FileName, ImportIn
-from darkroom.checkpoints.model import MAX_BYTES, Checkpoint, ModelKey, Part, part_count, part_size
+from darkroom.checkpoints.model import MAX_BYTES, Checkpoint, ModelKey, Part, part_count, part_length, part_size
 from darkroom.checkpoints.ports import (
     ImportQueue,
     ModelFiles,
@@ -34,6 +34,9 @@ from darkroom.errors import Busy, Conflict, FieldError, Invalid
 STEP_SECONDS = 40.0
 """After so long a step leaves the rest to the next one; the function may take three times that."""
 ATTEMPTS = 6
+BROKEN_OFF = 2
+"""How many attempts a step counts for that was killed in the middle. Three such are the end, which comes before the
+queue's own: after five the message lies among the dead letters, and nothing would end the row."""
 NET_DELAY = 60
 """Seconds after which an import is begun by its safety net, if nothing has begun it by then."""
 LEAST_BYTES = 16
@@ -72,8 +75,8 @@ class Imports:
         self._checkpoints = checkpoints
         self._clock = clock
 
-    def begin(self, owner: str, request: ImportIn) -> CheckpointOut:
-        """Write the row and leave the first step. Raises Invalid or Conflict as `Checkpoints.register` does.
+    def begin(self, owner: str, request: ImportIn, *, only: str | None = None) -> CheckpointOut:
+        """Write the row and leave the first step. `only` and what it raises are as for `Checkpoints.register`.
 
         A step that comes later is left before the row is written, as a safety net: whatever breaks off after the row
         is there, the import goes on and comes to its end.
@@ -81,8 +84,9 @@ class Imports:
         key = ModelKey(request.kind, request.name or _name_in(request.url))
         self._checkpoints.check_format(key)
         found = self._shelf.get(key)
-        if found and found.status != "fail":
-            raise Conflict("checkpoint_exists", f"{key.name} is {found.status} already; delete it to import another.")
+        if found:
+            self._checkpoints.check_replaceable(found, only)
+        self._checkpoints.check_room(owner, key.kind, "importing")
         row = Checkpoint(
             key=key,
             status="importing",
@@ -111,8 +115,14 @@ class Imports:
             return f"{key.kind} (not importing any more)"
         if net and (row.size is not None or row.attempts):
             return f"{key.kind} (begun already)"
+        if row.attempts >= ATTEMPTS:
+            self._fail(row, "its steps were broken off again and again")
+            return key.kind
+        begun = replace(row, attempts=row.attempts + BROKEN_OFF)
+        if not self._shelf.change(row, begun):
+            return f"{key.kind} (changed meanwhile)"
         try:
-            self._advance(row)
+            self._advance(begun)
         except SourceBusy as busy:
             self._later(row, str(busy))
         except (SourceRefused, NotSafetensors) as refused:
@@ -143,7 +153,7 @@ class Imports:
             if self._clock() - begun >= STEP_SECONDS:
                 break
         if missing:
-            left = sum(_length(row.size, number) for number in missing)
+            left = sum(part_length(row.size, number) for number in missing)
             moved = replace(row, done=row.size - left, attempts=0)
             if self._shelf.change(row, moved):
                 self._leave(moved)
@@ -173,7 +183,7 @@ class Imports:
     def _bring(self, row: Checkpoint, number: int) -> None:
         """One part, copied inside S3 or through memory: at most some fifty megabytes at a time."""
         size, source, upload_id = row.size or 0, row.source or "", row.upload_id or ""
-        first, length = (number - 1) * part_size(size), _length(size, number)
+        first, length = (number - 1) * part_size(size), part_length(size, number)
         if source.startswith("s3://"):
             self._files.copy_part(row.key, upload_id, number, source, first, length)
         else:
@@ -198,13 +208,8 @@ class Imports:
         self._queue.send(json.dumps(body), delay)
 
 
-def _length(size: int, number: int) -> int:
-    """Bytes of a part of a file of `size` bytes."""
-    return min(part_size(size), size - (number - 1) * part_size(size))
-
-
 def _whole(size: int, part: Part | None) -> bool:
-    return part is not None and part.size == _length(size, part.number)
+    return part is not None and part.size == part_length(size, part.number)
 
 
 def _name_in(url: str) -> str:

@@ -74,3 +74,8 @@ def part_size(size: int) -> int:
 def part_count(size: int) -> int:
     """How many parts a file of that many bytes has."""
     return ceil(size / part_size(size))
+
+
+def part_length(size: int, number: int) -> int:
+    """Bytes of a part, by its number from 1, of a file of `size` bytes: the last one has what is left."""
+    return min(part_size(size), size - (number - 1) * part_size(size))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from darkroom.checkpoints.model import Checkpoint, Kind, ModelKey, Part
+from darkroom.checkpoints.model import Checkpoint, Kind, ModelKey, ModelStatus, Part
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ class Shelf(Protocol):
 
     def active_names(self, kind: Kind) -> list[str]:
         """The names of all active files of a kind."""
+
+    def count(self, kind: Kind, owner: str, status: ModelStatus) -> int:
+        """How many files of a kind and an owner have that status; what was written this moment may be left out."""
 
     def begin(self, row: Checkpoint) -> bool:
         """Write a row that is uploading; False when its name is taken by one that is uploading or active."""
@@ -89,8 +92,11 @@ class ModelFiles(Protocol):
     def begin(self, key: ModelKey) -> str:
         """Open a multipart upload; returns its id."""
 
-    def urls(self, key: ModelKey, upload_id: str, parts: dict[int, str]) -> dict[int, tuple[str, dict[str, str]]]:
-        """Presigned PUTs by part number, with the headers to send; `parts` maps numbers to SHA-256 in hex."""
+    def urls(
+        self, key: ModelKey, upload_id: str, parts: dict[int, tuple[str, int]]
+    ) -> dict[int, tuple[str, dict[str, str]]]:
+        """Presigned PUTs by part number, with the headers to send besides Content-Length, which every client sends by
+        itself; `parts` maps numbers to SHA-256 in hex and bytes."""
 
     def parts(self, key: ModelKey, upload_id: str) -> list[Part]:
         """The parts that are stored. Raises UploadGone."""

@@ -22,15 +22,22 @@ from darkroom.checkpoints.model import (
     Checkpoint,
     Kind,
     ModelKey,
+    ModelStatus,
     Part,
     part_count,
+    part_length,
     part_size,
 )
 from darkroom.checkpoints.ports import ModelFiles, Shelf, UploadGone
 from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_length, read_header
-from darkroom.errors import Conflict, FieldError, Forbidden, Invalid, Malformed, Missing
+from darkroom.errors import Conflict, FieldError, Forbidden, Invalid, Malformed, Missing, TooMany
 
 URL_SECONDS = 900
+MAX_OPEN = 20
+"""Uploads that an owner may have open in a kind, and imports that may run: each keeps parts in S3 that cost money, and
+an import the time of a function."""
+RETRY_SECONDS = 60
+"""After which a file more may be begun, if some are done by then."""
 MAX_HEADER_READ = 8 * 1024 * 1024
 """Bytes of a header that are read; no model's header comes near (they have some hundred kilobytes)."""
 
@@ -48,12 +55,16 @@ class Checkpoints:
 
         Here and below, with `only` nothing is changed but what belongs to that owner: the rest raises Forbidden
         `not_your_checkpoint`, for everybody sees the whole shelf.
-        Raises Invalid `format_not_taken`, Conflict `checkpoint_exists` or `checkpoint_uploading`.
+        Raises Invalid `format_not_taken`, Conflict `checkpoint_exists` or `checkpoint_uploading`, and TooMany as
+        `check_room` does.
         """
         key = ModelKey(request.kind, request.name)
         self.check_format(key)
         found = self._shelf.get(key)
         if found is None or found.status == "fail":
+            if found:
+                _check_owner(found, only)
+            self.check_room(owner, key.kind, "uploading")
             row = Checkpoint(
                 key=key,
                 status="uploading",
@@ -91,7 +102,7 @@ class Checkpoints:
         except UploadGone:
             stored = self._renew(row)
             row = self._uploading(row.key)
-        wanted = {part.number: part.sha256 for part in request.parts}
+        wanted = {part.number: (part.sha256, part_length(row.size or 0, part.number)) for part in request.parts}
         urls = self._files.urls(row.key, row.upload_id or "", wanted)
         return PartsOut(
             urls=[PartUrlOut(number=n, url=url, headers=headers) for n, (url, headers) in urls.items()],
@@ -173,6 +184,26 @@ class Checkpoints:
             why += ". Pickle formats can run code when they are loaded; the stage's setting allow_pickle decides"
         raise Invalid("format_not_taken", f"{key.name} {why}.", (FieldError(("body", "name"), why),))
 
+    def check_room(self, owner: str, kind: Kind, status: ModelStatus) -> None:
+        """Raises TooMany `too_many_uploads` when the owner has MAX_OPEN files of a kind in that status already."""
+        if self._shelf.count(kind, owner, status) >= MAX_OPEN:
+            raise TooMany(
+                "too_many_uploads",
+                f"{owner} has {MAX_OPEN} files of the kind {kind} that are {status}, and no more may be at once. "
+                "Wait until some are done, or delete some.",
+                RETRY_SECONDS,
+            )
+
+    def check_replaceable(self, row: Checkpoint, only: str | None) -> None:
+        """Whether an import may take the place of a row: of one that failed, and is not another owner's.
+
+        Raises Conflict `checkpoint_exists` or Forbidden `not_your_checkpoint`.
+        """
+        if row.status != "fail":
+            name = row.key.name
+            raise Conflict("checkpoint_exists", f"{name} is {row.status} already; delete it to import another.")
+        _check_owner(row, only)
+
     def _get(self, key: ModelKey, only: str | None = None) -> Checkpoint:
         row = self._shelf.get(key)
         if row is None:
@@ -235,8 +266,7 @@ def _registered(row: Checkpoint) -> RegisteredOut:
 
 def _check_complete(row: Checkpoint, stored: list[Part]) -> None:
     size = row.size or 0
-    expected = {n: part_size(size) for n in range(1, part_count(size))}
-    expected[part_count(size)] = size - part_size(size) * (part_count(size) - 1)
+    expected = {number: part_length(size, number) for number in range(1, part_count(size) + 1)}
     there = {part.number: part.size for part in stored}
     missing = [number for number, length in expected.items() if there.get(number) != length]
     if missing:

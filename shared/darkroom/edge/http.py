@@ -72,6 +72,9 @@ class Api(APIGatewayRestResolver):
             answer = self.resolve(event, context)
         except DarkroomError as error:
             answer = _problem_answer(problem(error, request_id), _retry_after(error))
+        except Exception as error:
+            # Routes answer their own faults; this one came before there was a route.
+            answer = _problem_answer(self._fault(error, request_id), {})
         # API Gateway takes no body for null, but emulators of it want text.
         answer["body"] = answer.get("body") or ""
         if (origin := headers.get("origin")) in self._origins():
@@ -197,9 +200,12 @@ class Api(APIGatewayRestResolver):
         return []
 
     def _on_fault(self, error: Exception) -> Response[str]:
+        return self._answer(self._fault(error, self._request_id()))
+
+    def _fault(self, error: Exception, request_id: str) -> Problem:
         # The type alone: a message may hold what a caller sent.
         self._logger.error("fault", extra={"error": type(error).__name__, "at": _where(error)})
-        return self._answer(unexpected(self._request_id()))
+        return unexpected(request_id)
 
 
 def answers(model: type[Any], **said: str) -> dict[int, Any]:

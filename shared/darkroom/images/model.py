@@ -1,5 +1,6 @@
 """Uploaded pictures and masks: stored once per owner under the SHA-256 of their bytes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -66,4 +67,46 @@ def read_header(start: bytes) -> ImageHeader:
         raise NotAnImage(f"its {found.upper()} header is broken") from error
     if width < 1 or height < 1:
         raise NotAnImage(f"its {found.upper()} header is broken or cut off")
+    if _sizes(found, start) > 1:
+        # Readers do not agree on which of them counts: the one looked at here may not be the one that is painted.
+        raise NotAnImage(f"its {found.upper()} header tells its size twice")
     return ImageHeader(found, int(width), int(height))
+
+
+def _sizes(form: str, start: bytes) -> int:
+    """How often the first bytes of a picture tell its size before its pixels begin."""
+    if form == "png":
+        return sum(chunk == b"IHDR" for chunk in _png_chunks(start))
+    if form == "jpeg":
+        return sum(marker in _SIZES for marker in _jpeg_markers(start))
+    return 1
+
+
+_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""JPEG's markers of a frame (ITU-T T.81, table B.1): all begin with its size."""
+_ALONE = frozenset(range(0xD0, 0xD9)) | {0x01}
+"""Markers with nothing behind them."""
+
+
+def _png_chunks(start: bytes) -> Iterator[bytes]:
+    """The types of the chunks before the pixels."""
+    at = 8
+    while at + 8 <= len(start) and (kind := start[at + 4 : at + 8]) != b"IDAT":
+        yield kind
+        # Length, type and checksum are four bytes each.
+        at += 12 + int.from_bytes(start[at : at + 4], "big")
+
+
+def _jpeg_markers(start: bytes) -> Iterator[int]:
+    """The markers before the pixels, which begin with SOS (0xDA)."""
+    at = 2
+    while at + 4 <= len(start):
+        marker = start[at + 1]
+        if start[at] != 0xFF or marker == 0xFF:
+            # Any number of bytes may fill the gap before a marker.
+            at += 1
+        elif marker == 0xDA:
+            return
+        else:
+            yield marker
+            at += 2 if marker in _ALONE else 2 + int.from_bytes(start[at + 2 : at + 4], "big")

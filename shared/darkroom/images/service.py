@@ -72,13 +72,12 @@ class Images:
         self._store.put(owner, image_id, content, content_type)
         return image_id
 
-    def take_over(self, owner: str, to: str, wanted: Mapping[str, str]) -> list[str]:
-        """See to it that `to` has the pictures of `owner`; `wanted` maps names to image ids.
+    def lost(self, owner: str, wanted: Mapping[str, str]) -> list[str]:
+        """The names of those pictures of `owner` that are not there any more; `wanted` maps names to image ids."""
+        return [name for name, image in wanted.items() if self._store.find(owner, image) is None]
 
-        Returns the names of those that are not there any more.
-        """
-        if owner == to:
-            return [name for name, image in wanted.items() if self._store.find(owner, image) is None]
+    def take_over(self, owner: str, to: str, wanted: Mapping[str, str]) -> list[str]:
+        """Copy pictures of `owner` for `to`; returns the names of those that are not there any more."""
         return [name for name, image in wanted.items() if not self._store.copy(image, owner, to)]
 
     def uri(self, owner: str, image_id: str) -> str:

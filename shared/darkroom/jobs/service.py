@@ -37,12 +37,13 @@ POLL_SECONDS = 0.7
 @dataclass(frozen=True)
 class Asked:
     """What comes along with a request for a job: the idempotency key, the digest of what was said, the limit of open
-    jobs of the caller's key, and the job it repeats."""
+    jobs of the caller's key, the job it repeats, and whose pictures it names, None for the caller's own."""
 
     key: str | None
     digest: str
     open_jobs_limit: int | None = None
     replay_of: str | None = None
+    pictures_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,13 +120,8 @@ class Jobs:
         if idempotency_key and (used := self._store.idempotency(owner, idempotency_key)):
             return Submitted(self._same_job(used, digest), created=False)
         old = self._find(job_id, only)
-        lost = self._images.take_over(old.line.owner, owner, old.inputs)
-        if lost:
-            raise Conflict(
-                "inputs_expired",
-                f"The picture {', '.join(lost)} of this job has expired. Upload it again and submit a new job.",
-            )
-        asked = Asked(idempotency_key, digest, open_jobs_limit, replay_of=job_id)
+        _check_expired(self._images.lost(old.line.owner, old.inputs))
+        asked = Asked(idempotency_key, digest, open_jobs_limit, replay_of=job_id, pictures_of=old.line.owner)
         return self._submit(owner, self._request_of(old), asked)
 
     def _submit(self, owner: str, request: JobIn, asked: Asked) -> Submitted:
@@ -133,14 +129,14 @@ class Jobs:
         work = draft(request)
         if request.type not in INTERROGATE:
             work = with_networks(work, self._networks.called_by(work.prompts))
-        self._check_pictures(owner, work)
+        self._check_pictures(asked.pictures_of or owner, work)
         if len(as_json(work.parameters)) > MAX_PARAMETER_BYTES:
             raise TooLarge(
                 "parameters_too_large",
                 f"`parameters` are over {MAX_PARAMETER_BYTES} bytes without their pictures.",
             )
         place = self._place(self._endpoints.choose(request.endpoint))
-        inputs = dict(request.images) | self._store_lifted(owner, work)
+        inputs = dict(request.images) | self._bring_pictures(owner, work, asked.pictures_of or owner)
         now = int(self._clock())
         job = to_job(work, owner, place, inputs, now + self._places.retention_days * 86_400, self._new_id())
         job = replace(job, replay_of=asked.replay_of)
@@ -304,17 +300,20 @@ class Jobs:
         headers |= self._images.inspect(owner, work.request.images)
         check_sizes(work, headers)
 
-    def _store_lifted(self, owner: str, work: Draft) -> dict[str, str]:
-        """Store the pictures that came inside the body; their ids by name.
+    def _bring_pictures(self, owner: str, work: Draft, pictures_of: str) -> dict[str, str]:
+        """Store the pictures that came inside the body, and copy those that are another owner's; the ids of the
+        first by name.
 
         They are stored before the job is, so the models are looked up first: a job that is refused
         must leave nothing behind.
         """
-        if not work.lifted:
+        if not work.lifted and owner == pictures_of:
             return {}
         missing = self._shelf.not_active(work.model_keys)
         if missing:
             raise not_active(missing)
+        if owner != pictures_of:
+            _check_expired(self._images.take_over(pictures_of, owner, work.request.images))
         return {picture.name: self._images.put(owner, picture.content) for picture in work.lifted}
 
     def _same_job(self, used: KeyUsed, digest: str) -> JobOut:
@@ -331,6 +330,14 @@ class Jobs:
                 "idempotency_key_job_deleted",
                 "The job that this Idempotency-Key made was deleted; use a new key.",
             ) from gone
+
+
+def _check_expired(lost: list[str]) -> None:
+    if lost:
+        raise Conflict(
+            "inputs_expired",
+            f"The picture {', '.join(lost)} of this job has expired. Upload it again and submit a new job.",
+        )
 
 
 def _digest(request: JobIn) -> str:

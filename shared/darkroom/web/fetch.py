@@ -10,8 +10,10 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -21,8 +23,10 @@ MAX_REDIRECTS = 5
 _PIECE = 256 * 1024
 _IN_PATH = "/%:@!$&'()*+,;=~?-._"
 SECONDS = 15.0
-"""For one answer of the network; ALL_SECONDS for a whole read, redirects included."""
+"""For one answer of the network. A source that sends a byte now and then never takes so long, hence the next."""
 ALL_SECONDS = 60.0
+"""For a whole read: connecting, TLS, headers, redirects and content. The look-up of a name has the limits of the
+system's resolver, and is counted when it is over."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -54,16 +58,45 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 class _Pinned(http.client.HTTPSConnection):
-    """A connection to one checked address, with the name's certificate."""
+    """A connection to one checked address, with the name's certificate, that is cut at `deadline` (monotonic)."""
 
-    def __init__(self, host: str, port: int, address: str, tls: ssl.SSLContext) -> None:
+    def __init__(self, host: str, port: int, address: str, tls: ssl.SSLContext, deadline: float) -> None:
         super().__init__(host, port, timeout=SECONDS, context=tls)
         self._address = address
         self._tls = tls
+        self._deadline = deadline
+        self._cutter: threading.Timer | None = None
 
     def connect(self) -> None:
-        plain = socket.create_connection((self._address, self.port), self.timeout)
-        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+        plain = socket.create_connection((self._address, self.port), min(SECONDS, _left(self._deadline)))
+        plain.settimeout(SECONDS)
+        # The handshake comes after this, so that it too can be cut.
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host, do_handshake_on_connect=False)
+        self._cutter = threading.Timer(_left(self._deadline), _cut, [self.sock])
+        self._cutter.daemon = True
+        self._cutter.start()
+        self.sock.do_handshake()
+
+    def finish(self) -> None:
+        """Close for good. `close` is called by http.client too, while the answer is still being read."""
+        if self._cutter:
+            self._cutter.cancel()
+        self.close()
+
+
+def _cut(connection: socket.socket) -> None:
+    """End a connection from beside it: whoever reads from it meets its end at once."""
+    with suppress(OSError):
+        # The plain socket's way: the one of TLS would take the connection apart under its reader.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+def _left(deadline: float) -> float:
+    """Seconds until the deadline; raises SourceBusy when it has passed."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise SourceBusy("the source is too slow")
+    return left
 
 
 @dataclass
@@ -92,22 +125,25 @@ class Https:
     def _get(self, url: str, first: int, length: int) -> tuple[int, bytes]:
         deadline = time.monotonic() + ALL_SECONDS
         for _ in range(MAX_REDIRECTS + 1):
-            connection, path = self._connect(url)
+            connection, path = self._connect(url, deadline)
             try:
                 headers = {"Range": f"bytes={first}-{first + length - 1}", "Accept-Encoding": "identity"}
                 connection.request("GET", path, headers=headers)
                 answer = connection.getresponse()
+                # Headers that were cut off look like whole ones.
+                _left(deadline)
                 if answer.status in _REDIRECTS:
                     url = urljoin(url, answer.getheader("Location") or "")
                     continue
                 return _ranged(answer, first, length, deadline)
             except (OSError, http.client.HTTPException, ValueError) as error:
+                _left(deadline)
                 raise SourceBusy(f"the source did not answer ({type(error).__name__})") from error
             finally:
-                connection.close()
+                connection.finish()
         raise SourceRefused(f"the source redirects more than {MAX_REDIRECTS} times")
 
-    def _connect(self, url: str) -> tuple[_Pinned, str]:
+    def _connect(self, url: str, deadline: float) -> tuple[_Pinned, str]:
         """A connection to a checked address of the URL's host, and the path to ask for."""
         try:
             parts = urlsplit(url)
@@ -125,7 +161,7 @@ class Https:
             f"?{quote(parts.query, safe=_IN_PATH)}" if parts.query else ""
         )
         try:
-            return _Pinned(host, port, addresses[0], self.tls), path
+            return _Pinned(host, port, addresses[0], self.tls, deadline), path
         except http.client.HTTPException as error:
             raise SourceRefused("the URL cannot be read") from error
 
@@ -146,6 +182,5 @@ def _ranged(answer: http.client.HTTPResponse, first: int, length: int, deadline:
     content = bytearray()
     while len(content) < length and (piece := answer.read1(min(_PIECE, length - len(content)))):
         content += piece
-        if time.monotonic() > deadline:
-            raise SourceBusy("the source is too slow")
+        _left(deadline)
     return int(total), bytes(content)
