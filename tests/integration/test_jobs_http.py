@@ -466,7 +466,7 @@ def test_register_image_gives_an_upload_once(stage: Stage) -> None:
 
 
 def test_a_fault_while_requests_are_counted_is_answered_like_any_other_and_logged_by_its_type(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> int:
         raise RuntimeError("canary-text")
@@ -475,6 +475,6 @@ def test_a_fault_while_requests_are_counted_is_answered_like_any_other_and_logge
     reply = call("GET", "/jobs")
     assert (reply.status, reply.code, reply.json["request_id"]) == (500, "internal_error", "req-1")
     assert "canary" not in reply.body
-    said = capsys.readouterr()
-    assert "RuntimeError" in said.out
-    assert "canary" not in said.out + said.err
+    [record] = [record for record in caplog.records if record.getMessage() == "fault"]
+    assert vars(record)["error"] == "RuntimeError"
+    assert "canary" not in str(vars(record)) + caplog.text
