@@ -35,8 +35,9 @@ AGAIN_AFTER = 86_400
 new ones only."""
 BUSY_IN_A_ROW = 16
 """Jobs one after the other for which AWS was too busy: it is for the others, too, and each try takes seconds."""
-HAND_OVERS = 3
-"""Times that a job is handed over again. Each may be one that SageMaker took and that will be painted."""
+HAND_OVERS = 6
+"""Times that a job is handed over again, each after twice as long, so over hours that AWS may be away. Each may be one
+that SageMaker took and that will be painted."""
 LIGHT = 2 * 1024 * 1024
 """Bytes of an answer that is taken in beside others; heavier ones come one at a time, for they are unpacked in memory
 several times over."""
