@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from hypothesis import HealthCheck, settings
 
+from darkroom.checkpoints.model import ModelKey
 from darkroom.checkpoints.networks import Networks
 from darkroom.images.service import Images
 from tests.support.lifecycle import SHARDS, Clock, Lifecycle, World
@@ -15,6 +16,9 @@ class Shelf:
 
     def active_names(self, kind: str) -> list[str]:
         return []
+
+    def not_active(self, models: tuple[ModelKey, ...]) -> tuple[ModelKey, ...]:
+        return ()
 
 
 def in_memory() -> World:
