@@ -44,14 +44,14 @@ def patch_endpoint(name: Name, bounds: EndpointPatch) -> EndpointOut:
     "/endpoints/<name>",
     summary="Delete an endpoint with all that was made for it",
     tags=["endpoints"],
-    responses={
-        202: {"description": "SageMaker is at work on it; it goes as soon as that is done"},
-        204: {"description": "Gone, or going"},
-    },
+    responses=answers(EndpointOut, _202="SageMaker is at work on it; it goes as soon as that is done")
+    | {204: {"description": "Gone, or going"}},
 )
-def delete_endpoint(name: Name) -> Response[None]:
+def delete_endpoint(name: Name) -> Response[EndpointOut]:
     """Its open jobs fail with `endpoint_deleted`. Deleting what is gone is fine."""
-    return Response(204 if wiring.fleet().delete(name) else 202)
+    if wiring.fleet().delete(name):
+        return Response(204)
+    return Response(202, content_type="application/json", body=EndpointOut.of(wiring.endpoints().show(name)))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -92,13 +92,13 @@ class Endpoints:
         return next((found for found in serving if found["EndpointName"] == name), None)
 
     def role(self) -> str | None:
-        """The role of the newest endpoint's model, in whose name SageMaker acts; None while there is no such model."""
-        endpoints = self._documents.all("endpoint")
-        if not endpoints:
-            return None
-        newest = max((kept["Description"] for kept in endpoints), key=lambda found: found["CreationTime"])
-        config = self._documents.get("endpoint-config", newest["EndpointConfigName"].lower()) or {}
-        named = [variant.get("ModelName", "").lower() for variant in config.get("ProductionVariants", [])]
+        """The role that the newest endpoint was made with, in whose name SageMaker acts; None while there is none."""
+        roles = ((kept["Description"]["CreationTime"], kept["Role"]) for kept in self._documents.all("endpoint"))
+        return max(((made, role) for made, role in roles if role), default=(0.0, None))[1]
+
+    def _role_of(self, config: Document) -> str | None:
+        """The role of a configuration's model. It is kept with the endpoint, for both may be deleted under it."""
+        named = [variant.get("ModelName", "").lower() for variant in config["ProductionVariants"]]
         models = [self._documents.get("model", name) or {} for name in named]
         return next((model["ExecutionRoleArn"] for model in models if "ExecutionRoleArn" in model), None)
 
@@ -121,6 +121,7 @@ class Endpoints:
         kept = {
             "SettlesAt": now + self._settings.creating_seconds,
             "InstanceTypes": instance_types(config),
+            "Role": self._role_of(config),
             "Description": description,
         }
         with self._documents.together():

@@ -37,9 +37,8 @@ def listed(value: Any) -> list[Any]:
 
 
 def role_of(darkroom: Running, function: str) -> str:
-    functions = darkroom.aws("lambda").list_functions()["Functions"]
-    (found,) = (one for one in functions if one["Handler"] == f"functions.{function}.handler.handler")
-    return str(found["Role"])
+    told = darkroom.aws("lambda").get_function_configuration(FunctionName=darkroom.function(function))
+    return str(told["Role"])
 
 
 def test_a_function_without_one_of_its_rights_is_refused_and_works_again_with_it(darkroom: Running) -> None:
