@@ -47,7 +47,7 @@ def patch_endpoint(name: Name, bounds: EndpointPatch) -> EndpointOut:
     responses=answers(EndpointOut, _202="SageMaker is at work on it; it goes as soon as that is done")
     | {204: {"description": "Gone, or going"}},
 )
-def delete_endpoint(name: Name) -> Response[EndpointOut]:
+def delete_endpoint(name: Name) -> Response[EndpointOut | None]:
     """Its open jobs fail with `endpoint_deleted`. Deleting what is gone is fine."""
     if wiring.fleet().delete(name):
         return Response(204)
