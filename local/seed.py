@@ -12,6 +12,7 @@ import boto3
 from darkroom.checkpoints.model import ModelKey
 from darkroom.endpoints.model import SERVING
 from darkroom.settings import endpoint_prefix
+from darkroom.times import iso
 from local.deploy import STAGE
 from local.processes import StackError
 from panel.client import Darkroom
@@ -52,7 +53,7 @@ def _checkpoint(outputs: Mapping[str, str], aws: str) -> None:
         "status": "active",
         "owner": "admin",
         "sha256": hashlib.sha256(content).hexdigest(),
-        "created_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created_at": iso(datetime.now(UTC)),
     }
     item = {name: {"S": value} for name, value in row.items()} | {"size": {"N": str(len(content))}}
     _client("dynamodb", aws).put_item(TableName=outputs["ModelsTable"], Item=item)

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from darkroom.endpoints.model import CHANGING, NAME, Described, Endpoint, Machine, Made, Part, Plan
 from darkroom.endpoints.ports import PartKind
 from darkroom.errors import Conflict, DarkroomError, Invalid
-from darkroom.jobs.model import iso
+from darkroom.times import iso
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient

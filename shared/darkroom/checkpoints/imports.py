@@ -30,6 +30,7 @@ from darkroom.checkpoints.safetensors import NotSafetensors, header_length
 from darkroom.checkpoints.service import Checkpoints
 from darkroom.dead_letters.model import About
 from darkroom.errors import Busy, Conflict, FieldError, Invalid
+from darkroom.times import iso
 
 STEP_SECONDS = 40.0
 """After so long a step leaves the rest to the next one; the function may take three times that."""
@@ -91,7 +92,7 @@ class Imports:
             key=key,
             status="importing",
             owner=owner,
-            created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            created_at=iso(datetime.now(UTC)),
             upload_id=self._files.begin(key),
             source=request.url,
             done=0,

@@ -31,6 +31,7 @@ from darkroom.checkpoints.model import (
 from darkroom.checkpoints.ports import ModelFiles, Shelf, UploadGone
 from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_length, read_header
 from darkroom.errors import Conflict, FieldError, Forbidden, Invalid, Malformed, Missing, TooMany
+from darkroom.times import iso
 
 URL_SECONDS = 900
 MAX_OPEN = 20
@@ -71,7 +72,7 @@ class Checkpoints:
                 size=request.size,
                 sha256=request.sha256,
                 owner=owner,
-                created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                created_at=iso(datetime.now(UTC)),
                 upload_id=self._files.begin(key),
             )
             if self._shelf.begin(row):

@@ -8,12 +8,12 @@ copy is sent before its message is deleted, so none is lost; a message that come
 import json
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 from darkroom.dead_letters.api import LetterList, LetterOut, QueueList, QueueOut, Redriven
 from darkroom.dead_letters.model import About, Message, Queue
 from darkroom.dead_letters.ports import Letters
 from darkroom.errors import Missing
+from darkroom.times import iso, moment
 
 PEEK_SECONDS = 15
 MOVE_SECONDS = 60
@@ -82,13 +82,13 @@ class DeadLetters:
         first = self._letters.take(queue.url, PEEK_SECONDS) if messages else []
         self._letters.put_back(queue.url, first)
         oldest = min((message.sent for message in first), default=None)
-        return QueueOut(name=queue.name, messages=messages, oldest=None if oldest is None else _iso(oldest))
+        return QueueOut(name=queue.name, messages=messages, oldest=None if oldest is None else iso(moment(oldest)))
 
     def _out(self, name: str, message: Message) -> LetterOut:
         about = self._about[name](message.body) if name in self._about else _UNKNOWN
         return LetterOut(
             id=message.id,
-            sent_at=_iso(message.sent),
+            sent_at=iso(moment(message.sent)),
             received=message.received,
             kind=about.kind,
             subject=about.subject,
@@ -110,7 +110,3 @@ def about_round(body: str) -> About:
         return About("round", reason=str(payload["errorMessage"])[:MAX_REASON])
     except (ValueError, KeyError, TypeError, AttributeError):
         return About("round")
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

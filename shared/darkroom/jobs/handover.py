@@ -4,15 +4,15 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import Busy
 from darkroom.images.service import Images
 from darkroom.jobs.contract import ModelFile, WorkError, WorkRequest
-from darkroom.jobs.model import Change, Job, output_prefix, precise
+from darkroom.jobs.model import Change, Job, output_prefix
 from darkroom.jobs.ports import EndpointRefused, Inference, JobStore, Outputs
 from darkroom.jobs.submit import NO_VAE
+from darkroom.times import moment, precise
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ class HandOver:
                 "invoke",
                 output_location=output,
                 failure_location=failure,
-                submitted_at=precise(self._now()),
+                submitted_at=self._now(),
             )
         except EndpointRefused as refused:
             error = WorkError(code="endpoint_refused", message=f"SageMaker refused the job: {refused}")
-            change = Change("fail", "invoke", error=error, completed_at=precise(self._now()))
+            change = Change("fail", "invoke", error=error, completed_at=self._now())
         except Busy:
             return job
         try:
@@ -110,8 +110,8 @@ class HandOver:
             progress_queue=self._places.progress_queue,
         ).model_dump(mode="json")
 
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock(), UTC)
+    def _now(self) -> str:
+        return precise(moment(self._clock()))
 
 
 def as_json(value: object) -> bytes:

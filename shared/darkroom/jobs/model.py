@@ -1,12 +1,13 @@
 """A job as Darkroom keeps it, and what is made of one when it is created and changed."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from darkroom import ids
 from darkroom.jobs.contract import JobType, Mode, PaintedImage, Timings, WorkError
 from darkroom.jobs.state import OPEN, Basis, Reached, Status
+from darkroom.times import iso
 
 MODEL_KINDS = ("vae", "lora", "hypernetwork", "embedding", "controlnet")
 """Kinds of model files a job may use besides its checkpoint (whose kind is `stable-diffusion`)."""
@@ -152,16 +153,6 @@ class Idempotency:
     digest: str
     now: int
     expires_at: int
-
-
-def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC to the second, with a Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def precise(moment: datetime) -> str:
-    """ISO 8601 in UTC to the millisecond, with a Z: what a duration is worked out from."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def job_prefix(job_id: str) -> str:

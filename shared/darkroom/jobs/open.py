@@ -8,9 +8,10 @@ from darkroom import ids
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.crowd import Crowd
 from darkroom.jobs.history import Filters, Stream, fill, plan
-from darkroom.jobs.model import Change, precise
+from darkroom.jobs.model import Change
 from darkroom.jobs.ports import JobStore, Outputs
 from darkroom.jobs.state import OPEN
+from darkroom.times import precise
 
 PAGE = 100
 MOST = 500

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from darkroom import ids
 from darkroom.checkpoints.networks import Networks
@@ -19,12 +18,13 @@ from darkroom.jobs.ask import filters_of, time_range
 from darkroom.jobs.crowd import Crowd
 from darkroom.jobs.handover import HandOver, Places, as_json
 from darkroom.jobs.history import Filters, fill, plan
-from darkroom.jobs.model import Change, Idempotency, Job, Patience, precise
+from darkroom.jobs.model import Change, Idempotency, Job, Patience
 from darkroom.jobs.phase import Phase, phase_of
 from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive, Outputs
 from darkroom.jobs.state import ENDS
 from darkroom.jobs.submit import INTERROGATE, Draft, Place, check_sizes, draft, not_active, to_job, with_networks
 from darkroom.jobs.summary import summarize
+from darkroom.times import moment, precise
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +221,7 @@ class Jobs:
             "cancelled",
             "caller",
             cancelled_when="during" if job.started_at else "before",
-            completed_at=precise(datetime.fromtimestamp(self._clock(), UTC)),
+            completed_at=precise(moment(self._clock())),
         )
         if not self._store.change(job_id, change).applied:
             found = self._find(job_id, only)

@@ -4,13 +4,13 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from darkroom.jobs.answers import MAX_MESSAGE, Answer, RawPicture, understand
 from darkroom.jobs.contract import PaintedImage, WorkError
-from darkroom.jobs.model import Change, Job, precise
+from darkroom.jobs.model import Change, Job
 from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, Changed, JobStore, Outputs
 from darkroom.jobs.state import Basis, Reached, Status, may
+from darkroom.times import moment, precise
 
 CANCELLED = "cancelled"
 TOO_LARGE = (
@@ -72,7 +72,7 @@ class Settling:
             caption=answer.caption,
             timings=answer.timings,
             error=answer.error,
-            completed_at=precise(datetime.fromtimestamp(self._clock(), UTC)),
+            completed_at=precise(moment(self._clock())),
         )
         if target == CANCELLED:
             # Who was asked to stop did not fail, whoever said it first.

@@ -6,7 +6,7 @@ from collections import Counter
 from darkroom import ids
 from darkroom.jobs.api import Summary
 from darkroom.jobs.history import LEAST, Filters, Read, fill, plan
-from darkroom.jobs.model import iso
+from darkroom.times import iso
 
 MOST = 10_000
 """Jobs counted at most. Their lines are a few megabytes, read in slices of at most 1 MB."""

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import takewhile
 
 from darkroom import ids
@@ -18,10 +18,11 @@ from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.handover import HandOver
-from darkroom.jobs.model import Change, Job, Patience, precise
+from darkroom.jobs.model import Change, Job, Patience
 from darkroom.jobs.ports import AnswerTooLarge, Bookmarks, JobStore, Outputs
 from darkroom.jobs.settling import Settling
 from darkroom.jobs.state import ENDPOINT_GONE, OPEN, TIMED_OUT, Basis, Status
+from darkroom.times import moment, precise
 
 NAME = "jobs"
 PAGE = 200
@@ -391,7 +392,7 @@ class Sweep:
         return self._clock() - datetime.fromisoformat(moment).timestamp()
 
     def _before(self, seconds: float) -> datetime:
-        return datetime.fromtimestamp(self._clock() - seconds, UTC)
+        return moment(self._clock() - seconds)
 
     def _count(self, what: str, by: int = 1) -> None:
         with self._lock:

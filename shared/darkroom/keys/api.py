@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from darkroom.keys.model import Key, Role, iso_of
+from darkroom.keys.model import Key, Role
+from darkroom.times import iso, moment
 
 
 def _text(value: object) -> object:
@@ -69,7 +70,7 @@ class KeyOut(BaseModel):
             prefix=key.prefix,
             created_at=key.created_at,
             last_used=key.last_used,
-            expires_at=iso_of(key.expires_at),
+            expires_at=iso(moment(key.expires_at)),
             limits=limits,
         )
 

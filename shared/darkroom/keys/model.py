@@ -3,8 +3,9 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
+
+from darkroom.times import moment
 
 Role = Literal["viewer", "artist", "admin"]
 
@@ -62,9 +63,4 @@ def new_secret() -> str:
 
 def hour_of(epoch: float) -> str:
     """The hour of a moment, ISO 8601 in UTC: as exactly as the use of a key is noted."""
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:00:00Z")
-
-
-def iso_of(epoch: float) -> str:
-    """A moment as ISO 8601 in UTC, to the second."""
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment(epoch).strftime("%Y-%m-%dT%H:00:00Z")

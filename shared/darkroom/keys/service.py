@@ -17,10 +17,10 @@ from darkroom.keys.model import (
     Limits,
     digest,
     hour_of,
-    iso_of,
     new_secret,
 )
 from darkroom.keys.ports import AdminSecret, KeyStore
+from darkroom.times import iso, moment
 
 ADMIN_SECONDS = 10.0
 """How long a function remembers the first admin key. API Gateway keeps an answer for 45 seconds; together they stay
@@ -98,7 +98,7 @@ class Keys:
             name=request.name,
             role=request.role,
             prefix=secret[:PREFIX_LENGTH],
-            created_at=iso_of(now),
+            created_at=iso(moment(now)),
             expires_at=_expiry(request, now),
             limits=Limits(request.limits.requests_per_minute, request.limits.open_jobs),
         )
