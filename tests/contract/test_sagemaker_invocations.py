@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,7 +14,9 @@ from botocore.utils import ContainerMetadataFetcher
 
 from local.sagemaker.backlog import HELD_SECONDS
 from local.sagemaker.execution import GARBAGE
-from tests.contract.test_sagemaker_stage import Stage, eventually, http
+from local.sagemaker.server import build
+from local.sagemaker.settings import Settings
+from tests.contract.test_sagemaker_stage import Stage, eventually, http, served
 
 pytest_plugins = ["tests.contract.test_sagemaker_stage"]
 
@@ -174,13 +177,15 @@ def test_an_endpoint_that_is_not_in_service_is_not_found(sagemaker_stage: Stage)
 
 def test_an_endpoint_runs_as_many_at_once_as_its_configuration_says(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint(at_once=2)
-    sagemaker_stage.worker.most_at_once = 0
-    for _ in range(5):
-        endpoint.invoke({"seconds": 0.3})
-    eventually(lambda: sagemaker_stage.worker.running == 2)
-    assert sagemaker_stage.queues()["endpoints"][endpoint.name] == {"waiting": 3, "running": 2, "done": 0}
+    worker = sagemaker_stage.worker
+    worker.most_at_once = 0
+    with worker.holding():
+        for _ in range(5):
+            endpoint.invoke()
+        eventually(lambda: worker.running == 2)
+        assert sagemaker_stage.queues()["endpoints"][endpoint.name] == {"waiting": 3, "running": 2, "done": 0}
     endpoint.messages(5)
-    assert sagemaker_stage.worker.most_at_once == 2
+    assert worker.most_at_once == 2
 
 
 def test_a_lost_notice_leaves_only_the_file(sagemaker_stage: Stage) -> None:
@@ -270,10 +275,15 @@ def test_a_knob_that_cannot_be_is_refused_and_changes_nothing(sagemaker_stage: S
     assert refused.json()["errors"][0]["loc"] == list(knobs)
 
 
+def test_a_container_has_no_credentials_before_an_endpoint_has_a_role(sagemaker_stage: Stage, tmp_path: Path) -> None:
+    settings = Settings("http://127.0.0.1:9", sagemaker_stage.aws, tmp_path, creating_seconds=0.15)
+    with served(build(settings)) as simulator:
+        Stage(simulator, sagemaker_stage.aws, sagemaker_stage.worker).endpoint()
+        assert http().get(f"{simulator}/_simulator/credentials").status_code == 404
+
+
 def test_a_container_gets_the_credentials_of_the_newest_endpoints_role(sagemaker_stage: Stage) -> None:
     address = f"{sagemaker_stage.simulator}/_simulator/credentials"
-    sagemaker_stage.endpoint()
-    assert http().get(address).status_code == 404
     endpoint = sagemaker_stage.endpoint(role="arn:aws:iam::000000000000:role/Worker")
     fetcher = ContainerMetadataFetcher(sleep=lambda _: None)
     given = fetcher.retrieve_full_uri(address)

@@ -40,10 +40,10 @@ def test_a_killed_simulator_goes_on_with_what_ran_and_what_waited(aws_on_this_ma
     worker, port = Worker(), free_port()
     stage = Stage(f"http://127.0.0.1:{port}", aws_on_this_machine, worker)
     with served(worker.app()) as worker_url:
-        with simulator_process(aws_on_this_machine, worker_url, tmp_path, port) as started:
+        with simulator_process(aws_on_this_machine, worker_url, tmp_path, port) as started, worker.holding():
             endpoint = stage.endpoint(at_once=1)
             stage.knobs(seed=7)
-            sent = {endpoint.invoke({"seconds": 0.5})["InferenceId"] for _ in range(2)}
+            sent = {endpoint.invoke()["InferenceId"] for _ in range(2)}
             eventually(lambda: worker.running == 1)
             os.kill(started.pid, signal.SIGKILL)
             started.wait(5)

@@ -95,14 +95,15 @@ def _alarm(endpoint: Endpoint, policy: str, **different: Any) -> None:
 def test_instances_come_one_by_one_while_the_queue_is_long_and_stop_at_the_most(sagemaker_stage: Stage) -> None:
     sagemaker_stage.knobs(waking_seconds=0.4)
     endpoint = _scaled(sagemaker_stage, 1, 3)
-    for _ in range(12):
-        endpoint.invoke({"seconds": 0.8})
     seen: list[tuple[str, int, int]] = []
-    while _instances(endpoint) < 3:
-        now = _numbers(endpoint)
-        seen += [now] if now not in seen else []
-        time.sleep(0.02)
-        assert len(seen) < 10
+    with sagemaker_stage.worker.holding():
+        for _ in range(12):
+            endpoint.invoke()
+        while _instances(endpoint) < 3:
+            now = _numbers(endpoint)
+            seen += [now] if now not in seen else []
+            time.sleep(0.02)
+            assert len(seen) < 10
     endpoint.invoke()
     assert ("Updating", 1, 2) in seen
     assert ("Updating", 2, 3) in seen
@@ -115,24 +116,25 @@ def test_an_idle_endpoint_shrinks_to_the_least_and_a_busy_one_does_not(sagemaker
     sagemaker_stage.autoscaling.register_scalable_target(**place(endpoint.name), MinCapacity=2)
     eventually(lambda: _instances(endpoint) == 2)
     eventually(lambda: sagemaker_stage.status(endpoint.name) == "InService")
-    endpoint.invoke({"seconds": 1.2})
-    sagemaker_stage.autoscaling.register_scalable_target(**place(endpoint.name), MinCapacity=0)
-    time.sleep(0.9)
-    assert _numbers(endpoint) == ("InService", 2, 2)
+    with sagemaker_stage.worker.holding():
+        endpoint.invoke()
+        sagemaker_stage.autoscaling.register_scalable_target(**place(endpoint.name), MinCapacity=0)
+        time.sleep(0.9)
+        assert _numbers(endpoint) == ("InService", 2, 2)
     eventually(lambda: _instances(endpoint) == 0)
     assert len(endpoint.messages(1)) == 1
 
 
 def test_an_endpoint_made_anew_under_its_old_name_begins_its_idle_time_anew(sagemaker_stage: Stage) -> None:
-    sagemaker_stage.knobs(idle_seconds=1.5)
+    sagemaker_stage.knobs(idle_seconds=3)
     old = _scaled(sagemaker_stage, 1, 2)
-    time.sleep(1)
+    time.sleep(2)
     sagemaker_stage.sagemaker.delete_endpoint(EndpointName=old.name)
     eventually(lambda: sagemaker_stage.status(old.name) is None)
     sagemaker_stage.sagemaker.create_endpoint(EndpointName=old.name, EndpointConfigName=old.name)
     eventually(lambda: sagemaker_stage.status(old.name) == "InService")
     _track(sagemaker_stage, old.name, 0, 2)
-    time.sleep(0.8)
+    time.sleep(1.5)
     assert _numbers(old) == ("InService", 1, 1)
     eventually(lambda: _instances(old) == 0)
 

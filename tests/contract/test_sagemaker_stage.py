@@ -109,6 +109,16 @@ class Worker:
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     running: int = 0
     most_at_once: int = 0
+    _holding: bool = False
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Nobody is answered inside it, so that a test that counts what runs does not race with what ends."""
+        self._holding = True
+        try:
+            yield
+        finally:
+            self._holding = False
 
     def app(self) -> Starlette:
         return Starlette(routes=[Route("/invocations", self._work, methods=["POST"])])
@@ -121,6 +131,8 @@ class Worker:
         self.most_at_once = max(self.most_at_once, self.running)
         try:
             await anyio.sleep(told.get("seconds", 0))
+            while self._holding:
+                await anyio.sleep(0.01)
         finally:
             self.running -= 1
         return Response(told.get("answer", '{"images": []}'), told.get("status", 200), None, "application/json")
