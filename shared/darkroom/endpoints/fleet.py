@@ -4,7 +4,6 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
 from darkroom.endpoints.model import (
@@ -30,6 +29,7 @@ GRACE_SECONDS = 900.0
 """How long parts without an endpoint are left: a request that makes them takes seconds, its repeat minutes."""
 _PARTS_SUFFIX = 9
 GONE_CODE = "endpoint_deleted"
+OldPart = tuple[PartKind, Part]
 _OWN_PART = re.compile(r".+-[0-9a-f]{8}")
 _NOT_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
 
@@ -140,17 +140,17 @@ class Fleet:
         described = self._source.describe(full)
         try:
             if described is None:
-                self.clear(full, older_than=0)
+                self.clear(full, self.parts(older_than=0))
                 return True
             if described.endpoint.status == "Deleting":
                 self._fail_open_jobs(full)
                 return True
             # The mark comes first: whatever breaks off after it, the sweeper knows what was wanted.
             self._control.tag(described.arn, {WANTED_GONE: "true"})
+            if described.endpoint.status not in CHANGING and self.remove(described):
+                return True
             self._fail_open_jobs(full)
-            if described.endpoint.status in CHANGING:
-                return False
-            return self._remove(described)
+            return False
         finally:
             self._endpoints.forget()
 
@@ -164,7 +164,7 @@ class Fleet:
             return "not of this stage"
         described = self._source.describe(name)
         if described is None:
-            self.clear(name)
+            self.clear(name, self.parts())
             return "cleared"
         if described.endpoint.status == FAILED:
             self.fail_jobs_of_failed(described)
@@ -172,17 +172,21 @@ class Fleet:
             return "waiting"
         made = self._source.made(described)
         if made.wanted_gone:
-            return "deleted" if self._remove(described) else "waiting"
+            return "deleted" if self.remove(described) else "waiting"
         if described.endpoint.status == IN_SERVICE and made.bounds:
             self._scaling.set_up(name, made.bounds)
             return "scaling set up"
         return "left alone"
 
-    def clear(self, name: str, older_than: float = GRACE_SECONDS) -> None:
-        """Take away what is left of an endpoint that is gone: its scaling, its open jobs, and its parts, those that
-        are `older_than` so many seconds. Nothing is touched once there is an endpoint of that name again."""
+    def parts(self, older_than: float = GRACE_SECONDS) -> list[OldPart]:
+        """Every model and configuration under the stage's prefix that is older than so many seconds."""
         old = self._now() - older_than
-        parts = [(kind, part) for kind in PART_KINDS for part in self._source.parts(kind) if part.created <= old]
+        return [(kind, part) for kind in PART_KINDS for part in self._source.parts(kind) if part.created <= old]
+
+    def clear(self, name: str, parts: list[OldPart]) -> None:
+        """Take away what is left of an endpoint that is gone: its scaling, its open jobs, and those of `parts` that
+        were made for it. Nothing is touched once there is an endpoint of that name again, so `parts` are listed
+        before this is called."""
         if self._source.describe(name) is not None:
             return
         self._scaling.remove(name)
@@ -204,8 +208,10 @@ class Fleet:
             name, "endpoint_failed", f"The endpoint {name} has failed: {why[:500]} Replay the job on another one."
         )
 
-    def _remove(self, described: Described) -> bool:
-        """Scaling first: Application Auto Scaling would otherwise go on changing what is being deleted."""
+    def remove(self, described: Described) -> bool:
+        """Delete an endpoint that is at rest, with its parts, and fail its open jobs; False when SageMaker is at work
+        on it after all. Scaling first: Application Auto Scaling would otherwise go on changing what is being deleted.
+        """
         name = described.endpoint.name
         self._scaling.remove(name)
         try:
@@ -253,9 +259,11 @@ class Fleet:
             )
         bounds = Bounds(request.min_instances, request.max_instances)
         check_bounds(bounds)
-        plan = Plan(
+        # Parts are named for what is in them, so parts that are there already are the right ones.
+        content = f"{instance_type}\n{image}\n{request.jobs_at_once}\n{max(1, bounds.least)}"
+        return Plan(
             name=name,
-            parts="",
+            parts=f"{name}-{hashlib.sha256(content.encode()).hexdigest()[: _PARTS_SUFFIX - 1]}",
             instance_type=instance_type,
             image=image,
             bounds=bounds,
@@ -267,9 +275,6 @@ class Fleet:
                 **bounds_tags(bounds),
             },
         )
-        # Parts are named for what is in them, so parts that are there already are the right ones.
-        content = f"{plan.instance_type}\n{plan.image}\n{plan.at_once}\n{max(1, bounds.least)}"
-        return replace(plan, parts=f"{name}-{hashlib.sha256(content.encode()).hexdigest()[: _PARTS_SUFFIX - 1]}")
 
     def _check_same(self, plan: Plan, found: Described) -> None:
         made = self._source.made(found)

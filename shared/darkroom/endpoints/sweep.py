@@ -6,9 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from darkroom.endpoints.fleet import GRACE_SECONDS, Fleet, endpoint_of
-from darkroom.endpoints.model import FAILED, IN_SERVICE, Bounds, Described, Endpoint, Made, Part, Standing, bounds_tags
-from darkroom.endpoints.ports import PART_KINDS, EndpointControl, EndpointSource, OpenJobs, PartKind, Scaling
+from darkroom.endpoints.fleet import Fleet, OldPart, endpoint_of
+from darkroom.endpoints.model import (
+    CHANGING,
+    FAILED,
+    IN_SERVICE,
+    Bounds,
+    Described,
+    Endpoint,
+    Made,
+    Standing,
+    bounds_tags,
+)
+from darkroom.endpoints.ports import EndpointControl, EndpointSource, OpenJobs, Scaling
 
 STEP_SECONDS = 10.0
 """What one endpoint may take: no other is begun with less time left."""
@@ -77,8 +87,7 @@ class EndpointSweep:
         What goes wrong with one endpoint does not keep the others waiting.
         Parts are listed before endpoints: one whose endpoint is made meanwhile is then not taken for a leftover.
         """
-        old = self._now() - GRACE_SECONDS
-        parts = [(kind, part) for kind in PART_KINDS for part in self._source.parts(kind) if part.created <= old]
+        parts = self._fleet.parts()
         standing = self._scaling.standing()
         endpoints = self._source.all()
         counts = self._open_jobs.by_endpoint(fresh=True) if endpoints else {}
@@ -94,21 +103,19 @@ class EndpointSweep:
                     configs[endpoint.name] = described.config
                     done = self._see_to(described, stands, open_jobs, done)
             except Exception as error:
-                done = replace(done, broken=(*done.broken, f"{endpoint.name}: {_cause(error)}"))
+                done = _broke(done, endpoint.name, error)
         told = {endpoint_of(part.name) for _, part in parts} | set(standing)
         for name in sorted({name for name in told if name} - {endpoint.name for endpoint in endpoints}):
             if left() < STEP_SECONDS:
                 return done
             try:
-                self._fleet.clear(name)
+                self._fleet.clear(name, parts)
                 done = replace(done, leftovers=done.leftovers + 1)
             except Exception as error:
-                done = replace(done, broken=(*done.broken, f"{name}: {_cause(error)}"))
+                done = _broke(done, name, error)
         return self._remove_strays(parts, configs, done)
 
-    def _remove_strays(
-        self, parts: list[tuple[PartKind, Part]], configs: dict[str, str], done: EndpointsSwept
-    ) -> EndpointsSwept:
+    def _remove_strays(self, parts: list[OldPart], configs: dict[str, str], done: EndpointsSwept) -> EndpointsSwept:
         """Parts of an endpoint that was made with others: of two requests at once, one lost."""
         for kind, part in parts:
             name = endpoint_of(part.name)
@@ -118,7 +125,7 @@ class EndpointSweep:
                     self._fleet.remove_own(kind, part)
                     done = replace(done, leftovers=done.leftovers + 1)
                 except Exception as error:
-                    done = replace(done, broken=(*done.broken, f"{part.name}: {_cause(error)}"))
+                    done = _broke(done, part.name, error)
         return done
 
     def _see_to(self, described: Described, standing: Standing, open_jobs: int, done: EndpointsSwept) -> EndpointsSwept:
@@ -127,7 +134,7 @@ class EndpointSweep:
             self._fleet.fail_jobs_of_failed(described)
             done = replace(done, failed=done.failed + 1)
         if made.wanted_gone:
-            deleted = self._fleet.came_to_rest(endpoint.name) == "deleted"
+            deleted = endpoint.status not in CHANGING and self._fleet.remove(described)
             return replace(done, deleted=done.deleted + deleted)
         if endpoint.status != IN_SERVICE:
             return done
@@ -159,6 +166,7 @@ def _within(instances: int, bounds: Bounds) -> bool:
     return bounds.least <= instances <= bounds.most
 
 
-def _cause(error: Exception) -> str:
-    """What kind of error it was, without its text, which may hold anything."""
-    return str(getattr(error, "code", None) or type(error).__name__)
+def _broke(done: EndpointsSwept, name: str, error: Exception) -> EndpointsSwept:
+    """With what could not be seen to, and the kind of error it was, without its text, which may hold anything."""
+    cause = getattr(error, "code", None) or type(error).__name__
+    return replace(done, broken=(*done.broken, f"{name}: {cause}"))
