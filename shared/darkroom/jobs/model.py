@@ -96,6 +96,11 @@ class Job:
     hand_overs: int = 0
     handed_over_at: str | None = None
 
+    @property
+    def reached(self) -> Reached:
+        """How far a job that is cancelled now has come."""
+        return "during" if self.started_at else "before"
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

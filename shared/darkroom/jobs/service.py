@@ -37,13 +37,13 @@ POLL_SECONDS = 0.7
 @dataclass(frozen=True)
 class Asked:
     """What comes along with a request for a job: the idempotency key, the digest of what was said, the limit of open
-    jobs of the caller's key, the job it repeats, and whose pictures it names, None for the caller's own."""
+    jobs of the caller's key, whose pictures it names, and the job it repeats."""
 
     key: str | None
     digest: str
-    open_jobs_limit: int | None = None
+    open_jobs_limit: int | None
+    pictures_of: str
     replay_of: str | None = None
-    pictures_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Jobs:
         digest = _digest(request)
         if idempotency_key and (used := self._store.idempotency(owner, idempotency_key)):
             return Submitted(self._same_job(used, digest), created=False)
-        return self._submit(owner, request, Asked(idempotency_key, digest, open_jobs_limit))
+        return self._submit(owner, request, Asked(idempotency_key, digest, open_jobs_limit, owner))
 
     def replay(
         self,
@@ -121,7 +121,7 @@ class Jobs:
             return Submitted(self._same_job(used, digest), created=False)
         old = self._find(job_id, only)
         _check_expired(self._images.lost(old.line.owner, old.inputs))
-        asked = Asked(idempotency_key, digest, open_jobs_limit, replay_of=job_id, pictures_of=old.line.owner)
+        asked = Asked(idempotency_key, digest, open_jobs_limit, old.line.owner, replay_of=job_id)
         return self._submit(owner, self._request_of(old), asked)
 
     def _submit(self, owner: str, request: JobIn, asked: Asked) -> Submitted:
@@ -129,14 +129,14 @@ class Jobs:
         work = draft(request)
         if request.type not in INTERROGATE:
             work = with_networks(work, self._networks.called_by(work.prompts))
-        self._check_pictures(asked.pictures_of or owner, work)
+        self._check_pictures(asked.pictures_of, work)
         if len(as_json(work.parameters)) > MAX_PARAMETER_BYTES:
             raise TooLarge(
                 "parameters_too_large",
                 f"`parameters` are over {MAX_PARAMETER_BYTES} bytes without their pictures.",
             )
         place = self._place(self._endpoints.choose(request.endpoint))
-        inputs = dict(request.images) | self._bring_pictures(owner, work, asked.pictures_of or owner)
+        inputs = dict(request.images) | self._bring_pictures(owner, work, asked.pictures_of)
         now = int(self._clock())
         job = to_job(work, owner, place, inputs, now + self._places.retention_days * 86_400, self._new_id())
         job = replace(job, replay_of=asked.replay_of)
@@ -217,19 +217,15 @@ class Jobs:
                 self._outputs.unmark(job_id)
             return self._cancelled(job)
         self._outputs.mark_cancelled(job_id, job.failure_location)
-        change = Change(
-            "cancelled",
-            "caller",
-            cancelled_when="during" if job.started_at else "before",
-            completed_at=precise(moment(self._clock())),
-        )
+        now = precise(moment(self._clock()))
+        change = Change("cancelled", "caller", cancelled_when=job.reached, completed_at=now)
         if not self._store.change(job_id, change).applied:
             found = self._find(job_id, only)
             if found.line.status != "cancelled":
                 self._outputs.unmark(job_id)
             return self._cancelled(found)
-        line = replace(job.line, status="cancelled", completed_at=change.completed_at)
-        return self._out(replace(job, line=line, cancelled_when=change.cancelled_when))
+        line = replace(job.line, status="cancelled", completed_at=now)
+        return self._out(replace(job, line=line, cancelled_when=job.reached))
 
     def _cancelled(self, job: Job) -> JobOut:
         if job.line.status != "cancelled":

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from darkroom.jobs.answers import MAX_MESSAGE, Answer, RawPicture, understand
 from darkroom.jobs.contract import PaintedImage, WorkError
-from darkroom.jobs.model import Change, Job
+from darkroom.jobs.model import Change
 from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, Changed, JobStore, Outputs
-from darkroom.jobs.state import Basis, Reached, Status, may
+from darkroom.jobs.state import Basis, Status, may
 from darkroom.times import moment, precise
 
 CANCELLED = "cancelled"
@@ -76,7 +76,7 @@ class Settling:
         )
         if target == CANCELLED:
             # Who was asked to stop did not fail, whoever said it first.
-            change = replace(change, cancelled_when=_reached(job), error=None)
+            change = replace(change, cancelled_when=job.reached if job else "before", error=None)
         changed = self._store.change(job_id, change)
         if not changed.applied:
             self._too_late(job_id, answer, changed)
@@ -112,7 +112,3 @@ def _target(answer: Answer) -> Status:
     if answer.error is None:
         return "succeed"
     return "cancelled" if answer.error.code == CANCELLED else "fail"
-
-
-def _reached(job: Job | None) -> Reached:
-    return "during" if job and job.started_at else "before"

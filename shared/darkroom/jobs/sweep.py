@@ -283,18 +283,16 @@ class Sweep:
         except AnswerTooLarge:
             with self._heavy:
                 ended = self._settling.completed(job_id, None, "s3")
-            if ended:
-                self._count(ended)
-            return True
-        if content is not None:
-            ended = self._settling.completed(job_id, content, "s3")
         else:
-            location = job.failure_location
-            failure = self._outputs.read_failure(location) if location else None
-            if failure is None:
-                return False
-            text = failure[:MAX_FAILURE_TEXT].decode(errors="replace").strip()
-            ended = self._settling.failed(job_id, failure, text or None, "s3")
+            if content is not None:
+                ended = self._settling.completed(job_id, content, "s3")
+            else:
+                location = job.failure_location
+                failure = self._outputs.read_failure(location) if location else None
+                if failure is None:
+                    return False
+                text = failure[:MAX_FAILURE_TEXT].decode(errors="replace").strip()
+                ended = self._settling.failed(job_id, failure, text or None, "s3")
         if ended:
             self._count(ended)
         return True
@@ -318,12 +316,8 @@ class Sweep:
 
     def _cancel(self, job: Job) -> None:
         """A cancel broke off between its marker and its row."""
-        change = Change(
-            "cancelled",
-            "s3",
-            cancelled_when="during" if job.started_at else "before",
-            completed_at=precise(self._before(0)),
-        )
+        now = precise(self._before(0))
+        change = Change("cancelled", "s3", cancelled_when=job.reached, completed_at=now)
         if self._store.change(job.line.id, change).applied:
             self._count("cancelled")
 
