@@ -9,8 +9,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-ROUNDS = "Darkroom"
-"""The namespace of the metrics that `edge.rounds` writes."""
+from darkroom.settings import METRICS
+
 _PERIOD = Duration.minutes(5)
 
 
@@ -46,7 +46,7 @@ class Monitoring(Construct):
             ("FailedEndpoints", "failed_endpoints", "SageMaker could not make an endpoint"),
         ):
             found = cloudwatch.Metric(
-                namespace=ROUNDS,
+                namespace=METRICS,
                 metric_name=metric,
                 dimensions_map={"stage": stage, "round": "endpoints"},
                 statistic="max",

@@ -18,6 +18,16 @@ from infra.encryption import SERVICES
 from infra.events import EndpointEvents, Events, Imports, Sweeps
 from infra.stage import Stage
 
+_TAKE_MESSAGES = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+"""What Lambda asks of a function's role to read a queue for it (Lambda Developer Guide, "Using Lambda with SQS")."""
+_KEEP_MODEL_FILES = [
+    "s3:GetObject",
+    "s3:PutObject",
+    "s3:DeleteObject",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+]
+
 
 class Permissions:
     """The permissions of a stage, for one call per role: `functions()[name]` and `worker()`."""
@@ -50,10 +60,7 @@ class Permissions:
             for name in (f"{prefix}*", f"TargetTracking-endpoint/{prefix}*")
         ]
         self._endpoint_logs = self._arn(
-            "logs",
-            "log-group",
-            f"/aws/sagemaker/Endpoints/{endpoint_prefix(stage.name)}*",
-            ArnFormat.COLON_RESOURCE_NAME,
+            "logs", "log-group", f"/aws/sagemaker/Endpoints/{prefix}*", ArnFormat.COLON_RESOURCE_NAME
         )
 
     def functions(self, worker_role: str) -> dict[str, list[iam.PolicyStatement]]:
@@ -78,10 +85,7 @@ class Permissions:
             ],
             "endpoint_events": [
                 *self._endpoint_keeping(),
-                _allow(
-                    ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-                    self._endpoint_events.queue.queue_arn,
-                ),
+                _allow(_TAKE_MESSAGES, self._endpoint_events.queue.queue_arn),
             ],
             "keys_api": self._keys_api(),
             "job_events": self._job_events(),
@@ -232,16 +236,7 @@ class Permissions:
                 ["dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"],
                 self._data.models_table.table_arn,
             ),
-            _allow(
-                [
-                    "s3:GetObject",
-                    "s3:PutObject",
-                    "s3:DeleteObject",
-                    "s3:AbortMultipartUpload",
-                    "s3:ListMultipartUploadParts",
-                ],
-                f"{models}/models/*",
-            ),
+            _allow(_KEEP_MODEL_FILES, f"{models}/models/*"),
             _allow(["s3:ListBucket"], models),
             _allow(["sqs:SendMessage"], self._imports.queue.queue_arn),
             self._keep_pace(),
@@ -253,22 +248,10 @@ class Permissions:
         sources = [f"arn:{self._stack.partition}:s3:::{name}" for name in self._import_buckets]
         return [
             _allow(["dynamodb:GetItem", "dynamodb:PutItem"], self._data.models_table.table_arn),
-            _allow(
-                [
-                    "s3:GetObject",
-                    "s3:PutObject",
-                    "s3:DeleteObject",
-                    "s3:AbortMultipartUpload",
-                    "s3:ListMultipartUploadParts",
-                ],
-                f"{models}/models/*",
-            ),
+            _allow(_KEEP_MODEL_FILES, f"{models}/models/*"),
             _allow(["s3:ListBucket"], models, *sources),
             *([_allow(["s3:GetObject"], *(f"{source}/*" for source in sources))] if sources else []),
-            _allow(
-                ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-                self._imports.queue.queue_arn,
-            ),
+            _allow(["sqs:SendMessage", *_TAKE_MESSAGES], self._imports.queue.queue_arn),
         ]
 
     def _sweeper(self) -> list[iam.PolicyStatement]:
@@ -312,10 +295,7 @@ class Permissions:
             _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{self._pictures}/jobs/*"),
             _allow(["s3:DeleteObject"], f"{self._pictures}/failures/*"),
             self._list_pictures(),
-            _allow(
-                ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-                self._events.queue.queue_arn,
-            ),
+            _allow(_TAKE_MESSAGES, self._events.queue.queue_arn),
         ]
 
     def worker(self) -> list[iam.PolicyStatement]:

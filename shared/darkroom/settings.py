@@ -11,6 +11,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+METRICS = "Darkroom"
+"""The CloudWatch namespace of what the sweeper counts, which alarms read."""
 _PREFIX = "DARKROOM_"
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-NAMESPACE = "Darkroom"
+from darkroom.settings import METRICS
+
 RESERVE_SECONDS = 15.0
 """What is left of the function's time when the last round must stop."""
 
@@ -58,7 +59,7 @@ def _metrics(stage: str, name: str, counts: Mapping[str, int]) -> dict[str, Any]
             "Timestamp": int(time.time() * 1000),
             "CloudWatchMetrics": [
                 {
-                    "Namespace": NAMESPACE,
+                    "Namespace": METRICS,
                     "Dimensions": [["stage", "round"]],
                     "Metrics": [{"Name": what, "Unit": "Count"} for what in counts],
                 }
