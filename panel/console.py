@@ -1,26 +1,56 @@
 """What every command shares: how to reach Darkroom, how to ask, and how to tell what went wrong."""
 
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import httpx
 import typer
+from pydantic import BaseModel
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from panel.client import Darkroom, Failure, Refused
 
 INTERRUPTED = 130
+Row = TypeVar("Row", bound=BaseModel)
 
 Url = Annotated[str | None, typer.Option("--url", envvar="DARKROOM_URL", help="The API's address, with its stage.")]
 KeyFile = Annotated[
     Path | None,
     typer.Option("--key-file", help="A file with the access key in it; without one, DARKROOM_KEY holds the key."),
 ]
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+
+
+def show(
+    rows: Sequence[Row],
+    cells: Callable[[Row], tuple[str, ...]],
+    table_of: Callable[[Sequence[Row]], Table],
+    nothing: str,
+    as_json: bool,
+) -> None:
+    """Print what was listed: a table on a terminal (`nothing` where there are no rows), a line of `cells` with tabs
+    between them for a pipe, or JSON."""
+    console = Console()
+    if as_json:
+        typer.echo(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
+    elif console.is_terminal:
+        console.print(table_of(rows) if rows else nothing)
+    else:
+        for row in rows:
+            typer.echo("\t".join(cells(row)))
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """Without what nobody said, which is None."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def agreed(question: str) -> bool:

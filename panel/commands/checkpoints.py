@@ -1,6 +1,5 @@
 """`darkroom checkpoints upload | import | list | delete`."""
 
-import json
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -27,7 +26,7 @@ from darkroom.checkpoints.api import CheckpointOut
 from darkroom.checkpoints.model import KINDS, Kind
 from panel import uploads
 from panel.client import Darkroom, Failure, Refused
-from panel.console import KeyFile, Url, agreed, complain, connected, friendly
+from panel.console import AsJson, KeyFile, Url, agreed, complain, connected, friendly, show
 from panel.uploads import ModelFile
 
 app = typer.Typer(help="The model files that jobs can name.", no_args_is_help=True)
@@ -81,22 +80,14 @@ def import_(
 def list_(
     kind: KindOption = None,
     q: Annotated[str | None, typer.Option("--q", help="Only names with this in them.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    as_json: AsJson = False,
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
     """List model files by kind and name."""
     with friendly(), connected(url, key_file) as darkroom:
         rows = list(uploads.listed(darkroom, kind, q))
-    if as_json:
-        typer.echo(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
-        return
-    console = Console()
-    if console.is_terminal:
-        console.print(table_of(rows) if rows else "No model files.")
-        return
-    for row in rows:
-        typer.echo("\t".join((row.kind, *_cells(row))))
+    show(rows, lambda row: (row.kind, *_cells(row)), table_of, "No model files.", as_json)
 
 
 @app.command()

@@ -1,14 +1,15 @@
 """`darkroom dead-letters list | show | redrive`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from darkroom.dead_letters.api import LetterList, QueueList, Redriven
-from panel.console import KeyFile, Url, connected, friendly
+from darkroom.dead_letters.api import LetterList, LetterOut, QueueList, QueueOut, Redriven
+from panel import console
+from panel.console import AsJson, KeyFile, Url, connected, friendly
 
 app = typer.Typer(help="Messages that nothing could take in.", no_args_is_help=True)
 
@@ -16,38 +17,27 @@ Name = Annotated[str, typer.Argument(metavar="QUEUE", help="A queue's name, as `
 
 
 @app.command("list")
-def list_(url: Url = None, key_file: KeyFile = None) -> None:
+def list_(as_json: AsJson = False, url: Url = None, key_file: KeyFile = None) -> None:
     """List the queues, how many messages lie there, and since when."""
     with friendly(), connected(url, key_file) as darkroom:
         found = QueueList.model_validate(darkroom.request("GET", "/dead-letters"))
-    rows = [(queue.name, str(queue.messages), queue.oldest or "") for queue in found.queues]
-    _show(("Queue", "Messages", "Oldest"), rows)
+    console.show(found.queues, _of_queue, table_of_queues, "No queues.", as_json)
 
 
 @app.command()
 def show(
     queue: Name,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="How many at most.")] = 20,
+    as_json: AsJson = False,
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
     """Show what lies in a queue: what each message is about, never its text."""
     with friendly(), connected(url, key_file) as darkroom:
         found = LetterList.model_validate(darkroom.request("GET", f"/dead-letters/{queue}", params={"limit": limit}))
-    rows = [
-        (
-            letter.sent_at,
-            letter.kind,
-            letter.subject or "",
-            letter.status or "",
-            letter.reason or "",
-            str(letter.received),
-        )
-        for letter in found.messages
-    ]
-    _show(("Sent", "Kind", "About", "Status", "Reason", "Received"), rows)
+    console.show(found.messages, _of_letter, table_of_letters, "Nothing lies there.", as_json)
     if found.more:
-        typer.echo("There are more.")
+        typer.echo("There are more.", err=True)
 
 
 @app.command()
@@ -64,13 +54,26 @@ def redrive(queue: Name, url: Url = None, key_file: KeyFile = None) -> None:
     typer.echo(f"{queue}: {moved} sent back" + (f", {dropped} dropped" if dropped else "") + f", {done.left} left.")
 
 
-def _show(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    console = Console()
-    if console.is_terminal:
-        table = Table(*headers, header_style="bold")
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
-        return
-    for row in rows:
-        typer.echo("\t".join(row))
+def table_of_queues(queues: Iterable[QueueOut]) -> Table:
+    """Queues as a table."""
+    table = Table("Queue", "Messages", "Oldest", header_style="bold")
+    for queue in queues:
+        table.add_row(*map(Text, _of_queue(queue)))
+    return table
+
+
+def table_of_letters(letters: Iterable[LetterOut]) -> Table:
+    """Messages as a table."""
+    table = Table("Sent", "Kind", "About", "Status", "Reason", "Received", header_style="bold")
+    for letter in letters:
+        table.add_row(*map(Text, _of_letter(letter)))
+    return table
+
+
+def _of_queue(queue: QueueOut) -> tuple[str, ...]:
+    return (queue.name, str(queue.messages), queue.oldest or "")
+
+
+def _of_letter(letter: LetterOut) -> tuple[str, ...]:
+    told = (letter.subject, letter.status, letter.reason)
+    return (letter.sent_at, letter.kind, *(text or "" for text in told), str(letter.received))

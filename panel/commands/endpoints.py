@@ -1,6 +1,5 @@
 """`darkroom endpoints create | list | wait | scale | delete`."""
 
-import json
 import time
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from rich.text import Text
 
 from darkroom.endpoints.api import EndpointList, EndpointOut
 from panel.client import Darkroom, Failure, Refused
-from panel.console import KeyFile, Url, agreed, connected, friendly
+from panel.console import AsJson, KeyFile, Url, agreed, connected, friendly, given, show
 
 app = typer.Typer(help="The SageMaker endpoints that jobs run on.", no_args_is_help=True)
 
@@ -49,7 +48,7 @@ def create(
         "jobs_at_once": at_once,
     }
     with friendly("Stopped waiting; it is being made."), connected(url, key_file) as darkroom:
-        made = _one(darkroom.request("POST", "/endpoints", json=_given(said)))
+        made = _one(darkroom.request("POST", "/endpoints", json=given(said)))
         typer.echo(f"{made.name}: {made.status}")
         if wait:
             _wait(darkroom, made.name, timeout)
@@ -58,7 +57,7 @@ def create(
 @app.command("list")
 def list_(
     watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until Ctrl-C.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    as_json: AsJson = False,
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
@@ -66,18 +65,12 @@ def list_(
     with friendly("Stopped looking."), connected(url, key_file) as darkroom:
         rows = _all(darkroom)
         console = Console()
-        if as_json:
-            typer.echo(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
-        elif not console.is_terminal:
-            for row in rows:
-                typer.echo("\t".join(_cells(row)))
-        elif watch:
+        if watch and console.is_terminal and not as_json:
             with Live(table_of(rows), console=console) as live:
                 while True:
                     time.sleep(LOOK_SECONDS)
                     live.update(table_of(_all(darkroom)))
-        else:
-            console.print(table_of(rows) if rows else "No endpoints.")
+        show(rows, _cells, table_of, "No endpoints.", as_json)
 
 
 @app.command()
@@ -104,7 +97,7 @@ def scale(
     with friendly(), connected(url, key_file) as darkroom:
         if least is None and most is None:
             raise Failure("Say --min, --max, or both.")
-        bounds = _given({"min_instances": least, "max_instances": most})
+        bounds = given({"min_instances": least, "max_instances": most})
         row = _one(darkroom.request("PATCH", f"/endpoints/{name}", json=bounds))
         typer.echo(f"{row.name}: {row.min_instances} to {row.max_instances} instances, {row.instances} now")
 
@@ -203,7 +196,3 @@ def _one(answer: Any) -> EndpointOut:
 
 def _all(darkroom: Darkroom) -> list[EndpointOut]:
     return EndpointList.model_validate(darkroom.request("GET", "/endpoints")).endpoints
-
-
-def _given(said: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in said.items() if value is not None}

@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from darkroom.keys.api import KeyList, KeyMade, KeyOut
 from darkroom.keys.model import Role
 from panel.client import Darkroom, Failure
-from panel.console import KeyFile, Url, agreed, connected, friendly
+from panel.console import AsJson, KeyFile, Url, agreed, connected, friendly, given, show
 
 app = typer.Typer(help="Access keys: who may do what. Takes the key of an admin.", no_args_is_help=True)
 
@@ -33,14 +32,14 @@ def create(
     open_jobs: Annotated[
         int | None, typer.Option("--open-jobs", help="Its own limit of open jobs in place of the stage's.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    as_json: AsJson = False,
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
     """Make a key. Its secret is the one line on the output, shown this once."""
     wanted = {"days": days, "expires_at": expires_at}
     limits = {"requests_per_minute": requests, "open_jobs": open_jobs}
-    body = {"name": name, "role": role, "limits": _given(limits), **_given(wanted)}
+    body = {"name": name, "role": role, "limits": given(limits), **given(wanted)}
     with friendly(), connected(url, key_file) as darkroom:
         made = KeyMade.model_validate(darkroom.request("POST", "/keys", json=body))
     if as_json:
@@ -52,22 +51,14 @@ def create(
 
 @app.command("list")
 def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    as_json: AsJson = False,
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
     """List keys, newest first. The first admin key is not among them."""
     with friendly(), connected(url, key_file) as darkroom:
         keys = list(listed(darkroom))
-    if as_json:
-        typer.echo(json.dumps([key.model_dump(mode="json") for key in keys], indent=2))
-        return
-    console = Console()
-    if console.is_terminal:
-        console.print(table_of(keys) if keys else "No keys but the first admin key.")
-        return
-    for key in keys:
-        typer.echo("\t".join(_cells(key)))
+    show(keys, _cells, table_of, "No keys but the first admin key.", as_json)
 
 
 @app.command()
@@ -108,11 +99,7 @@ def table_of(keys: Iterable[KeyOut]) -> Table:
 
 
 def _cells(key: KeyOut) -> tuple[str, ...]:
-    limits = _given({"requests": key.limits.requests_per_minute, "open jobs": key.limits.open_jobs})
+    limits = given({"requests": key.limits.requests_per_minute, "open jobs": key.limits.open_jobs})
     shown = ", ".join(f"{value} {name}" for name, value in limits.items()) or _NO_LIMIT
     times = [moment[:16].replace("T", " ") for moment in (key.created_at, key.last_used or "", key.expires_at)]
     return (key.id, key.name, key.role, f"{key.prefix}…", *times, shown)
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

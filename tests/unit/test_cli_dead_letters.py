@@ -1,5 +1,6 @@
 """`darkroom dead-letters` and `darkroom jobs` against an API that is played."""
 
+import json
 from typing import Any
 
 import httpx
@@ -53,6 +54,7 @@ def test_queues_are_listed_in_plain_lines(played: Played) -> None:
     ]
     played.answers["GET /dead-letters"] = [(200, {"queues": queues})]
     assert run("dead-letters", "list").output == "events\t2\t2026-01-01T00:00:00Z\nx\t0\t\n"
+    assert json.loads(run("dead-letters", "list", "--json").output) == queues
 
 
 def test_messages_are_shown_and_that_there_are_more(played: Played) -> None:
@@ -66,7 +68,9 @@ def test_messages_are_shown_and_that_there_are_more(played: Played) -> None:
         "reason": None,
     }
     played.answers["GET /dead-letters/events"] = [(200, {"messages": [letter], "more": True})]
-    assert run("dead-letters", "show", "events").output == f"t\tresult\t{JOB}\tFailed\t\t6\nThere are more.\n"
+    shown = run("dead-letters", "show", "events")
+    assert (shown.stdout, shown.stderr) == (f"t\tresult\t{JOB}\tFailed\t\t6\n", "There are more.\n")
+    assert json.loads(run("dead-letters", "show", "events", "--json").stdout) == [letter]
 
 
 def test_a_redrive_goes_on_until_nothing_is_left(played: Played) -> None:

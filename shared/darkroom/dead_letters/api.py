@@ -20,8 +20,8 @@ class QueueList(BaseModel):
 class LetterOut(BaseModel):
     """A message without its text, which may hold prompts.
 
-    `kind` is `result`, `progress`, `import`, `round` or `unknown`; `subject` the job or the model file it is about;
-    `status` what it says of it; `reason` why it is here, if the message itself tells.
+    `kind` is `result`, `progress`, `import`, `endpoint`, `round` or `unknown`; `subject` the job, the model file or the
+    endpoint it is about; `status` what it says of it; `reason` why it is here, if the message itself tells.
     """
 
     id: str
