@@ -3,14 +3,17 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 import pytest
 from moto import mock_aws
+from moto.s3.models import s3_backends
 
 from darkroom import wiring
+from darkroom.images.model import image_key
 from tests.support.aws import REGION, SETTINGS, make_stage, put_model
 from tests.support.sagemaker import FakeSageMaker, FakeScaling
 
@@ -41,6 +44,16 @@ class Stage:
     def upload(self, content: bytes, owner: str = "alice") -> str:
         """Put a picture where an upload would put it; returns its id."""
         return wiring.images().put(owner, content)
+
+    def age(self, picture: str, days: float, owner: str = "alice") -> None:
+        """Let an uploaded picture be so old. Nobody can tell S3 when an object was written, so moto is changed."""
+        kept = s3_backends["123456789012"]["aws"].buckets[SETTINGS.pictures_bucket].keys
+        kept[image_key(owner, picture)].last_modified -= timedelta(days=days)
+
+    def modified(self, picture: str, owner: str = "alice") -> datetime:
+        """When a picture was written."""
+        head = self.s3.head_object(Bucket=SETTINGS.pictures_bucket, Key=image_key(owner, picture))
+        return head["LastModified"]  # type: ignore[no-any-return]
 
     def model(self, name: str, kind: str = "stable-diffusion", status: str = "active") -> None:
         """Put a row on the shelf."""

@@ -2,11 +2,13 @@
 
 import base64
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from darkroom import ids, wiring
 from darkroom.aws.jobs import DynamoJobs
+from darkroom.aws.pictures import S3Images
 from darkroom.errors import Busy, Throttled
 from darkroom.jobs.history import Filters, fill, plan
 from darkroom.jobs.model import Job, JobLine
@@ -263,6 +265,21 @@ def test_darkroom_chooses_the_endpoint_with_the_fewest_open_jobs(stage: Stage) -
     assert chosen == ["darkroom-test-a", "darkroom-test-b"] * 2
 
 
+def test_an_endpoint_that_has_gone_takes_one_job_with_it_and_no_more(stage: Stage) -> None:
+    gone, other = endpoint("darkroom-test-a"), endpoint("darkroom-test-b")
+    stage.sagemaker.endpoints = [gone, other]
+    wiring.endpoints().all(fresh=True)
+    stage.sagemaker.endpoints = [other]
+    jobs = [call("POST", "/jobs", txt2img()).json for _ in range(3)]
+    assert [(job["endpoint"], job["status"]) for job in jobs] == [
+        ("darkroom-test-a", "fail"),
+        ("darkroom-test-b", "in_progress"),
+        ("darkroom-test-b", "in_progress"),
+    ]
+    again = call("POST", f"/jobs/{jobs[0]['id']}/replay").json
+    assert (again["endpoint"], again["status"]) == ("darkroom-test-b", "in_progress")
+
+
 def test_an_endpoint_that_refuses_after_all_leaves_a_failed_job_that_says_why(stage: Stage) -> None:
     stage.sagemaker.refuses = "Endpoint darkroom-test-a is not in service"
     reply = call("POST", "/jobs", txt2img())
@@ -463,6 +480,33 @@ def test_register_image_gives_an_upload_once(stage: Stage) -> None:
     assert (again.status, again.json["upload"]) == (200, None)
     assert call("POST", "/images", {**wanted, "bytes": 10**9}).status == 422
     assert call("POST", "/images", {**wanted, "content_type": "image/tiff"}).status == 422
+    stage.age(image_id(content), days=46)
+    assert call("POST", "/images", wanted).status == 201, "past half of its life it is asked for again"
+
+
+@pytest.mark.parametrize(("days", "renewed"), [(0.9, False), (1.1, True), (89, True)])
+def test_a_picture_lasts_as_long_as_the_newest_job_that_names_it(stage: Stage, days: float, renewed: bool) -> None:
+    picture = stage.upload(png())
+    stage.age(picture, days)
+    old = stage.modified(picture)
+    body = {"type": "img2img", "checkpoint": CHECKPOINT, "images": {"init": picture}, "parameters": {}}
+    made = call("POST", "/jobs", body)
+    assert made.status == 201, made.body
+    assert (stage.modified(picture) - old > timedelta(days=1)) == renewed
+    kept = stage.s3.get_object(Bucket="pictures", Key=f"images/alice/{picture}")
+    assert (kept["ContentType"], kept["Body"].read()) == ("image/png", png())
+    stage.age(picture, days=2)
+    assert call("POST", f"/jobs/{made.json['id']}/replay").status == 201
+    assert datetime.now(UTC) - stage.modified(picture) < timedelta(minutes=10)
+
+
+def test_a_picture_that_goes_while_it_is_renewed_refuses_the_job(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = stage.upload(png())
+    stage.age(picture, days=89)
+    monkeypatch.setattr(S3Images, "renew", lambda *_: False)
+    refused = call("POST", "/jobs", {"type": "img2img", "checkpoint": CHECKPOINT, "images": {"init": picture}})
+    assert (refused.status, refused.code) == (422, "image_not_uploaded")
+    assert stage.rows() == []
 
 
 def test_a_fault_while_requests_are_counted_is_answered_like_any_other_and_logged_by_its_type(

@@ -111,6 +111,11 @@ def upload(world: World) -> None:
     world.picture = world.stage.upload(png())
 
 
+def upload_long_ago(world: World) -> None:
+    upload(world)
+    world.stage.age(world.picture, days=60)
+
+
 def pictured(world: World) -> None:
     upload(world)
     submit(world, type="img2img", images={"init": world.picture})
@@ -489,6 +494,14 @@ SCENARIOS = (
     ),
     Scenario("jobs_api", "POST /jobs with pictures inside", picture_inside, check=ends(succeed=1), spared=CHOOSING),
     Scenario("jobs_api", "POST /jobs with pictures by id", with_pictures, upload, ends(succeed=1), spared=CHOOSING),
+    Scenario(
+        "jobs_api",
+        "POST /jobs with a picture of two months ago",
+        with_pictures,
+        upload_long_ago,
+        ends(succeed=1),
+        spared=CHOOSING,
+    ),
     Scenario("jobs_api", "POST /jobs of over 128,000 bytes", large, check=ends(succeed=1), spared=CHOOSING),
     Scenario("jobs_api", "GET /jobs/<id>", get("/jobs/{job}"), ended),
     Scenario("jobs_api", "GET /jobs", get("/jobs"), ended),

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -40,8 +40,7 @@ class S3Images:
             if _is_absent(error):
                 return None
             raise
-        age = (datetime.now(UTC) - head["LastModified"]).total_seconds()
-        return Stored(head["ContentLength"], age)
+        return Stored(head["ContentLength"], _age(head["LastModified"]))
 
     def start(self, owner: str, image_id: str, length: int) -> Start | None:
         """See `ImageStore.start`: one ranged GetObject."""
@@ -52,13 +51,14 @@ class S3Images:
         except ClientError as error:
             # S3 answers InvalidRange for an object of no bytes; such a one can only have been put by hand.
             if error.response["Error"]["Code"] == "InvalidRange":
-                return Start(b"", 0)
+                return Start(b"", 0, 0)
             if _is_absent(error):
                 return None
             raise
         content = answer["Body"].read(length)
         total = answer.get("ContentRange", "").rpartition("/")[2]
-        return Start(content, int(total) if total.isdigit() else answer["ContentLength"])
+        size = int(total) if total.isdigit() else answer["ContentLength"]
+        return Start(content, size, _age(answer["LastModified"]))
 
     def put(self, owner: str, image_id: str, content: bytes, content_type: str) -> None:
         """See `ImageStore.put`: one PutObject with its checksum."""
@@ -90,11 +90,18 @@ class S3Images:
 
     def copy(self, image_id: str, owner: str, to: str) -> bool:
         """See `ImageStore.copy`: one CopyObject."""
+        return self._copy(image_key(owner, image_id), image_key(to, image_id))
+
+    def renew(self, owner: str, image_id: str, content_type: str) -> bool:
+        """See `ImageStore.renew`: one CopyObject of the picture onto itself, which S3 takes only with its metadata said
+        anew (S3 API Reference, CopyObject)."""
+        key = image_key(owner, image_id)
+        return self._copy(key, key, MetadataDirective="REPLACE", ContentType=content_type)
+
+    def _copy(self, source: str, to: str, **more: Any) -> bool:
         try:
             self._client.copy_object(
-                Bucket=self._bucket,
-                Key=image_key(to, image_id),
-                CopySource={"Bucket": self._bucket, "Key": image_key(owner, image_id)},
+                Bucket=self._bucket, Key=to, CopySource={"Bucket": self._bucket, "Key": source}, **more
             )
         except ClientError as error:
             if _is_absent(error):
@@ -249,6 +256,10 @@ class S3Outputs:
 
 def _presigned(client: "S3Client", bucket: str, key: str) -> str:
     return client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=URL_SECONDS)
+
+
+def _age(modified: datetime) -> float:
+    return (datetime.now(UTC) - modified).total_seconds()
 
 
 def _base64(sha256: str) -> str:

@@ -14,10 +14,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class Start:
-    """The first bytes of a stored picture and how many it has in all."""
+    """The first bytes of a stored picture, how many it has in all, and its age in seconds."""
 
     content: bytes
     total: int
+    age: float
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class ImageStore(Protocol):
 
     def copy(self, image_id: str, owner: str, to: str) -> bool:
         """Give another owner the same picture; False when it is not there."""
+
+    def renew(self, owner: str, image_id: str, content_type: str) -> bool:
+        """Start its life anew, so that S3 forgets it later; False when it is not there."""
 
     def uri(self, owner: str, image_id: str) -> str:
         """Its S3 URI, for a worker."""

@@ -21,13 +21,17 @@ from darkroom.images.model import (
 )
 from darkroom.images.ports import ImageStore, Start
 
+DAY = 86_400
+"""Seconds by which a picture that a job starts from may go before the job's row does."""
+
 
 class Images:
     """The picture store. `retention_days` is when S3 forgets a picture."""
 
     def __init__(self, store: ImageStore, retention_days: int) -> None:
         self._store = store
-        self._renew_after = retention_days * 86_400 / 2
+        self._renew_after = retention_days * DAY / 2
+        self._old = min(DAY, self._renew_after)
 
     def register(self, owner: str, request: ImageIn) -> ImageOut:
         """Say where to upload a picture, or that it is here already.
@@ -44,8 +48,9 @@ class Images:
     def inspect(self, owner: str, wanted: Mapping[str, str]) -> dict[str, ImageHeader]:
         """Format and size of stored pictures by name: one ranged read each, side by side.
 
-        `wanted` maps names to image ids. Raises Invalid `image_not_uploaded`, `image_unreadable` or
-        `image_too_large`, naming every picture it is about.
+        `wanted` maps names to image ids. One that is older than a day begins its life anew: it must last as long as
+        the job that names it. Raises Invalid `image_not_uploaded`, `image_unreadable` or `image_too_large`, naming
+        every picture it is about.
         """
         if not wanted:
             return {}
@@ -53,8 +58,13 @@ class Images:
             starts = dict(zip(wanted, pool.map(lambda i: self._read(owner, i), wanted.values()), strict=True))
         absent = [name for name, start in starts.items() if start is None]
         if absent:
-            raise _refused("image_not_uploaded", absent, "is not uploaded: POST /images first, then upload its bytes")
-        return {name: _header(name, start.content, start.total) for name, start in starts.items() if start}
+            raise _absent(absent)
+        headers = {name: _header(name, start.content, start.total) for name, start in starts.items() if start}
+        old = {wanted[name]: name for name, start in starts.items() if start and start.age > self._old}
+        for image_id, name in old.items():
+            if not self._store.renew(owner, image_id, CONTENT_TYPES[headers[name].format]):
+                raise _absent([name])
+        return headers
 
     def _read(self, owner: str, image_id: str) -> Start | None:
         start = self._store.start(owner, image_id, HEADER_BYTES)
@@ -107,6 +117,10 @@ def _header(name: str, start: bytes, total: int) -> ImageHeader:
             f"at most {MAX_SIDE} pixels a side, {MAX_PIXELS} in all and {MAX_BYTES} bytes are taken",
         )
     return header
+
+
+def _absent(names: list[str]) -> Invalid:
+    return _refused("image_not_uploaded", names, "is not uploaded: POST /images first, then upload its bytes")
 
 
 def _refused(code: str, names: list[str], why: str) -> Invalid:
