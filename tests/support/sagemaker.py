@@ -144,6 +144,8 @@ class FakeSageMaker:
         self.on_call("InvokeEndpointAsync")
         if self.refuses:
             raise EndpointRefused(self.refuses)
+        if self._find(name) is None:
+            raise EndpointRefused(f"Endpoint {name} not found.")
         self.invoked.append({"endpoint": name, **json.loads(body)})
         self.before_answer(job_id)
         return f"s3://pictures/jobs/{job_id}/output/response.json", "s3://pictures/failures/x-error.out"

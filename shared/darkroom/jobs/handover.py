@@ -14,6 +14,8 @@ from darkroom.jobs.ports import EndpointRefused, Inference, JobStore, Outputs
 from darkroom.jobs.submit import NO_VAE
 from darkroom.times import moment, precise
 
+REFUSED = "endpoint_refused"
+
 
 @dataclass(frozen=True)
 class Places:
@@ -64,7 +66,7 @@ class HandOver:
                 submitted_at=self._now(),
             )
         except EndpointRefused as refused:
-            error = WorkError(code="endpoint_refused", message=f"SageMaker refused the job: {refused}")
+            error = WorkError(code=REFUSED, message=f"SageMaker refused the job: {refused}")
             change = Change("fail", "invoke", error=error, completed_at=self._now())
         except Busy:
             return job

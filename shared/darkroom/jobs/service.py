@@ -16,7 +16,7 @@ from darkroom.images.service import Images, check
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary, job_out, line_out
 from darkroom.jobs.ask import filters_of, time_range
 from darkroom.jobs.crowd import Crowd
-from darkroom.jobs.handover import HandOver, Places, as_json
+from darkroom.jobs.handover import REFUSED, HandOver, Places, as_json
 from darkroom.jobs.history import Filters, fill, plan
 from darkroom.jobs.model import Change, Idempotency, Job, Patience
 from darkroom.jobs.phase import Phase, phase_of
@@ -154,7 +154,11 @@ class Jobs:
         """The job is written, so it is answered, whatever happens now: a caller that tries again would make another.
         What was not handed over the sweeper finds."""
         try:
-            return self._hand_over(job)
+            handed_over = self._hand_over(job)
+            if handed_over.error and handed_over.error.code == REFUSED:
+                # The endpoint has gone since it was looked up. Without open jobs it would draw the next ones, too.
+                self._endpoints.forget()
+            return handed_over
         except Exception as error:
             # The type alone: a message may hold what the caller sent.
             log.error("job %s was not handed over: %s", job.line.id, type(error).__name__)
