@@ -14,7 +14,7 @@ import pytest
 
 from local import stack
 from local.home import ROOT, Home
-from local.seed import CHECKPOINT
+from local.seed import CHECKPOINT, ENDPOINT
 from panel.client import Darkroom
 from tests.e2e.logs import NEVER, leaks
 
@@ -54,16 +54,16 @@ class Running:
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done
 
-    def function(self, name: str) -> str:
-        """The physical name of a function of this stage; others may be deployed beside it."""
+    def functions(self) -> dict[str, Any]:
+        """What Lambda tells of each function of this stage, by our name for it; others may be deployed beside it."""
+        ours = "Darkroom local: "
         pages = self.aws("lambda").get_paginator("list_functions").paginate()
-        (found,) = (
-            function["FunctionName"]
-            for page in pages
-            for function in page["Functions"]
-            if function["Description"] == f"Darkroom local: {name}"
-        )
-        return str(found)
+        found = (function for page in pages for function in page["Functions"])
+        return {one["Description"].removeprefix(ours): one for one in found if one["Description"].startswith(ours)}
+
+    def function(self, name: str) -> str:
+        """The physical name of a function of this stage."""
+        return str(self.functions()[name]["FunctionName"])
 
     def sweep(self) -> None:
         """One round of the sweeper, as its schedule would call it."""
@@ -97,8 +97,14 @@ def aws(service: str, url: str) -> Any:
 
 
 def txt2img(**parameters: Any) -> dict[str, Any]:
-    """A job that the seeded checkpoint can do."""
-    return {"type": "txt2img", "checkpoint": CHECKPOINT, "parameters": {"prompt": "a pier", "seed": 1, **parameters}}
+    """A job that the seeded checkpoint can do, on the seeded endpoint: a function may remember others for seconds
+    that another test has deleted."""
+    return {
+        "type": "txt2img",
+        "checkpoint": CHECKPOINT,
+        "endpoint": ENDPOINT,
+        "parameters": {"prompt": "a pier", "seed": 1, **parameters},
+    }
 
 
 @pytest.fixture(scope="session")

@@ -66,8 +66,8 @@ def test_what_people_send_and_get_is_in_no_log(darkroom: Running) -> None:
     assert "sagemaker.log" in found
     for function in ("jobs_api", "keys_api", "job_events"):
         assert f'"service":"{function}"' in found
-    functions = darkroom.aws("lambda").list_functions()["Functions"]
-    levels = {one["Environment"]["Variables"].get("POWERTOOLS_LOG_LEVEL") for one in functions if "Environment" in one}
+    environments = [function["Environment"]["Variables"] for function in darkroom.functions().values()]
+    levels = {environment["POWERTOOLS_LOG_LEVEL"] for environment in environments}
     assert levels == {"DEBUG"}
 
 
