@@ -62,6 +62,7 @@ def test_one_that_is_being_made_goes_later(stage: Stage) -> None:
         ({"name": "x" * 64}, "name"),
         ({"instance_type": "g5.xlarge"}, "instance_type"),
         ({"min_instances": -1}, "min_instances"),
+        ({"min_instances": False}, "min_instances"),
         ({"max_instances": 0}, "max_instances"),
         ({"jobs_at_once": 17}, "jobs_at_once"),
         ({"colour": "red"}, "colour"),

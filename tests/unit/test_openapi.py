@@ -1,11 +1,16 @@
 """docs/openapi.json says what the handlers do; `make openapi` writes it anew."""
 
 import json
+import pkgutil
+import re
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from pydantic import create_model
+from pydantic import BaseModel, ValidationError, create_model
 
+import darkroom
 from darkroom.edge.http import Api
 from darkroom.edge.openapi import document
 from functions.openapi import text
@@ -70,3 +75,29 @@ def test_every_operation_names_its_problems() -> None:
         for code, response in said["responses"].items():
             if int(code) >= 400:
                 assert list(response["content"]) == ["application/problem+json"]
+
+
+def bodies() -> list[type[BaseModel]]:
+    """Every model of a request's body; the WebUI's own parameters, which may say more, are not among them."""
+    features = [found.name for found in pkgutil.iter_modules(darkroom.__path__) if found.ispkg]
+    modules = [import_module(f"darkroom.{name}.api") for name in features if find_spec(f"darkroom.{name}.api")]
+    models = {model for module in modules for model in vars(module).values() if isinstance(model, type)}
+    closed = [model for model in models if issubclass(model, BaseModel) and model.model_config.get("extra") == "forbid"]
+    return sorted(closed, key=lambda model: model.__name__)
+
+
+def wrong(model: type[BaseModel], body: dict[str, object]) -> set[int | str]:
+    """The fields that are told to be wrong, or to be missing."""
+    try:
+        model.model_validate(body)
+    except ValidationError as error:
+        return {problem["loc"][0] for problem in error.errors()}
+    return set()
+
+
+@pytest.mark.parametrize("model", bodies())
+def test_no_number_of_a_body_may_be_a_word_or_a_truth_value(model: type[BaseModel]) -> None:
+    for name, field in model.model_fields.items():
+        if re.search(r"\bint\b", str(field.annotation)):
+            assert name not in wrong(model, {name: 16})
+            assert name in wrong(model, {name: True}) & wrong(model, {name: "16"})

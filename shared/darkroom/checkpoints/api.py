@@ -31,7 +31,7 @@ class ModelIn(BaseModel):
 class CheckpointIn(ModelIn):
     """A model file about to be uploaded: how many bytes, and the SHA-256 of all of them if it is known."""
 
-    size: Annotated[int, Field(ge=16, le=MAX_BYTES)]
+    size: Annotated[int, Field(strict=True, ge=16, le=MAX_BYTES)]
     sha256: Sha256 | None = None
 
 
@@ -51,7 +51,7 @@ class PartIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    number: Annotated[int, Field(ge=1, le=10_000)]
+    number: Annotated[int, Field(strict=True, ge=1, le=10_000)]
     sha256: Sha256
 
 

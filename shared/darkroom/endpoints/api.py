@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom.endpoints.service import Shown
 
-Instances = Annotated[int, Field(ge=0, le=100)]
+Instances = Annotated[int, Field(strict=True, ge=0, le=100)]
 ShortName = Annotated[
     str,
     Field(
@@ -27,8 +27,8 @@ class EndpointIn(BaseModel):
     instance_type: Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", max_length=64)] | None = None
     image: Annotated[str, Field(pattern=r"^\S+$", max_length=255, description="the worker's container")] | None = None
     min_instances: Instances = 0
-    max_instances: Annotated[int, Field(ge=1, le=100)] = 1
-    jobs_at_once: Annotated[int, Field(ge=1, le=16, description="on each instance")] = 1
+    max_instances: Annotated[int, Field(strict=True, ge=1, le=100)] = 1
+    jobs_at_once: Annotated[int, Field(strict=True, ge=1, le=16, description="on each instance")] = 1
 
 
 class EndpointPatch(BaseModel):
@@ -37,7 +37,7 @@ class EndpointPatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     min_instances: Instances | None = None
-    max_instances: Annotated[int, Field(ge=1, le=100)] | None = None
+    max_instances: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
 
 
 class EndpointOut(BaseModel):

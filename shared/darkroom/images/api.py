@@ -13,7 +13,7 @@ class ImageIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    bytes: Annotated[int, Field(ge=1, le=MAX_BYTES)]
+    bytes: Annotated[int, Field(strict=True, ge=1, le=MAX_BYTES)]
     content_type: Literal["image/png", "image/jpeg", "image/webp"]
 
 
