@@ -46,7 +46,8 @@ def attack(url: str, role: str | None, key: str | None, examples: int, phases: s
         report = Path(folder) / "report.json"
         command = [
             *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(ROOT / "bench" / "fuzz.toml")),
-            *("run", str(ROOT / "docs" / "openapi.json"), "--url", url, "--checks", "all", "--phases", phases),
+            # All checks are on by themselves; named here, they would undo the exceptions of the file.
+            *("run", str(ROOT / "docs" / "openapi.json"), "--url", url, "--phases", phases),
             *("--max-examples", str(examples), "--generation-deterministic"),
             *("--continue-on-failure", "--no-color", "--warnings", "off", "--request-timeout", "60"),
             *("--report", "json", "--report-json-path", str(report)),
