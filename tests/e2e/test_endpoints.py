@@ -71,7 +71,7 @@ def test_made_scaled_put_to_sleep_woken_by_a_job_and_deleted_without_a_trace(lif
 
     life.knobs(waking_seconds=3.0, idle_seconds=0.5)
     eventually(lambda: (shown(life)["instances"], shown(life)["status"]) == (0, "InService"))
-    life.knobs(waking_seconds=3.0, idle_seconds=600)
+    life.knobs(waking_seconds=6.0, idle_seconds=600)
     listed = life.command("endpoints", "list").stdout
     assert f"{NAME}\tInService\t0 (asleep)\t0 to 1\tml.g4dn.xlarge\t0" in listed
 
