@@ -12,6 +12,7 @@ from constructs import Construct
 
 from darkroom.settings import Settings
 from infra import bundling, permissions
+from infra.grants import Grant, policy
 from infra.stage import Stage
 
 LOG_RETENTION = {
@@ -36,24 +37,25 @@ class Common:
 
 
 class Function(Construct):
-    """`functions/<name>` as a Lambda function that may do what `statements` say and nothing else."""
+    """`functions/<name>` as a Lambda function that may do what `grants` say and nothing else."""
 
     def __init__(
         self,
         scope: Construct,
         name: str,
         common: Common,
-        statements: Sequence[iam.PolicyStatement],
+        grants: Sequence[Grant],
         timeout: Duration,
     ) -> None:
         super().__init__(scope, "".join(word.capitalize() for word in name.split("_")))
         stage = common.stage
         log_group = log(self, stage, common.key)
+        self.grants = [*grants, *permissions.basics(log_group)]
         self.role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            inline_policies=permissions.policy([*statements, *permissions.basics(log_group)]),
+            inline_policies=policy(self.grants),
         )
         self.code = lambda_.Function(
             self,

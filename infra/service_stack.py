@@ -15,6 +15,7 @@ from infra.data_stack import DataStack
 from infra.events import EndpointEvents, Events, Imports, Sweeps
 from infra.firewall import Firewall
 from infra.function import Common, Function, architecture
+from infra.grants import policy
 from infra.monitoring import Monitoring
 from infra.stage import Stage
 
@@ -60,8 +61,6 @@ class ServiceStack(Stack):
 
     def __init__(self, scope: Construct, stage: Stage, data: DataStack) -> None:
         super().__init__(scope, f"Darkroom-{stage.name}-service", description="Darkroom: API, functions and events")
-        self.stage = stage.name
-        self.import_buckets = stage.import_buckets
         self.waf = stage.waf
         self._stage = stage
         # By its ARN: the CDK then leaves the key's policy as the data stack has it.
@@ -73,12 +72,13 @@ class ServiceStack(Stack):
         self._permissions = permissions.Permissions(
             self, stage, data, self.events, self.imports, self.endpoint_events, self.sweeps
         )
+        self.worker_grants = self._permissions.worker()
         self.worker_role = iam.Role(
             self,
             "WorkerRole",
             description=f"Darkroom {stage.name}: what SageMaker and the worker's container may do",
             assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-            inline_policies=permissions.policy(self._permissions.worker()),
+            inline_policies=policy(self.worker_grants),
         )
         self.functions = self._functions(data)
         self.events.feed(self.functions["job_events"].code)
@@ -114,8 +114,8 @@ class ServiceStack(Stack):
 
     def _functions(self, data: DataStack) -> dict[str, Function]:
         common = Common(stage=self._stage, settings=self._settings(data), layers=self._layers(), key=self._key)
-        statements = self._permissions.functions(self.worker_role.role_arn)
-        return {name: Function(self, name, common, statements[name], timeout) for name, timeout in TIMEOUTS.items()}
+        grants = self._permissions.functions(self.worker_role.role_arn)
+        return {name: Function(self, name, common, grants[name], timeout) for name, timeout in TIMEOUTS.items()}
 
     def _layers(self) -> list[lambda_.LayerVersion]:
         stage = self._stage
