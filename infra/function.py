@@ -1,4 +1,4 @@
-"""One Lambda function as Darkroom runs them: its own role, its own log, the stage's settings."""
+"""One Lambda function as Darkroom runs them: its own role, its own log, the settings that it reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from constructs import Construct
 
 from darkroom.settings import Settings
 from infra import bundling, permissions
+from infra.functions import FunctionSpec
 from infra.grants import Grant, policy
 from infra.stage import Stage
 
@@ -45,7 +46,7 @@ class Function(Construct):
         name: str,
         common: Common,
         grants: Sequence[Grant],
-        timeout: Duration,
+        spec: FunctionSpec,
     ) -> None:
         super().__init__(scope, "".join(word.capitalize() for word in name.split("_")))
         stage = common.stage
@@ -67,12 +68,12 @@ class Function(Construct):
             handler=f"functions.{name}.handler.handler",
             layers=common.layers,
             memory_size=stage.memory_mb,
-            timeout=timeout,
+            timeout=Duration.seconds(spec.seconds),
             role=self.role.without_policy_updates(),
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
             environment={
-                **common.settings.environment(),
+                **common.settings.environment(spec.settings),
                 "POWERTOOLS_SERVICE_NAME": name,
                 "POWERTOOLS_LOG_LEVEL": stage.log_level,
             },

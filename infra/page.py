@@ -9,8 +9,8 @@ from typing import Any
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
+from infra.functions import FUNCTIONS
 from infra.grants import Grant
-from infra.service_stack import TIMEOUTS
 from infra.stacks import add_stacks
 from infra.stage import Stage
 
@@ -34,7 +34,7 @@ def text() -> str:
         if found["Type"] == "AWS::Lambda::Function"
     }
     (worker,) = (key for key, found in resources.items() if found["Type"] == "AWS::IAM::Role" and key[:6] == "Worker")
-    roles = {name: functions[name] for name in TIMEOUTS} | {"the worker": worker}
+    roles = {name: functions[name] for name in FUNCTIONS} | {"the worker": worker}
     grants = {name: function.grants for name, function in service.functions.items()}
     grants["the worker"] = service.worker_grants
     return "\n".join(

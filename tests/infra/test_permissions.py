@@ -11,9 +11,9 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra import page
 from infra.bundling import ROOT
+from infra.functions import FUNCTIONS, ROUTES
 from infra.grants import Grant, Pattern, UnexplainedWildcard, allow
 from infra.permissions import Permissions
-from infra.service_stack import ROUTES, TIMEOUTS
 from infra.stacks import add_stacks
 from infra.stage import Stage
 from tests.infra.conftest import Installations, Synthesized
@@ -180,7 +180,7 @@ def reach(role: dict[str, Any], action: str) -> str:
     return json.dumps([s["Resource"] for s in statements(role) if action in listed(s["Action"])])
 
 
-@pytest.mark.parametrize("name", sorted(TIMEOUTS))
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_a_function_may_do_exactly_what_is_listed(prod: Synthesized, name: str) -> None:
     granted = {action for s in statements(role_of(prod, name)) for action in listed(s["Action"])}
     assert granted == EXPECTED[name] | BASICS

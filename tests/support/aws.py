@@ -19,7 +19,7 @@ SETTINGS = Settings(
     admin_secret="admin",
     results_topic="arn:aws:sns:us-east-1:123456789012:results",
     worker_role="arn:aws:iam::123456789012:role/worker",
-    instance_type="ml.g5.xlarge",
+    dead_letter_queues=(),
     worker_image="worker:1",
     prices={"ml.g5.xlarge": 3.6},
 )
