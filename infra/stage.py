@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from darkroom.settings import OperatorSettings, listed
 
@@ -65,6 +65,15 @@ class Stage(OperatorSettings):
     throttle_burst: int = Field(
         default=100, ge=1, le=5000, description="how many API requests may come at once, 1 to 5000"
     )
+
+    @field_validator("job_wait_seconds")
+    @classmethod
+    def _as_long_as_sagemaker_asks(cls, seconds: int) -> int:
+        """InvokeEndpointAsync takes a RequestTTLSeconds of 60 and more. A sweeper can be told less, so that it takes
+        every job for an old one: `make chaos` does that."""
+        if seconds < 60:
+            raise ValueError("SageMaker takes no less than 60")
+        return seconds
 
 
 def read_stage(context: Callable[[str], Any]) -> Stage:

@@ -94,7 +94,7 @@ class OperatorSettings(BaseModel):
     )
     job_wait_seconds: int = Field(
         default=21_600,
-        ge=60,
+        ge=1,
         le=21_600,
         description="how many seconds a job may wait in SageMaker's queue, 60 to 21600",
     )
@@ -105,9 +105,9 @@ class OperatorSettings(BaseModel):
     # write and counted.
     settle_after_seconds: int = Field(
         default=300,
-        ge=5,
+        ge=1,
         le=3_600,
-        description="after how many seconds without news the sweeper looks at a job itself, 5 to 3600",
+        description="after how many seconds without news the sweeper looks at a job itself, 1 to 3600",
     )
     max_open_jobs: int = Field(
         default=5_000, ge=1, le=1_000_000, description="how many jobs may be open at once, 1 to 1000000"

@@ -68,6 +68,8 @@ def test_a_name_that_could_mix_up_two_stages_is_refused(name: str) -> None:
         ("retention_days", 0, "1 to 3650"),
         ("retention_days", "soon", "for how many days"),
         ("feed_shards", 33, "1 to 32"),
+        ("job_wait_seconds", 59, "60 to 21600"),
+        ("settle_after_seconds", 0, "1 to 3600"),
         ("instance_type", "g5.xlarge", "as in ml.g5.xlarge"),
         ("architecture", "arm", "arm64 or x86_64"),
         ("python", "3.10", '"3.11", "3.12" or "3.13"'),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench.chaos import PUT_FORWARD
 from darkroom.settings import NotGiven, Settings
 from infra.functions import FUNCTIONS
 from tests.integration.conftest import Stage, forget_wiring
@@ -95,6 +96,11 @@ def test_a_setting_that_was_not_given_is_told_by_name() -> None:
         _ = settings.feed_shards
     with pytest.raises(AttributeError, match="nonsense"):
         _ = settings.nonsense  # type: ignore[attr-defined]
+
+
+def test_the_times_of_the_chaos_run_are_taken() -> None:
+    told = {f"DARKROOM_{name}": value for name, value in PUT_FORWARD.items()}
+    assert Settings.from_environment(told).job_wait_seconds == 1
 
 
 def test_settings_come_through_an_environment_as_they_went_in() -> None:
