@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from darkroom.keys.service import ADMIN_SECONDS
-from darkroom.settings import OperatorSettings, Settings
+from darkroom.settings import METRICS, OperatorSettings, Settings
+from functions.sweeper.handler import handler as sweep
 from infra.functions import FUNCTIONS, ROUTES
 from infra.problems import PROBLEMS
 from tests.infra.conftest import ORIGINS, Synthesized
+from tests.integration.conftest import moto_stage
+from tests.support.http import Context
+from tests.support.lines import written
 
 ROOT = Path(__file__).resolve().parents[2]
 PHYSICAL_NAMES = {
@@ -184,6 +188,21 @@ def test_every_function_has_an_alarm_and_so_has_the_api(prod: Synthesized) -> No
     assert sum(alarm["MetricName"] == "Errors" for alarm in alarms) == len(FUNCTIONS) - 1
     # A refusal is an error of the authorizer's to Lambda, so anybody with a wrong key would ring its alarm.
     assert sum(alarm["MetricName"] == "5XXError" for alarm in alarms) == 1
+
+
+def test_alarms_watch_metrics_that_the_sweeper_really_writes(prod: Synthesized) -> None:
+    alarms = [a for a in prod.resources("AWS::CloudWatch::Alarm").values() if a["Namespace"] == METRICS]
+    watched = {a["MetricName"]: {d["Name"]: d["Value"] for d in a["Dimensions"]} for a in alarms}
+    of_endpoints = {"stage": "prod", "round": "endpoints"}
+    assert watched == {"idle": of_endpoints, "failed_endpoints": of_endpoints}
+    with moto_stage(), written() as lines:
+        sweep({}, Context())
+    told = {line["round"]: line for line in lines if "_aws" in line}["endpoints"]
+    (declared,) = told["_aws"]["CloudWatchMetrics"]
+    assert declared["Namespace"] == METRICS
+    assert set(watched) <= {entry["Name"] for entry in declared["Metrics"]}
+    for dimensions in watched.values():
+        assert [set(dimensions)] == [set(names) for names in declared["Dimensions"]]
 
 
 def test_every_route_is_behind_the_authorizer(prod: Synthesized) -> None:
