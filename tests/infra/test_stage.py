@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infra.stage import StageError, read_stage
+from infra.stage import Stage, StageError, read_stage
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -127,3 +128,20 @@ def test_the_app_prints_the_reason_without_a_traceback() -> None:
     assert run.returncode == 1
     assert '"retention_days" is 0' in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_the_page_on_deploying_tells_every_setting_with_its_default() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in page.splitlines() if line.startswith("| `")]
+    told: dict[str, str] = {}
+    for names, defaults in rows:
+        told |= zip(re.findall("`(.+?)`", names), defaults.split(", "), strict=False)
+    assert set(told) == set(Stage.model_fields) - {"name"}
+    del told["prices"]  # they are many; the page says where they are from
+    assert told == {name: as_told(Stage.model_fields[name].default) for name in told}
+
+
+def as_told(default: object) -> str:
+    if isinstance(default, bool):
+        return "true" if default else "false"
+    return "none" if default in (None, ()) else str(default)
