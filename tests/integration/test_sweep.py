@@ -9,19 +9,18 @@ import pytest
 
 from darkroom import ids, wiring
 from darkroom.errors import Busy
-from darkroom.jobs.model import JobTimeouts
 from darkroom.jobs.ports import ANSWER_LIMIT
 from darkroom.jobs.settling import Settling
 from darkroom.jobs.sweep import LIGHT, Sweep
 from functions.sweeper.handler import handler
 from tests.integration.conftest import Stage
+from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, deliver, manifest, progress
 from tests.support.http import Context, call
 from tests.support.lines import written
 from tests.support.sagemaker import endpoint
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
-TIMEOUTS = JobTimeouts()
 
 
 class Clock:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from darkroom.jobs.model import JobTimeouts
 from darkroom.settings import Settings
 from darkroom.tables import JOBS, KEYS, MODELS, Table
 
@@ -23,6 +24,7 @@ SETTINGS = Settings(
     worker_image="worker:1",
     prices={"ml.g5.xlarge": 3.6},
 )
+TIMEOUTS = JobTimeouts(SETTINGS.job_wait_seconds, SETTINGS.job_run_seconds, SETTINGS.settle_after_seconds)
 
 
 def make_table(dynamodb: Any, name: str, table: Table) -> None:
