@@ -22,6 +22,9 @@ class Shelf:
         self.refusals: list[tuple[int, int, str]] = []
         self.problems: dict[str, tuple[int, str, str]] = {}
         self.hold: threading.Event | None = None
+        """While it is not set, parts from the third on arrive and are not stored; `held` tells that one has."""
+        self.held = threading.Event()
+        self.in_flight = 0
         self.keys: set[str] = set()
         self._lock = threading.Lock()
         shelf = self
@@ -59,7 +62,13 @@ class Shelf:
         url = urlsplit(request.path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         if request.command == "PUT":
-            return self._put(request, int(query["number"]))
+            with self._lock:
+                self.in_flight += 1
+            try:
+                return self._put(request, int(query["number"]))
+            finally:
+                with self._lock:
+                    self.in_flight -= 1
         self.keys.add(request.headers["Authorization"])
         body = json.loads(request.rfile.read(int(request.headers.get("Content-Length", 0))) or "{}")
         call = f"{request.command} {url.path}"
@@ -112,6 +121,7 @@ class Shelf:
                 self.refusals.remove(refusal)
                 return refusal[1], f"<Error><Code>{refusal[2]}</Code></Error>".encode()
         if self.hold and number > 2:
+            self.held.set()
             self.hold.wait(30)
         with self._lock:
             if digest.hexdigest() != request.headers["x-sum"]:

@@ -63,6 +63,7 @@ def test_a_failure_does_not_keep_the_others_back(shelf: Shelf, lora: Path) -> No
 
 
 def _ignore_ctrl_c() -> None:
+    """As a shell script starts what it puts behind `&`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -72,15 +73,14 @@ def test_ctrl_c_says_that_it_goes_on_and_it_does(shelf: Shelf, lora: Path) -> No
     process = subprocess.Popen(  # noqa: S603 - the command is our own
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_ignore_ctrl_c
     )
-    deadline = time.monotonic() + 30
-    while not any(number > 2 for number in shelf.puts) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    assert shelf.held.wait(30)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors.strip()) == (130, GOES_ON)
     shelf.hold.set()
     shelf.hold = None
-    time.sleep(0.2)
+    while shelf.in_flight:
+        time.sleep(0.01)
     before = set(shelf.stored)
     shelf.puts.clear()
     assert before

@@ -1,11 +1,11 @@
 """Jobs on the terminal and in files."""
 
+import codecs
 import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
@@ -77,8 +77,6 @@ def facts(job: "Job") -> Iterator[tuple[str, str]]:
 
 def write_csv(rows: Iterable[list[str]], limit: int | None) -> None:
     """Write rows as CSV in UTF-8 with one byte order mark, by which spreadsheets know it; `limit` counts the jobs."""
-    out: Any = typer.get_binary_stream("stdout")
-    with io.TextIOWrapper(out, encoding="utf-8-sig", newline="", write_through=True) as text:
-        # The first row names the columns.
-        csv.writer(text).writerows(islice(rows, None if limit is None else limit + 1))
-        text.detach()
+    out = codecs.getwriter("utf-8-sig")(typer.get_binary_stream("stdout"))
+    # The first row names the columns.
+    csv.writer(out).writerows(islice(rows, None if limit is None else limit + 1))

@@ -48,11 +48,13 @@ def list_(
         if (as_json and as_csv) or (everything and limit):
             raise Failure("--json and --csv exclude each other, and so do --all and --limit.")
         wanted = limit or (None if everything or as_csv else SHOWN)
-        query = {**filters, "limit": min(PAGE, wanted or PAGE)}
         if as_csv:
-            history.write_csv(darkroom.history_rows(**query), wanted)
+            rows = darkroom.history_rows(**filters, limit=min(PAGE, wanted or PAGE))
+            history.write_csv(rows, wanted)
             return
-        lines = list(islice(darkroom.history(**query), None if wanted is None else wanted + 1))
+        # One more than is shown tells whether there are more.
+        asked = None if wanted is None else wanted + 1
+        lines = list(islice(darkroom.history(**filters, limit=min(PAGE, asked or PAGE)), asked))
         shown = lines[:wanted]
         console.show(shown, history.cells, history.table_of, "No jobs.", as_json)
         if len(lines) > len(shown):
@@ -88,9 +90,9 @@ def get(
 
         for job_id in job_ids:
             job = darkroom.settled(job_id, timeout * 60) if wait else darkroom.job(job_id)
-            if job["status"] != "succeed":
+            if not job["images"]:
                 why = f": {job['error']['message']}" if job["error"] else ""
-                raise Failure(f"The job {job_id} has no pictures, its status is {job['status']}{why}")
+                raise Failure(f"The job {job_id} has no pictures; its status is {job['status']}{why}")
             for path in darkroom.save_pictures(job, folder, overwrite):
                 typer.echo(path)
 
