@@ -52,14 +52,18 @@ print(json.dumps(told))
 def old_python() -> Path | None:
     """A Python 3.10 on the path or of pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
-    found = [shutil.which("python3.10"), *sorted(pyenv.glob("3.10*/bin/python3.10"))]
-    for candidate in filter(None, found):
+    on_path = shutil.which("python3.10")
+    found = [Path(on_path)] if on_path else []
+    for candidate in [*found, *sorted(pyenv.glob("3.10*/bin/python3.10"))]:
         # A shim of pyenv is there for versions that are not.
         told = subprocess.run(  # noqa: S603 - our own words
-            [candidate, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True, check=False
+            [str(candidate), "-c", "import sys; print(sys.version_info[:2])"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if told.stdout.strip() == "(3, 10)":
-            return Path(candidate)
+            return candidate
     return None
 
 

@@ -1,5 +1,6 @@
 """What `client/` and `cli/` install: on its own, complete, and of one version."""
 
+import ast
 import sys
 import tomllib
 import zipfile
@@ -74,3 +75,12 @@ def test_the_command_works_on_a_machine_without_this_checkout(way: str, built: d
     assert told.startswith("Where is Darkroom?")
     told = run([command, "login", "--stage", "dev"], environment, elsewhere, check=False)
     assert "uv tool install './cli[aws]'" in told
+
+
+def test_the_client_imports_httpx_and_the_standard_library_only() -> None:
+    for name, content in sources("client/src").items():
+        for node in ast.walk(ast.parse(content)):
+            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            named += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            packages = {module.partition(".")[0] for module in named}
+            assert packages <= {*sys.stdlib_module_names, "httpx", "darkroom_client"}, name
