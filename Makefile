@@ -98,4 +98,4 @@ lock: .venv/installed ## resolve all packages anew
 	uv pip compile -q pyproject.toml -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/dependencies/requirements.txt
 
 clean: down ## stop the stack and remove all it left, but not .venv
-	rm -rf .darkroom .build cdk.out
+	rm -rf .darkroom .build cdk.out dist

@@ -99,7 +99,7 @@ def counted(stage: Stage) -> Iterator[Counter[str]]:
     def count(model: Any, **_: object) -> None:
         calls[model.name] += 1
 
-    clients = [wiring._client(service) for service in ("dynamodb", "s3", "secretsmanager")] + [wiring._hurried()]
+    clients = [wiring._client(service) for service in ("dynamodb", "s3", "secretsmanager")] + [wiring._fail_fast()]
     for fake in (stage.sagemaker, stage.scaling):
         fake.on_call = lambda name: calls.update([name])
     for client in clients:

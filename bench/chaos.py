@@ -55,7 +55,7 @@ FORGOTTEN_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class ChaosPlan:
     """How much is done: `breaks` times each part is killed; `at_once` jobs are open at most, below what an owner may
     have; `meddled` is the share of jobs that are cancelled, and of those that are deleted; `repeated` that of requests
     sent twice. When no job ended for `standstill` seconds, the rest never will."""
@@ -115,7 +115,7 @@ class Report:
 class Chaos:
     """One run. Other jobs may be on the stage, as long as they are older."""
 
-    def __init__(self, home: Home, running: stack.Stack, plan: Plan, say: Say) -> None:
+    def __init__(self, home: Home, running: stack.Stack, plan: ChaosPlan, say: Say) -> None:
         self._home = home
         self._stage = Stage(running)
         self._plan = plan
@@ -413,9 +413,9 @@ def _listed(counts: Counter[str]) -> str:
 def main(arguments: list[str]) -> int:
     """Print the table; 1 when something is not 0 that must be."""
     parser = argparse.ArgumentParser("bench.chaos")
-    parser.add_argument("--jobs", type=int, default=Plan.jobs)
-    parser.add_argument("--breaks", type=int, default=Plan.breaks, help="how often each part is killed")
-    parser.add_argument("--seed", type=int, default=Plan.seed)
+    parser.add_argument("--jobs", type=int, default=ChaosPlan.jobs)
+    parser.add_argument("--breaks", type=int, default=ChaosPlan.breaks, help="how often each part is killed")
+    parser.add_argument("--seed", type=int, default=ChaosPlan.seed)
     parser.add_argument("--home", type=Path, help="the folder of a stack to use and to leave running")
     given = parser.parse_args(arguments)
     console = Console(highlight=False, width=120)
@@ -425,7 +425,7 @@ def main(arguments: list[str]) -> int:
         console.print(f"{time.monotonic() - began:6.1f} s  {text}", markup=False)
 
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
-    plan = Plan(jobs=given.jobs, breaks=given.breaks, seed=given.seed)
+    plan = ChaosPlan(jobs=given.jobs, breaks=given.breaks, seed=given.seed)
     with TemporaryDirectory(prefix="darkroom-chaos-") as temporary:
         home = Home(given.home or Path(temporary))
         try:

@@ -48,14 +48,14 @@ def find(process: Process) -> psutil.Process | None:
     return found if same else None
 
 
-def stop(process: Process, patience: float) -> None:
-    """End a process and all it started: asked first, made to after `patience` seconds."""
+def stop(process: Process, timeouts: float) -> None:
+    """End a process and all it started: asked first, made to after `timeouts` seconds."""
     found = find(process)
     if found is None:
         return
     family = [found, *found.children(recursive=True)]
     found.terminate()
-    psutil.wait_procs([found], timeout=patience)
+    psutil.wait_procs([found], timeout=timeouts)
     for one in family:
         if one.is_running():
             one.kill()

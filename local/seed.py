@@ -25,10 +25,10 @@ _EMPTY_SAFETENSORS = (2).to_bytes(8, "little") + b"{}"
 """The smallest valid safetensors file: the preview engine paints without weights."""
 
 
-def seed(outputs: Mapping[str, str], aws: str, darkroom: Darkroom, patience: float = 30) -> None:
+def seed(outputs: Mapping[str, str], aws: str, darkroom: Darkroom, timeouts: float = 30) -> None:
     """Make checkpoint and endpoint, as often as it is called; waits until the endpoint takes jobs."""
     _checkpoint(outputs, aws)
-    _endpoint(darkroom, patience)
+    _endpoint(darkroom, timeouts)
 
 
 def admin_key(outputs: Mapping[str, str], aws: str) -> str:
@@ -59,8 +59,8 @@ def _checkpoint(outputs: Mapping[str, str], aws: str) -> None:
     _client("dynamodb", aws).put_item(TableName=outputs["ModelsTable"], Item=item)
 
 
-def _endpoint(darkroom: Darkroom, patience: float) -> None:
-    deadline = time.monotonic() + patience
+def _endpoint(darkroom: Darkroom, timeouts: float) -> None:
+    deadline = time.monotonic() + timeouts
     status = darkroom.request("POST", "/endpoints", json={"name": NAME})["status"]
     while status not in SERVING:
         if time.monotonic() > deadline:

@@ -10,14 +10,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from darkroom.jobs.contract import ModelFile, PaintedImage, WorkRequest
-from worker.parameters import Settings, is_masked, seeds_of
+from worker.parameters import GenerationSettings, is_masked, seeds_of
 
 MASKED_CONTENT = {0: "fill", 2: "latent noise", 3: "latent nothing"}
 TITLE_HASH = re.compile(r"\s*\[([0-9a-fA-F]{8,64})\]$")
 
 
 def infotext(
-    request: WorkRequest, settings: Settings, *, seed: int, subseed: int, size: tuple[int, int], version: str
+    request: WorkRequest, settings: GenerationSettings, *, seed: int, subseed: int, size: tuple[int, int], version: str
 ) -> str:
     """The text of one picture; `size` is the width and height asked for, `version` what painted it."""
     fields = _fields(request, settings, seed, subseed, size) | _extra(request, settings)
@@ -27,7 +27,9 @@ def infotext(
     return f"{settings.prompt}{negative}\n{line}".strip()
 
 
-def info(request: WorkRequest, settings: Settings, images: list[PaintedImage], version: str) -> dict[str, Any]:
+def info(
+    request: WorkRequest, settings: GenerationSettings, images: list[PaintedImage], version: str
+) -> dict[str, Any]:
     """The `info` that the WebUI's API answers beside its pictures, for `images` (at least one)."""
     seeds = seeds_of(request, settings)[: len(images)]
     name, checksum = _model(request.checkpoint)
@@ -68,7 +70,9 @@ def quote(value: object) -> str:
     return json.dumps(text, ensure_ascii=False) if any(mark in text for mark in ",\n:") else text
 
 
-def _fields(request: WorkRequest, settings: Settings, seed: int, subseed: int, size: tuple[int, int]) -> dict[str, Any]:
+def _fields(
+    request: WorkRequest, settings: GenerationSettings, seed: int, subseed: int, size: tuple[int, int]
+) -> dict[str, Any]:
     model, checksum = _model(request.checkpoint)
     varied = settings.subseed_strength != 0
     from_w, from_h = settings.seed_resize_from_w, settings.seed_resize_from_h
@@ -94,7 +98,7 @@ def _fields(request: WorkRequest, settings: Settings, seed: int, subseed: int, s
     }
 
 
-def _extra(request: WorkRequest, settings: Settings) -> dict[str, Any]:
+def _extra(request: WorkRequest, settings: GenerationSettings) -> dict[str, Any]:
     """What the WebUI adds for a mask or for the hires pass; None where it stays silent."""
     if is_masked(request):
         blur = settings.blur

@@ -16,7 +16,7 @@ SEEDS = 4294967294
 """The WebUI draws a missing seed below this number."""
 
 
-class Settings(BaseModel):
+class GenerationSettings(BaseModel):
     """One job's parameters. Unknown fields are ignored, `null` means the default, as in the WebUI's API."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -83,10 +83,10 @@ class Settings(BaseModel):
         return value if isinstance(value, int) else 1
 
 
-def settings_of(request: WorkRequest) -> Settings:
+def settings_of(request: WorkRequest) -> GenerationSettings:
     """The job's parameters, checked; a JobError `parameter_invalid` names each field that is wrong."""
     try:
-        return Settings.model_validate(request.parameters)
+        return GenerationSettings.model_validate(request.parameters)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise JobError("parameter_invalid", f"The worker cannot use these parameters: {wrong}.") from error
@@ -97,7 +97,7 @@ def is_masked(request: WorkRequest) -> bool:
     return request.type == "img2img" and (request.mode in MASKED_MODES or "mask" in request.images)
 
 
-def seeds_of(request: WorkRequest, settings: Settings) -> list[tuple[int, int]]:
+def seeds_of(request: WorkRequest, settings: GenerationSettings) -> list[tuple[int, int]]:
     """Seed and variation seed of every picture, in order.
 
     The WebUI counts the seed up from picture to picture, or only the variation seed where a variation is

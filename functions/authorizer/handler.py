@@ -14,10 +14,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     that is in no line goes through to the function that answers 404.
     """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    caller = wiring.gate().caller(headers.get("authorization"))
+    caller = wiring.authenticator().caller(headers.get("authorization"))
     if caller is None:
         raise Exception("Unauthorized")
-    told = wiring.settings()
+    current = wiring.settings()
     # arn:…:<api>/<stage>/<method>/<path>
     stage = "/".join(event["methodArn"].split("/")[:2])
     statements = [_statement("Allow", [f"{stage}/*"])]
@@ -27,8 +27,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "owner": caller.owner,
         "role": caller.role,
         "key": caller.key,
-        "shared_history": told.shared_history,
-        "requests_per_minute": caller.limits.requests_per_minute or told.requests_per_minute,
+        "shared_history": current.shared_history,
+        "requests_per_minute": caller.limits.requests_per_minute or current.requests_per_minute,
     }
     if caller.limits.open_jobs is not None:
         knows["open_jobs"] = caller.limits.open_jobs

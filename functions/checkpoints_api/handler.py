@@ -17,7 +17,7 @@ from darkroom.checkpoints.api import (
 from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.edge.http import Api, Query, Response, answers, created
 
-app = Api(origins=lambda: wiring.settings().origins, pace=wiring.pace)
+app = Api(origins=lambda: wiring.settings().origins, rate_limiter=wiring.rate_limiter)
 UNKNOWN: dict[int, Any] = {404: {"description": "There is no such file"}}
 
 
@@ -40,7 +40,7 @@ def get_checkpoints(
 )
 def post_checkpoint(model: CheckpointIn) -> Response[RegisteredOut]:
     """The same request again finds the open upload, so that it can go on from anywhere."""
-    registered, new = wiring.checkpoints().register(app.owner, model, only=app.changes)
+    registered, new = wiring.checkpoints().register(app.owner, model, scope=app.write_scope)
     return created(registered, new)
 
 
@@ -52,7 +52,7 @@ def post_checkpoint(model: CheckpointIn) -> Response[RegisteredOut]:
 )
 def post_import(model: ImportIn) -> Response[CheckpointOut]:
     """202; the file is fetched in the cloud, step by step."""
-    row = wiring.imports().begin(app.owner, model, only=app.changes)
+    row = wiring.imports().begin(app.owner, model, scope=app.write_scope)
     return Response(202, content_type="application/json", body=row)
 
 
@@ -64,7 +64,7 @@ def post_import(model: ImportIn) -> Response[CheckpointOut]:
 )
 def post_parts(parts: PartsIn) -> PartsOut:
     """S3 takes each part only with the SHA-256 it was announced with."""
-    return wiring.checkpoints().parts(parts, only=app.changes)
+    return wiring.checkpoints().parts(parts, scope=app.write_scope)
 
 
 @app.post(
@@ -75,7 +75,7 @@ def post_parts(parts: PartsIn) -> PartsOut:
 )
 def post_complete(model: ModelIn) -> CheckpointOut:
     """The file is looked into; only then can jobs use it."""
-    return wiring.checkpoints().complete(model, only=app.changes)
+    return wiring.checkpoints().complete(model, scope=app.write_scope)
 
 
 @app.delete(
@@ -86,7 +86,7 @@ def post_complete(model: ModelIn) -> CheckpointOut:
 )
 def delete_checkpoint(kind: Annotated[Kind, Query()], name: Annotated[FileName, Query()]) -> Response[None]:
     """204 with nothing."""
-    wiring.checkpoints().delete(ModelKey(kind, name), only=app.changes)
+    wiring.checkpoints().delete(ModelKey(kind, name), scope=app.write_scope)
     return Response(204)
 
 

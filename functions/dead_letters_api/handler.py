@@ -6,7 +6,7 @@ from darkroom import wiring
 from darkroom.dead_letters.api import LetterList, QueueList, Redriven
 from darkroom.edge.http import Api, Path, Query
 
-app = Api(origins=lambda: wiring.settings().origins, pace=wiring.pace)
+app = Api(origins=lambda: wiring.settings().origins, rate_limiter=wiring.rate_limiter)
 Name = Annotated[str, Path(description="a queue's name, as GET /dead-letters tells it")]
 
 

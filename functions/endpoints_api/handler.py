@@ -6,7 +6,7 @@ from darkroom import wiring
 from darkroom.edge.http import Api, Path, Response, answers, created
 from darkroom.endpoints.api import EndpointIn, EndpointList, EndpointOut, EndpointPatch
 
-app = Api(origins=lambda: wiring.settings().origins, pace=wiring.pace)
+app = Api(origins=lambda: wiring.settings().origins, rate_limiter=wiring.rate_limiter)
 Name = Annotated[str, Path(description="an endpoint's name, with or without the stage's prefix", max_length=63)]
 
 

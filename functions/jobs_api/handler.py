@@ -12,7 +12,7 @@ from darkroom.jobs.contract import JobType
 from darkroom.jobs.export import render
 from darkroom.jobs.state import Status
 
-app = Api(origins=lambda: wiring.settings().origins, pace=wiring.pace)
+app = Api(origins=lambda: wiring.settings().origins, rate_limiter=wiring.rate_limiter)
 JobId = Annotated[str, Path(description="a job's id")]
 Text = Annotated[str | None, Query(min_length=1, max_length=255)]
 IdempotencyKey = Annotated[
@@ -82,7 +82,7 @@ def get_jobs(
     """Show All = follow `next`. Also as CSV or NDJSON, by the Accept header."""
     query = HistoryQuery(limit=limit, before=before, type=type or [], status=status or [], endpoint=endpoint,
                          checkpoint=checkpoint, owner=owner, lora=lora, q=q, from_=from_, to=to)  # fmt: skip
-    page = wiring.jobs().page(query, only=app.sees)
+    page = wiring.jobs().page(query, scope=app.read_scope)
     return app.page(*render(page, app.accept), following=page.next)
 
 
@@ -92,7 +92,7 @@ def get_summary(
     to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
 ) -> Summary:
     """Exact up to 10,000 jobs; of more, the newest are counted."""
-    return wiring.jobs().summary(from_, to, only=app.sees)
+    return wiring.jobs().summary(from_, to, scope=app.read_scope)
 
 
 @app.get("/jobs/<job_id>", summary="The whole job", tags=["jobs"])
@@ -101,13 +101,13 @@ def get_job(
     wait: Annotated[int, Query(ge=0, le=20, description="seconds to wait for the job's end")] = 0,
 ) -> JobOut:
     """The job as it is, or as it is once it settles."""
-    return wiring.jobs().get(job_id, wait, only=app.sees)
+    return wiring.jobs().get(job_id, wait, scope=app.read_scope)
 
 
 @app.post("/jobs/<job_id>/cancel", summary="End an open job, and stop its worker", tags=["jobs"])
 def post_cancel(job_id: JobId) -> JobOut:
     """The job; one that is cancelled already stays as it is."""
-    return wiring.jobs().cancel(job_id, only=app.changes)
+    return wiring.jobs().cancel(job_id, scope=app.write_scope)
 
 
 @app.post(
@@ -118,7 +118,7 @@ def post_cancel(job_id: JobId) -> JobOut:
 )
 def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Response[JobOut]:
     """201 with the new job; `replay_of` names the old one."""
-    submitted = wiring.jobs().replay(app.owner, job_id, idempotency_key, app.open_jobs_limit, only=app.sees)
+    submitted = wiring.jobs().replay(app.owner, job_id, idempotency_key, app.open_jobs_limit, scope=app.read_scope)
     return created(submitted.job, new=submitted.created)
 
 
@@ -130,7 +130,7 @@ def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Respon
 )
 def delete_job(job_id: JobId) -> Response[None]:
     """204 with nothing."""
-    wiring.jobs().delete(job_id, only=app.changes)
+    wiring.jobs().delete(job_id, scope=app.write_scope)
     return Response(204)
 
 

@@ -6,7 +6,7 @@ from darkroom import wiring
 from darkroom.edge.http import Api, Path, Query, Response, answers
 from darkroom.keys.api import KeyIn, KeyList, KeyMade
 
-app = Api(origins=lambda: wiring.settings().origins, pace=wiring.pace)
+app = Api(origins=lambda: wiring.settings().origins, rate_limiter=wiring.rate_limiter)
 
 
 @app.get("/keys", summary="Access keys, newest first", tags=["keys"])

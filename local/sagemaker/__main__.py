@@ -11,7 +11,7 @@ import uvicorn
 
 from darkroom.logs import hold_libraries
 from local.sagemaker.server import build
-from local.sagemaker.settings import Settings
+from local.sagemaker.settings import SimulatorSettings
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     hold_libraries()
     # uvicorn ends in order on a SIGTERM and then raises it again; this makes it an exit status of 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    settings = Settings(
+    settings = SimulatorSettings(
         worker=given.worker,
         aws=given.aws,
         state=given.state,

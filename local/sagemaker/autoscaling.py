@@ -14,7 +14,7 @@ from local.sagemaker.knobs import Chance
 from local.sagemaker.listing import paged
 from local.sagemaker.protocol import Document, Operation, ServiceError, refused
 from local.sagemaker.scalable import ScalableTargets
-from local.sagemaker.settings import Settings
+from local.sagemaker.settings import SimulatorSettings
 
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _RESOURCE = re.compile(r"endpoint/([^/]+)/variant/([^/]+)")
@@ -27,7 +27,9 @@ _CONFIGURATIONS = {
 class AutoScaling:
     """The operations on scalable targets and scaling policies; each raises ServiceError."""
 
-    def __init__(self, targets: ScalableTargets, endpoints: Endpoints, settings: Settings, chance: Chance) -> None:
+    def __init__(
+        self, targets: ScalableTargets, endpoints: Endpoints, settings: SimulatorSettings, chance: Chance
+    ) -> None:
         self._targets = targets
         self._endpoints = endpoints
         self._settings = settings

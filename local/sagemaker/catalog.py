@@ -4,7 +4,7 @@ import time
 
 from local.sagemaker.listing import listed
 from local.sagemaker.protocol import Document, Operation, refused
-from local.sagemaker.settings import Settings
+from local.sagemaker.settings import SimulatorSettings
 from local.sagemaker.store import Documents
 
 _WORDS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoint": "endpoint"}
@@ -13,7 +13,7 @@ _WORDS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoi
 class Catalog:
     """The operations on models, endpoint configurations and tags; each raises ServiceError."""
 
-    def __init__(self, documents: Documents, settings: Settings) -> None:
+    def __init__(self, documents: Documents, settings: SimulatorSettings) -> None:
         self._documents = documents
         self._settings = settings
 

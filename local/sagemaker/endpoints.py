@@ -9,7 +9,7 @@ from local.sagemaker.events import StateEvents
 from local.sagemaker.listing import listed
 from local.sagemaker.protocol import Document, Operation, ServiceError, refused
 from local.sagemaker.scalable import ScalableTargets
-from local.sagemaker.settings import Settings
+from local.sagemaker.settings import SimulatorSettings
 from local.sagemaker.store import Documents
 
 FAILING = "fail-create"
@@ -38,7 +38,7 @@ class Endpoints:
         backlog: Backlog,
         targets: ScalableTargets,
         events: StateEvents,
-        settings: Settings,
+        settings: SimulatorSettings,
         changed: Callable[[], None],
     ) -> None:
         self._documents = documents

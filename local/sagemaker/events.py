@@ -14,13 +14,13 @@ from uuid import uuid4
 
 from local.sagemaker.knobs import Chance
 from local.sagemaker.protocol import Document
-from local.sagemaker.settings import Settings
+from local.sagemaker.settings import SimulatorSettings
 
 
 class StateEvents:
     """The events still to be delivered, in the order they happened."""
 
-    def __init__(self, database: sqlite3.Connection, settings: Settings, chance: Chance) -> None:
+    def __init__(self, database: sqlite3.Connection, settings: SimulatorSettings, chance: Chance) -> None:
         self._database = database
         self._settings = settings
         self._chance = chance

@@ -20,7 +20,7 @@ from local.sagemaker.endpoints import SERVING, Endpoints
 from local.sagemaker.knobs import Chance
 from local.sagemaker.protocol import Document
 from local.sagemaker.scalable import ScalableTargets
-from local.sagemaker.settings import Settings
+from local.sagemaker.settings import SimulatorSettings
 
 TICK_SECONDS = 0.1
 ASK_SECONDS = 1.0
@@ -35,7 +35,12 @@ class Scaling:
     """
 
     def __init__(
-        self, endpoints: Endpoints, targets: ScalableTargets, backlog: Backlog, settings: Settings, chance: Chance
+        self,
+        endpoints: Endpoints,
+        targets: ScalableTargets,
+        backlog: Backlog,
+        settings: SimulatorSettings,
+        chance: Chance,
     ) -> None:
         self._endpoints = endpoints
         self._targets = targets

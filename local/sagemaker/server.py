@@ -40,7 +40,7 @@ from local.sagemaker.queue import Queue, instances
 from local.sagemaker.runtime import DEFAULT_TTL_SECONDS, accept
 from local.sagemaker.scalable import ScalableTargets
 from local.sagemaker.scaling import Scaling, scale_for_ever
-from local.sagemaker.settings import Settings
+from local.sagemaker.settings import SimulatorSettings
 from local.sagemaker.store import Documents, open_database
 from local.sagemaker.updates import Updates
 
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 class Simulator:
     """The parts of a running simulator; made inside its event loop, which alone uses the database."""
 
-    def __init__(self, settings: Settings, database: sqlite3.Connection, worker: httpx.AsyncClient):
+    def __init__(self, settings: SimulatorSettings, database: sqlite3.Connection, worker: httpx.AsyncClient):
         self.settings = settings
         documents = Documents(database)
         self.backlog = backlog = Backlog(database)
@@ -72,7 +72,7 @@ class Simulator:
         self.queue = Queue(self.endpoints, backlog, execution, self.chance, settings.region)
 
 
-def build(settings: Settings) -> Starlette:
+def build(settings: SimulatorSettings) -> Starlette:
     """The application. It opens its state when it starts and closes it when it ends."""
 
     @asynccontextmanager

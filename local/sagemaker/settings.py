@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Settings:
+class SimulatorSettings:
     """`worker` and `aws` are base URLs, `state` a folder; `creating_seconds` is how long an endpoint
     takes to come into service, to be updated and, equally, to go. `idle_seconds` is how long one with a scaling
     policy is without work before it scales in, unless the knob of that name says otherwise.

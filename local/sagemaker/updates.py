@@ -7,14 +7,19 @@ from local.sagemaker.endpoints import Endpoints, in_progress, instance_types
 from local.sagemaker.knobs import Chance
 from local.sagemaker.protocol import Document, Operation, refused
 from local.sagemaker.scalable import ScalableTargets
-from local.sagemaker.settings import Settings
+from local.sagemaker.settings import SimulatorSettings
 
 
 class Updates:
     """The operations that change an endpoint in service; each raises ServiceError."""
 
     def __init__(
-        self, endpoints: Endpoints, catalog: Catalog, targets: ScalableTargets, settings: Settings, chance: Chance
+        self,
+        endpoints: Endpoints,
+        catalog: Catalog,
+        targets: ScalableTargets,
+        settings: SimulatorSettings,
+        chance: Chance,
     ) -> None:
         self._endpoints = endpoints
         self._catalog = catalog

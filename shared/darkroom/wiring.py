@@ -7,11 +7,11 @@ from typing import Any
 
 from darkroom.aws.clients import client
 from darkroom.aws.dead_letters import SqsLetters
-from darkroom.aws.endpoints import SageMakerControl, SageMakerEndpoints, Surroundings
+from darkroom.aws.endpoints import EndpointDefaults, SageMakerControl, SageMakerEndpoints
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.aws.keys import DynamoCounts, DynamoKeys, SecretsManagerAdmin
 from darkroom.aws.model_files import S3ModelFiles
-from darkroom.aws.models import DynamoShelf
+from darkroom.aws.models import DynamoModelRegistry
 from darkroom.aws.pictures import S3Images, S3Outputs
 from darkroom.aws.queue import SqsImports
 from darkroom.aws.sagemaker import SageMakerInference
@@ -28,16 +28,16 @@ from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.sweep import EndpointSweep, Guard
 from darkroom.images.service import Images
 from darkroom.jobs import events as events_module
-from darkroom.jobs.crowd import Crowd
+from darkroom.jobs.dispatcher import Dispatcher, StageResources
 from darkroom.jobs.events import Events
-from darkroom.jobs.handover import HandOver, Places
-from darkroom.jobs.model import Patience
-from darkroom.jobs.open import OpenJobs
+from darkroom.jobs.limiter import OpenJobLimiter
+from darkroom.jobs.model import JobTimeouts
+from darkroom.jobs.open import JobsByEndpoint
 from darkroom.jobs.service import Jobs
 from darkroom.jobs.settling import Settling
 from darkroom.jobs.sweep import Sweep
-from darkroom.keys.pace import Pace
-from darkroom.keys.service import Gate, Keys
+from darkroom.keys.rate_limiter import RateLimiter
+from darkroom.keys.service import Authenticator, Keys
 from darkroom.settings import Settings
 from darkroom.web.fetch import Https
 
@@ -58,15 +58,15 @@ def images() -> Images:
 
 
 @cache
-def shelf() -> DynamoShelf:
+def registry() -> DynamoModelRegistry:
     """The rows of the model shelf."""
-    return DynamoShelf(_client("dynamodb"), settings().models_table)
+    return DynamoModelRegistry(_client("dynamodb"), settings().models_table)
 
 
 @cache
 def checkpoints() -> Checkpoints:
     """The model shelf with its files."""
-    return Checkpoints(shelf(), S3ModelFiles(_client("s3"), settings().models_bucket), settings().allow_pickle)
+    return Checkpoints(registry(), S3ModelFiles(_client("s3"), settings().models_bucket), settings().allow_pickle)
 
 
 @cache
@@ -74,7 +74,7 @@ def imports() -> Imports:
     """Imports of model files."""
     files = S3ModelFiles(_client("s3"), settings().models_bucket)
     queue = SqsImports(_client("sqs"), settings().imports_queue_url)
-    return Imports(shelf(), files, Https(), queue, checkpoints())
+    return Imports(registry(), files, Https(), queue, checkpoints())
 
 
 @cache
@@ -86,16 +86,16 @@ def endpoints() -> Endpoints:
 @cache
 def fleet() -> Fleet:
     """Making, scaling and deleting endpoints."""
-    told = settings()
+    current = settings()
     return Fleet(
         endpoints(),
         _endpoint_source(),
         _endpoint_control(),
         _scaling(),
         _open_jobs(),
-        told.stage,
-        told.instance_type,
-        told.worker_image,
+        current.stage,
+        current.instance_type,
+        current.worker_image,
     )
 
 
@@ -106,13 +106,13 @@ def jobs() -> Jobs:
         _store(),
         images(),
         _outputs(),
-        shelf(),
-        Networks(shelf()),
+        registry(),
+        Networks(registry()),
         endpoints(),
-        _crowd(),
-        _hand_over(),
-        _places(),
-        _patience(),
+        _limiter(),
+        _dispatcher(),
+        _resources(),
+        _timeouts(),
     )
 
 
@@ -126,7 +126,7 @@ def events() -> Events:
 def rounds() -> dict[str, Round]:
     """What the sweeper does, by name: each takes the seconds it has left, and returns what it did, by kind."""
     sweep = Sweep(
-        _store(), _store(), _outputs(), _settling(), _hand_over(), endpoints(), _patience(), settings().feed_shards
+        _store(), _store(), _outputs(), _settling(), _dispatcher(), endpoints(), _timeouts(), settings().feed_shards
     )
     guard = Guard(settings().idle_hours, settings().idle_to_zero)
     source, scaling = _endpoint_source(), _scaling()
@@ -149,12 +149,12 @@ def dead_letters() -> DeadLetters:
 
 
 @cache
-def gate() -> Gate:
+def authenticator() -> Authenticator:
     """Who is calling."""
-    told = settings()
-    return Gate(
+    current = settings()
+    return Authenticator(
         _key_store(),
-        SecretsManagerAdmin(_client("secretsmanager"), told.admin_secret),
+        SecretsManagerAdmin(_client("secretsmanager"), current.admin_secret),
     )
 
 
@@ -165,19 +165,19 @@ def keys() -> Keys:
 
 
 @cache
-def pace() -> Pace:
+def rate_limiter() -> RateLimiter:
     """How many requests each key sends."""
-    return Pace(DynamoCounts(_hurried, settings().keys_table))
+    return RateLimiter(DynamoCounts(_fail_fast, settings().keys_table))
 
 
 @cache
 def _key_store() -> DynamoKeys:
-    return DynamoKeys(_client("dynamodb"), settings().keys_table, _hurried)
+    return DynamoKeys(_client("dynamodb"), settings().keys_table, _fail_fast)
 
 
 @cache
-def _hurried() -> Any:
-    return client("dynamodb", hurried=True)
+def _fail_fast() -> Any:
+    return client("dynamodb", fail_fast=True)
 
 
 @cache
@@ -186,45 +186,45 @@ def _settling() -> Settling:
 
 
 @cache
-def _hand_over() -> HandOver:
-    inference = SageMakerInference(_client("sagemaker-runtime"), _client("s3"), settings().pictures_bucket, _patience())
-    return HandOver(_store(), images(), _outputs(), inference, _places())
+def _dispatcher() -> Dispatcher:
+    inference = SageMakerInference(_client("sagemaker-runtime"), _client("s3"), settings().pictures_bucket, _timeouts())
+    return Dispatcher(_store(), images(), _outputs(), inference, _resources())
 
 
 @cache
-def _places() -> Places:
-    told = settings()
-    return Places(
-        told.pictures_bucket,
-        told.models_bucket,
-        told.events_queue_url,
-        told.retention_days,
-        told.feed_shards,
-        told.prices,
+def _resources() -> StageResources:
+    current = settings()
+    return StageResources(
+        current.pictures_bucket,
+        current.models_bucket,
+        current.events_queue_url,
+        current.retention_days,
+        current.feed_shards,
+        current.prices,
     )
 
 
 @cache
-def _patience() -> Patience:
-    told = settings()
-    return Patience(told.job_wait_seconds, told.job_run_seconds, told.settle_after_seconds)
+def _timeouts() -> JobTimeouts:
+    current = settings()
+    return JobTimeouts(current.job_wait_seconds, current.job_run_seconds, current.settle_after_seconds)
 
 
 @cache
 def _store() -> DynamoJobs:
-    told = settings()
-    return DynamoJobs(_client("dynamodb"), told.jobs_table, told.models_table, told.feed_shards)
+    current = settings()
+    return DynamoJobs(_client("dynamodb"), current.jobs_table, current.models_table, current.feed_shards)
 
 
 @cache
-def _open_jobs() -> OpenJobs:
-    return OpenJobs(_store(), _outputs(), _crowd(), settings().feed_shards)
+def _open_jobs() -> JobsByEndpoint:
+    return JobsByEndpoint(_store(), _outputs(), _limiter(), settings().feed_shards)
 
 
 @cache
-def _crowd() -> Crowd:
-    told = settings()
-    return Crowd(_store(), told.max_open_jobs_per_owner, told.max_open_jobs)
+def _limiter() -> OpenJobLimiter:
+    current = settings()
+    return OpenJobLimiter(_store(), current.max_open_jobs_per_owner, current.max_open_jobs)
 
 
 @cache
@@ -234,9 +234,9 @@ def _endpoint_source() -> SageMakerEndpoints:
 
 @cache
 def _endpoint_control() -> SageMakerControl:
-    told = settings()
-    surroundings = Surroundings(told.worker_role, told.pictures_bucket, told.results_topic)
-    return SageMakerControl(_client("sagemaker"), _endpoint_source(), surroundings)
+    current = settings()
+    defaults = EndpointDefaults(current.worker_role, current.pictures_bucket, current.results_topic)
+    return SageMakerControl(_client("sagemaker"), _endpoint_source(), defaults)
 
 
 @cache

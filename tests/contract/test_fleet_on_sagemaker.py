@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import pytest
 
-from darkroom.aws.endpoints import SageMakerControl, SageMakerEndpoints, Surroundings
+from darkroom.aws.endpoints import EndpointDefaults, SageMakerControl, SageMakerEndpoints
 from darkroom.aws.scaling import AutoScaling
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
 from darkroom.endpoints.fleet import GRACE_SECONDS, Fleet
-from darkroom.endpoints.model import Bounds, Made, Standing
+from darkroom.endpoints.model import Bounds, EndpointTags, ScalingState
 from darkroom.endpoints.ports import PART_KINDS
 from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.sweep import EndpointsSwept, EndpointSweep, Guard
@@ -24,7 +24,7 @@ from tests.support.sagemaker import FakeOpenJobs
 
 pytest_plugins = ["tests.contract.test_sagemaker_stage"]
 
-STANDING = Standing(Bounds(0, 1), tracking=True, waking=True, alarm=True)
+STANDING = ScalingState(Bounds(0, 1), tracking=True, waking=True, alarm=True)
 ANIME = EndpointIn(name="anime")
 
 
@@ -42,7 +42,9 @@ class Place:
 
     def __post_init__(self) -> None:
         self.source = SageMakerEndpoints(self.stage.sagemaker, self.prefix)
-        told = Surroundings("arn:aws:iam::000000000000:role/worker", "pictures", "arn:aws:sns:us-east-1:000000000000:r")
+        told = EndpointDefaults(
+            "arn:aws:iam::000000000000:role/worker", "pictures", "arn:aws:sns:us-east-1:000000000000:r"
+        )
         self.control = SageMakerControl(self.stage.sagemaker, self.source, told)
         self.scaling = AutoScaling(self.stage.autoscaling, self.stage.cloudwatch, self.prefix)
 
@@ -116,7 +118,7 @@ def test_the_whole_life(place: Place) -> None:
     assert place.fleet.create("alice", ANIME) == (place.name, True)
     assert place.fleet.create("alice", ANIME) == (place.name, False)
     place.in_service()
-    assert place.fleet.came_to_rest(place.name) == "scaling set up"
+    assert place.fleet.reconcile(place.name) == "scaling set up"
     assert place.scaling.standing() == {place.name: STANDING}
     described = place.source.describe(place.name)
     assert described
@@ -128,7 +130,7 @@ def test_the_whole_life(place: Place) -> None:
     place.in_service()
     assert place.fleet.delete("anime") is True
     place.gone()
-    assert place.fleet.came_to_rest(place.name) == "cleared"
+    assert place.fleet.reconcile(place.name) == "cleared"
     assert place.left() == []
     assert place.fleet.delete("anime") is True
 
@@ -151,7 +153,7 @@ def test_a_creation_that_is_killed_between_any_two_calls_is_healed(
         place.sweep()
     if healer == "repeat" or (number, moment) == (len(MAKING), "after"):
         place.in_service()
-        assert place.fleet.came_to_rest(place.name) == "scaling set up"
+        assert place.fleet.reconcile(place.name) == "scaling set up"
         assert len(place.left()) == 4
     else:
         assert place.left() == []
@@ -169,7 +171,7 @@ def test_a_set_up_that_is_killed_twice_between_any_two_calls_still_ends_register
     place.in_service()
     for _ in range(2):
         with place.killed_at(number, moment) as calls, pytest.raises(Killed):
-            place.fleet.came_to_rest(place.name)
+            place.fleet.reconcile(place.name)
         assert calls == SETTING_UP[:number]
     place.sweep()
     assert place.scaling.standing() == {place.name: STANDING}
@@ -192,7 +194,7 @@ DELETING = [
 def test_a_deletion_that_is_killed_after_any_call_is_finished_by_the_sweeper(place: Place, number: int) -> None:
     place.fleet.create("alice", ANIME)
     place.in_service()
-    place.fleet.came_to_rest(place.name)
+    place.fleet.reconcile(place.name)
     with place.killed_at(number, "after") as calls, pytest.raises(Killed):
         place.fleet.delete("anime")
     assert calls == DELETING[:number]
@@ -208,9 +210,9 @@ def test_one_that_is_being_made_is_deleted_when_it_comes_to_rest(place: Place) -
     with pytest.raises(Conflict, match="endpoint_is_going"):
         place.fleet.create("alice", ANIME)
     place.in_service()
-    assert place.fleet.came_to_rest(place.name) == "deleted"
+    assert place.fleet.reconcile(place.name) == "deleted"
     place.gone()
-    assert place.fleet.came_to_rest(place.name) == "cleared"
+    assert place.fleet.reconcile(place.name) == "cleared"
     assert place.left() == []
 
 
@@ -238,7 +240,7 @@ def test_of_one_that_is_gone_nothing_is_told_and_nothing_breaks(place: Place) ->
     assert described
     place.fleet.delete("anime")
     place.gone()
-    assert place.source.made(described) == Made(None, {})
+    assert place.source.made(described) == EndpointTags(None, {})
     for name in ("my_endpoint", "a b", "x" * 70):
         assert place.source.describe(name) is None
         assert place.fleet.delete(name) is True
@@ -267,7 +269,7 @@ def test_a_job_wakes_it_and_how_long_that_took_is_told(place: Place) -> None:
     place.stage.knobs(waking_seconds=0.5, idle_seconds=0.3)
     place.fleet.create("alice", ANIME)
     place.in_service()
-    place.fleet.came_to_rest(place.name)
+    place.fleet.reconcile(place.name)
 
     def instances() -> int:
         described = place.source.describe(place.name)

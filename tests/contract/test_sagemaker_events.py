@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.sagemaker.server import build
-from local.sagemaker.settings import Settings
+from local.sagemaker.settings import SimulatorSettings
 from tests.contract.test_sagemaker_process import simulator_process
 from tests.contract.test_sagemaker_stage import IMAGE, Stage, Worker, eventually, free_port, served
 
@@ -191,7 +191,7 @@ class Amazon:
 
 def test_events_wait_for_eventbridge_and_reach_a_function_in_order(tmp_path: Path) -> None:
     amazon, port = Amazon(refuses=1), free_port()
-    settings = Settings("http://127.0.0.1:9", f"http://127.0.0.1:{port}", tmp_path, creating_seconds=0)
+    settings = SimulatorSettings("http://127.0.0.1:9", f"http://127.0.0.1:{port}", tmp_path, creating_seconds=0)
     with served(build(settings)) as simulator:
         stage = Stage(simulator, settings.aws, Worker())
         _create(stage, "e")

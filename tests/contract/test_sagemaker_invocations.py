@@ -15,7 +15,7 @@ from botocore.utils import ContainerMetadataFetcher
 from local.sagemaker.backlog import HELD_SECONDS
 from local.sagemaker.execution import GARBAGE
 from local.sagemaker.server import build
-from local.sagemaker.settings import Settings
+from local.sagemaker.settings import SimulatorSettings
 from tests.contract.test_sagemaker_stage import Stage, eventually, http, served
 
 pytest_plugins = ["tests.contract.test_sagemaker_stage"]
@@ -276,7 +276,7 @@ def test_a_knob_that_cannot_be_is_refused_and_changes_nothing(sagemaker_stage: S
 
 
 def test_a_container_has_no_credentials_before_an_endpoint_has_a_role(sagemaker_stage: Stage, tmp_path: Path) -> None:
-    settings = Settings("http://127.0.0.1:9", sagemaker_stage.aws, tmp_path, creating_seconds=0.15)
+    settings = SimulatorSettings("http://127.0.0.1:9", sagemaker_stage.aws, tmp_path, creating_seconds=0.15)
     with served(build(settings)) as simulator:
         Stage(simulator, sagemaker_stage.aws, sagemaker_stage.worker).endpoint()
         assert http().get(f"{simulator}/_simulator/credentials").status_code == 404

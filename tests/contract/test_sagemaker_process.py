@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.sagemaker.server import build
-from local.sagemaker.settings import Settings
+from local.sagemaker.settings import SimulatorSettings
 from tests.contract.test_sagemaker_stage import (
     IMAGE,
     Stage,
@@ -74,7 +74,7 @@ def test_a_sigterm_ends_it_within_three_seconds_and_leaves_running_work_queued(
 
 def test_an_invocation_waits_while_there_is_no_worker(aws_on_this_machine: str, tmp_path: Path) -> None:
     worker, worker_port = Worker(), free_port()
-    settings = Settings(f"http://127.0.0.1:{worker_port}", aws_on_this_machine, tmp_path, creating_seconds=0)
+    settings = SimulatorSettings(f"http://127.0.0.1:{worker_port}", aws_on_this_machine, tmp_path, creating_seconds=0)
     with served(build(settings)) as simulator:
         endpoint = Stage(simulator, aws_on_this_machine, worker).endpoint()
         endpoint.invoke(InferenceId="patient")
@@ -87,7 +87,7 @@ def test_an_invocation_waits_while_there_is_no_worker(aws_on_this_machine: str, 
 def test_an_endpoint_still_in_creation_when_the_simulator_ends_comes_into_service_after_it_is_back(
     aws_on_this_machine: str, tmp_path: Path
 ) -> None:
-    settings = Settings("http://127.0.0.1:9", aws_on_this_machine, tmp_path, creating_seconds=0.5)
+    settings = SimulatorSettings("http://127.0.0.1:9", aws_on_this_machine, tmp_path, creating_seconds=0.5)
     with served(build(settings)) as simulator:
         stage = Stage(simulator, aws_on_this_machine, Worker())
         stage.sagemaker.create_model(ModelName="m", PrimaryContainer={"Image": IMAGE})

@@ -29,7 +29,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.sagemaker.server import build
-from local.sagemaker.settings import Settings
+from local.sagemaker.settings import SimulatorSettings
 
 if TYPE_CHECKING:
     from types_boto3_application_autoscaling import ApplicationAutoScalingClient
@@ -302,7 +302,7 @@ def sagemaker_stage(aws_on_this_machine: str, tmp_path_factory: pytest.TempPathF
     worker = Worker()
     with served(worker.app()) as worker_url:
         state = tmp_path_factory.mktemp("sagemaker")
-        settings = Settings(worker_url, aws_on_this_machine, state, creating_seconds=0.15)
+        settings = SimulatorSettings(worker_url, aws_on_this_machine, state, creating_seconds=0.15)
         with served(build(settings)) as simulator:
             yield Stage(simulator, aws_on_this_machine, worker)
 

@@ -1,9 +1,9 @@
 """A small run of `make chaos`, on the stack that the other tests share: the same code, fewer jobs and kills."""
 
-from bench.chaos import Chaos, Plan
+from bench.chaos import Chaos, ChaosPlan
 from tests.e2e.conftest import Running
 
-PLAN = Plan(jobs=60, breaks=1, meddled=0.1, sweep_every=4.0, standstill=40.0)
+PLAN = ChaosPlan(jobs=60, breaks=1, meddled=0.1, sweep_every=4.0, standstill=40.0)
 
 
 def test_every_job_ends_once_whatever_breaks(darkroom: Running) -> None:

@@ -101,8 +101,8 @@ def test_an_unmodified_webui_body_with_pictures_inside_paints(darkroom: Running)
     job = darkroom.client.settled(made["id"], 30)
     assert (job["status"], job["mode"]) == ("succeed", "inpaint")
     assert sorted(picture["name"] for picture in job["inputs"]) == ["controlnet_args_0_input_image", "init", "mask"]
-    lifted = {picture["name"]: darkroom.client.download(picture["url"]) for picture in job["inputs"]}
-    assert lifted["init"] == encoded(INIT)
+    extracted = {picture["name"]: darkroom.client.download(picture["url"]) for picture in job["inputs"]}
+    assert extracted["init"] == encoded(INIT)
 
 
 def test_a_job_too_large_for_the_invoke_goes_through_s3(darkroom: Running) -> None:

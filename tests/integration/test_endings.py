@@ -101,10 +101,10 @@ def test_only_ones_own_jobs_are_there_for_who_may_touch_no_others(stage: Stage, 
     jobs = wiring.jobs()
     for act in (jobs.cancel, jobs.delete, jobs.get):
         with pytest.raises(Exception, match="job_not_found"):
-            act(job_id, only="bob")
+            act(job_id, scope="bob")
     with pytest.raises(Exception, match="job_not_found"):
-        jobs.replay("bob", job_id, only="bob")
-    assert jobs.cancel(job_id, only="alice").status == "cancelled"
+        jobs.replay("bob", job_id, scope="bob")
+    assert jobs.cancel(job_id, scope="alice").status == "cancelled"
 
 
 def test_a_job_deleted_while_it_runs_leaves_a_marker_until_its_answer_comes(stage: Stage, job_id: str) -> None:
@@ -207,7 +207,7 @@ def test_a_refused_replay_of_anothers_job_copies_no_picture(
     if code == "too_many_open_jobs":
         monkeypatch.setenv("DARKROOM_MAX_OPEN_JOBS_PER_OWNER", "0")
         wiring.settings.cache_clear()
-        wiring._crowd.cache_clear()
+        wiring._limiter.cache_clear()
         wiring.jobs.cache_clear()
     elif code == "no_endpoint_available":
         stage.sagemaker.endpoints = []

@@ -216,7 +216,7 @@ def test_a_step_that_died_after_s3_put_the_file_together_loses_nothing(
     begin()
     deliver_to("checkpoint_imports", queue.waiting.pop(0))
     step = queue.waiting.pop(0)
-    change = wiring.shelf().change
+    change = wiring.registry().change
 
     def killed(old: Checkpoint, new: Checkpoint) -> bool:
         if new.status == "active":
@@ -224,7 +224,7 @@ def test_a_step_that_died_after_s3_put_the_file_together_loses_nothing(
         return change(old, new)
 
     with monkeypatch.context() as patched:
-        patched.setattr(wiring.shelf(), "change", killed)
+        patched.setattr(wiring.registry(), "change", killed)
         with pytest.raises(KeyboardInterrupt):
             deliver_to("checkpoint_imports", step)
     assert deliver_to("checkpoint_imports", step) == []
@@ -292,7 +292,7 @@ def test_an_import_that_cannot_be_queued_does_not_block_its_name(
 def test_an_import_that_broke_off_once_its_row_was_written_is_begun_by_its_safety_net(
     stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = wiring.shelf()
+    shelf = wiring.registry()
     write = shelf.begin
 
     def lost(row: Any) -> bool:

@@ -515,7 +515,7 @@ def test_a_fault_while_requests_are_counted_is_answered_like_any_other_and_logge
     def broken(*_: object) -> int:
         raise RuntimeError("canary-text")
 
-    monkeypatch.setattr(wiring.pace(), "wait", broken)
+    monkeypatch.setattr(wiring.rate_limiter(), "wait", broken)
     reply = call("GET", "/jobs")
     assert (reply.status, reply.code, reply.json["request_id"]) == (500, "internal_error", "req-1")
     assert "canary" not in reply.body

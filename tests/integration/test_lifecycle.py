@@ -26,7 +26,7 @@ def on_moto() -> World:
         store=DynamoJobs(dynamodb, SETTINGS.jobs_table, SETTINGS.models_table, SHARDS, clock),
         outputs=wiring._outputs(),
         images=wiring.images(),
-        networks=Networks(wiring.shelf(), clock),
+        networks=Networks(wiring.registry(), clock),
         objects=stage.objects,
         put=put,
         close=stack.close,

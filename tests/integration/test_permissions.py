@@ -175,9 +175,9 @@ def test_a_model_file_is_changed_by_its_owner_or_an_admin(stage: Stage, people: 
 def test_a_failed_upload_of_another_owner_is_not_taken_over(stage: Stage, people: People) -> None:
     assert send("POST", "/checkpoints", {**LORA, "size": 4096}, key=people.alice).status == 201
     key = ModelKey("lora", "ink.safetensors")
-    row = wiring.shelf().get(key)
+    row = wiring.registry().get(key)
     assert row is not None
-    assert wiring.shelf().change(row, replace(row, status="fail", upload_id=None, reason="It broke."))
+    assert wiring.registry().change(row, replace(row, status="fail", upload_id=None, reason="It broke."))
     bodies: dict[str, dict[str, Any]] = {
         "/checkpoints": {**LORA, "size": 4096},
         "/checkpoints/import": {**LORA, "url": "https://models.example.com/ink.safetensors"},
@@ -185,7 +185,7 @@ def test_a_failed_upload_of_another_owner_is_not_taken_over(stage: Stage, people
     for path, body in bodies.items():
         reply = send("POST", path, body, key=people.bob)
         assert (reply.status, reply.code) == (403, "not_your_checkpoint"), path
-    still = wiring.shelf().get(key)
+    still = wiring.registry().get(key)
     assert still is not None
     assert (still.owner, still.status) == ("alice", "fail")
     assert send("POST", "/checkpoints", bodies["/checkpoints"], key=people.alice).status == 201

@@ -9,7 +9,7 @@ import pytest
 
 from darkroom import ids, wiring
 from darkroom.errors import Busy
-from darkroom.jobs.model import Patience
+from darkroom.jobs.model import JobTimeouts
 from darkroom.jobs.ports import ANSWER_LIMIT
 from darkroom.jobs.settling import Settling
 from darkroom.jobs.sweep import LIGHT, Sweep
@@ -20,7 +20,7 @@ from tests.support.http import Context, call
 from tests.support.sagemaker import endpoint
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
-PATIENCE = Patience()
+TIMEOUTS = JobTimeouts()
 
 
 class Clock:
@@ -41,7 +41,7 @@ def clock() -> Clock:
 def sweep(stage: Stage, clock: Clock) -> Sweep:
     store, outputs = wiring._store(), wiring._outputs()
     return Sweep(
-        store, store, outputs, wiring._settling(), wiring._hand_over(), wiring.endpoints(), PATIENCE, 1, 2, clock
+        store, store, outputs, wiring._settling(), wiring._dispatcher(), wiring.endpoints(), TIMEOUTS, 1, 2, clock
     )
 
 
@@ -132,7 +132,7 @@ def test_a_failure_file_fails_the_job_with_its_words(stage: Stage, sweep: Sweep,
 
 
 def test_a_job_that_waits_in_line_is_left_alone(stage: Stage, sweep: Sweep, clock: Clock, job_id: str) -> None:
-    clock.seconds = PATIENCE.deadline - 60
+    clock.seconds = TIMEOUTS.deadline - 60
     assert sweep.run(plenty) == {"looked_at": 1, "broken": []}
     assert shown(job_id)["status"] == "in_progress"
     assert len(stage.sagemaker.invoked) == 1
@@ -154,26 +154,26 @@ def test_what_was_written_but_never_invoked_is_invoked(stage: Stage, sweep: Swee
 def test_past_its_time_a_job_fails_and_its_answer_counts_after_all(
     stage: Stage, sweep: Sweep, clock: Clock, job_id: str
 ) -> None:
-    clock.seconds = PATIENCE.deadline + 60
+    clock.seconds = TIMEOUTS.deadline + 60
     assert sweep.run(plenty)["timed_out"] == 1
     assert shown(job_id)["error"]["code"] == "timed_out"
     assert row(stage, job_id)["settled_by"] == {"S": "deadline"}
     answer(stage, job_id, manifest(job_id))
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     assert sweep.run(plenty)["succeed"] == 1
     assert (shown(job_id)["status"], shown(job_id)["error"]) == ("succeed", None)
 
 
 def test_a_job_that_was_handed_over_late_has_its_whole_time(stage: Stage, sweep: Sweep, clock: Clock) -> None:
     job_id = created(stage)
-    clock.seconds = PATIENCE.deadline - 60
-    hand_over = wiring._hand_over()
-    hand_over._clock = clock
+    clock.seconds = TIMEOUTS.deadline - 60
+    dispatcher = wiring._dispatcher()
+    dispatcher._clock = clock
     sweep.run(plenty)
-    clock.seconds = PATIENCE.deadline + 3_600
+    clock.seconds = TIMEOUTS.deadline + 3_600
     sweep.run(plenty)
     assert shown(job_id)["status"] == "in_progress"
-    clock.seconds = 2 * PATIENCE.deadline
+    clock.seconds = 2 * TIMEOUTS.deadline
     sweep.run(plenty)
     assert shown(job_id)["error"]["code"] == "timed_out"
 
@@ -219,7 +219,7 @@ def test_a_cancel_that_broke_off_after_its_marker_is_finished(
     assert (shown(job_id)["status"], shown(job_id)["cancelled"]) == ("cancelled", "before")
     assert stage.objects() == [f"jobs/{job_id}/cancelled"]
     put(stage, f"jobs/{job_id}/output/0.png")
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     sweep.run(plenty)
     assert stage.objects() == []
 
@@ -244,11 +244,11 @@ def test_the_pictures_of_a_failed_job_go_and_its_answer_stays(
         deliver(completed(job_id, "garbage"))
         assert shown(job_id)["error"]["code"] == "bad_answer"
     else:
-        clock.seconds = PATIENCE.deadline + 60
+        clock.seconds = TIMEOUTS.deadline + 60
         sweep.run(plenty)
         answer(stage, job_id, b"garbage")
         assert shown(job_id)["error"]["code"] == "timed_out"
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     sweep.run(plenty)
     assert stage.objects() == [f"jobs/{job_id}/output/response.json"]
 
@@ -262,10 +262,10 @@ def test_objects_without_a_job_go_once_nothing_can_come_any_more(stage: Stage, s
     deliver(completed(there, manifest(there)))
     call("DELETE", f"/jobs/{gone}")
     put(stage, f"jobs/{gone}/input.json")
-    clock.seconds = PATIENCE.forgotten - 60
+    clock.seconds = TIMEOUTS.forgotten - 60
     sweep.run(plenty)
     assert f"jobs/{gone}/input.json" in stage.objects()
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     sweep.run(plenty)
     assert [key for key in stage.objects() if gone in key] == []
     assert len([key for key in stage.objects() if there in key]) == 2
@@ -277,7 +277,7 @@ def test_old_folders_are_looked_through_again_once_a_day(stage: Stage, sweep: Sw
     sweep.run(plenty)
     sweep.run(plenty)
     put(stage, f"jobs/{submit()}/x")
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     sweep.run(plenty)
     put(stage, f"jobs/{old}/output/0.png")
     sweep.run(plenty)
@@ -337,7 +337,7 @@ def test_an_answer_that_cannot_be_taken_in_does_not_keep_its_job_open_for_ever(
     monkeypatch.setattr(Settling, "completed", breaks)
     clock.seconds = 301
     assert sweep.run(plenty)["broken"] == [job_id]
-    clock.seconds = PATIENCE.deadline + 1
+    clock.seconds = TIMEOUTS.deadline + 1
     assert sweep.run(plenty)["broken"] == []
     error = shown(job_id)["error"]
     assert (error["code"], "ArithmeticError" in error["message"]) == ("timed_out", True)
@@ -348,7 +348,7 @@ def test_an_ended_job_that_could_not_be_looked_at_comes_again_in_the_next_round(
 ) -> None:
     call("POST", f"/jobs/{job_id}/cancel")
     put(stage, f"jobs/{job_id}/output/0.png")
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     with monkeypatch.context() as patched:
         patched.setattr(wiring._outputs(), "delete", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
         for _ in range(2):
@@ -423,11 +423,11 @@ def test_an_answer_that_is_too_large_is_not_read_and_ends_its_job(
 
 
 def test_a_late_answer_that_is_too_large_changes_nothing(stage: Stage, sweep: Sweep, clock: Clock, job_id: str) -> None:
-    clock.seconds = PATIENCE.deadline + 60
+    clock.seconds = TIMEOUTS.deadline + 60
     sweep.run(plenty)
     put(stage, f"jobs/{job_id}/output/0.png")
     answer(stage, job_id, b" " * (ANSWER_LIMIT + 1))
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     assert sweep.run(plenty)["broken"] == []
     assert shown(job_id)["error"]["code"] == "timed_out"
     assert stage.objects() == [f"jobs/{job_id}/output/response.json"]
@@ -458,7 +458,7 @@ def test_a_job_that_kills_its_round_does_not_kill_the_next(
         for job_id in (killer, fine):
             call("POST", f"/jobs/{job_id}/cancel")
             put(stage, f"jobs/{job_id}/output/0.png")
-    clock.seconds = PATIENCE.forgotten + 60 if ended else 301
+    clock.seconds = TIMEOUTS.forgotten + 60 if ended else 301
     does, save = (outputs.delete, store.save) if ended else (outputs.read_answer, store.save)
 
     def kills(job_id: str, *more: Any) -> Any:
@@ -483,7 +483,7 @@ def test_ended_jobs_to_be_looked_at_once_more_are_kept_when_the_time_is_out(
     for job_id in made:
         call("POST", f"/jobs/{job_id}/cancel")
         put(stage, f"jobs/{job_id}/output/0.png")
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     sweep._threads = 1
     with monkeypatch.context() as patched:
         patched.setattr(wiring._outputs(), "delete", lambda *_: (_ for _ in ()).throw(ValueError))
@@ -497,7 +497,7 @@ def test_an_ended_job_that_kills_the_round_that_looks_once_more_does_so_once(
     stage: Stage, sweep: Sweep, clock: Clock, job_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call("POST", f"/jobs/{job_id}/cancel")
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     wiring._store().save("jobs", {"ended:unseen": job_id, "ended:cancelled#0": job_id})
     with monkeypatch.context() as patched:
         save = wiring._store().save
@@ -534,12 +534,12 @@ def test_a_job_whose_mark_never_comes_is_handed_over_a_few_times_ever_more_seldo
     job_id = created(stage)
     stage.sagemaker.before_answer = lambda _: (_ for _ in ()).throw(Busy("aws_busy", "x"))
     invoked = []
-    for clock.seconds in (301, 599, 602, 1_150, 1_300, 4_000, 8_000, PATIENCE.deadline - 60):
+    for clock.seconds in (301, 599, 602, 1_150, 1_300, 4_000, 8_000, TIMEOUTS.deadline - 60):
         sweep.run(plenty)
         invoked.append(len(stage.sagemaker.invoked))
     assert invoked == [1, 1, 2, 2, 3, 4, 5, 6]
     assert shown(job_id)["status"] == "created"
-    clock.seconds = PATIENCE.deadline + 60
+    clock.seconds = TIMEOUTS.deadline + 60
     sweep.run(plenty)
     assert shown(job_id)["error"]["code"] == "timed_out"
 
@@ -577,7 +577,7 @@ def test_a_walk_does_not_pass_what_it_cannot_remember(
     for job_id in made:
         call("POST", f"/jobs/{job_id}/cancel")
         put(stage, f"jobs/{job_id}/output/0.png")
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     with monkeypatch.context() as patched:
         patched.setattr(wiring._outputs(), "delete", lambda *_: (_ for _ in ()).throw(ValueError))
         for _ in range(2):
@@ -593,7 +593,7 @@ def test_one_folder_that_cannot_be_removed_keeps_no_other_and_is_told(
     for job_id in (stuck, lost):
         put(stage, f"jobs/{job_id}/output/0.png")
     put(stage, f"failures/{lost}-error.out")
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     delete = wiring._outputs().delete
 
     def breaks(job_id: str) -> None:
@@ -610,7 +610,7 @@ def test_failure_files_are_tidied_whatever_broke_before(
     stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(stage, f"failures/{ids.new_id()}-error.out")
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     monkeypatch.setattr(wiring._outputs(), "folders", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
     with pytest.raises(Busy):
         sweep.run(plenty)
@@ -622,7 +622,7 @@ def test_a_job_that_ends_behind_the_walk_is_come_to_within_a_day(
 ) -> None:
     early = submit()
     call("POST", f"/jobs/{early}/cancel")
-    clock.seconds = PATIENCE.forgotten + 60
+    clock.seconds = TIMEOUTS.forgotten + 60
     wiring._store().save("jobs", {"ended:cancelled#0": early, "ended:since": str(int(clock()))})
     call("POST", f"/jobs/{job_id}/cancel")
     put(stage, f"jobs/{job_id}/output/0.png")

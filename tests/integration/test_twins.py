@@ -11,8 +11,8 @@ import pytest
 from darkroom import ids, wiring
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.jobs.contract import WorkError
-from darkroom.jobs.model import Change, Idempotency, Job, JobLine, OpenJobs
-from darkroom.jobs.ports import AnswerTooLarge, Changed, KeyUsed
+from darkroom.jobs.model import Idempotency, Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.ports import AnswerTooLarge, KeyUsed, WriteResult
 from darkroom.jobs.state import ENDS, STATUSES, Status, may
 from tests.integration.conftest import moto_stage
 from tests.support.aws import SETTINGS
@@ -57,8 +57,8 @@ def bring_to(store: Any, made: Job, status: Status, code: str | None) -> None:
     store.create(made, (), None)
     if status != "created":
         error = WorkError(code=code or "worker_failed", message="m") if status == "fail" else None
-        change = Change(status, "callback", error=error, completed_at="t" if status in ENDS else None)
-        assert store.change(made.line.id, change).applied
+        transition = Transition(status, "callback", error=error, completed_at="t" if status in ENDS else None)
+        assert store.apply(made.line.id, transition).applied
 
 
 STANDS: list[tuple[Status, str | None]] = [(status, None) for status in STATUSES] + [("fail", "timed_out")]
@@ -71,24 +71,24 @@ def test_a_change_is_carried_out_where_the_table_of_states_allows_it(
     made = job()
     bring_to(store, made, *stands)
     before = store.get(made.line.id)
-    change = Change(target, "s3", caption="c", completed_at="later" if target in ENDS else None)
+    transition = Transition(target, "s3", caption="c", completed_at="later" if target in ENDS else None)
     if target == "created":
         return
-    met = store.change(made.line.id, change)
+    met = store.apply(made.line.id, transition)
     assert met.applied is may(target, *stands)
     after = store.get(made.line.id)
     if met.applied:
         assert (after.line.status, after.caption) == (target, "c")
     else:
-        assert (after, met) == (before, Changed(False, True, stands[0], None))
+        assert (after, met) == (before, WriteResult(False, True, stands[0], None))
 
 
 def test_nothing_is_changed_that_is_not_there(store: Any) -> None:
     gone = job_id()
-    assert store.change(gone, Change("succeed", "s3")) == Changed(False, False)
-    assert store.progress(gone, 0.5, "t") == Changed(False, False)
-    assert store.reached(gone, "after") == Changed(False, False)
-    assert store.note_failure(gone, "s3://x") == Changed(False, False)
+    assert store.apply(gone, Transition("succeed", "s3")) == WriteResult(False, False)
+    assert store.progress(gone, 0.5, "t") == WriteResult(False, False)
+    assert store.note_cancel_point(gone, "after") == WriteResult(False, False)
+    assert store.note_failure(gone, "s3://x") == WriteResult(False, False)
     assert (store.delete(gone), store.get(gone)) == (None, None)
 
 
@@ -101,17 +101,17 @@ def test_progress_only_rises_and_only_while_the_job_is_open(store: Any) -> None:
         False,
         True,
     ]
-    store.change(made.line.id, Change("cancelled", "caller", completed_at="t"))
-    assert store.progress(made.line.id, 0.9, "t") == Changed(False, True, "cancelled", None)
+    store.apply(made.line.id, Transition("cancelled", "caller", completed_at="t"))
+    assert store.progress(made.line.id, 0.9, "t") == WriteResult(False, True, "cancelled", None)
 
 
 def test_how_far_a_cancelled_job_had_come_only_goes_forward(store: Any) -> None:
     made = job()
     bring_to(store, made, "in_progress", None)
-    assert not store.reached(made.line.id, "during").applied
-    store.change(made.line.id, Change("cancelled", "caller", completed_at="t", cancelled_when="before"))
+    assert not store.note_cancel_point(made.line.id, "during").applied
+    store.apply(made.line.id, Transition("cancelled", "caller", completed_at="t", cancelled_when="before"))
     steps = ["during", "during", "after", "during"]
-    assert [store.reached(made.line.id, step).applied for step in steps] == [True, False, True, False]
+    assert [store.note_cancel_point(made.line.id, step).applied for step in steps] == [True, False, True, False]
     assert store.get(made.line.id).cancelled_when == "after"
 
 
@@ -134,8 +134,8 @@ def test_a_refusal_tells_where_the_failure_file_is(store: Any) -> None:
     made = job()
     bring_to(store, made, "cancelled", None)
     assert store.note_failure(made.line.id, "s3://pictures/failures/x").applied
-    met = store.change(made.line.id, Change("succeed", "callback"))
-    assert met == Changed(False, True, "cancelled", "s3://pictures/failures/x")
+    met = store.apply(made.line.id, Transition("succeed", "callback"))
+    assert met == WriteResult(False, True, "cancelled", "s3://pictures/failures/x")
     assert store.delete(made.line.id) == "cancelled"
 
 
@@ -161,7 +161,7 @@ def test_open_jobs_are_counted_by_owner_and_endpoint(store: Any) -> None:
         [("alice", "created"), ("alice", "in_progress"), ("bob", "created"), ("bob", "succeed"), ("bob", "fail")]
     ):
         bring_to(store, job(number, owner=owner), status, None)  # type: ignore[arg-type]
-    assert store.open_jobs() == OpenJobs(3, {"alice": 2, "bob": 1}, {"darkroom-test-a": 3})
+    assert store.open_jobs() == OpenJobCounts(3, {"alice": 2, "bob": 1}, {"darkroom-test-a": 3})
 
 
 def test_rows_are_found_by_the_hundred(store: Any) -> None:

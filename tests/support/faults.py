@@ -31,8 +31,8 @@ from darkroom import wiring
 from darkroom.aws.sagemaker import SageMakerInference
 from darkroom.endpoints.sweep import EndpointSweep
 from darkroom.errors import Busy, Throttled
-from darkroom.jobs.handover import HandOver
-from darkroom.jobs.model import Patience, answer_key, cancel_key, output_prefix
+from darkroom.jobs.dispatcher import Dispatcher
+from darkroom.jobs.model import JobTimeouts, answer_key, cancel_key, output_prefix
 from darkroom.jobs.state import ENDS
 from darkroom.jobs.sweep import Sweep
 from functions.sweeper.handler import handler as sweeper
@@ -310,7 +310,14 @@ class World:
 
     def complaints(self) -> list[str]:
         """All that is not as it should be once everything has come to its end."""
-        return [*self._jobs(), *self._invocations(), *self._shelf(), *self._keys(), *self._endpoints(), *self._queues()]
+        return [
+            *self._jobs(),
+            *self._invocations(),
+            *self._shelf(),
+            *self._keys(),
+            *self._endpoints(),
+            *self._queues(),
+        ]
 
     def jobs(self) -> dict[str, str]:
         """Jobs and their statuses."""
@@ -436,7 +443,7 @@ def faulty_stage() -> Iterator[Callable[[], World]]:
             (wiring, "AutoScaling", lambda *_: current[0].scaling),
             (wiring, "Sweep", partial(Sweep, threads=1, clock=clock)),
             (wiring, "EndpointSweep", partial(EndpointSweep, now=clock)),
-            (wiring, "HandOver", partial(HandOver, clock=clock)),
+            (wiring, "Dispatcher", partial(Dispatcher, clock=clock)),
             (wiring, "Https", lambda: current[0].web),
             (BotocoreStubber, "__call__", by_wire),
             (RetryQuota, "acquire", lambda *_: True),
@@ -472,7 +479,7 @@ def _forget(stage: Stage) -> None:
     for queue in _backend("sqs").queues.values():
         queue._messages.clear()
     for name, made in vars(wiring).items():
-        if hasattr(made, "cache_clear") and name not in ("_client", "_hurried"):
+        if hasattr(made, "cache_clear") and name not in ("_client", "_fail_fast"):
             made.cache_clear()
 
 
@@ -508,7 +515,7 @@ def run(fresh: Callable[[], World], scenario: Scenario, fault: Fault) -> Outcome
 
 
 NOTHING = "goes on without it"
-_PATIENCE = Patience()
+_PATIENCE = JobTimeouts()
 _LATER = _PATIENCE.forgotten + 90_000
 _ROUNDS = (_PATIENCE.settle_after, 3 * _PATIENCE.settle_after, _PATIENCE.deadline, _PATIENCE.forgotten, _LATER, _LATER)
 """Seconds from now at which the sweeper comes: a round that begins a lap anew leaves it to the next."""

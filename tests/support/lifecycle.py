@@ -20,11 +20,11 @@ from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy, Conflict, Missing, TooMany
 from darkroom.images.service import Images
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut
-from darkroom.jobs.crowd import Crowd
+from darkroom.jobs.dispatcher import Dispatcher, StageResources
 from darkroom.jobs.events import Events
-from darkroom.jobs.handover import HandOver, Places
-from darkroom.jobs.model import Patience, answer_key, output_prefix
-from darkroom.jobs.open import OpenJobs
+from darkroom.jobs.limiter import OpenJobLimiter
+from darkroom.jobs.model import JobTimeouts, answer_key, output_prefix
+from darkroom.jobs.open import JobsByEndpoint
 from darkroom.jobs.service import Jobs
 from darkroom.jobs.settling import Settling
 from darkroom.jobs.state import OPEN, TIMED_OUT
@@ -33,11 +33,11 @@ from tests.support.events import completed, failed, manifest, progress
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
 
 START = 1_780_000_000.0
-PATIENCE = Patience()
+TIMEOUTS = JobTimeouts()
 SHARDS = 2
 OWN, ALL = 4, 7
 """Open jobs that one owner may have, and the stage."""
-PLACES = Places("pictures", "models", "https://queue", retention_days=90, feed_shards=SHARDS)
+RESOURCES = StageResources("pictures", "models", "https://queue", retention_days=90, feed_shards=SHARDS)
 BODY = JobIn.model_validate({"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}})
 Pick = st.integers(0, 1_000)
 
@@ -134,27 +134,27 @@ class Lifecycle(RuleBasedStateMachine):
         self.clock = on.clock
         self.sagemaker = SageMaker(self.clock)
         settling = Settling(on.store, on.outputs, self.clock)
-        hand_over = HandOver(on.store, on.images, on.outputs, self.sagemaker, PLACES, self.clock)
-        crowd = Crowd(on.store, OWN, ALL, self.clock)
-        open_jobs = OpenJobs(on.store, on.outputs, crowd, SHARDS)
+        dispatcher = Dispatcher(on.store, on.images, on.outputs, self.sagemaker, RESOURCES, self.clock)
+        limiter = OpenJobLimiter(on.store, OWN, ALL, self.clock)
+        open_jobs = JobsByEndpoint(on.store, on.outputs, limiter, SHARDS)
         endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)
         self.jobs = Jobs(
             on.store,
             on.images,
             on.outputs,
-            on.networks._shelf,
+            on.networks._registry,
             on.networks,
             endpoints,
-            crowd,
-            hand_over,
-            PLACES,
-            PATIENCE,
+            limiter,
+            dispatcher,
+            RESOURCES,
+            TIMEOUTS,
             clock=self.clock,
             new_id=lambda: ids.made_at(datetime.fromtimestamp(self.clock(), UTC)),
         )
         self.events = Events(on.store, settling)
         self.sweeper = Sweep(
-            on.store, on.store, on.outputs, settling, hand_over, endpoints, PATIENCE, SHARDS, 1, self.clock
+            on.store, on.store, on.outputs, settling, dispatcher, endpoints, TIMEOUTS, SHARDS, 1, self.clock
         )
         self.mail: list[str] = []
         self.seen: dict[str, JobOut] = {}
@@ -234,7 +234,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(pick=Pick)
     def start(self, pick: int) -> None:
         taken = self.sagemaker.queue[pick % len(self.sagemaker.queue)]
-        if self.clock() - taken.at > PATIENCE.queue:
+        if self.clock() - taken.at > TIMEOUTS.queue:
             return
         if not self.on.outputs.is_marked(taken.job_id):
             taken.started = True
@@ -246,7 +246,7 @@ class Lifecycle(RuleBasedStateMachine):
     def run(self, pick: int, ends: str) -> None:
         """`look` is a worker that looks for the marker, the others do not."""
         taken = self.sagemaker.queue.pop(pick % len(self.sagemaker.queue))
-        if self.clock() - taken.at > PATIENCE.queue + PATIENCE.run:
+        if self.clock() - taken.at > TIMEOUTS.queue + TIMEOUTS.run:
             return  # SageMaker gives up without a word.
         job_id = taken.job_id
         if ends == "fail":
@@ -295,7 +295,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     # What time does.
 
-    @rule(seconds=st.sampled_from([3, 400, 400, 7_000, PATIENCE.deadline]))
+    @rule(seconds=st.sampled_from([3, 400, 400, 7_000, TIMEOUTS.deadline]))
     def time_passes(self, seconds: int) -> None:
         self.clock.now += seconds
 
@@ -376,7 +376,7 @@ class Lifecycle(RuleBasedStateMachine):
             self.mail.clear()
             self.sagemaker.queue.clear()
             for _ in range(4):
-                self.clock.now += PATIENCE.forgotten
+                self.clock.now += TIMEOUTS.forgotten
                 self.sweep(1_000)
                 self.sagemaker.queue.clear()
                 self.only_legal_transitions_and_one_end()

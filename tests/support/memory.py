@@ -12,18 +12,18 @@ from darkroom.aws.jobs import shard_of
 from darkroom.checkpoints.model import ModelKey
 from darkroom.jobs.history import Filters, Slice, Stream
 from darkroom.jobs.model import (
-    Change,
     Idempotency,
     Job,
     JobLine,
-    OpenJobs,
+    OpenJobCounts,
+    Transition,
     answer_key,
     cancel_key,
     job_prefix,
     output_prefix,
 )
-from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, Changed, KeyUsed
-from darkroom.jobs.state import OPEN, Reached, Status, may, short_of
+from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, KeyUsed, WriteResult
+from darkroom.jobs.state import OPEN, CancelPoint, Status, may, short_of
 
 
 def streams_of(line: JobLine, shards: int) -> Iterator[Stream]:
@@ -119,41 +119,43 @@ class MemoryJobs:
             history.put(job.line)
         return history.read(stream, filters, start, limit)
 
-    def open_jobs(self) -> OpenJobs:
+    def open_jobs(self) -> OpenJobCounts:
         lines = [job.line for job in self.jobs.values() if job.line.status in OPEN]
         owners, endpoints = Counter(line.owner for line in lines), Counter(line.endpoint for line in lines)
-        return OpenJobs(len(lines), dict(owners), dict(endpoints))
+        return OpenJobCounts(len(lines), dict(owners), dict(endpoints))
 
     def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
         lines = [job.line for job_id, job in sorted(self.jobs.items()) if after < job_id <= until]
         here = [line for line in lines if shard_of(line.id, self._shards) == shard and line.status == status]
         return here[:limit]
 
-    def change(self, job_id: str, change: Change) -> Changed:
+    def apply(self, job_id: str, transition: Transition) -> WriteResult:
         job = self.jobs.get(job_id)
-        if job is None or not may(change.status, job.line.status, job.error.code if job.error else None):
+        if job is None or not may(transition.status, job.line.status, job.error.code if job.error else None):
             return self._refused(job)
-        line = replace(job.line, status=change.status, completed_at=change.completed_at or job.line.completed_at)
-        if change.images:
-            line = replace(line, image_count=len(change.images), first_image=change.images[0].key)
+        line = replace(
+            job.line, status=transition.status, completed_at=transition.completed_at or job.line.completed_at
+        )
+        if transition.images:
+            line = replace(line, image_count=len(transition.images), first_image=transition.images[0].key)
         self.jobs[job_id] = replace(
             job,
             line=line,
-            error=None if change.status == "succeed" else change.error or job.error,
+            error=None if transition.status == "succeed" else transition.error or job.error,
             **{
-                name: getattr(change, name) or getattr(job, name)
+                name: getattr(transition, name) or getattr(job, name)
                 for name in ("failure_location", "images", "caption", "timings", "submitted_at", "cancelled_when")
             },
         )
-        self.basis[job_id] = change.basis
-        return Changed(applied=True, exists=True)
+        self.basis[job_id] = transition.basis
+        return WriteResult(applied=True, exists=True)
 
-    def progress(self, job_id: str, progress: float, started_at: str) -> Changed:
+    def progress(self, job_id: str, progress: float, started_at: str) -> WriteResult:
         job = self.jobs.get(job_id)
         if job is None or job.line.settled or (job.progress is not None and job.progress >= progress):
             return self._refused(job)
         self.jobs[job_id] = replace(job, progress=progress, started_at=started_at)
-        return Changed(applied=True, exists=True)
+        return WriteResult(applied=True, exists=True)
 
     def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
         job = self.jobs.get(job_id)
@@ -164,19 +166,19 @@ class MemoryJobs:
         self.jobs[job_id] = replace(job, hand_overs=before + 1, handed_over_at=now)
         return True
 
-    def reached(self, job_id: str, reached: Reached) -> Changed:
+    def note_cancel_point(self, job_id: str, point: CancelPoint) -> WriteResult:
         job = self.jobs.get(job_id)
-        if job is None or job.line.status != "cancelled" or job.cancelled_when not in short_of(reached):
+        if job is None or job.line.status != "cancelled" or job.cancelled_when not in short_of(point):
             return self._refused(job)
-        self.jobs[job_id] = replace(job, cancelled_when=reached)
-        return Changed(applied=True, exists=True)
+        self.jobs[job_id] = replace(job, cancelled_when=point)
+        return WriteResult(applied=True, exists=True)
 
-    def note_failure(self, job_id: str, failure_location: str) -> Changed:
+    def note_failure(self, job_id: str, failure_location: str) -> WriteResult:
         job = self.jobs.get(job_id)
         if job is None:
             return self._refused(job)
         self.jobs[job_id] = replace(job, failure_location=failure_location)
-        return Changed(applied=True, exists=True)
+        return WriteResult(applied=True, exists=True)
 
     def delete(self, job_id: str) -> Status | None:
         job = self.jobs.pop(job_id, None)
@@ -188,12 +190,12 @@ class MemoryJobs:
     def load(self, name: str) -> dict[str, str]:
         return dict(self._bookmarks.get(name, {}))
 
-    def save(self, name: str, places: dict[str, str]) -> None:
-        self._bookmarks[name] = dict(places)
+    def save(self, name: str, bookmarks: dict[str, str]) -> None:
+        self._bookmarks[name] = dict(bookmarks)
 
     @staticmethod
-    def _refused(job: Job | None) -> Changed:
-        return Changed(False, True, job.line.status, job.failure_location) if job else Changed(False, False)
+    def _refused(job: Job | None) -> WriteResult:
+        return WriteResult(False, True, job.line.status, job.failure_location) if job else WriteResult(False, False)
 
 
 class MemoryOutputs:

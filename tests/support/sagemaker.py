@@ -5,7 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from darkroom.endpoints.model import CHANGING, Bounds, Described, Endpoint, Machine, Made, Part, Plan, Standing
+from darkroom.endpoints.model import (
+    CHANGING,
+    Bounds,
+    Endpoint,
+    EndpointDetails,
+    EndpointSpec,
+    EndpointTags,
+    Machine,
+    Part,
+    ScalingState,
+)
 from darkroom.endpoints.ports import PartKind
 from darkroom.errors import Conflict
 from darkroom.jobs.ports import EndpointRefused
@@ -55,19 +65,19 @@ class FakeSageMaker:
         self.on_call("ListEndpoints")
         return list(self.endpoints)
 
-    def describe(self, name: str) -> Described | None:
+    def describe(self, name: str) -> EndpointDetails | None:
         self.on_call("DescribeEndpoint")
         found = self._find(name)
         if found is None:
             return None
         told = self.details.setdefault(name, Details())
         running = 0 if found.status == "Creating" else told.instances
-        return Described(found, f"arn:{name}", told.config, running, told.instances, told.image, told.failure)
+        return EndpointDetails(found, f"arn:{name}", told.config, running, told.instances, told.image, told.failure)
 
-    def made(self, described: Described) -> Made:
+    def made(self, described: EndpointDetails) -> EndpointTags:
         self.on_call("ListTags")
         name = described.endpoint.name
-        return Made(self.details[name].instance_type, dict(self.tagged.get(name, {})))
+        return EndpointTags(self.details[name].instance_type, dict(self.tagged.get(name, {})))
 
     def machine(self, config: str) -> Machine | None:
         self.on_call("DescribeEndpointConfig")
@@ -84,13 +94,13 @@ class FakeSageMaker:
 
     # Making and unmaking
 
-    def make_model(self, plan: Plan) -> None:
+    def make_model(self, plan: EndpointSpec) -> None:
         self._effect("CreateModel", lambda: self._make_part("model", plan))
 
-    def make_config(self, plan: Plan) -> None:
+    def make_config(self, plan: EndpointSpec) -> None:
         self._effect("CreateEndpointConfig", lambda: self._make_part("config", plan))
 
-    def make_endpoint(self, plan: Plan) -> None:
+    def make_endpoint(self, plan: EndpointSpec) -> None:
         def make() -> None:
             if self.refuses_to_make:
                 raise self.refuses_to_make
@@ -153,7 +163,7 @@ class FakeSageMaker:
     def _find(self, name: str) -> Endpoint | None:
         return next((found for found in self.endpoints if found.name == name), None)
 
-    def _make_part(self, kind: PartKind, plan: Plan) -> None:
+    def _make_part(self, kind: PartKind, plan: EndpointSpec) -> None:
         self.parts_made[kind].setdefault(plan.parts, self.now)
         self.tagged.setdefault(plan.parts, dict(plan.tags))
 
@@ -167,7 +177,7 @@ class FakeScaling:
     """`darkroom.endpoints.ports.Scaling`; a set-up takes its four calls one after the other, as the real one does."""
 
     def __init__(self) -> None:
-        self.stands: dict[str, Standing] = {}
+        self.stands: dict[str, ScalingState] = {}
         self.woke: dict[str, list[float]] = {}
         self.on_call: Callable[[str], None] = lambda name: None
         self.after_call: Callable[[str], None] = lambda name: None
@@ -181,19 +191,19 @@ class FakeScaling:
         }
         for call, brought in steps.items():
             self.on_call(call)
-            self.stands[name] = replace(self.stands.get(name, Standing()), **brought)
+            self.stands[name] = replace(self.stands.get(name, ScalingState()), **brought)
             self.after_call(call)
 
     def remove(self, name: str) -> None:
         self.on_call("DeregisterScalableTarget")
         if name in self.stands:
-            self.stands[name] = Standing(alarm=self.stands[name].alarm)
+            self.stands[name] = ScalingState(alarm=self.stands[name].alarm)
         self.after_call("DeregisterScalableTarget")
         self.on_call("DeleteAlarms")
         self.stands.pop(name, None)
         self.after_call("DeleteAlarms")
 
-    def standing(self) -> dict[str, Standing]:
+    def standing(self) -> dict[str, ScalingState]:
         self.on_call("DescribeScalableTargets")
         return dict(self.stands)
 
@@ -207,7 +217,7 @@ class FakeScaling:
 
 
 class FakeOpenJobs:
-    """`darkroom.endpoints.ports.OpenJobs`: counts by endpoint, and what was failed."""
+    """`darkroom.endpoints.ports.EndpointJobs`: counts by endpoint, and what was failed."""
 
     def __init__(self, **counts: int) -> None:
         self.counts = dict(counts)

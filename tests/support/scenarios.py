@@ -153,10 +153,10 @@ def delete(world: World) -> None:
 
 def unmarked(world: World) -> None:
     """A job that was written, and its hand-over broke off."""
-    inference = wiring._hand_over()._inference
-    wiring._hand_over()._inference = _Busy()  # type: ignore[assignment]
+    inference = wiring._dispatcher()._inference
+    wiring._dispatcher()._inference = _Busy()  # type: ignore[assignment]
     submit(world)
-    wiring._hand_over()._inference = inference
+    wiring._dispatcher()._inference = inference
 
 
 def cancel_alone(world: World) -> None:
@@ -228,7 +228,7 @@ def registered(world: World) -> None:
 
 
 def send_part(world: World) -> None:
-    row = wiring.shelf().get(ModelKey(LORA["kind"], LORA["name"]))
+    row = wiring.registry().get(ModelKey(LORA["kind"], LORA["name"]))
     assert row is not None
     world.stage.s3.upload_part(
         Bucket=SETTINGS.models_bucket, Key=row.key.s3_key, UploadId=row.upload_id, PartNumber=1, Body=MODEL
@@ -243,7 +243,7 @@ def sent(world: World) -> None:
 def put_together(world: World) -> None:
     """A complete that broke off after S3 had put the parts together."""
     sent(world)
-    row = wiring.shelf().get(ModelKey(LORA["kind"], LORA["name"]))
+    row = wiring.registry().get(ModelKey(LORA["kind"], LORA["name"]))
     assert row is not None
     files = wiring.imports()._files
     files.complete(row.key, row.upload_id or "", files.parts(row.key, row.upload_id or ""))
@@ -270,7 +270,7 @@ def file_is(status: str | None) -> Callable[[World], Iterable[str]]:
     """The file's status in the end, None when it is gone."""
 
     def check(world: World) -> Iterable[str]:
-        row = wiring.shelf().get(ModelKey(LORA["kind"], LORA["name"]))
+        row = wiring.registry().get(ModelKey(LORA["kind"], LORA["name"]))
         if (row.status if row else None) != status:
             yield f"the file is {row and row.status}"
 
@@ -327,7 +327,7 @@ def make_key(world: World) -> None:
 
 
 def good_key(world: World) -> Iterable[str]:
-    if wiring.gate().caller(f"Bearer {world.job}") is None:
+    if wiring.authenticator().caller(f"Bearer {world.job}") is None:
         yield "the key does not let anybody in"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
 from darkroom.endpoints.fleet import GRACE_SECONDS, MAX_NAME, Fleet, endpoint_of
-from darkroom.endpoints.model import Bounds, Standing
+from darkroom.endpoints.model import Bounds, ScalingState
 from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.sweep import EndpointsSwept, EndpointSweep, Guard
 from darkroom.errors import Busy, Conflict, DarkroomError, Invalid
@@ -50,7 +50,7 @@ class Stage:
 
     def rest(self) -> list[str]:
         """Let SageMaker end what it is at, and tell; what was done about each endpoint."""
-        return [self.fleet.came_to_rest(name) for name in self.sagemaker.settle()]
+        return [self.fleet.reconcile(name) for name in self.sagemaker.settle()]
 
     def statuses(self) -> dict[str, str]:
         return {found.name: found.status for found in self.sagemaker.endpoints}
@@ -65,8 +65,8 @@ def stage() -> Stage:
     return Stage()
 
 
-def standing(least: int = 0, most: int = 1) -> Standing:
-    return Standing(Bounds(least, most), tracking=True, waking=True, alarm=True)
+def standing(least: int = 0, most: int = 1) -> ScalingState:
+    return ScalingState(Bounds(least, most), tracking=True, waking=True, alarm=True)
 
 
 def refusal(call: Callable[[], object]) -> str:
@@ -173,7 +173,7 @@ def test_scaling_that_fails_twice_ends_registered_all_the_same(stage: Stage, cal
     (name,) = stage.sagemaker.settle()
     for _ in range(2):
         with pytest.raises(Busy):
-            stage.fleet.came_to_rest(name)
+            stage.fleet.reconcile(name)
     # Its event comes a third time, or never again and the sweeper comes by: both bring it to stand.
     stage.sweep()
     assert stage.scaling.stands == {NAME: standing()}
@@ -183,10 +183,10 @@ def test_scaling_that_fails_twice_ends_registered_all_the_same(stage: Stage, cal
 def test_scaling_that_somebody_took_away_or_changed_is_put_back(stage: Stage) -> None:
     stage.fleet.create("alice", ANIME)
     stage.rest()
-    broken: list[Standing | None] = [
+    broken: list[ScalingState | None] = [
         None,
-        Standing(Bounds(0, 1), tracking=True, waking=True),
-        Standing(Bounds(0, 1), tracking=True, alarm=True),
+        ScalingState(Bounds(0, 1), tracking=True, waking=True),
+        ScalingState(Bounds(0, 1), tracking=True, alarm=True),
         standing(1, 4),
     ]
     for stands in broken:
@@ -307,11 +307,11 @@ def test_deleting_what_is_gone_is_fine_and_takes_away_what_was_left(stage: Stage
 
 def test_events_that_come_early_late_or_for_others_change_nothing(stage: Stage) -> None:
     stage.fleet.create("alice", ANIME)
-    assert stage.fleet.came_to_rest(NAME) == "waiting"
+    assert stage.fleet.reconcile(NAME) == "waiting"
     stage.rest()
-    stage.fleet.came_to_rest(NAME)
+    stage.fleet.reconcile(NAME)
     assert stage.scaling.stands == {NAME: standing()}
-    assert stage.fleet.came_to_rest("darkroom-other-anime") == "not of this stage"
+    assert stage.fleet.reconcile("darkroom-other-anime") == "not of this stage"
 
 
 def test_what_others_made_is_left_alone(stage: Stage) -> None:
@@ -319,7 +319,7 @@ def test_what_others_made_is_left_alone(stage: Stage) -> None:
     names = {f"{PREFIX}of-somebody": 0.0, f"{PREFIX}sdxl-20260105": 0.0}
     stage.sagemaker.parts_made["model"] |= names
     stage.sweep(later=10 * GRACE_SECONDS)
-    assert stage.fleet.came_to_rest(f"{PREFIX}by-hand") == "left alone"
+    assert stage.fleet.reconcile(f"{PREFIX}by-hand") == "left alone"
     assert refusal(lambda: stage.fleet.scale("by-hand", EndpointPatch(min_instances=1))) == "endpoint_not_ours"
     stage.fleet.delete("by-hand")
     assert stage.sagemaker.parts_made["model"] == names
@@ -336,7 +336,7 @@ def test_an_event_of_the_old_one_leaves_alone_what_a_new_request_is_making(stage
 
     def event(call: str) -> None:
         if call in ("CreateModel", "CreateEndpointConfig", "CreateEndpoint"):
-            stage.fleet.came_to_rest(NAME)
+            stage.fleet.reconcile(NAME)
 
     stage.sagemaker.after_call = event
     assert stage.fleet.create("alice", ANIME) == (NAME, True)
@@ -381,7 +381,7 @@ def test_the_jobs_of_a_failed_endpoint_fail_with_its_reason(stage: Stage) -> Non
     stage.fleet.create("alice", ANIME)
     stage.rest()
     stage.sagemaker.move(NAME, "Failed")
-    stage.fleet.came_to_rest(NAME)
+    stage.fleet.reconcile(NAME)
     stage.sweep()
     assert stage.jobs.failed == [(NAME, "endpoint_failed")] * 2
 

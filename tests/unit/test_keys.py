@@ -10,7 +10,7 @@ from darkroom.errors import Busy, Conflict, DarkroomError, Invalid, Malformed, M
 from darkroom.keys.api import KeyIn, KeyMade, LimitsIn
 from darkroom.keys.model import Caller, Key, Limits, digest, hour_of
 from darkroom.keys.ports import Listed
-from darkroom.keys.service import ADMIN_SECONDS, DEFAULT_DAYS, Gate, Keys
+from darkroom.keys.service import ADMIN_SECONDS, DEFAULT_DAYS, Authenticator, Keys
 
 KEY = "a-key-of-sixteen-or-more"
 ADMIN = "the-admin-secret-of-this-stage"
@@ -78,15 +78,15 @@ def store() -> Store:
     return made
 
 
-def gate(store: Store, secret: Secret | None = None, now: float = NOW) -> Gate:
-    return Gate(store, secret or Secret(), now=lambda: now)
+def authenticator(store: Store, secret: Secret | None = None, now: float = NOW) -> Authenticator:
+    return Authenticator(store, secret or Secret(), now=lambda: now)
 
 
 def test_a_key_is_its_owner_and_the_secret_is_the_admin(store: Store) -> None:
     alice = Caller("alice", "artist", "k-1", Limits(open_jobs=3))
-    assert gate(store).caller(f"Bearer {KEY}") == alice
-    assert gate(store).caller(f"bearer   {KEY} ") == alice
-    assert gate(store).caller(f"Bearer {ADMIN}") == Caller("admin", "admin", "admin")
+    assert authenticator(store).caller(f"Bearer {KEY}") == alice
+    assert authenticator(store).caller(f"bearer   {KEY} ") == alice
+    assert authenticator(store).caller(f"Bearer {ADMIN}") == Caller("admin", "admin", "admin")
 
 
 @pytest.mark.parametrize(
@@ -94,26 +94,26 @@ def test_a_key_is_its_owner_and_the_secret_is_the_admin(store: Store) -> None:
     [None, "", "Bearer", "Bearer ", KEY, f"Basic {KEY}", "Bearer short", f"Bearer {KEY}x", "Bearer " + "é" * 20],
 )
 def test_anything_else_is_nobody(store: Store, header: str | None) -> None:
-    assert gate(store).caller(header) is None
+    assert authenticator(store).caller(header) is None
 
 
 def test_an_expired_key_is_nobody_from_that_second_on(store: Store) -> None:
-    assert gate(store, now=NOW + 59).caller(f"Bearer {KEY}")
-    assert gate(store, now=NOW + 60).caller(f"Bearer {KEY}") is None
+    assert authenticator(store, now=NOW + 59).caller(f"Bearer {KEY}")
+    assert authenticator(store, now=NOW + 60).caller(f"Bearer {KEY}") is None
 
 
 def test_the_use_of_a_key_is_noted_once_an_hour_and_never_stands_in_its_way(store: Store) -> None:
     store.keys[digest(KEY)] = replace(store.keys[digest(KEY)], expires_at=int(NOW) + DAY)
     for later in (0, 60, 1799, 1800):
-        assert gate(store, now=NOW + later).caller(f"Bearer {KEY}")
+        assert authenticator(store, now=NOW + later).caller(f"Bearer {KEY}")
     assert store.notes == ["2026-03-04T05:00:00Z", "2026-03-04T06:00:00Z"]
     store.notable = False
-    assert gate(store, now=NOW + 2 * 3600).caller(f"Bearer {KEY}")
+    assert authenticator(store, now=NOW + 2 * 3600).caller(f"Bearer {KEY}")
 
 
 def test_wrong_keys_cost_no_call_for_the_secret_and_a_rotated_one_is_good_in_seconds(store: Store) -> None:
     secret, now = Secret(), [0.0]
-    made = Gate(store, secret, clock=lambda: now[0])
+    made = Authenticator(store, secret, clock=lambda: now[0])
     for number in range(10):
         made.caller(f"Bearer wrong-key-number-{number}")
     assert secret.reads == 1
@@ -126,7 +126,7 @@ def test_wrong_keys_cost_no_call_for_the_secret_and_a_rotated_one_is_good_in_sec
 def test_a_stage_without_a_secret_lets_nobody_in_as_admin(store: Store) -> None:
     secret = Secret()
     secret.value = None
-    assert gate(store, secret).caller(f"Bearer {ADMIN}") is None
+    assert authenticator(store, secret).caller(f"Bearer {ADMIN}") is None
 
 
 def create(store: Store, now: float = NOW, **more: object) -> KeyMade:
@@ -145,7 +145,7 @@ def test_the_secret_is_told_once_and_only_its_hash_is_kept(store: Store) -> None
     assert len(made.secret) >= 43
     assert made.secret.startswith(made.prefix)
     assert made.secret not in repr(store.keys) + repr(store.names)
-    caller = gate(store).caller(f"Bearer {made.secret}")
+    caller = authenticator(store).caller(f"Bearer {made.secret}")
     assert caller == Caller("bob", "artist", made.id, Limits(requests_per_minute=5))
     listed = Keys(store).page(None, 10).model_dump_json()
     assert made.id in listed

@@ -11,7 +11,7 @@ from tests.support.lifecycle import SHARDS, Clock, Lifecycle, World
 from tests.support.memory import MemoryJobs, MemoryOutputs
 
 
-class Shelf:
+class ModelRegistry:
     """A shelf on which no prompt calls for anything."""
 
     def active_names(self, kind: str) -> list[str]:
@@ -28,7 +28,7 @@ def in_memory() -> World:
         store=MemoryJobs(clock, SHARDS),
         outputs=outputs,
         images=Images(cast(Any, None), 90),
-        networks=Networks(cast(Any, Shelf()), clock),
+        networks=Networks(cast(Any, ModelRegistry()), clock),
         objects=lambda: list(outputs.objects),
         put=outputs.objects.__setitem__,
     )

@@ -14,7 +14,7 @@ from PIL import Image
 
 from darkroom.errors import Invalid
 from darkroom.images.model import NotAnImage, read_header
-from darkroom.jobs.pictures import lift
+from darkroom.jobs.pictures import extract
 from tests.support.pictures import encoded, png
 
 PICTURE = base64.b64encode(png()).decode()
@@ -36,9 +36,9 @@ PICTURE = base64.b64encode(png()).decode()
     ],
 )
 def test_every_picture_is_lifted_out_and_named(fields: dict[str, Any], names: list[str]) -> None:
-    remaining, lifted, _ = lift(fields)
-    assert [picture.name for picture in lifted] == names
-    assert all(picture.content == png() for picture in lifted)
+    remaining, extracted, _ = extract(fields)
+    assert [picture.name for picture in extracted] == names
+    assert all(picture.content == png() for picture in extracted)
     assert PICTURE not in str(remaining)
     assert all(f"image:{name}" in str(remaining) for name in names)
 
@@ -118,17 +118,17 @@ def test_no_bytes_break_the_reading_of_a_header(content: bytes, start: bytes) ->
 )
 def test_what_stands_for_a_picture_and_is_none_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(Invalid) as refused:
-        lift(fields)
+        extract(fields)
     assert refused.value.code == "image_unreadable"
     assert refused.value.errors[0].loc[:2] == ("body", "parameters")
 
 
 def test_prompts_and_empty_places_are_left_alone() -> None:
     fields: dict[str, Any] = {"prompt": "a" * 400, "notes": "aGVsbG8=" * 20, "mask": "", "init_images": [], "n": 3}
-    assert lift(fields) == (fields, [], {})
+    assert extract(fields) == (fields, [], {})
 
 
 def test_more_pictures_than_a_job_takes_are_refused() -> None:
     with pytest.raises(Invalid) as refused:
-        lift({"init_images": [PICTURE] * 33})
+        extract({"init_images": [PICTURE] * 33})
     assert refused.value.code == "too_many_images"

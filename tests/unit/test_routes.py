@@ -48,9 +48,9 @@ def test_a_route_without_a_line_is_refused_to_everybody() -> None:
     assert not allows("king", "GET", "/jobs")
 
 
-def test_every_function_behind_the_api_keeps_the_pace() -> None:
+def test_every_function_behind_the_api_keeps_the_rate_limiter() -> None:
     assert set(apis()) == set(FUNCTIONS.values())
-    assert [name for name, api in apis().items() if api._pace is None] == []
+    assert [name for name, api in apis().items() if api._rate_limiter is None] == []
 
 
 def test_the_openapi_says_each_permission() -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 from PIL import Image
 
 from darkroom.jobs.contract import WorkRequest
-from worker.parameters import Settings
+from worker.parameters import GenerationSettings
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Task:
     """
 
     request: WorkRequest
-    settings: Settings
+    settings: GenerationSettings
     pictures: Mapping[str, Image.Image]
     step: Callable[[float], None]
 

@@ -16,7 +16,7 @@ from worker.engines.describe import sentence, tags
 from worker.engines.scene import draw_scene
 from worker.errors import JobError
 from worker.infotext import infotext
-from worker.parameters import Settings, is_masked, seeds_of
+from worker.parameters import GenerationSettings, is_masked, seeds_of
 from worker.pictures import difference, encode, feather, fit, flatten, mask_of
 
 TXT2IMG_SIDE = 512
@@ -69,7 +69,9 @@ class PreviewEngine:
         return sentence(picture) if task.request.type == "interrogate_clip" else tags(picture)
 
 
-def _painted(canvas: Canvas, request: WorkRequest, settings: Settings, seed: int, subseed: int) -> Image.Image:
+def _painted(
+    canvas: Canvas, request: WorkRequest, settings: GenerationSettings, seed: int, subseed: int
+) -> Image.Image:
     strength = 1.0 if canvas.start is None else settings.denoising_strength
     if strength == 0 and canvas.start is not None:
         image = canvas.start
@@ -83,7 +85,7 @@ def _painted(canvas: Canvas, request: WorkRequest, settings: Settings, seed: int
     return Image.composite(image, canvas.kept, feather(canvas.mask, settings.blur))
 
 
-def _recipe(request: WorkRequest, settings: Settings, seed: int, subseed: int) -> str:
+def _recipe(request: WorkRequest, settings: GenerationSettings, seed: int, subseed: int) -> str:
     """All that a real model's picture depends on, apart from its size and the pictures it starts from."""
     return json.dumps(
         [
@@ -138,7 +140,7 @@ def _picture(task: Task, name: str) -> Image.Image:
     return task.pictures[name]
 
 
-def _hires(asked: tuple[int, int], settings: Settings) -> tuple[int, int]:
+def _hires(asked: tuple[int, int], settings: GenerationSettings) -> tuple[int, int]:
     """The size after the hires pass: a factor, one side (the other follows), or both (cut to fit)."""
     width, height = settings.hr_resize_x, settings.hr_resize_y
     if not width and not height:

@@ -29,7 +29,7 @@ _THROTTLES = frozenset(
 
 _CONFIG = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
 """Three attempts end before any function's own time does, so that a caller hears of it."""
-_HURRIED = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
+_FAIL_FAST = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
 _SPECIAL = {
     # Botocore signs some URLs the old way and for the global host by itself; S3 in newer regions takes neither.
     "s3": Config(signature_version="s3v4", s3={"addressing_style": "virtual"}),
@@ -38,12 +38,12 @@ _SPECIAL = {
 }
 
 
-def client(service: str, hurried: bool = False) -> Any:
+def client(service: str, fail_fast: bool = False) -> Any:
     """A client of `service` whose throttling and connection faults, once its own retries are used up,
     are raised as `Throttled` (nothing was done) and `Busy` (something may have been) in every adapter alike.
-    A `hurried` one is for what nobody should wait for: it gives up after a second."""
+    A `fail_fast` one is for what nobody should wait for: it gives up after a second."""
     config = _CONFIG.merge(_SPECIAL[service]) if service in _SPECIAL else _CONFIG
-    config = config.merge(_HURRIED) if hurried else config
+    config = config.merge(_FAIL_FAST) if fail_fast else config
     made = boto3.client(service, config=config)  # type: ignore[call-overload]
     made.meta.events.register("after-call", _raise_busy)
     made.meta.events.register("after-call-error", _raise_unreachable)

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from darkroom.endpoints.model import CHANGING, NAME, Described, Endpoint, Machine, Made, Part, Plan
+from darkroom.endpoints.model import (
+    CHANGING,
+    NAME,
+    Endpoint,
+    EndpointDetails,
+    EndpointSpec,
+    EndpointTags,
+    Machine,
+    Part,
+)
 from darkroom.endpoints.ports import PartKind
 from darkroom.errors import Conflict, DarkroomError, Invalid
 from darkroom.times import iso
@@ -22,7 +31,7 @@ _VALIDATION = "ValidationException"
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class EndpointDefaults:
     """What every endpoint of a stage shares: the role its containers run as, the bucket answers go to, and the topic
     that hears of them."""
 
@@ -50,7 +59,7 @@ class SageMakerEndpoints:
             for found in self._listed("list_endpoints", "Endpoints", "EndpointName", self._prefix)
         ]
 
-    def describe(self, name: str) -> Described | None:
+    def describe(self, name: str) -> EndpointDetails | None:
         """See `EndpointSource.describe`: one DescribeEndpoint."""
         # SageMaker refuses to look for what could be no name (service model, EndpointName).
         if not NAME.fullmatch(name):
@@ -64,7 +73,7 @@ class SageMakerEndpoints:
         # An endpoint that failed before it had an instance has no variants.
         variant: Any = next(iter(found.get("ProductionVariants", [])), {})
         images = [image.get("SpecifiedImage") for image in variant.get("DeployedImages", [])]
-        return Described(
+        return EndpointDetails(
             Endpoint(name, found["EndpointStatus"], iso(found["CreationTime"]), iso(found["LastModifiedTime"])),
             arn=found["EndpointArn"],
             config=found.get("EndpointConfigName", ""),
@@ -74,10 +83,10 @@ class SageMakerEndpoints:
             failure=found.get("FailureReason"),
         )
 
-    def made(self, described: Described) -> Made:
+    def made(self, described: EndpointDetails) -> EndpointTags:
         """See `EndpointSource.made`: one ListTags and one DescribeEndpointConfig."""
         machine = self.machine(described.config)
-        return Made(machine.instance_type if machine else None, self.tags(described.arn))
+        return EndpointTags(machine.instance_type if machine else None, self.tags(described.arn))
 
     def tags(self, arn: str) -> dict[str, str]:
         """See `EndpointSource.tags`: one ListTags."""
@@ -125,12 +134,12 @@ class SageMakerEndpoints:
 class SageMakerControl:
     """`darkroom.endpoints.ports.EndpointControl`: one call each, and one more to look when it is refused."""
 
-    def __init__(self, client: "SageMakerClient", source: SageMakerEndpoints, surroundings: Surroundings) -> None:
+    def __init__(self, client: "SageMakerClient", source: SageMakerEndpoints, defaults: EndpointDefaults) -> None:
         self._client = client
         self._source = source
-        self._surroundings = surroundings
+        self._defaults = defaults
 
-    def make_model(self, plan: Plan) -> None:
+    def make_model(self, plan: EndpointSpec) -> None:
         """See `EndpointControl.make_model`: one CreateModel."""
         self._make(
             "model",
@@ -138,18 +147,18 @@ class SageMakerControl:
             lambda: self._client.create_model(
                 ModelName=plan.parts,
                 PrimaryContainer={"Image": plan.image},
-                ExecutionRoleArn=self._surroundings.role,
+                ExecutionRoleArn=self._defaults.role,
                 Tags=_tags(plan.tags),
             ),
         )
 
-    def make_config(self, plan: Plan) -> None:
+    def make_config(self, plan: EndpointSpec) -> None:
         """See `EndpointControl.make_config`: one CreateEndpointConfig.
 
         An endpoint begins with one instance at least (SageMaker Developer Guide, "Autoscale an asynchronous
         endpoint": zero comes from scaling in).
         """
-        told = self._surroundings
+        told = self._defaults
         variant: Any = {
             "VariantName": VARIANT,
             "ModelName": plan.parts,
@@ -178,7 +187,7 @@ class SageMakerControl:
             ),
         )
 
-    def make_endpoint(self, plan: Plan) -> None:
+    def make_endpoint(self, plan: EndpointSpec) -> None:
         """See `EndpointControl.make_endpoint`: one CreateEndpoint."""
         self._make(
             "endpoint",

@@ -16,9 +16,9 @@ from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import Busy
 from darkroom.jobs.contract import PaintedImage, Timings, WorkError
 from darkroom.jobs.history import Filters, Slice, Stream
-from darkroom.jobs.model import Change, Idempotency, Job, JobLine, OpenJobs
-from darkroom.jobs.ports import Changed, KeyUsed, ModelsNotActive
-from darkroom.jobs.state import OPEN, Origin, Reached, Status, origins, short_of
+from darkroom.jobs.model import Idempotency, Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.ports import KeyUsed, ModelsNotActive, WriteResult
+from darkroom.jobs.state import OPEN, CancelPoint, Origin, Status, origins, short_of
 from darkroom.tables import JOBS
 
 if TYPE_CHECKING:
@@ -142,10 +142,10 @@ class DynamoJobs:
             **request,
         )
         lines = [line for line in map(line_from_item, answer["Items"]) if filters.match(line)]
-        reached = answer["LastEvaluatedKey"]["id"]["S"] if "LastEvaluatedKey" in answer else None
-        return Slice(lines, answer["ScannedCount"], reached)
+        last_read = answer["LastEvaluatedKey"]["id"]["S"] if "LastEvaluatedKey" in answer else None
+        return Slice(lines, answer["ScannedCount"], last_read)
 
-    def open_jobs(self) -> OpenJobs:
+    def open_jobs(self) -> OpenJobCounts:
         """See `JobStore.open_jobs`: one paged Query of the sparse `by_status` index a shard and status."""
         owners: Counter[str] = Counter()
         endpoints: Counter[str] = Counter()
@@ -162,7 +162,7 @@ class DynamoJobs:
                 ):
                     owners.update(item["owner"]["S"] for item in page["Items"])
                     endpoints.update(item["endpoint"]["S"] for item in page["Items"])
-        return OpenJobs(owners.total(), dict(owners), dict(endpoints))
+        return OpenJobCounts(owners.total(), dict(owners), dict(endpoints))
 
     def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
         """See `JobStore.oldest`: one Query of the `by_status` index."""
@@ -181,20 +181,20 @@ class DynamoJobs:
         )
         return [line_from_item(item) for item in answer["Items"]]
 
-    def change(self, job_id: str, change: Change) -> Changed:
-        """See `JobStore.change`: one conditional UpdateItem."""
+    def apply(self, job_id: str, transition: Transition) -> WriteResult:
+        """See `JobStore.apply`: one conditional UpdateItem."""
         update = _Update()
-        update.set("status", {"S": change.status})
-        update.set("settled_by" if change.completed_at else "submitted_by", {"S": change.basis})
-        if change.status == "succeed":
+        update.set("status", {"S": transition.status})
+        update.set("settled_by" if transition.completed_at else "submitted_by", {"S": transition.basis})
+        if transition.status == "succeed":
             update.remove("status_shard", "error", "error_code")
         else:
-            update.set("status_shard", {"S": f"{change.status}#{shard_of(job_id, self._shards)}"})
-        for name, value in _brought(change).items():
+            update.set("status_shard", {"S": f"{transition.status}#{shard_of(job_id, self._shards)}"})
+        for name, value in _brought(transition).items():
             update.set(name, value)
-        return self._conditional(job_id, update, _from(update, origins(change.status)))
+        return self._conditional(job_id, update, _from(update, origins(transition.status)))
 
-    def progress(self, job_id: str, progress: float, started_at: str) -> Changed:
+    def progress(self, job_id: str, progress: float, started_at: str) -> WriteResult:
         """See `JobStore.progress`: one conditional UpdateItem."""
         update = _Update()
         update.set("progress", {"N": _number(progress)})
@@ -218,16 +218,16 @@ class DynamoJobs:
         condition = f"{_from(update, (Origin('created'),))} AND {idle} AND ({unchanged} OR {own})"
         return self._conditional(job_id, update, condition).applied
 
-    def reached(self, job_id: str, reached: Reached) -> Changed:
-        """See `JobStore.reached`: one conditional UpdateItem."""
+    def note_cancel_point(self, job_id: str, point: CancelPoint) -> WriteResult:
+        """See `JobStore.note_cancel_point`: one conditional UpdateItem."""
         update = _Update()
-        update.set("cancelled_when", {"S": reached})
+        update.set("cancelled_when", {"S": point})
         cancelled = _from(update, (Origin("cancelled"),))
         name = update.name("cancelled_when")
-        places = ", ".join(update.value({"S": point}) for point in short_of(reached))
+        places = ", ".join(update.value({"S": point}) for point in short_of(point))
         return self._conditional(job_id, update, f"{cancelled} AND {name} IN ({places})")
 
-    def note_failure(self, job_id: str, failure_location: str) -> Changed:
+    def note_failure(self, job_id: str, failure_location: str) -> WriteResult:
         """See `JobStore.note_failure`: one conditional UpdateItem."""
         update = _Update()
         update.set("failure_location", {"S": failure_location})
@@ -269,7 +269,7 @@ class DynamoJobs:
             },
         )
 
-    def _conditional(self, job_id: str, update: "_Update", condition: str) -> Changed:
+    def _conditional(self, job_id: str, update: "_Update", condition: str) -> WriteResult:
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -283,9 +283,9 @@ class DynamoJobs:
         except self._client.exceptions.ConditionalCheckFailedException as refused:
             item: Any = refused.response.get("Item")
             if not item:
-                return Changed(applied=False, exists=False)
-            return Changed(False, True, line_from_item(item).status, _text(item, "failure_location"))
-        return Changed(applied=True, exists=True)
+                return WriteResult(applied=False, exists=False)
+            return WriteResult(False, True, line_from_item(item).status, _text(item, "failure_location"))
+        return WriteResult(applied=True, exists=True)
 
 
 class _Update:
@@ -409,7 +409,7 @@ def to_item(job: Job, shards: int) -> Item:
     return item
 
 
-def _brought(change: Change) -> Item:
+def _brought(transition: Transition) -> Item:
     """The attributes a change writes besides the status."""
     item: Item = {}
     for name in (
@@ -420,21 +420,21 @@ def _brought(change: Change) -> Item:
         "completed_at",
         "cancelled_when",
     ):
-        value = getattr(change, name)
+        value = getattr(transition, name)
         if value is not None:
             item[name] = {"S": value}
-    if change.images:
-        pictures = [image.model_dump(exclude_none=True) for image in change.images]
+    if transition.images:
+        pictures = [image.model_dump(exclude_none=True) for image in transition.images]
         item["images"] = {"S": _json(pictures)}
         item["image_count"] = {"N": str(len(pictures))}
-        item["first_image"] = {"S": change.images[0].key}
-    if change.timings:
-        item["timings"] = {"S": change.timings.model_dump_json()}
-        if change.timings.busy is not None:
-            item["run_seconds"] = {"N": str(change.timings.busy)}
-    if change.error:
-        item["error"] = {"S": change.error.model_dump_json()}
-        item["error_code"] = {"S": change.error.code}
+        item["first_image"] = {"S": transition.images[0].key}
+    if transition.timings:
+        item["timings"] = {"S": transition.timings.model_dump_json()}
+        if transition.timings.busy is not None:
+            item["run_seconds"] = {"N": str(transition.timings.busy)}
+    if transition.error:
+        item["error"] = {"S": transition.error.model_dump_json()}
+        item["error_code"] = {"S": transition.error.code}
     return item
 
 

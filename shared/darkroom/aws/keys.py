@@ -25,14 +25,14 @@ _COUNT_SECONDS = 180
 
 
 class DynamoKeys:
-    """`darkroom.keys.ports.KeyStore` on DynamoDB. `hurried` makes the client for notes, which may not take long."""
+    """`darkroom.keys.ports.KeyStore` on DynamoDB. `fail_fast` makes the client for notes, which may not take long."""
 
     def __init__(
-        self, client: "DynamoDBClient", table: str, hurried: Callable[[], "DynamoDBClient"] | None = None
+        self, client: "DynamoDBClient", table: str, fail_fast: Callable[[], "DynamoDBClient"] | None = None
     ) -> None:
         self._client = client
         self._table = table
-        self._hurried = hurried or (lambda: client)
+        self._fail_fast = fail_fast or (lambda: client)
 
     def find(self, digest: str) -> Key | None:
         """See `KeyStore.find`: one consistent GetItem, so that a key that was just withdrawn is."""
@@ -41,7 +41,7 @@ class DynamoKeys:
 
     def note_use(self, digest: str, hour: str) -> None:
         """See `KeyStore.note_use`: one conditional UpdateItem, which never brings a row back."""
-        client = self._hurried()
+        client = self._fail_fast()
         client.update_item(
             TableName=self._table,
             Key=_key(digest),

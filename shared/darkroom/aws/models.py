@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 
-class DynamoShelf:
-    """`darkroom.checkpoints.ports.Shelf` on DynamoDB."""
+class DynamoModelRegistry:
+    """`darkroom.checkpoints.ports.ModelRegistry` on DynamoDB."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     def page(self, kind: Kind, after: str | None, limit: int) -> Listed:
-        """See `Shelf.page`: one Query."""
+        """See `ModelRegistry.page`: one Query."""
         values: Item = {":kind": {"S": kind}}
         condition = "kind = :kind"
         names: dict[str, Any] = {}
@@ -38,12 +38,12 @@ class DynamoShelf:
         return Listed([_row(item) for item in answer["Items"]], following)
 
     def get(self, key: ModelKey) -> Checkpoint | None:
-        """See `Shelf.get`: one consistent GetItem."""
+        """See `ModelRegistry.get`: one consistent GetItem."""
         item = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True).get("Item")
         return _row(item) if item else None
 
     def named(self, kind: Kind, stem: str) -> list[Checkpoint]:
-        """See `Shelf.named`: one Query."""
+        """See `ModelRegistry.named`: one Query."""
         answer = self._client.query(
             TableName=self._table,
             KeyConditionExpression="kind = :kind AND begins_with(#name, :start)",
@@ -54,7 +54,7 @@ class DynamoShelf:
         return [row for row in rows if row.key.name.rpartition(".")[0] == stem]
 
     def active_names(self, kind: Kind) -> list[str]:
-        """See `Shelf.active_names`: one Query, more only past 1 MB."""
+        """See `ModelRegistry.active_names`: one Query, more only past 1 MB."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="kind = :kind",
@@ -66,7 +66,7 @@ class DynamoShelf:
         return [item["name"]["S"] for page in pages for item in page["Items"]]
 
     def count(self, kind: Kind, owner: str, status: ModelStatus) -> int:
-        """See `Shelf.count`: one Query, more only past 1 MB. It reads all rows of the kind."""
+        """See `ModelRegistry.count`: one Query, more only past 1 MB. It reads all rows of the kind."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="kind = :kind",
@@ -78,16 +78,16 @@ class DynamoShelf:
         return sum(page["Count"] for page in pages)
 
     def begin(self, row: Checkpoint) -> bool:
-        """See `Shelf.begin`: one conditional PutItem."""
+        """See `ModelRegistry.begin`: one conditional PutItem."""
         return self._put(row, "attribute_not_exists(kind) OR #status = :fail", {":fail": {"S": "fail"}})
 
     def change(self, old: Checkpoint, new: Checkpoint) -> bool:
-        """See `Shelf.change`: one conditional PutItem."""
+        """See `ModelRegistry.change`: one conditional PutItem."""
         values = {":status": {"S": old.status}, ":upload": {"S": old.upload_id or ""}}
         return self._put(new, "#status = :status AND upload_id = :upload", values)
 
     def remove(self, row: Checkpoint) -> bool:
-        """See `Shelf.remove`: one conditional DeleteItem."""
+        """See `ModelRegistry.remove`: one conditional DeleteItem."""
         condition = "#status = :status"
         values: Item = {":status": {"S": row.status}}
         if row.upload_id:
@@ -108,7 +108,7 @@ class DynamoShelf:
         return True
 
     def not_active(self, models: tuple[ModelKey, ...]) -> tuple[ModelKey, ...]:
-        """See `Shelf.not_active`: one GetItem each."""
+        """See `ModelRegistry.not_active`: one GetItem each."""
         rows = {key: self.get(key) for key in models}
         return tuple(key for key, row in rows.items() if row is None or row.status != "active")
 

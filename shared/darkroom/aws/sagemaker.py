@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 
 from darkroom.errors import Throttled
-from darkroom.jobs.model import ANSWER_NAME, Patience, output_prefix
+from darkroom.jobs.model import ANSWER_NAME, JobTimeouts, output_prefix
 from darkroom.jobs.ports import EndpointRefused
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ _REFUSALS = frozenset({"ValidationError", "ValidationException", "ResourceNotFou
 class SageMakerInference:
     """`darkroom.jobs.ports.Inference`: InvokeEndpointAsync with the body inline, or in S3 when it is too large."""
 
-    def __init__(self, runtime: "SageMakerRuntimeClient", s3: "S3Client", bucket: str, patience: Patience) -> None:
+    def __init__(self, runtime: "SageMakerRuntimeClient", s3: "S3Client", bucket: str, timeouts: JobTimeouts) -> None:
         self._runtime = runtime
         self._s3 = s3
         self._bucket = bucket
-        self._patience = patience
+        self._timeouts = timeouts
 
     def invoke(self, endpoint: str, job_id: str, body: bytes) -> tuple[str, str | None]:
         """See `Inference.invoke`: one call, two for a body over 128,000 bytes."""
@@ -42,8 +42,8 @@ class SageMakerInference:
             InferenceId=job_id,
             S3OutputPathExtension=output_prefix(job_id).rstrip("/"),
             Filename=ANSWER_NAME,
-            RequestTTLSeconds=self._patience.queue,
-            InvocationTimeoutSeconds=self._patience.run,
+            RequestTTLSeconds=self._timeouts.queue,
+            InvocationTimeoutSeconds=self._timeouts.run,
             **where,
         )
         try:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from darkroom.aws.endpoints import VARIANT
-from darkroom.endpoints.model import Bounds, Standing
+from darkroom.endpoints.model import Bounds, ScalingState
 
 if TYPE_CHECKING:
     from types_boto3_application_autoscaling import ApplicationAutoScalingClient
@@ -96,16 +96,16 @@ class AutoScaling:
         self._if_there(partial(self._client.deregister_scalable_target, **where))
         self._cloudwatch.delete_alarms(AlarmNames=[_alarm(name)])
 
-    def standing(self) -> dict[str, Standing]:
+    def standing(self) -> dict[str, ScalingState]:
         """See `Scaling.standing`: three calls for each page."""
-        found: dict[str, Standing] = {}
+        found: dict[str, ScalingState] = {}
         for target in self._pages("describe_scalable_targets", "ScalableTargets"):
             if name := self._name(target["ResourceId"]):
-                found[name] = Standing(Bounds(target["MinCapacity"], target["MaxCapacity"]))
+                found[name] = ScalingState(Bounds(target["MinCapacity"], target["MaxCapacity"]))
         wakers: dict[str, str] = {}
         for policy in self._pages("describe_scaling_policies", "ScalingPolicies"):
             if name := self._name(policy["ResourceId"]):
-                known = found.get(name, Standing())
+                known = found.get(name, ScalingState())
                 if policy["PolicyName"] == _TRACKING:
                     found[name] = replace(known, tracking=True)
                 elif policy["PolicyName"] == _WAKING:
@@ -117,7 +117,7 @@ class AutoScaling:
             if name != alarm["AlarmName"]:
                 # An alarm that wakes nothing, or another endpoint, is none.
                 wakes = any(wakers.get(action) == name for action in alarm["AlarmActions"])
-                found[name] = replace(found.get(name, Standing()), alarm=wakes)
+                found[name] = replace(found.get(name, ScalingState()), alarm=wakes)
         return found
 
     def bounds(self, names: list[str]) -> dict[str, Bounds]:

@@ -20,7 +20,7 @@ from darkroom.checkpoints.model import MAX_BYTES, Checkpoint, ModelKey, Part, pa
 from darkroom.checkpoints.ports import (
     ImportQueue,
     ModelFiles,
-    Shelf,
+    ModelRegistry,
     SourceBusy,
     SourceRefused,
     UploadGone,
@@ -62,31 +62,31 @@ class Imports:
 
     def __init__(
         self,
-        shelf: Shelf,
+        registry: ModelRegistry,
         files: ModelFiles,
         web: Web,
         queue: ImportQueue,
         checkpoints: Checkpoints,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._shelf = shelf
+        self._registry = registry
         self._files = files
         self._web = web
         self._queue = queue
         self._checkpoints = checkpoints
         self._clock = clock
 
-    def begin(self, owner: str, request: ImportIn, *, only: str | None = None) -> CheckpointOut:
-        """Write the row and leave the first step. `only` and what it raises are as for `Checkpoints.register`.
+    def begin(self, owner: str, request: ImportIn, *, scope: str | None = None) -> CheckpointOut:
+        """Write the row and leave the first step. `scope` and what it raises are as for `Checkpoints.register`.
 
         A step that comes later is left before the row is written, as a safety net: whatever breaks off after the row
         is there, the import goes on and comes to its end.
         """
         key = ModelKey(request.kind, request.name or _name_in(request.url))
         self._checkpoints.check_format(key)
-        found = self._shelf.get(key)
+        found = self._registry.get(key)
         if found:
-            self._checkpoints.check_replaceable(found, only)
+            self._checkpoints.check_replaceable(found, scope)
         self._checkpoints.check_room(owner, key.kind, "importing")
         row = Checkpoint(
             key=key,
@@ -98,7 +98,7 @@ class Imports:
             done=0,
         )
         self._leave(row, delay=NET_DELAY, net=True)
-        if not self._shelf.begin(row):
+        if not self._registry.begin(row):
             self._files.abort(key, row.upload_id or "")
             raise Conflict("checkpoint_exists", f"{key.name} was begun by somebody else this moment.")
         try:
@@ -111,7 +111,7 @@ class Imports:
     def step(self, body: str) -> str:
         """Carry out one step; returns what it was about, for the log. Raises UnknownStep."""
         key, upload_id, net = _parse(body)
-        row = self._shelf.get(key)
+        row = self._registry.get(key)
         if row is None or row.status != "importing" or row.upload_id != upload_id:
             return f"{key.kind} (not importing any more)"
         if net and (row.size is not None or row.attempts):
@@ -120,7 +120,7 @@ class Imports:
             self._fail(row, "its steps were broken off again and again")
             return key.kind
         begun = replace(row, attempts=row.attempts + BROKEN_OFF)
-        if not self._shelf.change(row, begun):
+        if not self._registry.change(row, begun):
             return f"{key.kind} (changed meanwhile)"
         try:
             self._advance(begun)
@@ -156,7 +156,7 @@ class Imports:
         if missing:
             left = sum(part_length(row.size, number) for number in missing)
             moved = replace(row, done=row.size - left, attempts=0)
-            if self._shelf.change(row, moved):
+            if self._registry.change(row, moved):
                 self._leave(moved)
             return
         self._checkpoints.finish(row)
@@ -170,7 +170,7 @@ class Imports:
         if not row.key.is_pickle and header_length(self._read(source, 0, 8, size)) > size - 8:
             raise NotSafetensors("its header is longer than the file")
         sized = replace(row, size=size, attempts=0)
-        if self._shelf.change(row, sized):
+        if self._registry.change(row, sized):
             self._leave(sized)
 
     def _size(self, source: str) -> int:
@@ -195,12 +195,12 @@ class Imports:
             self._fail(row, f"{why}, {ATTEMPTS} times in a row")
             return
         waiting = replace(row, attempts=row.attempts + 1, reason=f"{why}; it is tried again")
-        if self._shelf.change(row, waiting):
+        if self._registry.change(row, waiting):
             self._leave(waiting, delay=min(900, 15 * 2**row.attempts))
 
     def _fail(self, row: Checkpoint, why: str) -> None:
         failed = replace(row, status="fail", upload_id=None, source=None, reason=f"The import failed: {why}.")
-        if self._shelf.change(row, failed):
+        if self._registry.change(row, failed):
             self._files.abort(row.key, row.upload_id or "")
 
     def _leave(self, row: Checkpoint, delay: int = 0, net: bool = False) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from darkroom.checkpoints.model import Kind, ModelKey
-from darkroom.checkpoints.ports import Shelf
+from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.errors import Invalid
 
 CACHE_SECONDS = 30.0
@@ -20,7 +20,7 @@ _KINDS: dict[str, Kind] = {"lora": "lora", "lyco": "lora", "hypernet": "hypernet
 
 
 @dataclass(frozen=True)
-class Called:
+class ResolvedNetworks:
     """What a prompt calls for: files of tags, files of embeddings, and the tags that no active file answers to."""
 
     tagged: tuple[ModelKey, ...] = ()
@@ -31,12 +31,12 @@ class Called:
 class Networks:
     """Finds what prompts call for. The names of the embeddings are remembered for seconds in a warm function."""
 
-    def __init__(self, shelf: Shelf, clock: Callable[[], float] = time.monotonic) -> None:
-        self._shelf = shelf
+    def __init__(self, registry: ModelRegistry, clock: Callable[[], float] = time.monotonic) -> None:
+        self._registry = registry
         self._clock = clock
         self._embeddings: tuple[float, dict[str, str]] | None = None
 
-    def called_by(self, texts: Iterable[str]) -> Called:
+    def resolve(self, texts: Iterable[str]) -> ResolvedNetworks:
         """What these prompts call for: one Query a tag, and one for all embeddings unless made lately."""
         text = "\n".join(texts)
         wanted = dict.fromkeys((_KINDS[kind.lower()], name.strip()) for kind, name in _TAG.findall(text))
@@ -44,14 +44,14 @@ class Networks:
             raise Invalid("too_many_models", f"A prompt may call for at most {MAX_TAGS} networks, not {len(wanted)}.")
         found = {tag: self._file_of(*tag) for tag in wanted}
         words = _TAG.sub(" ", text)
-        return Called(
+        return ResolvedNetworks(
             tagged=tuple(key for key in found.values() if key),
             embeddings=tuple(ModelKey("embedding", name) for name in self._embeddings_in(words)),
             missing=tuple(ModelKey(kind, name) for (kind, name), key in found.items() if key is None),
         )
 
     def _file_of(self, kind: Kind, name: str) -> ModelKey | None:
-        rows = self._shelf.named(kind, name)
+        rows = self._registry.named(kind, name)
         return next((row.key for row in rows if row.status == "active"), None)
 
     def _embeddings_in(self, words: str) -> list[str]:
@@ -68,6 +68,6 @@ class Networks:
     def _known_embeddings(self) -> dict[str, str]:
         now = self._clock()
         if self._embeddings is None or now - self._embeddings[0] > CACHE_SECONDS:
-            names = self._shelf.active_names("embedding")
+            names = self._registry.active_names("embedding")
             self._embeddings = (now, {name.rpartition(".")[0]: name for name in names})
         return self._embeddings[1]

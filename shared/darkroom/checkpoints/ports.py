@@ -14,7 +14,7 @@ class Listed:
     after: str | None
 
 
-class Shelf(Protocol):
+class ModelRegistry(Protocol):
     """The models table."""
 
     def page(self, kind: Kind, after: str | None, limit: int) -> Listed:

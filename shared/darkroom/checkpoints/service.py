@@ -28,7 +28,7 @@ from darkroom.checkpoints.model import (
     part_length,
     part_size,
 )
-from darkroom.checkpoints.ports import ModelFiles, Shelf, UploadGone
+from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, UploadGone
 from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_length, read_header
 from darkroom.errors import Conflict, FieldError, Forbidden, Invalid, Malformed, Missing, TooMany
 from darkroom.times import iso
@@ -46,25 +46,25 @@ MAX_HEADER_READ = 8 * 1024 * 1024
 class Checkpoints:
     """Model files by kind and name. `pickles` tells whether formats that can run code are taken."""
 
-    def __init__(self, shelf: Shelf, files: ModelFiles, pickles: bool) -> None:
-        self._shelf = shelf
+    def __init__(self, registry: ModelRegistry, files: ModelFiles, pickles: bool) -> None:
+        self._registry = registry
         self._files = files
         self._pickles = pickles
 
-    def register(self, owner: str, request: CheckpointIn, *, only: str | None = None) -> tuple[RegisteredOut, bool]:
+    def register(self, owner: str, request: CheckpointIn, *, scope: str | None = None) -> tuple[RegisteredOut, bool]:
         """Open an upload, or find the one that is open for the same file; the flag tells whether it is new.
 
-        Here and below, with `only` nothing is changed but what belongs to that owner: the rest raises Forbidden
+        Here and below, with `scope` nothing is changed but what belongs to that owner: the rest raises Forbidden
         `not_your_checkpoint`, for everybody sees the whole shelf.
         Raises Invalid `format_not_taken`, Conflict `checkpoint_exists` or `checkpoint_uploading`, and TooMany as
         `check_room` does.
         """
         key = ModelKey(request.kind, request.name)
         self.check_format(key)
-        found = self._shelf.get(key)
+        found = self._registry.get(key)
         if found is None or found.status == "fail":
             if found:
-                _check_owner(found, only)
+                _check_owner(found, scope)
             self.check_room(owner, key.kind, "uploading")
             row = Checkpoint(
                 key=key,
@@ -75,14 +75,14 @@ class Checkpoints:
                 created_at=iso(datetime.now(UTC)),
                 upload_id=self._files.begin(key),
             )
-            if self._shelf.begin(row):
+            if self._registry.begin(row):
                 return _registered(row), True
             # Somebody was faster: their upload counts, ours was never known to anybody.
             self._files.abort(key, row.upload_id or "")
-            found = self._shelf.get(key)
+            found = self._registry.get(key)
         if found is None or found.status != "uploading":
             raise Conflict("checkpoint_exists", f"{key.name} is on the shelf already; delete it to upload another.")
-        _check_owner(found, only)
+        _check_owner(found, scope)
         if (found.size, found.sha256) != (request.size, request.sha256):
             raise Conflict(
                 "checkpoint_uploading",
@@ -90,9 +90,9 @@ class Checkpoints:
             )
         return _registered(found), False
 
-    def parts(self, request: PartsIn, *, only: str | None = None) -> PartsOut:
+    def parts(self, request: PartsIn, *, scope: str | None = None) -> PartsOut:
         """URLs for parts, and the parts that are there. Raises Missing, Conflict `not_uploading`, Invalid."""
-        row = self._uploading(ModelKey(request.kind, request.name), only)
+        row = self._uploading(ModelKey(request.kind, request.name), scope)
         last = part_count(row.size or 0)
         beyond = [part.number for part in request.parts if part.number > last]
         if beyond:
@@ -111,13 +111,13 @@ class Checkpoints:
             stored=[StoredPartOut(number=part.number, size=part.size, sha256=part.sha256) for part in stored],
         )
 
-    def complete(self, request: ModelIn, *, only: str | None = None) -> CheckpointOut:
+    def complete(self, request: ModelIn, *, scope: str | None = None) -> CheckpointOut:
         """Put the parts together, look into the file, and put it on the shelf. Safe to repeat.
 
         Raises Missing, Conflict `parts_missing`, Invalid `checkpoint_invalid` (the row then says why).
         """
         key = ModelKey(request.kind, request.name)
-        row = self._get(key, only)
+        row = self._get(key, scope)
         if row.status == "active":
             return CheckpointOut.of(row)
         try:
@@ -141,9 +141,9 @@ class Checkpoints:
             failed = replace(settled, status="fail", reason=f"The file is no model: {error}.")
             # The object goes while the row still holds the name: nobody else's can lie there.
             self._files.delete(row.key)
-            return failed if self._shelf.change(row, failed) else self._get(row.key)
+            return failed if self._registry.change(row, failed) else self._get(row.key)
         active = replace(settled, status="active", base_model=header.base_model, trigger_words=header.trigger_words)
-        return active if self._shelf.change(row, active) else self._get(row.key)
+        return active if self._registry.change(row, active) else self._get(row.key)
 
     def page(self, kind: Kind | None, q: str | None, after: str | None, limit: int) -> CheckpointList:
         """Up to `limit` rows by kind and name: one Query a kind. `after` is the `next` of the page before.
@@ -153,7 +153,7 @@ class Checkpoints:
         kinds, begin = _from(kind, after)
         rows: list[Checkpoint] = []
         for number, each in enumerate(kinds):
-            listed = self._shelf.page(each, begin, limit - len(rows))
+            listed = self._registry.page(each, begin, limit - len(rows))
             rows += listed.rows
             begin = None
             if listed.after is not None or (len(rows) == limit and number < len(kinds) - 1):
@@ -161,15 +161,15 @@ class Checkpoints:
                 return CheckpointList(checkpoints=_shown(rows, q), next=following)
         return CheckpointList(checkpoints=_shown(rows, q), next=None)
 
-    def delete(self, key: ModelKey, *, only: str | None = None) -> None:
+    def delete(self, key: ModelKey, *, scope: str | None = None) -> None:
         """Take a file off the shelf, or give its upload up. Raises Missing, Conflict `checkpoint_busy`."""
-        row = self._get(key, only)
+        row = self._get(key, scope)
         # While the row is there nobody can bring another file of that name, so the bytes go first.
         if row.upload_id:
             self._files.abort(key, row.upload_id)
         # Also those of an upload that was put together and never looked into.
         self._files.delete(key)
-        if not self._shelf.remove(row):
+        if not self._registry.remove(row):
             raise Conflict("checkpoint_busy", f"{key.name} changed while it was deleted; try again.")
         if row.upload_id:
             # It may have been put together this moment.
@@ -187,7 +187,7 @@ class Checkpoints:
 
     def check_room(self, owner: str, kind: Kind, status: ModelStatus) -> None:
         """Raises TooMany `too_many_uploads` when the owner has MAX_OPEN files of a kind in that status already."""
-        if self._shelf.count(kind, owner, status) >= MAX_OPEN:
+        if self._registry.count(kind, owner, status) >= MAX_OPEN:
             raise TooMany(
                 "too_many_uploads",
                 f"{owner} has {MAX_OPEN} files of the kind {kind} that are {status}, and no more may be at once. "
@@ -195,7 +195,7 @@ class Checkpoints:
                 RETRY_SECONDS,
             )
 
-    def check_replaceable(self, row: Checkpoint, only: str | None) -> None:
+    def check_replaceable(self, row: Checkpoint, scope: str | None) -> None:
         """Whether an import may take the place of a row: of one that failed, and is not another owner's.
 
         Raises Conflict `checkpoint_exists` or Forbidden `not_your_checkpoint`.
@@ -203,17 +203,17 @@ class Checkpoints:
         if row.status != "fail":
             name = row.key.name
             raise Conflict("checkpoint_exists", f"{name} is {row.status} already; delete it to import another.")
-        _check_owner(row, only)
+        _check_owner(row, scope)
 
-    def _get(self, key: ModelKey, only: str | None = None) -> Checkpoint:
-        row = self._shelf.get(key)
+    def _get(self, key: ModelKey, scope: str | None = None) -> Checkpoint:
+        row = self._registry.get(key)
         if row is None:
             raise Missing("checkpoint_not_found", f"There is no {key.kind} called {key.name!r}.")
-        _check_owner(row, only)
+        _check_owner(row, scope)
         return row
 
-    def _uploading(self, key: ModelKey, only: str | None = None) -> Checkpoint:
-        row = self._get(key, only)
+    def _uploading(self, key: ModelKey, scope: str | None = None) -> Checkpoint:
+        row = self._get(key, scope)
         if row.status != "uploading":
             raise Conflict("not_uploading", f"{key.name} is {row.status}, not uploading; POST /checkpoints begins.")
         return row
@@ -223,7 +223,7 @@ class Checkpoints:
         if self._files.size(row.key) == row.size:
             raise Conflict("not_uploading", f"All parts of {row.key.name} are there; complete it.")
         opened = self._files.begin(row.key)
-        if not self._shelf.change(row, replace(row, upload_id=opened)):
+        if not self._registry.change(row, replace(row, upload_id=opened)):
             self._files.abort(row.key, opened)
         return []
 
@@ -253,8 +253,8 @@ class Checkpoints:
         return read_header(self._files.read(row.key, 8, length), size - 8 - length)
 
 
-def _check_owner(row: Checkpoint, only: str | None) -> None:
-    if only not in (None, row.owner):
+def _check_owner(row: Checkpoint, scope: str | None) -> None:
+    if scope not in (None, row.owner):
         whose = f"belongs to {row.owner}" if row.owner else "belongs to the stage"
         raise Forbidden("not_your_checkpoint", f"{row.key.name} {whose}; its owner or an admin may change it.")
 

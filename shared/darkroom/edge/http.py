@@ -34,8 +34,8 @@ Event = dict[str, Any]
 MAX_ERRORS = 20
 
 
-class Pace(Protocol):
-    """What counts requests: `darkroom.keys.pace.Pace`."""
+class RateLimiter(Protocol):
+    """What counts requests: `darkroom.keys.rate_limiter.RateLimiter`."""
 
     def wait(self, key: str, limit: int) -> int | None:
         """Count a request: None when it may go on, else in how many seconds the next one may."""
@@ -48,10 +48,13 @@ class Api(APIGatewayRestResolver):
     what the caller's role may not do; it is looked at here once more, by the route that really answers.
     """
 
-    def __init__(self, origins: Callable[[], tuple[str, ...]], pace: Callable[[], Pace] | None = None) -> None:
-        """`origins` tells, when it is first needed, which web pages may read the answers; `pace` counts requests."""
+    def __init__(
+        self, origins: Callable[[], tuple[str, ...]], rate_limiter: Callable[[], RateLimiter] | None = None
+    ) -> None:
+        """`origins` tells, when it is first needed, which web pages may read the answers; `rate_limiter` counts the
+        requests of each key."""
         self._origins = origins
-        self._pace = pace
+        self._rate_limiter = rate_limiter
         # Powertools prints whole events, keys and all, where the environment asks for its debug mode.
         super().__init__(enable_validation=True, debug=False, json_body_deserializer=read_json)
         self._logger = Logger()
@@ -67,7 +70,7 @@ class Api(APIGatewayRestResolver):
         request_id = str((event.get("requestContext") or {}).get("requestId") or "")
         headers = {str(k).lower(): v for k, v in (event.get("headers") or {}).items()}
         try:
-            self._keep_pace(event)
+            self._keep_rate_limiter(event)
             check_body(event.get("body"), str(headers.get("content-type") or ""))
             answer = self.resolve(event, context)
         except DarkroomError as error:
@@ -93,13 +96,13 @@ class Api(APIGatewayRestResolver):
         return str(self._caller["owner"])
 
     @property
-    def sees(self) -> str | None:
+    def read_scope(self) -> str | None:
         """The only owner whose jobs the caller may see, None when it may see all."""
         everything = self._caller["role"] in ("viewer", "admin") or self._caller.get("shared_history") == "true"
         return None if everything else self.owner
 
     @property
-    def changes(self) -> str | None:
+    def write_scope(self) -> str | None:
         """The only owner whose things the caller may change, None when it may change all."""
         return None if self._caller["role"] == "admin" else self.owner
 
@@ -140,11 +143,11 @@ class Api(APIGatewayRestResolver):
             raise Forbidden("not_permitted", f"This takes the permission {takes}, which the role {role} does not have.")
         return super()._call_route(route, route_arguments)
 
-    def _keep_pace(self, event: Event) -> None:
-        if self._pace is None:
+    def _keep_rate_limiter(self, event: Event) -> None:
+        if self._rate_limiter is None:
             return
         caller = _told(event)
-        seconds = self._pace().wait(caller["key"], limit := int(caller["requests_per_minute"]))
+        seconds = self._rate_limiter().wait(caller["key"], limit := int(caller["requests_per_minute"]))
         if seconds is not None:
             raise TooMany(
                 "rate_limited", f"This key may send {limit} requests a minute. Go on in {seconds} s.", seconds

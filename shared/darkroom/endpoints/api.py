@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from darkroom.endpoints.service import Shown
+from darkroom.endpoints.service import EndpointView
 
 Instances = Annotated[int, Field(strict=True, ge=0, le=100)]
 ShortName = Annotated[
@@ -65,7 +65,7 @@ class EndpointOut(BaseModel):
     deleting: bool
 
     @classmethod
-    def of(cls, shown: Shown) -> "EndpointOut":
+    def of(cls, shown: EndpointView) -> "EndpointOut":
         """The endpoint as the API shows it."""
         described, endpoint, bounds = shown.described, shown.endpoint, shown.bounds
         return cls(
@@ -84,7 +84,7 @@ class EndpointOut(BaseModel):
             open_jobs=shown.open_jobs,
             owner=shown.made.owner,
             failure=described.failure,
-            deleting=shown.made.wanted_gone or endpoint.status == "Deleting",
+            deleting=shown.made.deletion_requested or endpoint.status == "Deleting",
         )
 
 

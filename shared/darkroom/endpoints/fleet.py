@@ -13,13 +13,13 @@ from darkroom.endpoints.model import (
     NAME,
     WANTED_GONE,
     Bounds,
-    Described,
+    EndpointDetails,
+    EndpointSpec,
     Part,
-    Plan,
     asked_for,
     bounds_tags,
 )
-from darkroom.endpoints.ports import PART_KINDS, EndpointControl, EndpointSource, OpenJobs, PartKind, Scaling
+from darkroom.endpoints.ports import PART_KINDS, EndpointControl, EndpointJobs, EndpointSource, PartKind, Scaling
 from darkroom.endpoints.service import Endpoints, not_found
 from darkroom.errors import Conflict, FieldError, Invalid
 
@@ -47,7 +47,7 @@ class Fleet:
         source: EndpointSource,
         control: EndpointControl,
         scaling: Scaling,
-        open_jobs: OpenJobs,
+        open_jobs: EndpointJobs,
         stage: str,
         instance_type: str,
         image: str | None,
@@ -89,7 +89,7 @@ class Fleet:
         self._check_ours(plan)
         return plan.name, True
 
-    def _check_ours(self, plan: Plan) -> None:
+    def _check_ours(self, plan: EndpointSpec) -> None:
         """Of two requests for one name at the same time, one made the endpoint; the other one's parts go."""
         made = self._source.describe(plan.name)
         if made is not None and made.config != plan.parts:
@@ -107,7 +107,7 @@ class Fleet:
         full = described.endpoint.name
         made = self._source.made(described)
         status = described.endpoint.status
-        if made.wanted_gone or status == "Deleting":
+        if made.deletion_requested or status == "Deleting":
             raise Conflict("endpoint_is_going", f"The endpoint {full!r} is being deleted.")
         if status == FAILED:
             raise Conflict("endpoint_failed", f"The endpoint {full!r} has failed. Delete it and make another.")
@@ -154,7 +154,7 @@ class Fleet:
         finally:
             self._endpoints.forget()
 
-    def came_to_rest(self, name: str) -> str:
+    def reconcile(self, name: str) -> str:
         """See to an endpoint whose state changed; returns what was done, for the log.
 
         Events come twice and out of order, so only what SageMaker says now counts: in service, its scaling is
@@ -171,7 +171,7 @@ class Fleet:
         if described.endpoint.status in CHANGING:
             return "waiting"
         made = self._source.made(described)
-        if made.wanted_gone:
+        if made.deletion_requested:
             return "deleted" if self.remove(described) else "waiting"
         if described.endpoint.status == IN_SERVICE and made.bounds:
             self._scaling.set_up(name, made.bounds)
@@ -200,7 +200,7 @@ class Fleet:
         if self._source.tags(part.arn).get("darkroom:stage") == self._stage:
             self._control.remove_part(kind, part.name)
 
-    def fail_jobs_of_failed(self, described: Described) -> None:
+    def fail_jobs_of_failed(self, described: EndpointDetails) -> None:
         """A failed endpoint never runs a job again: DeleteEndpoint is all that can be done with it (API reference,
         EndpointSummary)."""
         name, why = described.endpoint.name, described.failure or "SageMaker gave no reason."
@@ -208,7 +208,7 @@ class Fleet:
             name, "endpoint_failed", f"The endpoint {name} has failed: {why[:500]} Replay the job on another one."
         )
 
-    def remove(self, described: Described) -> bool:
+    def remove(self, described: EndpointDetails) -> bool:
         """Delete an endpoint that is at rest, with its parts, and fail its open jobs; False when SageMaker is at work
         on it after all. Scaling first: Application Auto Scaling would otherwise go on changing what is being deleted.
         """
@@ -233,13 +233,13 @@ class Fleet:
             name, GONE_CODE, f"The endpoint {name} was deleted before the job was done. Replay it on another one."
         )
 
-    def _described(self, name: str) -> Described:
+    def _described(self, name: str) -> EndpointDetails:
         described = self._source.describe(self._endpoints.full_name(name))
         if described is None:
             raise not_found(name)
         return described
 
-    def _plan(self, owner: str, request: EndpointIn) -> Plan:
+    def _plan(self, owner: str, request: EndpointIn) -> EndpointSpec:
         image = request.image or self._image
         if image is None:
             raise Invalid(
@@ -261,7 +261,7 @@ class Fleet:
         check_bounds(bounds)
         # Parts are named for what is in them, so parts that are there already are the right ones.
         content = f"{instance_type}\n{image}\n{request.jobs_at_once}\n{max(1, bounds.least)}"
-        return Plan(
+        return EndpointSpec(
             name=name,
             parts=f"{name}-{hashlib.sha256(content.encode()).hexdigest()[: _PARTS_SUFFIX - 1]}",
             instance_type=instance_type,
@@ -276,10 +276,10 @@ class Fleet:
             },
         )
 
-    def _check_same(self, plan: Plan, found: Described) -> None:
+    def _check_same(self, plan: EndpointSpec, found: EndpointDetails) -> None:
         made = self._source.made(found)
         status = found.endpoint.status
-        if made.wanted_gone or status == "Deleting":
+        if made.deletion_requested or status == "Deleting":
             raise Conflict(
                 "endpoint_is_going",
                 f"The endpoint {plan.name!r} is being deleted. Wait until GET /endpoints lists it no more, "

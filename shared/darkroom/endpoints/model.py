@@ -46,7 +46,7 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Described:
+class EndpointDetails:
     """An endpoint with what SageMaker tells of its instances; `failure` is SageMaker's reason."""
 
     endpoint: Endpoint
@@ -67,7 +67,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Made:
+class EndpointTags:
     """What an endpoint was made with. Nothing of it changes but the tags."""
 
     instance_type: str | None
@@ -98,13 +98,13 @@ class Made:
         return float(told) if told.isdecimal() else 0.0
 
     @property
-    def wanted_gone(self) -> bool:
+    def deletion_requested(self) -> bool:
         """Whether somebody deleted it while SageMaker would not."""
         return WANTED_GONE in self.tags
 
 
 @dataclass(frozen=True)
-class Plan:
+class EndpointSpec:
     """An endpoint to make: `parts` is the name of its model and of its configuration."""
 
     name: str
@@ -126,7 +126,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ScalingState:
     """What stands of an endpoint's scaling: its bounds, both policies, and the alarm that wakes it."""
 
     bounds: Bounds | None = None

@@ -4,7 +4,16 @@ endpoints; nothing of it is kept anywhere else."""
 from collections.abc import Mapping
 from typing import Literal, Protocol, get_args
 
-from darkroom.endpoints.model import Bounds, Described, Endpoint, Machine, Made, Part, Plan, Standing
+from darkroom.endpoints.model import (
+    Bounds,
+    Endpoint,
+    EndpointDetails,
+    EndpointSpec,
+    EndpointTags,
+    Machine,
+    Part,
+    ScalingState,
+)
 
 PartKind = Literal["config", "model"]
 PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
@@ -17,10 +26,10 @@ class EndpointSource(Protocol):
     def all(self) -> list[Endpoint]:
         """Every endpoint of this stage, newest first."""
 
-    def describe(self, name: str) -> Described | None:
+    def describe(self, name: str) -> EndpointDetails | None:
         """One endpoint with its instances; None when there is none of this name."""
 
-    def made(self, described: Described) -> Made:
+    def made(self, described: EndpointDetails) -> EndpointTags:
         """What it was made with: its instance type and its tags; nothing of one that is gone."""
 
     def machine(self, config: str) -> Machine | None:
@@ -39,13 +48,13 @@ class EndpointControl(Protocol):
     What SageMaker will not do is raised as Invalid `endpoint_not_possible` or Conflict `quota_exceeded`, in its words.
     """
 
-    def make_model(self, plan: Plan) -> None:
+    def make_model(self, plan: EndpointSpec) -> None:
         """The model: image and role."""
 
-    def make_config(self, plan: Plan) -> None:
+    def make_config(self, plan: EndpointSpec) -> None:
         """The configuration: instances, where answers go, who hears of them."""
 
-    def make_endpoint(self, plan: Plan) -> None:
+    def make_endpoint(self, plan: EndpointSpec) -> None:
         """The endpoint itself."""
 
     def tag(self, arn: str, tags: Mapping[str, str]) -> None:
@@ -67,7 +76,7 @@ class Scaling(Protocol):
     def remove(self, name: str) -> None:
         """Take all of it away; what is gone is fine."""
 
-    def standing(self) -> dict[str, Standing]:
+    def standing(self) -> dict[str, ScalingState]:
         """What stands, by the endpoints' names, whether these are there or not."""
 
     def bounds(self, names: list[str]) -> dict[str, Bounds]:
@@ -77,7 +86,7 @@ class Scaling(Protocol):
         """How many seconds the last wake-ups from zero took, newest first."""
 
 
-class OpenJobs(Protocol):
+class EndpointJobs(Protocol):
     """The jobs that wait or run, as far as endpoints have to do with them."""
 
     def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:

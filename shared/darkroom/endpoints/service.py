@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from darkroom.endpoints.model import Bounds, Described, Endpoint, Machine, Made
-from darkroom.endpoints.ports import EndpointSource, OpenJobs, Scaling
+from darkroom.endpoints.model import Bounds, Endpoint, EndpointDetails, EndpointTags, Machine
+from darkroom.endpoints.ports import EndpointJobs, EndpointSource, Scaling
 from darkroom.errors import Conflict, Invalid, Missing
 
 CACHE_SECONDS = 10.0
@@ -15,11 +15,11 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Shown:
+class EndpointView:
     """Everything a list tells of an endpoint; `bounds` are None until they are registered or asked for."""
 
-    described: Described
-    made: Made
+    described: EndpointDetails
+    made: EndpointTags
     bounds: Bounds | None
     scaling: bool
     open_jobs: int
@@ -37,7 +37,7 @@ class Endpoints:
         self,
         source: EndpointSource,
         scaling: Scaling,
-        open_jobs: OpenJobs,
+        open_jobs: EndpointJobs,
         prefix: str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -58,11 +58,11 @@ class Endpoints:
         """Every endpoint, newest first; at most `CACHE_SECONDS` old, or read now when `fresh`."""
         return self._remembered("all", self._source.all, fresh=fresh)
 
-    def shown(self) -> list[Shown]:
+    def shown(self) -> list[EndpointView]:
         """Every endpoint with all there is to tell, newest first; at most `CACHE_SECONDS` old."""
         return self._remembered("shown", self._show_all)
 
-    def show(self, name: str) -> Shown:
+    def show(self, name: str) -> EndpointView:
         """One endpoint, read now. Raises Missing `endpoint_not_found`."""
         described = self._source.describe(self.full_name(name))
         if described is None:
@@ -85,7 +85,7 @@ class Endpoints:
             self._machines[name, created] = self._source.machine(described.config) if described else None
         return self._machines[name, created]
 
-    def described(self, name: str) -> Described | None:
+    def described(self, name: str) -> EndpointDetails | None:
         """An endpoint with its instances, at most `CACHE_SECONDS` old; None when it is gone."""
         return self._remembered(f"described {name}", lambda: self._source.describe(name))
 
@@ -117,7 +117,7 @@ class Endpoints:
             kept = self._cache[key] = (now, read())
         return kept[1]  # type: ignore[return-value]
 
-    def _show_all(self) -> list[Shown]:
+    def _show_all(self) -> list[EndpointView]:
         names = [endpoint.name for endpoint in self._source.all()]
         if not names:
             return []
@@ -125,11 +125,13 @@ class Endpoints:
         described = (self._source.describe(name) for name in names)
         return [self._show(found, bounds, counts) for found in described if found]
 
-    def _show(self, described: Described, bounds: Mapping[str, Bounds], counts: Mapping[str, int]) -> Shown:
+    def _show(
+        self, described: EndpointDetails, bounds: Mapping[str, Bounds], counts: Mapping[str, int]
+    ) -> EndpointView:
         name = described.endpoint.name
         made = self._source.made(described)
         registered = bounds.get(name)
-        return Shown(described, made, registered or made.bounds, registered is not None, counts.get(name, 0))
+        return EndpointView(described, made, registered or made.bounds, registered is not None, counts.get(name, 0))
 
     @staticmethod
     def _serving(wanted: str | None, endpoints: list[Endpoint]) -> list[str]:

@@ -12,13 +12,13 @@ from darkroom.endpoints.model import (
     FAILED,
     IN_SERVICE,
     Bounds,
-    Described,
     Endpoint,
-    Made,
-    Standing,
+    EndpointDetails,
+    EndpointTags,
+    ScalingState,
     bounds_tags,
 )
-from darkroom.endpoints.ports import EndpointControl, EndpointSource, OpenJobs, Scaling
+from darkroom.endpoints.ports import EndpointControl, EndpointJobs, EndpointSource, Scaling
 
 STEP_SECONDS = 10.0
 """What one endpoint may take: no other is begun with less time left."""
@@ -69,7 +69,7 @@ class EndpointSweep:
         source: EndpointSource,
         control: EndpointControl,
         scaling: Scaling,
-        open_jobs: OpenJobs,
+        open_jobs: EndpointJobs,
         guard: Guard,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -96,7 +96,7 @@ class EndpointSweep:
         for endpoint in endpoints:
             if left() < STEP_SECONDS:
                 return done
-            stands, open_jobs = standing.get(endpoint.name, Standing()), counts.get(endpoint.name, 0)
+            stands, open_jobs = standing.get(endpoint.name, ScalingState()), counts.get(endpoint.name, 0)
             try:
                 described = self._source.describe(endpoint.name)
                 if described is not None:
@@ -128,12 +128,14 @@ class EndpointSweep:
                     done = _broke(done, part.name, error)
         return done
 
-    def _see_to(self, described: Described, standing: Standing, open_jobs: int, done: EndpointsSwept) -> EndpointsSwept:
+    def _see_to(
+        self, described: EndpointDetails, standing: ScalingState, open_jobs: int, done: EndpointsSwept
+    ) -> EndpointsSwept:
         endpoint, made = described.endpoint, self._source.made(described)
         if endpoint.status == FAILED:
             self._fleet.fail_jobs_of_failed(described)
             done = replace(done, failed=done.failed + 1)
-        if made.wanted_gone:
+        if made.deletion_requested:
             deleted = endpoint.status not in CHANGING and self._fleet.remove(described)
             return replace(done, deleted=done.deleted + deleted)
         if endpoint.status != IN_SERVICE:
@@ -155,7 +157,7 @@ class EndpointSweep:
                 done = replace(done, put_to_sleep=done.put_to_sleep + 1)
         return done
 
-    def _idle(self, endpoint: Endpoint, made: Made) -> bool:
+    def _idle(self, endpoint: Endpoint, made: EndpointTags) -> bool:
         """Whether for the guard's hours nobody made it, scaled it, or gave it a job."""
         created = datetime.fromisoformat(endpoint.created_at).timestamp()
         last = self._open_jobs.last(endpoint.name) or created

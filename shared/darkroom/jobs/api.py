@@ -10,7 +10,7 @@ from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.parameters import Parameters
 from darkroom.jobs.phase import Phase, PhaseName
 from darkroom.jobs.ports import Outputs
-from darkroom.jobs.state import Reached, Status
+from darkroom.jobs.state import CancelPoint, Status
 
 FileNames = Annotated[list[FileName], Field(max_length=32)]
 ImageId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture's bytes, in hex")]
@@ -154,7 +154,7 @@ class JobOut(JobLineOut):
     instance_type: str | None
     phase: PhaseName | None
     phase_detail: str | None
-    cancelled: Reached | None
+    cancelled: CancelPoint | None
     replay_of: str | None
 
 

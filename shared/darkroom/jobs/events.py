@@ -51,7 +51,7 @@ class Events:
         if isinstance(message, Progress):
             met = self._store.progress(message.job_id, message.progress, message.started_at)
             if met.status == "cancelled":
-                self._store.reached(message.job_id, "during")
+                self._store.note_cancel_point(message.job_id, "during")
         elif message.completed:
             self._settling.completed(message.job_id, message.answer, "callback")
         else:

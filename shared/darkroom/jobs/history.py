@@ -80,7 +80,7 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Plan:
+class QueryPlan:
     """Streams that together hold every job asked for; `exact` when they hold nothing else."""
 
     streams: tuple[Stream, ...]
@@ -94,7 +94,7 @@ class Slice:
 
     lines: list[JobLine]
     examined: int
-    reached: str | None
+    last_read: str | None
 
 
 Read = Callable[[Stream, Filters, str, int], Slice]
@@ -111,7 +111,7 @@ class Page:
     reads: int
 
 
-def plan(filters: Filters, shards: int) -> list[Plan]:
+def plan(filters: Filters, shards: int) -> list[QueryPlan]:
     """Every way to answer, the one that is usually most selective first. Never empty."""
     numbers = range(shards)
     ways: list[tuple[tuple[Stream, ...], Filters]] = []
@@ -131,10 +131,10 @@ def plan(filters: Filters, shards: int) -> list[Plan]:
     if not ways:
         ways.append((tuple(Stream("feed", str(n)) for n in numbers), Filters()))
     asked = Filters(**{**vars(filters), "low": ids.LOWEST, "high": ids.HIGHEST})
-    return [Plan(streams, covered == asked) for streams, covered in ways]
+    return [QueryPlan(streams, covered == asked) for streams, covered in ways]
 
 
-def fill(read: Read, filters: Filters, plans: list[Plan], limit: int, budget: int = BUDGET) -> Page:
+def fill(read: Read, filters: Filters, plans: list[QueryPlan], limit: int, budget: int = BUDGET) -> Page:
     """Up to `limit` lines. Of several plans, each examines a few items, and the one that got furthest back in time
     for them goes on alone: it is the one with the fewest items in its way."""
     tally = _Tally(budget)
@@ -167,10 +167,10 @@ class _Tally:
 
 @dataclass
 class _Cursor:
-    """How far a stream was read: everything at or above `reached` is known; "" when it is known to its end."""
+    """How far a stream was read: everything at or above `lowest_read` is known; "" when it is known to its end."""
 
     stream: Stream
-    reached: str
+    lowest_read: str
 
 
 @dataclass
@@ -179,7 +179,7 @@ class _Merge:
 
     read: Read
     filters: Filters
-    plan: Plan
+    plan: QueryPlan
     tally: _Tally
     found: list[JobLine] = field(default_factory=list)
     seen: int = 0
@@ -191,7 +191,7 @@ class _Merge:
     @property
     def frontier(self) -> str:
         """Down to which id all streams are known; "" when all are known to their ends."""
-        return max(cursor.reached for cursor in self.cursors)
+        return max(cursor.lowest_read for cursor in self.cursors)
 
     def full(self, limit: int) -> bool:
         """Whether a page of `limit` lines is there."""
@@ -208,16 +208,16 @@ class _Merge:
             room = stop - self.tally.examined
             if room <= 0 and not (must_move and self.frontier == self.start):
                 break
-            lagging = max(self.cursors, key=lambda cursor: cursor.reached)
-            unread = sum(cursor.reached == self.start for cursor in self.cursors)
+            lagging = max(self.cursors, key=lambda cursor: cursor.lowest_read)
+            unread = sum(cursor.lowest_read == self.start for cursor in self.cursors)
             # While some streams were not looked at, what room there is belongs to all of them.
             size = max(1, min(self._slice(limit), ceil(room / max(1, unread))))
-            part = self.read(lagging.stream, self.filters, ids.before(lagging.reached), size)
+            part = self.read(lagging.stream, self.filters, ids.before(lagging.lowest_read), size)
             self.tally.examined += part.examined
             self.tally.reads += 1
             self.seen += part.examined
             self.found += part.lines
-            lagging.reached = part.reached or ""
+            lagging.lowest_read = part.last_read or ""
         self.found.sort(key=lambda line: line.id, reverse=True)
 
     def page(self, limit: int) -> tuple[list[JobLine], str | None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from darkroom import ids
 from darkroom.jobs.contract import JobType, Mode, PaintedImage, Timings, WorkError
-from darkroom.jobs.state import OPEN, Basis, Reached, Status
+from darkroom.jobs.state import OPEN, Basis, CancelPoint, Status
 from darkroom.times import iso
 
 MODEL_KINDS = ("vae", "lora", "hypernetwork", "embedding", "controlnet")
@@ -92,18 +92,18 @@ class Job:
     error: WorkError | None = None
     submitted_at: str | None = None
     replay_of: str | None = None
-    cancelled_when: Reached | None = None
+    cancelled_when: CancelPoint | None = None
     hand_overs: int = 0
     handed_over_at: str | None = None
 
     @property
-    def reached(self) -> Reached:
+    def cancel_point(self) -> CancelPoint:
         """How far a job that is cancelled now has come."""
         return "during" if self.started_at else "before"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Transition:
     """One transition to `status`, resting on `basis`, with what it brings; None leaves an attribute as it is."""
 
     status: Status
@@ -116,11 +116,11 @@ class Change:
     error: WorkError | None = None
     submitted_at: str | None = None
     completed_at: str | None = None
-    cancelled_when: Reached | None = None
+    cancelled_when: CancelPoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class JobTimeouts:
     """How long a job may wait in SageMaker's queue, how long it may run, and after how long without news the
     sweeper looks at it; all in seconds."""
 
@@ -141,7 +141,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenJobs:
+class OpenJobCounts:
     """How many jobs are open, in all and by owner and endpoint; one without any is not named."""
 
     total: int

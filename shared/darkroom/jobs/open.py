@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from darkroom import ids
 from darkroom.jobs.contract import WorkError
-from darkroom.jobs.crowd import Crowd
 from darkroom.jobs.history import Filters, Stream, fill, plan
-from darkroom.jobs.model import Change
+from darkroom.jobs.limiter import OpenJobLimiter
+from darkroom.jobs.model import Transition
 from darkroom.jobs.ports import JobStore, Outputs
 from darkroom.jobs.state import OPEN
 from darkroom.times import precise
@@ -18,18 +18,18 @@ MOST = 500
 """Jobs failed in one go: a write each."""
 
 
-class OpenJobs:
-    """`darkroom.endpoints.ports.OpenJobs` over the jobs table."""
+class JobsByEndpoint:
+    """`darkroom.endpoints.ports.EndpointJobs` over the jobs table."""
 
-    def __init__(self, store: JobStore, outputs: Outputs, crowd: Crowd, shards: int) -> None:
+    def __init__(self, store: JobStore, outputs: Outputs, limiter: OpenJobLimiter, shards: int) -> None:
         self._store = store
         self._outputs = outputs
-        self._crowd = crowd
+        self._limiter = limiter
         self._shards = shards
 
     def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:
         """How many open jobs there are on each endpoint, some seconds ago or now."""
-        return self._crowd.by_endpoint(fresh)
+        return self._limiter.by_endpoint(fresh)
 
     def fail(self, endpoint: str, code: str, message: str) -> int:
         """Fail the open jobs of an endpoint, `MOST` of them; one that settles meanwhile stays as it is, and one whose
@@ -45,8 +45,8 @@ class OpenJobs:
                 if self._outputs.has_answer(line.id):
                     continue  # It is done; its message, or the sweeper, ends it.
                 error = WorkError(code=code, message=message)
-                change = Change("fail", "endpoint", error=error, completed_at=precise(datetime.now(UTC)))
-                failed += self._store.change(line.id, change).applied
+                transition = Transition("fail", "endpoint", error=error, completed_at=precise(datetime.now(UTC)))
+                failed += self._store.apply(line.id, transition).applied
             if page.next is None or failed >= MOST:
                 return failed
             before = ids.before(page.next)

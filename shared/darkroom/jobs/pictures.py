@@ -29,7 +29,7 @@ _ALWAYS_PICTURES = frozenset({"init_images", "mask", "image", "input_image", "ma
 
 
 @dataclass(frozen=True)
-class Lifted:
+class ExtractedPicture:
     """A picture that stood inside the parameters: its name, where it stood, its bytes."""
 
     name: str
@@ -37,13 +37,13 @@ class Lifted:
     content: bytes
 
 
-def lift(fields: dict[str, Any]) -> tuple[dict[str, Any], list[Lifted], dict[str, Path]]:
+def extract(fields: dict[str, Any]) -> tuple[dict[str, Any], list[ExtractedPicture], dict[str, Path]]:
     """The parameters without their pictures, the pictures, and the names that `image:<name>` refer to.
 
     Equal bytes in two places still get two names. Raises Invalid `image_unreadable` for a string that
     stands where only a picture can stand and is none, `too_many_images` for more than 32.
     """
-    lifted: list[Lifted] = []
+    extracted: list[ExtractedPicture] = []
     references: dict[str, Path] = {}
 
     def visit(value: Any, path: Path) -> Any:
@@ -59,13 +59,13 @@ def lift(fields: dict[str, Any]) -> tuple[dict[str, Any], list[Lifted], dict[str
         content = _decode(value, path)
         if content is None:
             return value
-        if len(lifted) == MAX_PICTURES:
+        if len(extracted) == MAX_PICTURES:
             raise Invalid("too_many_images", f"A job takes at most {MAX_PICTURES} pictures.")
-        name = _name(path, {picture.name for picture in lifted})
-        lifted.append(Lifted(name, path, content))
+        name = _name(path, {picture.name for picture in extracted})
+        extracted.append(ExtractedPicture(name, path, content))
         return IMAGE_REFERENCE + name
 
-    return visit(fields, ()), lifted, references
+    return visit(fields, ()), extracted, references
 
 
 def _decode(text: str, path: Path) -> bytes | None:

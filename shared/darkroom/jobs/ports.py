@@ -5,12 +5,12 @@ from typing import Protocol
 
 from darkroom.checkpoints.model import ModelKey
 from darkroom.jobs.history import Filters, Slice, Stream
-from darkroom.jobs.model import Change, Idempotency, Job, JobLine, OpenJobs
-from darkroom.jobs.state import Reached, Status
+from darkroom.jobs.model import Idempotency, Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.state import CancelPoint, Status
 
 
 @dataclass(frozen=True)
-class Changed:
+class WriteResult:
     """What a conditional write met: whether it was applied, and whether the job is there at all. When it was not
     applied, where the job stands instead, and where SageMaker puts its failure file (an S3 URI)."""
 
@@ -64,17 +64,17 @@ class JobStore(Protocol):
     def read(self, stream: Stream, filters: Filters, start: str, limit: int) -> Slice:
         """See `history.Read`: one read of one index partition."""
 
-    def open_jobs(self) -> OpenJobs:
+    def open_jobs(self) -> OpenJobCounts:
         """How many jobs are open now."""
 
     def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
         """Lines of one status and shard, oldest first, with ids beyond `after` and up to `until`; an empty list is
         the end."""
 
-    def change(self, job_id: str, change: Change) -> Changed:
+    def apply(self, job_id: str, transition: Transition) -> WriteResult:
         """Carry out a transition if the state machine allows it from where the job stands."""
 
-    def progress(self, job_id: str, progress: float, started_at: str) -> Changed:
+    def progress(self, job_id: str, progress: float, started_at: str) -> WriteResult:
         """Note progress of an open job; it never goes back."""
 
     def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
@@ -82,10 +82,10 @@ class JobStore(Protocol):
         when it is not `created` any more, its worker has begun, or somebody else was faster: then it must not be.
         The same claim, sent again, holds."""
 
-    def reached(self, job_id: str, reached: Reached) -> Changed:
+    def note_cancel_point(self, job_id: str, point: CancelPoint) -> WriteResult:
         """Note how far a cancelled job had come; it never goes back."""
 
-    def note_failure(self, job_id: str, failure_location: str) -> Changed:
+    def note_failure(self, job_id: str, failure_location: str) -> WriteResult:
         """Keep where SageMaker would put the failure file of a job that is there, whatever its status."""
 
     def delete(self, job_id: str) -> Status | None:
@@ -101,7 +101,7 @@ class Bookmarks(Protocol):
     def load(self, name: str) -> dict[str, str]:
         """What was saved last, empty when there is nothing."""
 
-    def save(self, name: str, places: dict[str, str]) -> None:
+    def save(self, name: str, bookmarks: dict[str, str]) -> None:
         """Keep it for some weeks."""
 
 

@@ -9,20 +9,20 @@ from dataclasses import dataclass, replace
 
 from darkroom import ids
 from darkroom.checkpoints.networks import Networks
-from darkroom.checkpoints.ports import Shelf
+from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy, Conflict, FieldError, Invalid, Missing, TooLarge
 from darkroom.images.service import Images, check
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary, job_out, line_out
-from darkroom.jobs.ask import filters_of, time_range
-from darkroom.jobs.crowd import Crowd
-from darkroom.jobs.handover import REFUSED, HandOver, Places, as_json
+from darkroom.jobs.dispatcher import REFUSED, Dispatcher, StageResources, as_json
 from darkroom.jobs.history import Filters, fill, plan
-from darkroom.jobs.model import Change, Idempotency, Job, Patience
+from darkroom.jobs.limiter import OpenJobLimiter
+from darkroom.jobs.model import Idempotency, Job, JobTimeouts, Transition
 from darkroom.jobs.phase import Phase, phase_of
 from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive, Outputs
+from darkroom.jobs.query import filters_of, time_range
 from darkroom.jobs.state import ENDS
-from darkroom.jobs.submit import INTERROGATE, Draft, Place, check_sizes, draft, not_active, to_job, with_networks
+from darkroom.jobs.submit import INTERROGATE, Draft, Placement, check_sizes, draft, not_active, to_job, with_networks
 from darkroom.jobs.summary import summarize
 from darkroom.times import moment, precise
 
@@ -35,7 +35,7 @@ POLL_SECONDS = 0.7
 
 
 @dataclass(frozen=True)
-class Asked:
+class SubmitOptions:
     """What comes along with a request for a job: the idempotency key, the digest of what was said, the limit of open
     jobs of the caller's key, whose pictures it names, and the job it repeats."""
 
@@ -62,13 +62,13 @@ class Jobs:
         store: JobStore,
         images: Images,
         outputs: Outputs,
-        shelf: Shelf,
+        registry: ModelRegistry,
         networks: Networks,
         endpoints: Endpoints,
-        crowd: Crowd,
-        hand_over: HandOver,
-        places: Places,
-        patience: Patience,
+        limiter: OpenJobLimiter,
+        dispatcher: Dispatcher,
+        resources: StageResources,
+        timeouts: JobTimeouts,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = ids.new_id,
@@ -77,13 +77,13 @@ class Jobs:
         self._store = store
         self._images = images
         self._outputs = outputs
-        self._shelf = shelf
+        self._registry = registry
         self._networks = networks
         self._endpoints = endpoints
-        self._crowd = crowd
-        self._hand_over = hand_over
-        self._places = places
-        self._patience = patience
+        self._limiter = limiter
+        self._dispatcher = dispatcher
+        self._resources = resources
+        self._timeouts = timeouts
         self._sleep = sleep
         self._clock = clock
         self._new_id = new_id
@@ -101,7 +101,7 @@ class Jobs:
         digest = _digest(request)
         if idempotency_key and (used := self._store.idempotency(owner, idempotency_key)):
             return Submitted(self._same_job(used, digest), created=False)
-        return self._submit(owner, request, Asked(idempotency_key, digest, open_jobs_limit, owner))
+        return self._submit(owner, request, SubmitOptions(idempotency_key, digest, open_jobs_limit, owner))
 
     def replay(
         self,
@@ -109,36 +109,36 @@ class Jobs:
         job_id: str,
         idempotency_key: str | None = None,
         open_jobs_limit: int | None = None,
-        only: str | None = None,
+        scope: str | None = None,
     ) -> Submitted:
         """Submit a job anew: the same parameters, pictures and model files, on the same endpoint if it takes jobs.
 
-        The new job belongs to `owner`, who asks. `only` is the one owner whose jobs may be touched, None for all.
+        The new job belongs to `owner`, who asks. `scope` is the one owner whose jobs may be touched, None for all.
         Raises what `submit` raises, Missing `job_not_found`, and Conflict `inputs_expired`.
         """
         digest = hashlib.sha256(f"replay of {job_id}".encode()).hexdigest()
         if idempotency_key and (used := self._store.idempotency(owner, idempotency_key)):
             return Submitted(self._same_job(used, digest), created=False)
-        old = self._find(job_id, only)
+        old = self._find(job_id, scope)
         _check_expired(self._images.lost(old.line.owner, old.inputs))
-        asked = Asked(idempotency_key, digest, open_jobs_limit, old.line.owner, replay_of=job_id)
+        asked = SubmitOptions(idempotency_key, digest, open_jobs_limit, old.line.owner, replay_of=job_id)
         return self._submit(owner, self._request_of(old), asked)
 
-    def _submit(self, owner: str, request: JobIn, asked: Asked) -> Submitted:
-        self._crowd.admit(owner, asked.open_jobs_limit)
+    def _submit(self, owner: str, request: JobIn, asked: SubmitOptions) -> Submitted:
+        self._limiter.admit(owner, asked.open_jobs_limit)
         work = draft(request)
         if request.type not in INTERROGATE:
-            work = with_networks(work, self._networks.called_by(work.prompts))
+            work = with_networks(work, self._networks.resolve(work.prompts))
         self._check_pictures(asked.pictures_of, work)
         if len(as_json(work.parameters)) > MAX_PARAMETER_BYTES:
             raise TooLarge(
                 "parameters_too_large",
                 f"`parameters` are over {MAX_PARAMETER_BYTES} bytes without their pictures.",
             )
-        place = self._place(self._endpoints.choose(request.endpoint))
+        placement = self._placement(self._endpoints.choose(request.endpoint))
         inputs = dict(request.images) | self._bring_pictures(owner, work, asked.pictures_of)
         now = int(self._clock())
-        job = to_job(work, owner, place, inputs, now + self._places.retention_days * 86_400, self._new_id())
+        job = to_job(work, owner, placement, inputs, now + self._resources.retention_days * 86_400, self._new_id())
         job = replace(job, replay_of=asked.replay_of)
         key = Idempotency(owner, asked.key, asked.digest, now, now + IDEMPOTENCY_SECONDS) if asked.key else None
         try:
@@ -147,14 +147,14 @@ class Jobs:
             raise not_active(refused.models) from refused
         except KeyUsed as used:
             return Submitted(self._same_job(used, asked.digest), created=False)
-        self._crowd.add(owner, place.endpoint)
+        self._limiter.add(owner, placement.endpoint)
         return Submitted(self._out(self._handed_over(job)), created=True)
 
     def _handed_over(self, job: Job) -> Job:
         """The job is written, so it is answered, whatever happens now: a caller that tries again would make another.
         What was not handed over the sweeper finds."""
         try:
-            handed_over = self._hand_over(job)
+            handed_over = self._dispatcher(job)
             if handed_over.error and handed_over.error.code == REFUSED:
                 # The endpoint has gone since it was looked up. Without open jobs it would draw the next ones, too.
                 self._endpoints.forget()
@@ -180,41 +180,41 @@ class Jobs:
             }
         )
 
-    def get(self, job_id: str, wait: int = 0, only: str | None = None) -> JobOut:
+    def get(self, job_id: str, wait: int = 0, scope: str | None = None) -> JobOut:
         """The whole job; with `wait`, after at most so many seconds, sooner once it is settled.
 
-        `only` is the one owner whose jobs may be seen, None for all. Raises Missing `job_not_found`.
+        `scope` is the one owner whose jobs may be seen, None for all. Raises Missing `job_not_found`.
         """
         deadline = time.monotonic() + wait
-        job = self._find(job_id, only)
+        job = self._find(job_id, scope)
         while not job.line.settled and (left := deadline - time.monotonic()) > 0:
             self._sleep(min(POLL_SECONDS, left))
-            job = self._find(job_id, only)
+            job = self._find(job_id, scope)
         return self._out(job, self._phase(job))
 
-    def page(self, query: HistoryQuery, *, only: str | None = None) -> JobPage:
+    def page(self, query: HistoryQuery, *, scope: str | None = None) -> JobPage:
         """A page of the history, newest first. Raises Malformed with the name of a field that makes no sense."""
         asked = filters_of(query)
-        if only is not None:
-            if asked.owner not in (None, only):
+        if scope is not None:
+            if asked.owner not in (None, scope):
                 return JobPage(jobs=[], next=None)
-            asked = replace(asked, owner=only)
-        page = fill(self._store.read, asked, plan(asked, self._places.feed_shards), query.limit)
+            asked = replace(asked, owner=scope)
+        page = fill(self._store.read, asked, plan(asked, self._resources.feed_shards), query.limit)
         return JobPage(jobs=[line_out(line, self._outputs) for line in page.lines], next=page.next)
 
-    def summary(self, start: str | None, end: str | None, *, only: str | None = None) -> Summary:
+    def summary(self, start: str | None, end: str | None, *, scope: str | None = None) -> Summary:
         """Counts of the jobs in a time range, as `HistoryQuery` writes times. Raises Malformed."""
         low, high = time_range(start, end)
-        return summarize(self._store.read, Filters(owner=only, low=low, high=high), self._places.feed_shards)
+        return summarize(self._store.read, Filters(owner=scope, low=low, high=high), self._resources.feed_shards)
 
-    def cancel(self, job_id: str, only: str | None = None) -> JobOut:
+    def cancel(self, job_id: str, scope: str | None = None) -> JobOut:
         """End an open job as `cancelled`, and tell its worker to stop. A cancelled job stays as it is.
 
         The marker comes before the row: broken off in between, the worker stops all the same, and the sweeper finds
-        the marker and ends the job. `only` is the one owner whose jobs may be touched, None for all.
+        the marker and ends the job. `scope` is the one owner whose jobs may be touched, None for all.
         Raises Missing `job_not_found` and Conflict `job_settled`.
         """
-        job = self._find(job_id, only)
+        job = self._find(job_id, scope)
         if job.line.settled:
             if job.line.status != "cancelled":
                 # An earlier cancel may have broken off after its marker, and the job ended all the same.
@@ -222,14 +222,14 @@ class Jobs:
             return self._cancelled(job)
         self._outputs.mark_cancelled(job_id, job.failure_location)
         now = precise(moment(self._clock()))
-        change = Change("cancelled", "caller", cancelled_when=job.reached, completed_at=now)
-        if not self._store.change(job_id, change).applied:
-            found = self._find(job_id, only)
+        transition = Transition("cancelled", "caller", cancelled_when=job.cancel_point, completed_at=now)
+        if not self._store.apply(job_id, transition).applied:
+            found = self._find(job_id, scope)
             if found.line.status != "cancelled":
                 self._outputs.unmark(job_id)
             return self._cancelled(found)
         line = replace(job.line, status="cancelled", completed_at=now)
-        return self._out(replace(job, line=line, cancelled_when=job.reached))
+        return self._out(replace(job, line=line, cancelled_when=job.cancel_point))
 
     def _cancelled(self, job: Job) -> JobOut:
         if job.line.status != "cancelled":
@@ -239,14 +239,14 @@ class Jobs:
             )
         return self._out(job)
 
-    def delete(self, job_id: str, only: str | None = None) -> None:
+    def delete(self, job_id: str, scope: str | None = None) -> None:
         """Remove a job and all it stored. Objects first: a delete that breaks off can be sent again.
 
         A job that may still run leaves the marker that stops its worker; it goes with the late answer, or by the
-        sweeper once nothing can come any more. `only` is the one owner whose jobs may be touched, None for all.
+        sweeper once nothing can come any more. `scope` is the one owner whose jobs may be touched, None for all.
         Raises Missing `job_not_found`.
         """
-        job = self._find(job_id, only)
+        job = self._find(job_id, scope)
         may_run = self._may_run(job)
         if may_run:
             self._outputs.mark_cancelled(job_id, job.failure_location)
@@ -262,13 +262,13 @@ class Jobs:
             return True
         age = self._clock() - ids.created_at(job.line.id).timestamp()
         return (
-            job.line.status == "cancelled" and age < self._patience.forgotten and self._outputs.is_marked(job.line.id)
+            job.line.status == "cancelled" and age < self._timeouts.forgotten and self._outputs.is_marked(job.line.id)
         )
 
-    def _find(self, job_id: str, only: str | None = None) -> Job:
-        """The job, unless it is not `only`'s: that one is not there either, in the same words."""
+    def _find(self, job_id: str, scope: str | None = None) -> Job:
+        """The job, unless it is not `scope`'s: that one is not there either, in the same words."""
         job = self._store.get(job_id) if ids.is_id(job_id) else None
-        if job is None or only not in (None, job.line.owner):
+        if job is None or scope not in (None, job.line.owner):
             raise Missing("job_not_found", f"There is no job {job_id[:64]!r}.")
         return job
 
@@ -276,17 +276,17 @@ class Jobs:
         urls = {name: self._images.url(job.line.owner, image) for name, image in job.inputs.items()}
         return job_out(job, urls, self._outputs, phase)
 
-    def _place(self, endpoint: str) -> Place:
+    def _placement(self, endpoint: str) -> Placement:
         """What is known of an endpoint's instances. A job is not refused for want of its price."""
         try:
             machine = self._endpoints.machine(endpoint)
         except Busy:
-            return Place(endpoint)
+            return Placement(endpoint)
         if machine is None:
-            return Place(endpoint)
-        price = self._places.prices.get(machine.instance_type)
+            return Placement(endpoint)
+        price = self._resources.prices.get(machine.instance_type)
         # Jobs that run side by side share their instance.
-        return Place(endpoint, machine.instance_type, price / machine.at_once if price is not None else None)
+        return Placement(endpoint, machine.instance_type, price / machine.at_once if price is not None else None)
 
     def _phase(self, job: Job) -> Phase | None:
         """What an open job waits for; a job is shown without it when SageMaker does not answer."""
@@ -296,7 +296,7 @@ class Jobs:
             return None
 
     def _check_pictures(self, owner: str, work: Draft) -> None:
-        headers = {picture.name: check(picture.name, picture.content) for picture in work.lifted}
+        headers = {picture.name: check(picture.name, picture.content) for picture in work.extracted}
         headers |= self._images.inspect(owner, work.request.images)
         check_sizes(work, headers)
 
@@ -307,14 +307,14 @@ class Jobs:
         They are stored before the job is, so the models are looked up first: a job that is refused
         must leave nothing behind.
         """
-        if not work.lifted and owner == pictures_of:
+        if not work.extracted and owner == pictures_of:
             return {}
-        missing = self._shelf.not_active(work.model_keys)
+        missing = self._registry.not_active(work.model_keys)
         if missing:
             raise not_active(missing)
         if owner != pictures_of:
             _check_expired(self._images.take_over(pictures_of, owner, work.request.images))
-        return {picture.name: self._images.put(owner, picture.content) for picture in work.lifted}
+        return {picture.name: self._images.put(owner, picture.content) for picture in work.extracted}
 
     def _same_job(self, used: KeyUsed, digest: str) -> JobOut:
         if used.digest != digest:

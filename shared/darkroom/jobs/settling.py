@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from darkroom.jobs.answers import MAX_MESSAGE, Answer, RawPicture, understand
 from darkroom.jobs.contract import PaintedImage, WorkError
-from darkroom.jobs.model import Change
-from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, Changed, JobStore, Outputs
+from darkroom.jobs.model import Transition
+from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, JobStore, Outputs, WriteResult
 from darkroom.jobs.state import Basis, Status, may
 from darkroom.times import moment, precise
 
@@ -61,11 +61,11 @@ class Settling:
         job = self._store.get(job_id) if answer.raw or target == CANCELLED else None
         if answer.raw and not (job and may(target, job.line.status, job.error.code if job.error else None)):
             # A second run's pictures would lie where the first run's are.
-            met = Changed(False, True, job.line.status, job.failure_location) if job else Changed(False, False)
+            met = WriteResult(False, True, job.line.status, job.failure_location) if job else WriteResult(False, False)
             self._too_late(job_id, answer, met)
             return None
         images = answer.images or tuple(self._stored(job_id, number, raw) for number, raw in enumerate(answer.raw))
-        change = Change(
+        transition = Transition(
             status=target,
             basis=basis,
             images=images or None,
@@ -76,8 +76,8 @@ class Settling:
         )
         if target == CANCELLED:
             # Who was asked to stop did not fail, whoever said it first.
-            change = replace(change, cancelled_when=job.reached if job else "before", error=None)
-        changed = self._store.change(job_id, change)
+            transition = replace(transition, cancelled_when=job.cancel_point if job else "before", error=None)
+        changed = self._store.apply(job_id, transition)
         if not changed.applied:
             self._too_late(job_id, answer, changed)
             return None
@@ -85,14 +85,14 @@ class Settling:
             self._outputs.delete(job_id, job.failure_location if job else None)
         return target
 
-    def _too_late(self, job_id: str, answer: Answer, met: Changed) -> None:
+    def _too_late(self, job_id: str, answer: Answer, met: WriteResult) -> None:
         """What a cancelled or deleted job made after all leaves nothing behind; the marker goes with it, for this run
         is over."""
         if met.exists and met.status != CANCELLED:
             return
         if met.exists and answer.error is None:
             # Noted first: what is removed could not tell it a second time.
-            self._store.reached(job_id, "after")
+            self._store.note_cancel_point(job_id, "after")
         self._outputs.delete(job_id, met.failure_location)
 
     def _stored(self, job_id: str, number: int, raw: RawPicture) -> PaintedImage:

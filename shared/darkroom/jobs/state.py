@@ -16,7 +16,7 @@ Status = Literal["created", "in_progress", "succeed", "fail", "cancelled"]
 Basis = Literal["invoke", "callback", "s3", "deadline", "endpoint", "caller"]
 """What a transition rests on: the answer of the invoke, the callback, an object in S3 that the
 sweeper saw, a deadline that passed, an endpoint that is gone, or the person who asked."""
-Reached = Literal["before", "during", "after"]
+CancelPoint = Literal["before", "during", "after"]
 """How far a cancelled job had come: its run never began, was stopped, or came to its end for nothing."""
 
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -53,7 +53,7 @@ def may(target: Status, status: Status, error_code: str | None) -> bool:
     return any(origin.status == status and origin.error_code in (None, error_code) for origin in origins(target))
 
 
-def short_of(reached: Reached) -> tuple[Reached, ...]:
+def short_of(point: CancelPoint) -> tuple[CancelPoint, ...]:
     """Every point of a run that lies before this one."""
-    points: tuple[Reached, ...] = get_args(Reached)
-    return points[: points.index(reached)]
+    points: tuple[CancelPoint, ...] = get_args(CancelPoint)
+    return points[: points.index(point)]

@@ -7,14 +7,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from darkroom.checkpoints.api import FileName
 from darkroom.checkpoints.model import ModelKey
-from darkroom.checkpoints.networks import Called
+from darkroom.checkpoints.networks import ResolvedNetworks
 from darkroom.errors import FieldError, Invalid
 from darkroom.images.model import ImageHeader
 from darkroom.jobs.api import JobIn
 from darkroom.jobs.contract import Mode
 from darkroom.jobs.model import MODEL_KINDS, Job, JobLine
 from darkroom.jobs.parameters import checkpoint_in, vae_in
-from darkroom.jobs.pictures import Lifted, Path, lift
+from darkroom.jobs.pictures import ExtractedPicture, Path, extract
 
 INTERROGATE = ("interrogate_clip", "interrogate_deepbooru")
 MASKED = ("inpaint", "inpaint_upload")
@@ -35,7 +35,7 @@ class Draft:
     checkpoint: str | None
     models: dict[str, list[str]]
     parameters: dict[str, Any]
-    lifted: list[Lifted]
+    extracted: list[ExtractedPicture]
     unchecked: frozenset[ModelKey] = frozenset()
 
     @property
@@ -59,7 +59,7 @@ class Draft:
     @property
     def picture_names(self) -> set[str]:
         """The names of all pictures, uploaded and inside."""
-        return set(self.request.images) | {picture.name for picture in self.lifted}
+        return set(self.request.images) | {picture.name for picture in self.extracted}
 
 
 _FILE_NAME: TypeAdapter[str] = TypeAdapter(FileName)
@@ -68,29 +68,29 @@ _EXTRA_KINDS: tuple[Any, ...] = tuple(kind for kind in MODEL_KINDS if kind != "v
 
 def draft(request: JobIn) -> Draft:
     """Take a request apart and check all that it says by itself. Raises Invalid."""
-    fields, lifted, references = lift(request.parameters.fields())
-    _check_names(request, lifted, references)
-    names = set(request.images) | {picture.name for picture in lifted}
+    fields, extracted, references = extract(request.parameters.fields())
+    _check_names(request, extracted, references)
+    names = set(request.images) | {picture.name for picture in extracted}
     mode = _mode(request, names)
     in_body = None if request.type in INTERROGATE else _file_name(checkpoint_in(fields), "sd_model_checkpoint")
     checkpoint = None if request.type in INTERROGATE else (request.checkpoint or in_body)
-    result = Draft(request, mode, checkpoint, _models(request, fields), fields, lifted)
+    result = Draft(request, mode, checkpoint, _models(request, fields), fields, extracted)
     _check_count(result)
     _check_needed(result)
     return result
 
 
-def with_networks(work: Draft, called: Called) -> Draft:
+def with_networks(work: Draft, resolved: ResolvedNetworks) -> Draft:
     """The draft with the files its prompts call for, each once; raises Invalid `checkpoint_not_active` with what
     no file answers to."""
-    if called.missing:
-        raise not_active(called.missing)
+    if resolved.missing:
+        raise not_active(resolved.missing)
     models = {kind: list(names) for kind, names in work.models.items()}
-    for key in (*called.tagged, *called.embeddings):
+    for key in (*resolved.tagged, *resolved.embeddings):
         names = models.setdefault(key.kind, [])
         if key.name not in names:
             names.append(key.name)
-    implicit = frozenset(called.embeddings)
+    implicit = frozenset(resolved.embeddings)
     found = replace(work, models=models, unchecked=implicit - set(work.model_keys))
     _check_count(found)
     return found
@@ -127,7 +127,7 @@ def check_sizes(work: Draft, headers: dict[str, ImageHeader]) -> None:
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """Where a job is going to run, on what, and what an hour of that costs; as far as it is known."""
 
     endpoint: str
@@ -135,7 +135,7 @@ class Place:
     price: float | None = None
 
 
-def to_job(work: Draft, owner: str, place: Place, inputs: dict[str, str], expires_at: int, job_id: str) -> Job:
+def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str], expires_at: int, job_id: str) -> Job:
     """The job to write. `inputs` maps picture names to image ids, `expires_at` is in epoch seconds."""
     prompt = work.parameters.get("prompt")
     line = JobLine(
@@ -144,13 +144,13 @@ def to_job(work: Draft, owner: str, place: Place, inputs: dict[str, str], expire
         type=work.request.type,
         mode=work.mode,
         status="created",
-        endpoint=place.endpoint,
+        endpoint=placement.endpoint,
         checkpoint=work.checkpoint,
         prompt=prompt[:PROMPT_IN_LINE] if prompt else None,
         lora=tuple(work.models.get("lora", ())),
-        price=place.price,
+        price=placement.price,
     )
-    return Job(line, work.parameters, inputs, work.models, expires_at, place.instance_type)
+    return Job(line, work.parameters, inputs, work.models, expires_at, placement.instance_type)
 
 
 def _mode(request: JobIn, names: set[str]) -> Mode | None:
@@ -194,8 +194,8 @@ def _file_name(name: str | None, setting: str) -> str | None:
         raise Invalid("invalid_request", f"override_settings.{setting} {why}.", (FieldError(loc, why),)) from error
 
 
-def _check_names(request: JobIn, lifted: list[Lifted], references: dict[str, Path]) -> None:
-    for picture in lifted:
+def _check_names(request: JobIn, extracted: list[ExtractedPicture], references: dict[str, Path]) -> None:
+    for picture in extracted:
         if picture.name in request.images:
             why = f"is given twice: in images and at parameters.{'.'.join(map(str, picture.path))}"
             error = FieldError(("body", "images", picture.name), why)

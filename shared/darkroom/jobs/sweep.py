@@ -17,8 +17,8 @@ from darkroom import ids
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy
 from darkroom.jobs.contract import WorkError
-from darkroom.jobs.handover import HandOver
-from darkroom.jobs.model import Change, Job, Patience
+from darkroom.jobs.dispatcher import Dispatcher
+from darkroom.jobs.model import Job, JobTimeouts, Transition
 from darkroom.jobs.ports import AnswerTooLarge, Bookmarks, JobStore, Outputs
 from darkroom.jobs.settling import Settling
 from darkroom.jobs.state import ENDPOINT_GONE, OPEN, TIMED_OUT, Basis, Status
@@ -60,9 +60,9 @@ class Sweep:
         bookmarks: Bookmarks,
         outputs: Outputs,
         settling: Settling,
-        hand_over: HandOver,
+        dispatcher: Dispatcher,
         endpoints: Endpoints,
-        patience: Patience,
+        timeouts: JobTimeouts,
         shards: int,
         threads: int = 8,
         clock: Callable[[], float] = time.time,
@@ -72,9 +72,9 @@ class Sweep:
         self._bookmarks = bookmarks
         self._outputs = outputs
         self._settling = settling
-        self._hand_over = hand_over
+        self._dispatcher = dispatcher
         self._endpoints = endpoints
-        self._patience = patience
+        self._timeouts = timeouts
         self._shards = shards
         self._threads = threads
         self._clock = clock
@@ -91,13 +91,13 @@ class Sweep:
         What breaks in one part keeps none of the others from their turn; the first such error rises at the end.
         """
         self._counts, self._broken = Counter(), []
-        places = self._bookmarks.load(NAME)
-        patience = self._patience
+        bookmarks = self._bookmarks.load(NAME)
+        timeouts = self._timeouts
         parts: tuple[Callable[[], None], ...] = (
-            lambda: self._walk(places, "open", OPEN, patience.settle_after, left, self._look_at, again=True),
-            lambda: self._walk(places, "ended", ENDED, patience.forgotten, left, self._look_again, again=False),
-            lambda: self._tidy_folders(places, left),
-            lambda: self._tidy_failures(places, left),
+            lambda: self._walk(bookmarks, "open", OPEN, timeouts.settle_after, left, self._look_at, again=True),
+            lambda: self._walk(bookmarks, "ended", ENDED, timeouts.forgotten, left, self._look_again, again=False),
+            lambda: self._tidy_folders(bookmarks, left),
+            lambda: self._tidy_failures(bookmarks, left),
         )
         errors: list[Exception] = []
         try:
@@ -108,7 +108,7 @@ class Sweep:
                 except Exception as error:
                     errors.append(error)
         finally:
-            self._bookmarks.save(NAME, places)
+            self._bookmarks.save(NAME, bookmarks)
         if errors:
             raise errors[0]
         return {**self._counts, "broken": sorted(self._broken)}
@@ -127,7 +127,7 @@ class Sweep:
 
     def _walk(
         self,
-        places: dict[str, str],
+        bookmarks: dict[str, str],
         what: str,
         statuses: Iterable[Status],
         age: int,
@@ -143,33 +143,33 @@ class Sweep:
         until = ids.first_of(self._before(age))
         self._busy = 0
         if not again:
-            self._look_once_more(places, left)
+            self._look_once_more(bookmarks, left)
         lap = [(status, shard, f"{what}:{status}#{shard}") for status in statuses for shard in range(self._shards)]
-        for status, shard, place in lap:
-            while places.get(place) != ids.HIGHEST:
+        for status, shard, bookmark in lap:
+            while bookmarks.get(bookmark) != ids.HIGHEST:
                 if self._over(left):
                     return
-                lines = self._store.oldest(status, shard, places.get(place, ids.LOWEST), until, PAGE)
+                lines = self._store.oldest(status, shard, bookmarks.get(bookmark, ids.LOWEST), until, PAGE)
                 if not lines:
                     break
                 job_ids = [line.id for line in lines]
                 # Should this page end the process, the next round goes on behind it.
-                self._bookmarks.save(NAME, {**places, place: job_ids[-1]})
+                self._bookmarks.save(NAME, {**bookmarks, bookmark: job_ids[-1]})
                 done, broken = self._each(job_ids, act, left)
                 if not again:
-                    done = self._remember(places, job_ids, done, broken)
+                    done = self._remember(bookmarks, job_ids, done, broken)
                 if done:
-                    places[place] = job_ids[done - 1]
+                    bookmarks[bookmark] = job_ids[done - 1]
                 if done < len(job_ids):
                     return
             if again:
                 # Done with, until the whole lap is: or a long one of one status would keep the next from its turn.
-                places[place] = ids.HIGHEST
-        names = [place for _, _, place in lap]
+                bookmarks[bookmark] = ids.HIGHEST
+        names = [bookmark for _, _, bookmark in lap]
         if again:
-            _forget(places, names)
+            _forget(bookmarks, names)
         else:
-            self._begin_again(places, what, names)
+            self._begin_again(bookmarks, what, names)
 
     def _each(self, job_ids: list[str], act: Callable[[str], None], left: Left) -> tuple[int, list[str]]:
         """Side by side; one job that cannot be looked at stops none of the others, but none is begun when the time is
@@ -207,23 +207,23 @@ class Sweep:
         with self._lock:
             self._busy = self._busy + 1 if busy else 0
 
-    def _look_once_more(self, places: dict[str, str], left: Left) -> None:
+    def _look_once_more(self, bookmarks: dict[str, str], left: Left) -> None:
         """The ended jobs whose look failed: the walk is beyond them, and comes to them again only with the next lap."""
-        unseen = places.get(_UNSEEN, "").split()
+        unseen = bookmarks.get(_UNSEEN, "").split()
         if not unseen:
             return
         # Should one of them end the process, it does so once.
-        self._bookmarks.save(NAME, {name: place for name, place in places.items() if name != _UNSEEN})
+        self._bookmarks.save(NAME, {name: bookmark for name, bookmark in bookmarks.items() if name != _UNSEEN})
         done, broken = self._each(unseen, self._look_again, left)
-        _keep_unseen(places, [*broken, *unseen[done:]])
+        _keep_unseen(bookmarks, [*broken, *unseen[done:]])
 
-    def _remember(self, places: dict[str, str], job_ids: list[str], done: int, broken: list[str]) -> int:
+    def _remember(self, bookmarks: dict[str, str], job_ids: list[str], done: int, broken: list[str]) -> int:
         """Keep the broken ones of a page for the next round; returns how many of its jobs the walk may pass: the first
         one there is no room for stops it."""
-        unseen = places.get(_UNSEEN, "").split()
+        unseen = bookmarks.get(_UNSEEN, "").split()
         new = [job_id for job_id in broken if job_id not in unseen]
         room = max(0, UNSEEN - len(unseen))
-        _keep_unseen(places, [*unseen, *new[:room]])
+        _keep_unseen(bookmarks, [*unseen, *new[:room]])
         return job_ids.index(new[room]) if len(new) > room else done
 
     def _look_at(self, job_id: str) -> None:
@@ -232,7 +232,7 @@ class Sweep:
         job = self._store.get(job_id)
         if job is None or job.line.settled:
             return  # The index lags behind.
-        late = self._age(job) > self._patience.deadline
+        late = self._age(job) > self._timeouts.deadline
         try:
             if self._answered(job):
                 # A cancel that broke off may have left one, and nobody stops any more.
@@ -303,11 +303,11 @@ class Sweep:
         breaks off behind the invoke would not be counted."""
         if job.hand_overs >= HAND_OVERS:
             return
-        wait = self._patience.settle_after * 2 ** (job.hand_overs - 1)
+        wait = self._timeouts.settle_after * 2 ** (job.hand_overs - 1)
         if job.handed_over_at and self._since(job.handed_over_at) < wait:
             return
         if self._store.claim_hand_over(job.line.id, job.hand_overs, precise(self._before(0))):
-            self._hand_over(job)
+            self._dispatcher(job)
             self._count("invoked")
 
     def _give_up(self, job: Job, error: WorkError, basis: Basis) -> None:
@@ -317,43 +317,45 @@ class Sweep:
     def _cancel(self, job: Job) -> None:
         """A cancel broke off between its marker and its row."""
         now = precise(self._before(0))
-        change = Change("cancelled", "s3", cancelled_when=job.reached, completed_at=now)
-        if self._store.change(job.line.id, change).applied:
+        transition = Transition("cancelled", "s3", cancelled_when=job.cancel_point, completed_at=now)
+        if self._store.apply(job.line.id, transition).applied:
             self._count("cancelled")
 
-    def _tidy_folders(self, places: dict[str, str], left: Left) -> None:
+    def _tidy_folders(self, bookmarks: dict[str, str], left: Left) -> None:
         """Remove objects whose job has no row, once nothing can come for it any more. What cannot be removed is told,
         and comes again with the next lap."""
-        until = ids.first_of(self._before(self._patience.forgotten))
-        place = "folders"
+        until = ids.first_of(self._before(self._timeouts.forgotten))
+        bookmark = "folders"
         self._busy = 0
         for _ in range(OBJECT_PAGES):
             if self._over(left):
                 return
-            found = self._outputs.folders(places.get(place, ids.LOWEST), until)
+            found = self._outputs.folders(bookmarks.get(bookmark, ids.LOWEST), until)
             if not found:
-                self._begin_again(places, place, [place])
+                self._begin_again(bookmarks, bookmark, [bookmark])
                 return
             lost = self._without_row(found)
             done, broken = self._each(lost, self._outputs.delete, left)
             self._count("orphans", done - len(broken))
             if done < len(lost):
                 if done:
-                    places[place] = lost[done - 1]
+                    bookmarks[bookmark] = lost[done - 1]
                 return
-            places[place] = found[-1]
+            bookmarks[bookmark] = found[-1]
 
-    def _tidy_failures(self, places: dict[str, str], left: Left) -> None:
+    def _tidy_failures(self, bookmarks: dict[str, str], left: Left) -> None:
         """Remove failure files that are named after a job without a row. Others are left to expire: only the job
         itself knows whose they are."""
-        until = ids.first_of(self._before(self._patience.forgotten))
-        place = "failures"
+        until = ids.first_of(self._before(self._timeouts.forgotten))
+        bookmark = "failures"
         for _ in range(OBJECT_PAGES):
             if left() <= 0:
                 return
-            found = list(takewhile(lambda key: _named(key) <= until, self._outputs.failures(places.get(place, ""))))
+            found = list(
+                takewhile(lambda key: _named(key) <= until, self._outputs.failures(bookmarks.get(bookmark, "")))
+            )
             if not found:
-                self._begin_again(places, place, [place])
+                self._begin_again(bookmarks, bookmark, [bookmark])
                 return
             named = {job_id: key for key in found if (job_id := _named(key))}
             lost = self._without_row(list(named))
@@ -362,20 +364,20 @@ class Sweep:
                 self._count("orphans", len(lost))
             except Exception:
                 self._broken += lost
-            places[place] = found[-1]
+            bookmarks[bookmark] = found[-1]
 
     def _without_row(self, found: list[str]) -> list[str]:
         job_ids = [job_id for job_id in found if ids.is_id(job_id)]
         there = self._store.existing(job_ids) if job_ids else set()
         return [job_id for job_id in job_ids if job_id not in there]
 
-    def _begin_again(self, places: dict[str, str], what: str, names: list[str]) -> None:
+    def _begin_again(self, bookmarks: dict[str, str], what: str, names: list[str]) -> None:
         """The end is reached: go on from here with what is new, and once a day from the beginning."""
         since = f"{what}:since"
         now = self._clock()
-        if now - float(places.setdefault(since, str(int(now)))) > AGAIN_AFTER:
-            places[since] = str(int(now))
-            _forget(places, names)
+        if now - float(bookmarks.setdefault(since, str(int(now)))) > AGAIN_AFTER:
+            bookmarks[since] = str(int(now))
+            _forget(bookmarks, names)
 
     def _age(self, job: Job) -> float:
         """Seconds since the job was handed over, or written if it never was."""
@@ -393,15 +395,15 @@ class Sweep:
             self._counts[what] += by
 
 
-def _forget(places: dict[str, str], names: Iterable[str]) -> None:
+def _forget(bookmarks: dict[str, str], names: Iterable[str]) -> None:
     for name in names:
-        places.pop(name, None)
+        bookmarks.pop(name, None)
 
 
-def _keep_unseen(places: dict[str, str], job_ids: list[str]) -> None:
-    places.pop(_UNSEEN, None)
+def _keep_unseen(bookmarks: dict[str, str], job_ids: list[str]) -> None:
+    bookmarks.pop(_UNSEEN, None)
     if job_ids:
-        places[_UNSEEN] = " ".join(job_ids)
+        bookmarks[_UNSEEN] = " ".join(job_ids)
 
 
 def _named(key: str) -> str:

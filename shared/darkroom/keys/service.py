@@ -31,7 +31,7 @@ _TRIES = 4
 _SCHEME = "bearer"
 
 
-class Gate:
+class Authenticator:
     """Tells callers by their key. A wrong key costs one read of the table, and one of the first admin key in
     `ADMIN_SECONDS`; a right one a read, and a write in the first request of an hour."""
 

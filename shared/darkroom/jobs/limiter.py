@@ -18,7 +18,7 @@ DOUBT_SECONDS = 5.0
 RETRY_SECONDS = 15
 
 
-class Crowd:
+class OpenJobLimiter:
     """The open jobs, as far as this process knows."""
 
     def __init__(

@@ -5,8 +5,8 @@ from typing import Any, cast
 import pytest
 
 from darkroom.errors import TooMany
-from darkroom.jobs.crowd import CACHE_SECONDS, DOUBT_SECONDS, Crowd
-from darkroom.jobs.model import OpenJobs
+from darkroom.jobs.limiter import CACHE_SECONDS, DOUBT_SECONDS, OpenJobLimiter
+from darkroom.jobs.model import OpenJobCounts
 
 
 class Counting:
@@ -16,9 +16,9 @@ class Counting:
         self.owners = owners
         self.asked = 0
 
-    def open_jobs(self) -> OpenJobs:
+    def open_jobs(self) -> OpenJobCounts:
         self.asked += 1
-        return OpenJobs(sum(self.owners.values()), dict(self.owners), {"a": sum(self.owners.values())})
+        return OpenJobCounts(sum(self.owners.values()), dict(self.owners), {"a": sum(self.owners.values())})
 
 
 class Clock:
@@ -28,13 +28,13 @@ class Clock:
         return self.now
 
 
-def crowd(store: Counting, clock: Clock, per_owner: int = 3, per_stage: int = 5) -> Crowd:
-    return Crowd(cast(Any, store), per_owner, per_stage, clock)
+def limiter(store: Counting, clock: Clock, per_owner: int = 3, per_stage: int = 5) -> OpenJobLimiter:
+    return OpenJobLimiter(cast(Any, store), per_owner, per_stage, clock)
 
 
 def test_what_this_process_wrote_itself_counts_without_asking() -> None:
     store = Counting()
-    full = crowd(store, Clock())
+    full = limiter(store, Clock())
     for _ in range(3):
         full.admit("alice")
         full.add("alice", "darkroom-test-a")
@@ -48,12 +48,12 @@ def test_what_this_process_wrote_itself_counts_without_asking() -> None:
 
 def test_the_stage_has_a_limit_for_all_together() -> None:
     with pytest.raises(TooMany) as refused:
-        crowd(Counting(alice=2, bob=3), Clock()).admit("alice")
+        limiter(Counting(alice=2, bob=3), Clock()).admit("alice")
     assert refused.value.code == "stage_full"
 
 
 def test_a_key_may_have_a_limit_of_its_own() -> None:
-    full = crowd(Counting(alice=3), Clock())
+    full = limiter(Counting(alice=3), Clock())
     full.admit("alice", limit=4)
     with pytest.raises(TooMany):
         full.admit("alice", limit=3)
@@ -63,7 +63,7 @@ def test_a_key_may_have_a_limit_of_its_own() -> None:
 
 def test_it_counts_again_once_in_a_while_and_before_it_refuses_by_an_old_count() -> None:
     store, clock = Counting(alice=3), Clock()
-    full = crowd(store, clock)
+    full = limiter(store, clock)
     with pytest.raises(TooMany):
         full.admit("alice")
     store.owners = {}
@@ -83,7 +83,7 @@ def test_it_counts_again_once_in_a_while_and_before_it_refuses_by_an_old_count()
 
 def test_counting_for_the_choice_of_an_endpoint_is_not_done_twice() -> None:
     store = Counting(alice=2)
-    full = crowd(store, Clock())
+    full = limiter(store, Clock())
     assert full.by_endpoint() == {"a": 2}
     full.admit("alice")
     assert store.asked == 1

@@ -9,7 +9,7 @@ from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import Busy
 from darkroom.images.service import Images
 from darkroom.jobs.contract import ModelFile, WorkError, WorkRequest
-from darkroom.jobs.model import Change, Job, output_prefix
+from darkroom.jobs.model import Job, Transition, output_prefix
 from darkroom.jobs.ports import EndpointRefused, Inference, JobStore, Outputs
 from darkroom.jobs.submit import NO_VAE
 from darkroom.times import moment, precise
@@ -18,7 +18,7 @@ REFUSED = "endpoint_refused"
 
 
 @dataclass(frozen=True)
-class Places:
+class StageResources:
     """Where things lie: bucket names, the URL of the progress queue, how long all is kept, shards of the feed, and
     what an hour of each instance type costs."""
 
@@ -30,7 +30,7 @@ class Places:
     prices: Mapping[str, float] = field(default_factory=dict)
 
 
-class HandOver:
+class Dispatcher:
     """Invokes and marks, for new jobs and for those that the sweeper finds never invoked."""
 
     def __init__(
@@ -39,7 +39,7 @@ class HandOver:
         images: Images,
         outputs: Outputs,
         inference: Inference,
-        places: Places,
+        resources: StageResources,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`clock` gives epoch seconds."""
@@ -47,7 +47,7 @@ class HandOver:
         self._images = images
         self._outputs = outputs
         self._inference = inference
-        self._places = places
+        self._resources = resources
         self._clock = clock
 
     def __call__(self, job: Job) -> Job:
@@ -58,7 +58,7 @@ class HandOver:
         body = as_json(self.work_request(job))
         try:
             output, failure = self._inference.invoke(job.line.endpoint, job.line.id, body)
-            change = Change(
+            transition = Transition(
                 "in_progress",
                 "invoke",
                 output_location=output,
@@ -67,17 +67,17 @@ class HandOver:
             )
         except EndpointRefused as refused:
             error = WorkError(code=REFUSED, message=f"SageMaker refused the job: {refused}")
-            change = Change("fail", "invoke", error=error, completed_at=self._now())
+            transition = Transition("fail", "invoke", error=error, completed_at=self._now())
         except Busy:
             return job
         try:
-            changed = self._store.change(job.line.id, change)
+            changed = self._store.apply(job.line.id, transition)
             # If the callback overtook the mark, what it wrote is the truth.
-            overtaken = None if changed.applied else self._overtaken(job.line.id, change.failure_location)
+            overtaken = None if changed.applied else self._overtaken(job.line.id, transition.failure_location)
         except Busy:
             return job
-        line = replace(job.line, status=change.status, completed_at=change.completed_at)
-        return overtaken or replace(job, line=line, error=change.error)
+        line = replace(job.line, status=transition.status, completed_at=transition.completed_at)
+        return overtaken or replace(job, line=line, error=transition.error)
 
     def _overtaken(self, job_id: str, failure_location: str | None) -> Job | None:
         """The job that was settled, or deleted, before its mark came; only the mark knows the failure file."""
@@ -92,7 +92,7 @@ class HandOver:
         """The job as the worker gets it."""
 
         def file(key: ModelKey) -> ModelFile:
-            return ModelFile(name=key.name, s3=f"s3://{self._places.models_bucket}/{key.s3_key}")
+            return ModelFile(name=key.name, s3=f"s3://{self._resources.models_bucket}/{key.s3_key}")
 
         keys = [ModelKey(kind, name) for kind, names in job.models.items() for name in names]  # type: ignore[arg-type]
         models: dict[str, list[ModelFile]] = {}
@@ -108,8 +108,8 @@ class HandOver:
             images={name: self._images.uri(job.line.owner, image) for name, image in job.inputs.items()},
             checkpoint=file(ModelKey("stable-diffusion", checkpoint)) if checkpoint else None,
             models=models,
-            output=f"s3://{self._places.pictures_bucket}/{output_prefix(job.line.id)}",
-            progress_queue=self._places.progress_queue,
+            output=f"s3://{self._resources.pictures_bucket}/{output_prefix(job.line.id)}",
+            progress_queue=self._resources.progress_queue,
         ).model_dump(mode="json")
 
     def _now(self) -> str:

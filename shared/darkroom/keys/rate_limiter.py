@@ -24,7 +24,7 @@ class _Window:
     untold: int = 0
 
 
-class Pace:
+class RateLimiter:
     """Counts in windows of a clock minute."""
 
     def __init__(self, counts: Counts, now: Callable[[], float] = time.time) -> None:
