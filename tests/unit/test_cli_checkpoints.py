@@ -62,20 +62,20 @@ def test_a_failure_does_not_keep_the_others_back(shelf: Shelf, lora: Path) -> No
     assert "1 of 2 files were not uploaded" in output
 
 
-def _ignore_ctrl_c() -> None:
-    """As a shell script starts what it puts behind `&`."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def test_ctrl_c_says_that_it_goes_on_and_it_does(shelf: Shelf, lora: Path) -> None:
     shelf.hold = threading.Event()
+    # As a shell script starts what it puts behind `&`: with Ctrl-C ignored.
+    ignoring = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"]
     command = [sys.executable, "-m", "darkroom_cli", "checkpoints", "upload", str(lora), "--parallel", "2"]
     process = subprocess.Popen(  # noqa: S603 - the command is our own
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_ignore_ctrl_c
+        [*ignoring, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert shelf.held.wait(30)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    try:
+        assert shelf.held.wait(30)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert (process.returncode, errors.strip()) == (130, GOES_ON)
     shelf.hold.set()
     shelf.hold = None
