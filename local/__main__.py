@@ -48,7 +48,7 @@ def _demo(home: Home, say: Callable[[str], None]) -> int:
             jobs = demo.run(client, home.folder("pictures"), say)
         say("the history:")
         for job in reversed(jobs):
-            say(f"  {job.label}")
+            say(f"  {job['label']}")
         return 0
     finally:
         if not kept:
