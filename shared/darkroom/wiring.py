@@ -29,12 +29,12 @@ from darkroom.endpoints.sweep import EndpointSweep, Guard
 from darkroom.images.service import Images
 from darkroom.jobs import events as events_module
 from darkroom.jobs.dispatcher import Dispatcher, StageResources
+from darkroom.jobs.ending import Endings
 from darkroom.jobs.events import Events
 from darkroom.jobs.limiter import OpenJobLimiter
 from darkroom.jobs.model import JobTimeouts
 from darkroom.jobs.open import JobsByEndpoint
 from darkroom.jobs.service import Jobs
-from darkroom.jobs.settling import Settling
 from darkroom.jobs.sweep import Sweep
 from darkroom.keys.rate_limiter import RateLimiter
 from darkroom.keys.service import Authenticator, Keys
@@ -110,6 +110,7 @@ def jobs() -> Jobs:
         Networks(registry()),
         endpoints(),
         _limiter(),
+        _endings(),
         _dispatcher(),
         _resources(),
         _timeouts(),
@@ -119,14 +120,14 @@ def jobs() -> Jobs:
 @cache
 def events() -> Events:
     """What the queue's messages are handed to."""
-    return Events(_store(), _settling())
+    return Events(_store(), _endings())
 
 
 @cache
 def rounds() -> dict[str, Round]:
     """What the sweeper does, by name: each takes the seconds it has left, and returns what it did, by kind."""
     sweep = Sweep(
-        _store(), _store(), _outputs(), _settling(), _dispatcher(), endpoints(), _timeouts(), settings().feed_shards
+        _store(), _store(), _outputs(), _endings(), _dispatcher(), endpoints(), _timeouts(), settings().feed_shards
     )
     guard = Guard(settings().idle_hours, settings().idle_to_zero)
     source, scaling = _endpoint_source(), _scaling()
@@ -181,14 +182,14 @@ def _fail_fast() -> Any:
 
 
 @cache
-def _settling() -> Settling:
-    return Settling(_store(), _outputs())
+def _endings() -> Endings:
+    return Endings(_store(), _outputs())
 
 
 @cache
 def _dispatcher() -> Dispatcher:
     inference = SageMakerInference(_client("sagemaker-runtime"), _client("s3"), settings().pictures_bucket, _timeouts())
-    return Dispatcher(_store(), images(), _outputs(), inference, _resources())
+    return Dispatcher(_store(), images(), _outputs(), _endings(), inference, _resources())
 
 
 @cache
@@ -218,7 +219,7 @@ def _store() -> DynamoJobs:
 
 @cache
 def _open_jobs() -> JobsByEndpoint:
-    return JobsByEndpoint(_store(), _outputs(), _limiter(), settings().feed_shards)
+    return JobsByEndpoint(_store(), _outputs(), _endings(), _limiter(), settings().feed_shards)
 
 
 @cache

@@ -9,9 +9,9 @@ import pytest
 
 from darkroom import ids, wiring
 from darkroom.errors import Busy
+from darkroom.jobs.ending import Endings
 from darkroom.jobs.model import JobTimeouts
 from darkroom.jobs.ports import ANSWER_LIMIT
-from darkroom.jobs.settling import Settling
 from darkroom.jobs.sweep import LIGHT, Sweep
 from functions.sweeper.handler import handler
 from tests.integration.conftest import Stage
@@ -41,7 +41,7 @@ def clock() -> Clock:
 def sweep(stage: Stage, clock: Clock) -> Sweep:
     store, outputs = wiring._store(), wiring._outputs()
     return Sweep(
-        store, store, outputs, wiring._settling(), wiring._dispatcher(), wiring.endpoints(), TIMEOUTS, 1, 2, clock
+        store, store, outputs, wiring._endings(), wiring._dispatcher(), wiring.endpoints(), TIMEOUTS, 1, 2, clock
     )
 
 
@@ -334,7 +334,7 @@ def test_an_answer_that_cannot_be_taken_in_does_not_keep_its_job_open_for_ever(
     def breaks(*_: object) -> None:
         raise ArithmeticError
 
-    monkeypatch.setattr(Settling, "completed", breaks)
+    monkeypatch.setattr(Endings, "completed", breaks)
     clock.seconds = 301
     assert sweep.run(plenty)["broken"] == [job_id]
     clock.seconds = TIMEOUTS.deadline + 1

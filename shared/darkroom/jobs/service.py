@@ -15,16 +15,16 @@ from darkroom.errors import Busy, Conflict, FieldError, Invalid, Missing, TooLar
 from darkroom.images.service import Images, check
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary, job_out, line_out
 from darkroom.jobs.dispatcher import REFUSED, Dispatcher, StageResources, as_json
+from darkroom.jobs.ending import Endings
 from darkroom.jobs.history import Filters, fill, plan
 from darkroom.jobs.limiter import OpenJobLimiter
-from darkroom.jobs.model import Idempotency, Job, JobTimeouts, Transition
+from darkroom.jobs.model import Idempotency, Job, JobTimeouts
 from darkroom.jobs.phase import Phase, phase_of
 from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive, Outputs
 from darkroom.jobs.query import filters_of, time_range
 from darkroom.jobs.state import ENDS
 from darkroom.jobs.submit import INTERROGATE, Draft, Placement, check_sizes, draft, not_active, to_job, with_networks
 from darkroom.jobs.summary import summarize
-from darkroom.times import moment, precise
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ class Jobs:
         networks: Networks,
         endpoints: Endpoints,
         limiter: OpenJobLimiter,
+        endings: Endings,
         dispatcher: Dispatcher,
         resources: StageResources,
         timeouts: JobTimeouts,
@@ -81,6 +82,7 @@ class Jobs:
         self._networks = networks
         self._endpoints = endpoints
         self._limiter = limiter
+        self._endings = endings
         self._dispatcher = dispatcher
         self._resources = resources
         self._timeouts = timeouts
@@ -154,7 +156,7 @@ class Jobs:
         """The job is written, so it is answered, whatever happens now: a caller that tries again would make another.
         What was not handed over the sweeper finds."""
         try:
-            handed_over = self._dispatcher(job)
+            handed_over = self._dispatcher.dispatch(job)
             if handed_over.error and handed_over.error.code == REFUSED:
                 # The endpoint has gone since it was looked up. Without open jobs it would draw the next ones, too.
                 self._endpoints.forget()
@@ -221,15 +223,13 @@ class Jobs:
                 self._outputs.unmark(job_id)
             return self._cancelled(job)
         self._outputs.mark_cancelled(job_id, job.failure_location)
-        now = precise(moment(self._clock()))
-        transition = Transition("cancelled", "caller", cancelled_when=job.cancel_point, completed_at=now)
-        if not self._store.apply(job_id, transition).applied:
+        cancelled = self._endings.cancel(job, "caller")
+        if cancelled is None:
             found = self._find(job_id, scope)
             if found.line.status != "cancelled":
                 self._outputs.unmark(job_id)
             return self._cancelled(found)
-        line = replace(job.line, status="cancelled", completed_at=now)
-        return self._out(replace(job, line=line, cancelled_when=job.cancel_point))
+        return self._out(cancelled)
 
     def _cancelled(self, job: Job) -> JobOut:
         if job.line.status != "cancelled":

@@ -18,9 +18,9 @@ from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.dispatcher import Dispatcher
-from darkroom.jobs.model import Job, JobTimeouts, Transition
+from darkroom.jobs.ending import Endings
+from darkroom.jobs.model import Job, JobTimeouts
 from darkroom.jobs.ports import AnswerTooLarge, Bookmarks, JobStore, Outputs
-from darkroom.jobs.settling import Settling
 from darkroom.jobs.state import ENDPOINT_GONE, OPEN, TIMED_OUT, Basis, Status
 from darkroom.times import moment, precise
 
@@ -59,7 +59,7 @@ class Sweep:
         store: JobStore,
         bookmarks: Bookmarks,
         outputs: Outputs,
-        settling: Settling,
+        endings: Endings,
         dispatcher: Dispatcher,
         endpoints: Endpoints,
         timeouts: JobTimeouts,
@@ -71,7 +71,7 @@ class Sweep:
         self._store = store
         self._bookmarks = bookmarks
         self._outputs = outputs
-        self._settling = settling
+        self._endings = endings
         self._dispatcher = dispatcher
         self._endpoints = endpoints
         self._timeouts = timeouts
@@ -282,17 +282,17 @@ class Sweep:
             content = self._outputs.read_answer(job_id, LIGHT)
         except AnswerTooLarge:
             with self._heavy:
-                ended = self._settling.completed(job_id, None, "s3")
+                ended = self._endings.completed(job_id, None, "s3")
         else:
             if content is not None:
-                ended = self._settling.completed(job_id, content, "s3")
+                ended = self._endings.completed(job_id, content, "s3")
             else:
                 location = job.failure_location
                 failure = self._outputs.read_failure(location) if location else None
                 if failure is None:
                     return False
                 text = failure[:MAX_FAILURE_TEXT].decode(errors="replace").strip()
-                ended = self._settling.failed(job_id, failure, text or None, "s3")
+                ended = self._endings.failed(job_id, failure, text or None, "s3")
         if ended:
             self._count(ended)
         return True
@@ -307,18 +307,16 @@ class Sweep:
         if job.handed_over_at and self._since(job.handed_over_at) < wait:
             return
         if self._store.claim_hand_over(job.line.id, job.hand_overs, precise(self._before(0))):
-            self._dispatcher(job)
+            self._dispatcher.dispatch(job)
             self._count("invoked")
 
     def _give_up(self, job: Job, error: WorkError, basis: Basis) -> None:
-        if self._settling.given_up(job.line.id, error, basis):
+        if self._endings.give_up(job.line.id, error, basis):
             self._count(error.code)
 
     def _cancel(self, job: Job) -> None:
         """A cancel broke off between its marker and its row."""
-        now = precise(self._before(0))
-        transition = Transition("cancelled", "s3", cancelled_when=job.cancel_point, completed_at=now)
-        if self._store.apply(job.line.id, transition).applied:
+        if self._endings.cancel(job, "s3"):
             self._count("cancelled")
 
     def _tidy_folders(self, bookmarks: dict[str, str], left: Left) -> None:
