@@ -35,6 +35,7 @@ from darkroom.jobs.limiter import OpenJobLimiter
 from darkroom.jobs.model import JobTimeouts
 from darkroom.jobs.open import JobsByEndpoint
 from darkroom.jobs.service import Jobs
+from darkroom.jobs.submission import Submission
 from darkroom.jobs.sweep import Sweep
 from darkroom.keys.rate_limiter import RateLimiter
 from darkroom.keys.service import Authenticator, Keys
@@ -101,19 +102,24 @@ def fleet() -> Fleet:
 
 @cache
 def jobs() -> Jobs:
-    """The jobs, with all they need."""
-    return Jobs(
+    """Reading, cancelling and deleting jobs."""
+    shards = settings().feed_shards
+    return Jobs(_store(), images(), _outputs(), endpoints(), _endings(), _timeouts(), shards)
+
+
+@cache
+def submission() -> Submission:
+    """Making jobs."""
+    return Submission(
         _store(),
+        jobs(),
         images(),
-        _outputs(),
         registry(),
         Networks(registry()),
         endpoints(),
         _limiter(),
-        _endings(),
         _dispatcher(),
         _resources(),
-        _timeouts(),
     )
 
 

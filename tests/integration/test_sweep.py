@@ -656,3 +656,15 @@ def test_jobs_are_settled_without_the_list_of_endpoints_and_its_lack_is_told(
     answer(stage, job_id, manifest(job_id))
     clock.seconds = 301
     assert sweep.run(plenty) == {"looked_at": 1, "succeed": 1, "broken": ["endpoints"]}
+
+
+def test_a_job_without_an_endpoint_waits_until_its_time_is_out(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+    job_id = created(stage)
+    names = {"#e": "endpoint", "#p": "price"}
+    stage.dynamodb.update_item(
+        TableName="jobs", Key={"id": {"S": job_id}}, UpdateExpression="REMOVE #e, #p", ExpressionAttributeNames=names
+    )
+    clock.seconds = 301
+    assert sweep.run(plenty) == {"looked_at": 1, "broken": []}
+    clock.seconds = TIMEOUTS.deadline + 60
+    assert sweep.run(plenty)["timed_out"] == 1

@@ -29,6 +29,7 @@ from darkroom.jobs.open import JobsByEndpoint
 from darkroom.jobs.ports import EndpointRefused
 from darkroom.jobs.service import Jobs
 from darkroom.jobs.state import OPEN, TIMED_OUT
+from darkroom.jobs.submission import Submission
 from darkroom.jobs.sweep import HAND_OVERS, Sweep
 from tests.support.events import completed, failed, manifest, progress
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
@@ -79,7 +80,7 @@ class Taken:
 @dataclass
 class SageMaker(FakeSageMaker):
     """Takes invocations and keeps them. `trouble` is what happens to the next: `busy`, `refused`, or `unmarked`, which
-    takes it and then answers nothing; with `silent` it does so with all. `copies` counts what it ever took of each job."""
+    takes it and then answers nothing; with `silent` it does so with all. `copies` counts how often it took each job."""
 
     clock: Clock
     queue: list[Taken] = field(default_factory=list)
@@ -142,22 +143,20 @@ class Lifecycle(RuleBasedStateMachine):
         limiter = OpenJobLimiter(on.store, OWN, ALL, self.clock)
         self.open_jobs = open_jobs = JobsByEndpoint(on.store, on.outputs, endings, limiter, SHARDS)
         endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)
-        self.jobs = Jobs(
+        self.jobs = Jobs(on.store, on.images, on.outputs, endpoints, endings, TIMEOUTS, SHARDS, clock=self.clock)
+        self.submission = Submission(
             on.store,
+            self.jobs,
             on.images,
-            on.outputs,
             on.networks._registry,
             on.networks,
             endpoints,
             limiter,
-            endings,
             dispatcher,
             RESOURCES,
-            TIMEOUTS,
-            clock=self.clock,
-            new_id=lambda: ids.made_at(datetime.fromtimestamp(self.clock(), UTC)),
+            self.clock,
+            lambda: ids.made_at(datetime.fromtimestamp(self.clock(), UTC)),
         )
-        self.submission = self.jobs
         self.events = Events(on.store, endings)
         self.sweeper = Sweep(
             on.store, on.store, on.outputs, endings, dispatcher, endpoints, TIMEOUTS, SHARDS, 1, self.clock
@@ -173,7 +172,7 @@ class Lifecycle(RuleBasedStateMachine):
     def submit(self, owner: str, trouble: str | None) -> None:
         self.sagemaker.trouble = trouble
         try:
-            made = self.jobs.submit(owner, BODY)
+            made = self.submission.submit(owner, BODY)
         except TooMany:
             return
         assert made.created
@@ -182,7 +181,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(key=st.sampled_from(["k1", "k2"]))
     def submit_with_a_key(self, key: str) -> None:
         try:
-            made = self.jobs.submit("alice", BODY, key)
+            made = self.submission.submit("alice", BODY, key)
         except Conflict as refused:
             self._deleted_job(refused, key)
             return
@@ -225,7 +224,7 @@ class Lifecycle(RuleBasedStateMachine):
     def replay(self, pick: int) -> None:
         job_id = self._any(pick)
         try:
-            made = self.jobs.replay("bob", job_id).job
+            made = self.submission.replay("bob", job_id).job
         except Missing:
             assert job_id in self.deleted
         except TooMany:

@@ -161,7 +161,7 @@ class DynamoJobs:
                     ExpressionAttributeNames={"#owner": "owner"},
                 ):
                     owners.update(item["owner"]["S"] for item in page["Items"])
-                    endpoints.update(item["endpoint"]["S"] for item in page["Items"])
+                    endpoints.update(item["endpoint"]["S"] for item in page["Items"] if "endpoint" in item)
         return OpenJobCounts(owners.total(), dict(owners), dict(endpoints))
 
     def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
@@ -445,7 +445,7 @@ def line_from_item(item: Item) -> JobLine:
         owner=item["owner"]["S"],
         type=item["type"]["S"],
         status=item["status"]["S"],
-        endpoint=item["endpoint"]["S"],
+        endpoint=_text(item, "endpoint"),
         mode=_text(item, "mode"),  # type: ignore[arg-type]
         checkpoint=_text(item, "checkpoint"),
         completed_at=_text(item, "completed_at"),

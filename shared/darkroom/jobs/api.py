@@ -167,7 +167,7 @@ def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
         mode=line.mode,
         status=line.status,
         owner=line.owner,
-        endpoint=line.endpoint,
+        endpoint=line.endpoint or "",
         checkpoint=line.checkpoint,
         created_at=line.created_at,
         completed_at=line.completed_at,

@@ -1,6 +1,5 @@
 """Handing a written job to SageMaker: the request for the worker, the invoke, and the mark `in_progress`."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,10 +9,9 @@ from darkroom.errors import Busy
 from darkroom.images.service import Images
 from darkroom.jobs.contract import ModelFile, WorkError, WorkRequest
 from darkroom.jobs.ending import Endings
-from darkroom.jobs.model import Job, Transition, output_prefix
+from darkroom.jobs.model import NO_VAE, Job, Transition, as_json, output_prefix
 from darkroom.jobs.ports import EndpointRefused, Inference, JobStore, Outputs
 from darkroom.jobs.state import IN_PROGRESS
-from darkroom.jobs.submit import NO_VAE
 from darkroom.times import moment, precise
 
 REFUSED = "endpoint_refused"
@@ -57,9 +55,11 @@ class Dispatcher:
     def dispatch(self, job: Job) -> Job:
         """Invoke the job's endpoint and mark the job `in_progress`; returns the job as it is now.
 
-        A job that SageMaker refuses fails. A job that AWS was too busy for stays `created`; the sweeper finds it. If
-        the job was deleted meanwhile, its worker is stopped.
+        A job without an endpoint stays as it is. A job that SageMaker refuses fails. A job that AWS was too busy for
+        stays `created`; the sweeper finds it. If the job was deleted meanwhile, its worker is stopped.
         """
+        if job.line.endpoint is None:
+            return job
         try:
             output, failure = self._inference.invoke(job.line.endpoint, job.line.id, as_json(self.work_request(job)))
         except EndpointRefused as refused:
@@ -122,8 +122,3 @@ class Dispatcher:
             output=f"s3://{self._resources.pictures_bucket}/{output_prefix(job.line.id)}",
             progress_queue=self._resources.progress_queue,
         ).model_dump(mode="json")
-
-
-def as_json(value: object) -> bytes:
-    """JSON as it is stored and sent: UTF-8, no blanks, nothing that JSON cannot say."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

@@ -21,7 +21,7 @@ from darkroom.jobs.dispatcher import Dispatcher
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.model import Job, JobTimeouts
 from darkroom.jobs.ports import AnswerTooLarge, Bookmarks, JobStore, Outputs
-from darkroom.jobs.state import ENDPOINT_GONE, OPEN, TIMED_OUT, Basis, Status
+from darkroom.jobs.state import CANCELLED, CREATED, ENDPOINT_GONE, FAIL, OPEN, TIMED_OUT, Basis, Status
 from darkroom.times import moment, precise
 
 NAME = "jobs"
@@ -42,7 +42,7 @@ that SageMaker took and that will be painted."""
 LIGHT = 2 * 1024 * 1024
 """Bytes of an answer that is taken in beside others; heavier ones come one at a time, for they are unpacked in memory
 several times over."""
-ENDED: tuple[Status, ...] = ("cancelled", "fail")
+ENDED: tuple[Status, ...] = (CANCELLED, FAIL)
 MAX_FAILURE_TEXT = 2_000
 _UNSEEN = "ended:unseen"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -252,10 +252,12 @@ class Sweep:
         elif late:
             message = "Nothing was heard of this job in the time it may take. Submit it again, or replay it."
             self._give_up(job, WorkError(code=TIMED_OUT, message=message), "deadline")
+        elif job.line.endpoint is None:
+            return  # It waits to be given to an endpoint.
         elif self._serving is not None and job.line.endpoint not in self._serving:
             message = f"The endpoint {job.line.endpoint} is gone, and the job with it. Replay it on another one."
             self._give_up(job, WorkError(code=ENDPOINT_GONE, message=message), "endpoint")
-        elif job.line.status == "created" and (self._serving is None or self._serving[job.line.endpoint]):
+        elif job.line.status == CREATED and (self._serving is None or self._serving[job.line.endpoint]):
             # An endpoint that takes no jobs now may do so later; a refusal would end the job.
             self._hand_over_again(job)
 
@@ -266,13 +268,13 @@ class Sweep:
         job = self._store.get(job_id)
         if job is None:
             return
-        if job.line.status == "cancelled":
+        if job.line.status == CANCELLED:
             self._outputs.delete(job.line.id, job.failure_location)
             self._count("tidied")
             return
         if job.error and job.error.code == TIMED_OUT and self._answered(job):
             job = self._store.get(job_id)
-        if job and job.line.status == "fail":
+        if job and job.line.status == FAIL:
             self._outputs.delete_pictures(job.line.id)
 
     def _answered(self, job: Job) -> bool:
