@@ -12,7 +12,8 @@ from darkroom.errors import Busy
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.model import JobTimeouts
 from darkroom.jobs.ports import ANSWER_LIMIT
-from darkroom.jobs.sweep import LIGHT, Sweep
+from darkroom.jobs.sweep import Sweep
+from darkroom.jobs.sweep_rules import LIGHT
 from functions.sweeper.handler import handler
 from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, manifest, progress
@@ -449,7 +450,7 @@ class Killed(BaseException):
 def test_a_job_that_kills_its_round_does_not_kill_the_next(
     stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch, ended: bool
 ) -> None:
-    monkeypatch.setattr("darkroom.jobs.sweep.PAGE", 1)
+    monkeypatch.setattr("darkroom.jobs.sweep_walker.PAGE", 1)
     killer, fine = submit(), submit()
     store, outputs = wiring._store(), wiring._outputs()
     for job_id in (killer, fine):
@@ -572,7 +573,7 @@ def test_a_job_is_handed_over_by_one_of_two_rounds_at_once(
 def test_a_walk_does_not_pass_what_it_cannot_remember(
     stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("darkroom.jobs.sweep.UNSEEN", 1)
+    monkeypatch.setattr("darkroom.jobs.sweep_walker.UNSEEN", 1)
     made = [submit() for _ in range(4)]
     for job_id in made:
         call("POST", f"/jobs/{job_id}/cancel")
@@ -637,7 +638,7 @@ def test_a_job_that_ends_behind_the_walk_is_come_to_within_a_day(
 def test_jobs_in_progress_have_their_turn_behind_a_long_line_of_created_ones(
     stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("darkroom.jobs.sweep.PAGE", 1)
+    monkeypatch.setattr("darkroom.jobs.sweep_walker.PAGE", 1)
     for _ in range(3):
         created(stage)
     job_id = submit()

@@ -30,7 +30,8 @@ from darkroom.jobs.ports import EndpointRefused
 from darkroom.jobs.service import Jobs
 from darkroom.jobs.state import OPEN, TIMED_OUT
 from darkroom.jobs.submission import Submission
-from darkroom.jobs.sweep import HAND_OVERS, Sweep
+from darkroom.jobs.sweep import Sweep
+from darkroom.jobs.sweep_rules import HAND_OVERS
 from tests.support.events import completed, failed, manifest, progress
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
 
