@@ -8,9 +8,9 @@ from darkroom import wiring
 from darkroom.edge.http import Api, Header, Path, Query, Response, answers, created
 from darkroom.images.api import ImageIn, ImageOut
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary
-from darkroom.jobs.contract import JobType
 from darkroom.jobs.export import render
 from darkroom.jobs.state import Status
+from darkroom.jobs.types import JobType
 
 app = Api(origins=lambda: wiring.settings().origins, rate_limiter=wiring.rate_limiter)
 JobId = Annotated[str, Path(description="a job's id")]

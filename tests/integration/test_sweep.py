@@ -21,7 +21,7 @@ from tests.support.http import Context, call
 from tests.support.sagemaker import endpoint
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
-TIMEOUTS = JobTimeouts()
+TIMEOUTS = JobTimeouts(queue=21_600, run=3_600, settle_after=300)
 
 
 class Clock:

@@ -515,7 +515,7 @@ def run(fresh: Callable[[], World], scenario: Scenario, fault: Fault) -> Outcome
 
 
 NOTHING = "goes on without it"
-_PATIENCE = JobTimeouts()
+_PATIENCE = JobTimeouts(SETTINGS.job_wait_seconds, SETTINGS.job_run_seconds, SETTINGS.settle_after_seconds)
 _LATER = _PATIENCE.forgotten + 90_000
 _ROUNDS = (_PATIENCE.settle_after, 3 * _PATIENCE.settle_after, _PATIENCE.deadline, _PATIENCE.forgotten, _LATER, _LATER)
 """Seconds from now at which the sweeper comes: a round that begins a lap anew leaves it to the next."""

@@ -36,7 +36,7 @@ from tests.support.events import completed, failed, manifest, progress
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
 
 START = 1_780_000_000.0
-TIMEOUTS = JobTimeouts()
+TIMEOUTS = JobTimeouts(queue=21_600, run=3_600, settle_after=300)
 SHARDS = 2
 OWN, ALL = 4, 7
 """Open jobs that one owner may have, and the stage."""

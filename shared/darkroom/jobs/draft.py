@@ -11,14 +11,12 @@ from darkroom.checkpoints.networks import ResolvedNetworks
 from darkroom.errors import FieldError, Invalid, TooLarge
 from darkroom.images.model import ImageHeader
 from darkroom.jobs.api import JobIn
-from darkroom.jobs.contract import JobType, Mode
 from darkroom.jobs.model import MODEL_KINDS, NO_VAE, Job, JobLine, as_json
 from darkroom.jobs.parameters import checkpoint_in, vae_in
 from darkroom.jobs.pictures import ExtractedPicture, Path, extract
 from darkroom.jobs.state import CREATED
+from darkroom.jobs.types import INIT, JOB_TYPES, MASK, SKETCH, JobType, Mode, implied_mode, needed_pictures
 
-INTERROGATE = ("interrogate_clip", "interrogate_deepbooru")
-MASKED = ("inpaint", "inpaint_upload")
 AUTOMATIC_VAE = "Automatic"
 PROMPT_IN_LINE = 2_000
 """Characters of the prompt that lists and searches see, for every index holds them; the parameters have it whole."""
@@ -77,8 +75,10 @@ def draft_of(request: JobIn) -> Draft:
     _check_names(request, extracted, references)
     names = set(request.images) | {picture.name for picture in extracted}
     mode = _mode(request, names)
-    in_body = None if request.type in INTERROGATE else _file_name(checkpoint_in(fields), "sd_model_checkpoint")
-    checkpoint = None if request.type in INTERROGATE else (request.checkpoint or in_body)
+    checkpoint = None
+    if JOB_TYPES[request.type].uses_models:
+        in_body = _file_name(checkpoint_in(fields), "sd_model_checkpoint")
+        checkpoint = request.checkpoint or in_body
     models, images = _models(request, fields), dict(request.images)
     draft = Draft(request.type, mode, checkpoint, models, fields, images, request.endpoint, tuple(extracted))
     _check_needed(draft)
@@ -135,10 +135,10 @@ def not_active(models: tuple[ModelKey, ...]) -> Invalid:
 
 def check_sizes(work: Draft, headers: dict[str, ImageHeader]) -> None:
     """Mask and sketch lie over `init` pixel by pixel; raises Invalid `image_sizes_differ`."""
-    init = headers.get("init")
-    for name in ("mask", "sketch"):
+    init = headers.get(INIT)
+    for name in (MASK, SKETCH):
         other = headers.get(name)
-        if init and other and other.size != init.size and work.type == "img2img":
+        if init and other and other.size != init.size and JOB_TYPES[work.type].modes:
             why = f"is {other.width}x{other.height} pixels, but init is {init.width}x{init.height}"
             raise Invalid(
                 "image_sizes_differ",
@@ -176,22 +176,20 @@ def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str]
 
 
 def _mode(request: JobIn, names: set[str]) -> Mode | None:
-    if request.type == "img2img":
-        if request.mode:
-            return request.mode
-        return "inpaint" if "mask" in names else "inpaint_sketch" if "sketch" in names else "img2img"
-    if request.mode:
+    if request.mode is None:
+        return implied_mode(request.type, names)
+    if request.mode not in JOB_TYPES[request.type].modes:
         raise Invalid(
             "mode_not_possible",
             f"Only img2img jobs have a mode; leave it out of a {request.type} job.",
             (FieldError(("body", "mode"), "only img2img jobs have a mode"),),
         )
-    return None
+    return request.mode
 
 
 def _models(request: JobIn, fields: dict[str, Any]) -> dict[str, list[str]]:
     """File names by kind; an empty `vae` is Automatic, `None` is the VAE called so."""
-    if request.type in INTERROGATE:
+    if not JOB_TYPES[request.type].uses_models:
         return {}
     named = {kind: list(getattr(request.models, kind)) for kind in _EXTRA_KINDS}
     vae = request.models.vae or _file_name(vae_in(fields), "sd_vae") or AUTOMATIC_VAE
@@ -225,13 +223,7 @@ def _check_names(request: JobIn, extracted: list[ExtractedPicture], references: 
 
 
 def _check_needed(work: Draft) -> None:
-    needed = []
-    if work.type != "txt2img":
-        needed.append("init")
-    if work.mode in MASKED:
-        needed.append("mask")
-    if work.mode == "inpaint_sketch":
-        needed.append("sketch")
+    needed = needed_pictures(work.type, work.mode)
     what = f"{work.type}/{work.mode}" if work.mode else work.type
     missing = [name for name in needed if name not in work.picture_names]
     if missing:
@@ -240,7 +232,7 @@ def _check_needed(work: Draft) -> None:
             f"A {what} job needs the picture {' and '.join(missing)}: name it in `images`.",
             tuple(FieldError(("body", "images", name), f"{what} needs it") for name in missing),
         )
-    if work.type not in INTERROGATE and not work.checkpoint:
+    if JOB_TYPES[work.type].uses_models and not work.checkpoint:
         raise Invalid(
             "checkpoint_missing",
             f"A {what} job needs a stable-diffusion checkpoint: set `checkpoint`. "

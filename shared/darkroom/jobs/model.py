@@ -7,8 +7,9 @@ from typing import Any
 
 from darkroom import ids
 from darkroom.checkpoints.model import KINDS, Kind
-from darkroom.jobs.contract import JobType, Mode, PaintedImage, Timings, WorkError
+from darkroom.jobs.contract import PaintedImage, Timings, WorkError
 from darkroom.jobs.state import OPEN, Basis, CancelPoint, Status
+from darkroom.jobs.types import JobType, Mode
 from darkroom.times import iso
 
 MODEL_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "stable-diffusion")
@@ -128,9 +129,9 @@ class JobTimeouts:
     """How long a job may wait in SageMaker's queue, how long it may run, and after how long without news the
     sweeper looks at it; all in seconds."""
 
-    queue: int = 21_600
-    run: int = 3_600
-    settle_after: int = 300
+    queue: int
+    run: int
+    settle_after: int
 
     @property
     def deadline(self) -> int:

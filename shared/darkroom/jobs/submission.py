@@ -16,7 +16,6 @@ from darkroom.images.service import Images, check
 from darkroom.jobs.api import JobIn, JobOut
 from darkroom.jobs.dispatcher import REFUSED, Dispatcher, StageResources
 from darkroom.jobs.draft import (
-    INTERROGATE,
     MAX_MODELS,
     Draft,
     Placement,
@@ -32,6 +31,7 @@ from darkroom.jobs.limiter import OpenJobLimiter
 from darkroom.jobs.model import Idempotency, Job
 from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive
 from darkroom.jobs.service import Jobs
+from darkroom.jobs.types import JOB_TYPES
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,8 @@ class Submission:
         return self._same_job(used, options.digest) if used else None
 
     def _resolve_networks(self, work: Draft) -> Draft:
-        return work if work.type in INTERROGATE else with_networks(work, self._networks.resolve(work.prompts))
+        uses_models = JOB_TYPES[work.type].uses_models
+        return with_networks(work, self._networks.resolve(work.prompts)) if uses_models else work
 
     def _check_pictures(self, work: Draft, owner: str) -> None:
         headers = {picture.name: check(picture.name, picture.content) for picture in work.extracted}

@@ -141,7 +141,7 @@ class Rules:
     def _cancel(self, job: Job) -> None:
         """A cancel broke off between its marker and its row."""
         if self._endings.cancel(job, "s3"):
-            self._round.count("cancelled")
+            self._round.count(CANCELLED)
 
     def _age(self, job: Job) -> float:
         """Seconds since the job was handed over, or written if it never was."""
