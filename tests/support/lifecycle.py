@@ -24,7 +24,7 @@ from darkroom.jobs.dispatcher import Dispatcher, StageResources
 from darkroom.jobs.ending import Ended, Endings
 from darkroom.jobs.events import Events
 from darkroom.jobs.limiter import OpenJobLimiter
-from darkroom.jobs.model import JobTimeouts, answer_key, output_prefix
+from darkroom.jobs.model import answer_key, output_prefix
 from darkroom.jobs.open import JobsByEndpoint
 from darkroom.jobs.ports import EndpointRefused
 from darkroom.jobs.service import Jobs
@@ -32,11 +32,11 @@ from darkroom.jobs.state import OPEN, TIMED_OUT
 from darkroom.jobs.submission import Submission
 from darkroom.jobs.sweep import Sweep
 from darkroom.jobs.sweep_rules import HAND_OVERS
+from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, failed, manifest, progress
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
 
 START = 1_780_000_000.0
-TIMEOUTS = JobTimeouts(queue=21_600, run=3_600, settle_after=300)
 SHARDS = 2
 OWN, ALL = 4, 7
 """Open jobs that one owner may have, and the stage."""

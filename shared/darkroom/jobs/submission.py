@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from darkroom import ids
+from darkroom import ids, logs
 from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.endpoints.service import Endpoints
@@ -137,6 +137,7 @@ class Submission:
         now = int(self._clock())
         job = to_job(work, owner, placement, inputs, now + self._resources.retention_days * 86_400, self._new_id())
         job = replace(job, replay_of=options.replay_of)
+        logs.note_job(job.line.id)
         try:
             self._write(job, work, options, now)
         except KeyUsed as used:
@@ -220,6 +221,7 @@ class Submission:
                 "This Idempotency-Key was used with another body in the last 24 hours; use a new key.",
                 (FieldError(("header", "Idempotency-Key"), "was used with another body"),),
             )
+        logs.note_job(used.job_id)
         try:
             return Submitted(self._jobs.get(used.job_id), created=False)
         except Missing as gone:

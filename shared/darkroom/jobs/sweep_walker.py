@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from darkroom import ids
+from darkroom import ids, logs
 from darkroom.errors import Busy
 from darkroom.jobs.ports import JobStore
 from darkroom.jobs.state import Status
@@ -67,7 +67,8 @@ class Round:
                 skipped.append(number)
                 return
             try:
-                act(job_id)
+                with logs.job(job_id):
+                    act(job_id)
             except Exception as error:
                 broken.add(job_id)
                 self._heard(busy=isinstance(error, Busy))
