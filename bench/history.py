@@ -23,10 +23,10 @@ from rich.table import Table
 
 from darkroom import ids
 from darkroom.aws.jobs import to_item
-from darkroom.jobs.contract import JobType
 from darkroom.jobs.history import Filters, Page, Slice, Stream, fill, plan
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.state import Status
+from darkroom.jobs.types import JobType
 from darkroom.tables import JOBS
 from tests.support.memory import MemoryHistory
 

@@ -8,9 +8,9 @@ from darkroom import wiring
 from darkroom.edge.http import Api, Header, Path, Query, Response, answers, created
 from darkroom.images.api import ImageIn, ImageOut
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary
-from darkroom.jobs.contract import JobType
 from darkroom.jobs.export import render
 from darkroom.jobs.state import Status
+from darkroom.jobs.types import JobType
 
 app = Api(origins=lambda: wiring.settings().origins, rate_limiter=wiring.rate_limiter)
 JobId = Annotated[str, Path(description="a job's id")]
@@ -59,7 +59,7 @@ def post_job(
     idempotency_key: IdempotencyKey = None,
 ) -> Response[JobOut]:
     """201 with the job; 200 when the same Idempotency-Key made it before."""
-    submitted = wiring.jobs().submit(app.owner, job, idempotency_key, app.open_jobs_limit)
+    submitted = wiring.submission().submit(app.owner, job, idempotency_key, app.open_jobs_limit)
     return created(submitted.job, new=submitted.created)
 
 
@@ -83,7 +83,10 @@ def get_jobs(
     query = HistoryQuery(limit=limit, before=before, type=type or [], status=status or [], endpoint=endpoint,
                          checkpoint=checkpoint, owner=owner, lora=lora, q=q, from_=from_, to=to)  # fmt: skip
     page = wiring.jobs().page(query, scope=app.read_scope)
-    return app.page(*render(page, app.accept), following=page.next)
+    file = render(page, app.accept, first=before is None)
+    answer = app.page(file.content_type, file.body, following=page.next)
+    answer.headers.update(file.headers)
+    return answer
 
 
 @app.get("/jobs/summary", summary="How many jobs there are of each kind in a time range", tags=["jobs"])
@@ -118,7 +121,9 @@ def post_cancel(job_id: JobId) -> JobOut:
 )
 def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Response[JobOut]:
     """201 with the new job; `replay_of` names the old one."""
-    submitted = wiring.jobs().replay(app.owner, job_id, idempotency_key, app.open_jobs_limit, scope=app.read_scope)
+    submitted = wiring.submission().replay(
+        app.owner, job_id, idempotency_key, app.open_jobs_limit, scope=app.read_scope
+    )
     return created(submitted.job, new=submitted.created)
 
 

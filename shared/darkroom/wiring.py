@@ -29,12 +29,13 @@ from darkroom.endpoints.sweep import EndpointSweep, Guard
 from darkroom.images.service import Images
 from darkroom.jobs import events as events_module
 from darkroom.jobs.dispatcher import Dispatcher, StageResources
+from darkroom.jobs.ending import Endings
 from darkroom.jobs.events import Events
 from darkroom.jobs.limiter import OpenJobLimiter
 from darkroom.jobs.model import JobTimeouts
 from darkroom.jobs.open import JobsByEndpoint
 from darkroom.jobs.service import Jobs
-from darkroom.jobs.settling import Settling
+from darkroom.jobs.submission import Submission
 from darkroom.jobs.sweep import Sweep
 from darkroom.keys.rate_limiter import RateLimiter
 from darkroom.keys.service import Authenticator, Keys
@@ -101,32 +102,38 @@ def fleet() -> Fleet:
 
 @cache
 def jobs() -> Jobs:
-    """The jobs, with all they need."""
-    return Jobs(
+    """Reading, cancelling and deleting jobs."""
+    shards = settings().feed_shards
+    return Jobs(_store(), images(), _outputs(), endpoints(), _endings(), _timeouts(), shards)
+
+
+@cache
+def submission() -> Submission:
+    """Making jobs."""
+    return Submission(
         _store(),
+        jobs(),
         images(),
-        _outputs(),
         registry(),
         Networks(registry()),
         endpoints(),
         _limiter(),
         _dispatcher(),
         _resources(),
-        _timeouts(),
     )
 
 
 @cache
 def events() -> Events:
     """What the queue's messages are handed to."""
-    return Events(_store(), _settling())
+    return Events(_store(), _endings())
 
 
 @cache
 def rounds() -> dict[str, Round]:
     """What the sweeper does, by name: each takes the seconds it has left, and returns what it did, by kind."""
     sweep = Sweep(
-        _store(), _store(), _outputs(), _settling(), _dispatcher(), endpoints(), _timeouts(), settings().feed_shards
+        _store(), _store(), _outputs(), _endings(), _dispatcher(), endpoints(), _timeouts(), settings().feed_shards
     )
     guard = Guard(settings().idle_hours, settings().idle_to_zero)
     source, scaling = _endpoint_source(), _scaling()
@@ -181,14 +188,14 @@ def _fail_fast() -> Any:
 
 
 @cache
-def _settling() -> Settling:
-    return Settling(_store(), _outputs())
+def _endings() -> Endings:
+    return Endings(_store(), _outputs())
 
 
 @cache
 def _dispatcher() -> Dispatcher:
     inference = SageMakerInference(_client("sagemaker-runtime"), _client("s3"), settings().pictures_bucket, _timeouts())
-    return Dispatcher(_store(), images(), _outputs(), inference, _resources())
+    return Dispatcher(_store(), images(), _outputs(), _endings(), inference, _resources())
 
 
 @cache
@@ -218,7 +225,7 @@ def _store() -> DynamoJobs:
 
 @cache
 def _open_jobs() -> JobsByEndpoint:
-    return JobsByEndpoint(_store(), _outputs(), _limiter(), settings().feed_shards)
+    return JobsByEndpoint(_store(), _outputs(), _endings(), _limiter(), settings().feed_shards)
 
 
 @cache

@@ -1,8 +1,13 @@
 """Cancel, delete and replay, over HTTP and the queue: what the caller reads, and what stays in S3."""
 
+import base64
+
 import pytest
 
 from darkroom import ids, wiring
+from darkroom.aws.jobs import to_item
+from darkroom.jobs.draft import MAX_PARAMETER_BYTES
+from darkroom.jobs.model import Job, JobLine, as_json
 from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.http import call
@@ -10,6 +15,7 @@ from tests.support.pictures import png
 from tests.support.sagemaker import endpoint
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
+NAMED = {"lora": 9, "hypernetwork": 20, "controlnet": 20}
 STOPPED = {"error": {"code": "cancelled", "message": "The job was cancelled."}}
 
 
@@ -103,7 +109,7 @@ def test_only_ones_own_jobs_are_there_for_who_may_touch_no_others(stage: Stage, 
         with pytest.raises(Exception, match="job_not_found"):
             act(job_id, scope="bob")
     with pytest.raises(Exception, match="job_not_found"):
-        jobs.replay("bob", job_id, scope="bob")
+        wiring.submission().replay("bob", job_id, scope="bob")
     assert jobs.cancel(job_id, scope="alice").status == "cancelled"
 
 
@@ -208,7 +214,7 @@ def test_a_refused_replay_of_anothers_job_copies_no_picture(
         monkeypatch.setenv("DARKROOM_MAX_OPEN_JOBS_PER_OWNER", "0")
         wiring.settings.cache_clear()
         wiring._limiter.cache_clear()
-        wiring.jobs.cache_clear()
+        wiring.submission.cache_clear()
     elif code == "no_endpoint_available":
         stage.sagemaker.endpoints = []
         wiring.endpoints().all(fresh=True)
@@ -248,7 +254,7 @@ def test_one_job_too_many_is_refused_with_a_time_to_come_back_and_leaves_nothing
 ) -> None:
     monkeypatch.setenv("DARKROOM_MAX_OPEN_JOBS_PER_OWNER", "2")
     wiring.settings.cache_clear()
-    wiring.jobs.cache_clear()
+    wiring.submission.cache_clear()
     headers = {"Idempotency-Key": "first"}
     first = call("POST", "/jobs", BODY, headers=headers)
     assert call("POST", "/jobs", BODY).status == 201
@@ -276,3 +282,52 @@ def test_a_transaction_that_was_throttled_is_sent_again(stage: Stage, monkeypatc
     monkeypatch.setattr(client, "transact_write_items", throttled)
     assert call("POST", "/jobs", BODY).status == 201
     assert len(calls) == 3
+
+
+def test_the_largest_job_that_every_limit_allows_can_be_replayed(stage: Stage) -> None:
+    """Tags of the prompt and pictures of the body are stored beside what the request names: together they are more
+    than a request may name."""
+    pictures = {f"p{number}_{'x' * 60}"[:64]: stage.upload(png(color=(number, 0, 0))) for number in range(31)}
+    pictures["init"] = stage.upload(png())
+    named = {kind: [f"{n:02d}{'n' * 186}.safetensors" for n in range(count)] for kind, count in NAMED.items()}
+    tagged = [f"tag{number}" for number in range(40)]
+    for kind, names in [*named.items(), ("lora", [f"{tag}.safetensors" for tag in tagged])]:
+        for name in names:
+            stage.model(name, kind)
+    words = [f"word{number}" for number in range(20)]
+    for word in words:
+        stage.model(f"{word}.pt", "embedding")
+    inside = [base64.b64encode(png(color=(0, number, 1))).decode() for number in range(32)]
+    prompt = " ".join([*words, *(f"<lora:{tag}:1>" for tag in tagged)])
+    parameters = {"prompt": prompt, "x": inside, "padding": ""}
+    references = {**parameters, "x": [f"image:x_{number}" for number in range(32)]}
+    parameters["padding"] = "p" * (MAX_PARAMETER_BYTES - len(as_json(references)))
+    body = {**BODY, "type": "img2img", "images": pictures, "models": named, "parameters": parameters}
+    made = call("POST", "/jobs", body)
+    assert made.status == 201, made.body
+    old = made.json
+    assert (len(old["inputs"]), sum(map(len, old["models"].values()))) == (64, 109)
+    for owner in ("alice", "bob"):
+        reply = call("POST", f"/jobs/{old['id']}/replay", owner=owner)
+        assert reply.status == 201, reply.body
+        assert all(reply.json[name] == old[name] for name in ("parameters", "models", "mode", "checkpoint"))
+    stage.model("word3.pt", "embedding", status="deleting")
+    refused = call("POST", f"/jobs/{old['id']}/replay", owner="bob")
+    assert (refused.status, refused.code) == (422, "checkpoint_not_active")
+
+
+def test_a_job_without_an_endpoint_or_a_price_is_like_any_other(stage: Stage, job_id: str) -> None:
+    waiting = [ids.new_id() for _ in range(3)]
+    for one in waiting:
+        job = Job(JobLine(one, "alice", "txt2img", "created", checkpoint="v1-5.safetensors"), {"prompt": "a pier"})
+        stage.dynamodb.put_item(TableName="jobs", Item=to_item(job, 1))
+    shown = call("GET", f"/jobs/{waiting[0]}").json
+    assert (shown["endpoint"], shown["cost"], shown["phase"]) == ("", None, "in_line")
+    assert {line["id"] for line in call("GET", "/jobs").json["jobs"]} == {job_id, *waiting}
+    for form in ("text/csv", "application/x-ndjson"):
+        assert waiting[0] in call("GET", "/jobs", headers={"Accept": form}).body
+    assert call("GET", "/jobs/summary").json["by_endpoint"] == {"darkroom-test-a": 1}
+    assert call("POST", f"/jobs/{waiting[0]}/cancel").json["status"] == "cancelled"
+    assert call("POST", f"/jobs/{waiting[0]}/replay").json["endpoint"] == "darkroom-test-a"
+    assert call("DELETE", f"/jobs/{waiting[1]}").status == 204
+    assert wiring._limiter().by_endpoint(fresh=True) == {"darkroom-test-a": 2}

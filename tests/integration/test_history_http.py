@@ -133,12 +133,15 @@ def test_a_page_comes_as_csv_with_a_link_to_the_next(stage: Stage) -> None:
     for n in range(3):
         put(stage, "2026-03-01T08:00:00", n, prompt="=HYPERLINK(1)" if n == 2 else 'said "a, b"\nand more')
     reply = call("GET", "/jobs?limit=2&type=txt2img", headers={"Accept": "text/csv"})
-    assert reply.headers["Content-Type"] == "text/csv"
-    rows = list(csv.DictReader(io.StringIO(reply.body)))
+    assert reply.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert reply.headers["Content-Disposition"] == 'attachment; filename="darkroom-jobs.csv"'
+    assert reply.body.startswith("\ufefflabel,"), "Excel takes a file without a byte order mark for another encoding"
+    rows = list(csv.DictReader(io.StringIO(reply.body.removeprefix("\ufeff"))))
     assert [row["prompt"] for row in rows] == ["'=HYPERLINK(1)", 'said "a, b"\nand more']
     query = urlencode({"limit": 2, "type": "txt2img", "before": rows[-1]["id"]})
     assert reply.headers["Link"] == f'<?{query}>; rel="next"'
     last = call("GET", f"/jobs?{query}", headers={"Accept": "text/csv"})
+    assert last.body.startswith("label,"), "only the first page begins with the mark"
     assert len(list(csv.DictReader(io.StringIO(last.body)))) == 1
     assert "Link" not in last.headers
 
@@ -147,6 +150,7 @@ def test_a_page_comes_as_ndjson_with_the_same_lines(two_days: dict[str, str]) ->
     page = call("GET", "/jobs").json["jobs"]
     reply = call("GET", "/jobs", headers={"Accept": "application/x-ndjson, */*"})
     assert reply.headers["Content-Type"] == "application/x-ndjson"
+    assert reply.headers["Content-Disposition"] == 'attachment; filename="darkroom-jobs.ndjson"'
     assert [json.loads(line)["label"] for line in reply.body.splitlines()] == [line["label"] for line in page]
 
 
@@ -200,3 +204,14 @@ def test_a_summary_of_more_than_it_counts_says_so(stage: Stage) -> None:
         put(stage, f"2026-03-{n + 1:02d}T08:00:00")
     counted = summarize(wiring._store().read, Filters(), 1, most=5)
     assert (counted.jobs, counted.exact, counted.since) == (5, False, "2026-03-16T08:00:00Z")
+
+
+def test_csv_and_ndjson_have_the_same_columns_but_for_links(stage: Stage) -> None:
+    put(stage, "2026-03-01T08:00:00", prompt="桜")
+    lines, table = (
+        call("GET", "/jobs", headers={"Accept": form}).body for form in ("application/x-ndjson", "text/csv")
+    )
+    [head, row] = csv.reader(io.StringIO(table.removeprefix("\ufeff")))
+    assert head == [name for name in json.loads(lines) if name != "thumbnail"]
+    assert {"run_seconds", "cost"} <= set(head)
+    assert row[head.index("prompt")] == "桜"

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from darkroom import ids
+from darkroom import ids, wiring
+from darkroom.jobs.contract import WorkError
+from darkroom.jobs.model import Transition
 from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.http import call
@@ -173,10 +175,6 @@ def test_a_result_that_overtakes_the_mark_is_kept(stage: Stage) -> None:
 
 
 def test_a_result_after_the_deadline_still_counts(stage: Stage, job_id: str) -> None:
-    from darkroom import wiring
-    from darkroom.jobs.contract import WorkError
-    from darkroom.jobs.model import Transition
-
     late = Transition("fail", "deadline", error=WorkError(code="timed_out", message="too late"), completed_at="x")
     assert wiring._store().apply(job_id, late).applied
     deliver(completed(job_id, manifest(job_id)))

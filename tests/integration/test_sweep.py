@@ -9,9 +9,10 @@ import pytest
 
 from darkroom import ids, wiring
 from darkroom.errors import Busy
+from darkroom.jobs.ending import Endings
 from darkroom.jobs.ports import ANSWER_LIMIT
-from darkroom.jobs.settling import Settling
-from darkroom.jobs.sweep import LIGHT, Sweep
+from darkroom.jobs.sweep import Sweep
+from darkroom.jobs.sweep_rules import LIGHT
 from functions.sweeper.handler import handler
 from tests.integration.conftest import Stage
 from tests.support.aws import TIMEOUTS
@@ -41,7 +42,7 @@ def clock() -> Clock:
 def sweep(stage: Stage, clock: Clock) -> Sweep:
     store, outputs = wiring._store(), wiring._outputs()
     return Sweep(
-        store, store, outputs, wiring._settling(), wiring._dispatcher(), wiring.endpoints(), TIMEOUTS, 1, 2, clock
+        store, store, outputs, wiring._endings(), wiring._dispatcher(), wiring.endpoints(), TIMEOUTS, 1, 2, clock
     )
 
 
@@ -334,7 +335,7 @@ def test_an_answer_that_cannot_be_taken_in_does_not_keep_its_job_open_for_ever(
     def breaks(*_: object) -> None:
         raise ArithmeticError
 
-    monkeypatch.setattr(Settling, "completed", breaks)
+    monkeypatch.setattr(Endings, "completed", breaks)
     clock.seconds = 301
     assert sweep.run(plenty)["broken"] == [job_id]
     clock.seconds = TIMEOUTS.deadline + 1
@@ -450,7 +451,7 @@ class Killed(BaseException):
 def test_a_job_that_kills_its_round_does_not_kill_the_next(
     stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch, ended: bool
 ) -> None:
-    monkeypatch.setattr("darkroom.jobs.sweep.PAGE", 1)
+    monkeypatch.setattr("darkroom.jobs.sweep_walker.PAGE", 1)
     killer, fine = submit(), submit()
     store, outputs = wiring._store(), wiring._outputs()
     for job_id in (killer, fine):
@@ -573,7 +574,7 @@ def test_a_job_is_handed_over_by_one_of_two_rounds_at_once(
 def test_a_walk_does_not_pass_what_it_cannot_remember(
     stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("darkroom.jobs.sweep.UNSEEN", 1)
+    monkeypatch.setattr("darkroom.jobs.sweep_walker.UNSEEN", 1)
     made = [submit() for _ in range(4)]
     for job_id in made:
         call("POST", f"/jobs/{job_id}/cancel")
@@ -638,7 +639,7 @@ def test_a_job_that_ends_behind_the_walk_is_come_to_within_a_day(
 def test_jobs_in_progress_have_their_turn_behind_a_long_line_of_created_ones(
     stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("darkroom.jobs.sweep.PAGE", 1)
+    monkeypatch.setattr("darkroom.jobs.sweep_walker.PAGE", 1)
     for _ in range(3):
         created(stage)
     job_id = submit()
@@ -657,3 +658,15 @@ def test_jobs_are_settled_without_the_list_of_endpoints_and_its_lack_is_told(
     answer(stage, job_id, manifest(job_id))
     clock.seconds = 301
     assert sweep.run(plenty) == {"looked_at": 1, "succeed": 1, "broken": ["endpoints"]}
+
+
+def test_a_job_without_an_endpoint_waits_until_its_time_is_out(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+    job_id = created(stage)
+    names = {"#e": "endpoint", "#p": "price"}
+    stage.dynamodb.update_item(
+        TableName="jobs", Key={"id": {"S": job_id}}, UpdateExpression="REMOVE #e, #p", ExpressionAttributeNames=names
+    )
+    clock.seconds = 301
+    assert sweep.run(plenty) == {"looked_at": 1, "broken": []}
+    clock.seconds = TIMEOUTS.deadline + 60
+    assert sweep.run(plenty)["timed_out"] == 1

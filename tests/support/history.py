@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from darkroom import ids
 from darkroom.aws.jobs import DynamoJobs, to_item
-from darkroom.jobs.contract import JobType
 from darkroom.jobs.history import Filters, Slice, Stream, fill, plan
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.state import STATUSES
+from darkroom.jobs.types import JobType
 
 TYPES: tuple[Any, ...] = get_args(JobType)
 START = 1_700_000_000_000

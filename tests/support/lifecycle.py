@@ -21,14 +21,17 @@ from darkroom.errors import Busy, Conflict, Missing, TooMany
 from darkroom.images.service import Images
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut
 from darkroom.jobs.dispatcher import Dispatcher, StageResources
+from darkroom.jobs.ending import Ended, Endings
 from darkroom.jobs.events import Events
 from darkroom.jobs.limiter import OpenJobLimiter
 from darkroom.jobs.model import answer_key, output_prefix
 from darkroom.jobs.open import JobsByEndpoint
+from darkroom.jobs.ports import EndpointRefused
 from darkroom.jobs.service import Jobs
-from darkroom.jobs.settling import Settling
 from darkroom.jobs.state import OPEN, TIMED_OUT
-from darkroom.jobs.sweep import HAND_OVERS, Sweep
+from darkroom.jobs.submission import Submission
+from darkroom.jobs.sweep import Sweep
+from darkroom.jobs.sweep_rules import HAND_OVERS
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, failed, manifest, progress
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
@@ -77,8 +80,8 @@ class Taken:
 
 @dataclass
 class SageMaker(FakeSageMaker):
-    """Takes invocations and keeps them. `trouble` is what happens to the next: `busy`, or `unmarked`, which takes it
-    and then answers nothing; with `silent` it does so with all. `copies` counts what it ever took of each job."""
+    """Takes invocations and keeps them. `trouble` is what happens to the next: `busy`, `refused`, or `unmarked`, which
+    takes it and then answers nothing; with `silent` it does so with all. `copies` counts how often it took each job."""
 
     clock: Clock
     queue: list[Taken] = field(default_factory=list)
@@ -91,6 +94,8 @@ class SageMaker(FakeSageMaker):
 
     def invoke(self, name: str, job_id: str, body: bytes) -> tuple[str, str | None]:
         trouble, self.trouble = "unmarked" if self.silent else self.trouble, None
+        if trouble == "refused":
+            raise EndpointRefused(trouble)
         if trouble != "busy":
             self.copies[job_id] += 1
             self.queue.append(Taken(job_id, self.clock()))
@@ -133,28 +138,29 @@ class Lifecycle(RuleBasedStateMachine):
         self.on = on = type(self).world()
         self.clock = on.clock
         self.sagemaker = SageMaker(self.clock)
-        settling = Settling(on.store, on.outputs, self.clock)
-        dispatcher = Dispatcher(on.store, on.images, on.outputs, self.sagemaker, RESOURCES, self.clock)
+        self.ended: list[Ended] = []
+        self.endings = endings = Endings(on.store, on.outputs, (self.ended.append,), self.clock)
+        dispatcher = Dispatcher(on.store, on.images, on.outputs, endings, self.sagemaker, RESOURCES, self.clock)
         limiter = OpenJobLimiter(on.store, OWN, ALL, self.clock)
-        open_jobs = JobsByEndpoint(on.store, on.outputs, limiter, SHARDS)
+        self.open_jobs = open_jobs = JobsByEndpoint(on.store, on.outputs, endings, limiter, SHARDS)
         endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)
-        self.jobs = Jobs(
+        self.jobs = Jobs(on.store, on.images, on.outputs, endpoints, endings, TIMEOUTS, SHARDS, clock=self.clock)
+        self.submission = Submission(
             on.store,
+            self.jobs,
             on.images,
-            on.outputs,
             on.networks._registry,
             on.networks,
             endpoints,
             limiter,
             dispatcher,
             RESOURCES,
-            TIMEOUTS,
-            clock=self.clock,
-            new_id=lambda: ids.made_at(datetime.fromtimestamp(self.clock(), UTC)),
+            self.clock,
+            lambda: ids.made_at(datetime.fromtimestamp(self.clock(), UTC)),
         )
-        self.events = Events(on.store, settling)
+        self.events = Events(on.store, endings)
         self.sweeper = Sweep(
-            on.store, on.store, on.outputs, settling, dispatcher, endpoints, TIMEOUTS, SHARDS, 1, self.clock
+            on.store, on.store, on.outputs, endings, dispatcher, endpoints, TIMEOUTS, SHARDS, 1, self.clock
         )
         self.mail: list[str] = []
         self.seen: dict[str, JobOut] = {}
@@ -167,7 +173,7 @@ class Lifecycle(RuleBasedStateMachine):
     def submit(self, owner: str, trouble: str | None) -> None:
         self.sagemaker.trouble = trouble
         try:
-            made = self.jobs.submit(owner, BODY)
+            made = self.submission.submit(owner, BODY)
         except TooMany:
             return
         assert made.created
@@ -176,7 +182,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(key=st.sampled_from(["k1", "k2"]))
     def submit_with_a_key(self, key: str) -> None:
         try:
-            made = self.jobs.submit("alice", BODY, key)
+            made = self.submission.submit("alice", BODY, key)
         except Conflict as refused:
             self._deleted_job(refused, key)
             return
@@ -219,7 +225,7 @@ class Lifecycle(RuleBasedStateMachine):
     def replay(self, pick: int) -> None:
         job_id = self._any(pick)
         try:
-            made = self.jobs.replay("bob", job_id).job
+            made = self.submission.replay("bob", job_id).job
         except Missing:
             assert job_id in self.deleted
         except TooMany:
@@ -330,6 +336,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.every_job_and_every_picture_is_listed_once()
         self.open_jobs_are_counted_right_and_never_too_many()
         self.no_job_is_handed_over_often()
+        self.every_end_was_told_once()
 
     def only_legal_transitions_and_one_end(self) -> None:
         for job_id, before in self.seen.items():
@@ -347,6 +354,11 @@ class Lifecycle(RuleBasedStateMachine):
             assert (after.error is not None) == (after.status == "fail")
             assert (after.cancelled is not None) == (after.status == "cancelled")
             self.seen[job_id] = after
+
+    def every_end_was_told_once(self) -> None:
+        """A job that timed out may succeed later; nothing else has two ends."""
+        for job_id, count in Counter(ended.job_id for ended in self.ended).items():
+            assert count == 1 or [e.status for e in self.ended if e.job_id == job_id] == ["fail", "succeed"]
 
     def every_job_and_every_picture_is_listed_once(self) -> None:
         there = sorted(self.seen.keys() - self.deleted, reverse=True)

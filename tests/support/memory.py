@@ -31,7 +31,8 @@ def streams_of(line: JobLine, shards: int) -> Iterator[Stream]:
     shard = shard_of(line.id, shards)
     yield Stream("feed", str(shard))
     yield Stream("by_owner", line.owner)
-    yield Stream("by_endpoint", line.endpoint)
+    if line.endpoint:
+        yield Stream("by_endpoint", line.endpoint)
     yield Stream("by_type", f"{line.type}#{shard}")
     if line.checkpoint:
         yield Stream("by_checkpoint", line.checkpoint)
@@ -121,7 +122,8 @@ class MemoryJobs:
 
     def open_jobs(self) -> OpenJobCounts:
         lines = [job.line for job in self.jobs.values() if job.line.status in OPEN]
-        owners, endpoints = Counter(line.owner for line in lines), Counter(line.endpoint for line in lines)
+        owners = Counter(line.owner for line in lines)
+        endpoints = Counter(line.endpoint for line in lines if line.endpoint)
         return OpenJobCounts(len(lines), dict(owners), dict(endpoints))
 
     def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:

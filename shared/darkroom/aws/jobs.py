@@ -18,7 +18,7 @@ from darkroom.jobs.contract import PaintedImage, Timings, WorkError
 from darkroom.jobs.history import Filters, Slice, Stream
 from darkroom.jobs.model import Idempotency, Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.ports import KeyUsed, ModelsNotActive, WriteResult
-from darkroom.jobs.state import OPEN, CancelPoint, Origin, Status, origins, short_of
+from darkroom.jobs.state import CANCELLED, CREATED, OPEN, SUCCEED, CancelPoint, Origin, Status, origins, short_of
 from darkroom.tables import JOBS
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class DynamoJobs:
                     ExpressionAttributeNames={"#owner": "owner"},
                 ):
                     owners.update(item["owner"]["S"] for item in page["Items"])
-                    endpoints.update(item["endpoint"]["S"] for item in page["Items"])
+                    endpoints.update(item["endpoint"]["S"] for item in page["Items"] if "endpoint" in item)
         return OpenJobCounts(owners.total(), dict(owners), dict(endpoints))
 
     def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
@@ -186,7 +186,7 @@ class DynamoJobs:
         update = _Update()
         update.set("status", {"S": transition.status})
         update.set("settled_by" if transition.completed_at else "submitted_by", {"S": transition.basis})
-        if transition.status == "succeed":
+        if transition.status == SUCCEED:
             update.remove("status_shard", "error", "error_code")
         else:
             update.set("status_shard", {"S": f"{transition.status}#{shard_of(job_id, self._shards)}"})
@@ -215,14 +215,14 @@ class DynamoJobs:
         count = update.name("hand_overs")
         unchanged = f"{count} = {update.value({'N': str(before)})}" if before else f"attribute_not_exists({count})"
         idle = f"attribute_not_exists({update.name('started_at')})"
-        condition = f"{_from(update, (Origin('created'),))} AND {idle} AND ({unchanged} OR {own})"
+        condition = f"{_from(update, (Origin(CREATED),))} AND {idle} AND ({unchanged} OR {own})"
         return self._conditional(job_id, update, condition).applied
 
     def note_cancel_point(self, job_id: str, point: CancelPoint) -> WriteResult:
         """See `JobStore.note_cancel_point`: one conditional UpdateItem."""
         update = _Update()
         update.set("cancelled_when", {"S": point})
-        cancelled = _from(update, (Origin("cancelled"),))
+        cancelled = _from(update, (Origin(CANCELLED),))
         name = update.name("cancelled_when")
         places = ", ".join(update.value({"S": point}) for point in short_of(point))
         return self._conditional(job_id, update, f"{cancelled} AND {name} IN ({places})")
@@ -392,7 +392,7 @@ def to_item(job: Job, shards: int) -> Item:
         "feed": str(shard),
         "type_shard": f"{line.type}#{shard}",
         # The index of statuses holds only what did not succeed.
-        "status_shard": f"{line.status}#{shard}" if line.status != "succeed" else None,
+        "status_shard": f"{line.status}#{shard}" if line.status != SUCCEED else None,
         "parameters": _json(job.parameters),
         "inputs": _json(job.inputs) if job.inputs else None,
         "models": _json(job.models) if job.models else None,
@@ -445,7 +445,7 @@ def line_from_item(item: Item) -> JobLine:
         owner=item["owner"]["S"],
         type=item["type"]["S"],
         status=item["status"]["S"],
-        endpoint=item["endpoint"]["S"],
+        endpoint=_text(item, "endpoint"),
         mode=_text(item, "mode"),  # type: ignore[arg-type]
         checkpoint=_text(item, "checkpoint"),
         completed_at=_text(item, "completed_at"),

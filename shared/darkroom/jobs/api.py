@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom.checkpoints.api import FileName
-from darkroom.jobs.contract import JobType, Mode, Timings, WorkError
+from darkroom.jobs.contract import Timings, WorkError
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.parameters import Parameters
 from darkroom.jobs.phase import Phase, PhaseName
 from darkroom.jobs.ports import Outputs
 from darkroom.jobs.state import CancelPoint, Status
+from darkroom.jobs.types import JobType, Mode
 
 FileNames = Annotated[list[FileName], Field(max_length=32)]
 ImageId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture's bytes, in hex")]
@@ -167,7 +168,7 @@ def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
         mode=line.mode,
         status=line.status,
         owner=line.owner,
-        endpoint=line.endpoint,
+        endpoint=line.endpoint or "",
         checkpoint=line.checkpoint,
         created_at=line.created_at,
         completed_at=line.completed_at,

@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-JobType = Literal["txt2img", "img2img", "interrogate_clip", "interrogate_deepbooru"]
-Mode = Literal["img2img", "sketch", "inpaint", "inpaint_sketch", "inpaint_upload"]
+from darkroom.jobs.types import JobType, Mode
 
 IMAGE_REFERENCE = "image:"
 """A string in `WorkRequest.parameters` that starts with this names an entry of `WorkRequest.images`."""

@@ -1,6 +1,5 @@
-"""Handing a written job to SageMaker: the request a worker gets, the invoke, the mark."""
+"""Handing a written job to SageMaker: the request for the worker, the invoke, and the mark `in_progress`."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,9 +8,10 @@ from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import Busy
 from darkroom.images.service import Images
 from darkroom.jobs.contract import ModelFile, WorkError, WorkRequest
-from darkroom.jobs.model import Job, Transition, output_prefix
+from darkroom.jobs.ending import Endings
+from darkroom.jobs.model import NO_VAE, Job, Transition, as_json, output_prefix
 from darkroom.jobs.ports import EndpointRefused, Inference, JobStore, Outputs
-from darkroom.jobs.submit import NO_VAE
+from darkroom.jobs.state import IN_PROGRESS
 from darkroom.times import moment, precise
 
 REFUSED = "endpoint_refused"
@@ -19,8 +19,8 @@ REFUSED = "endpoint_refused"
 
 @dataclass(frozen=True)
 class StageResources:
-    """Where things lie: bucket names, the URL of the progress queue, how long all is kept, shards of the feed, and
-    what an hour of each instance type costs."""
+    """Names and numbers of a stage: two bucket names, the URL of the progress queue, how many days everything is kept,
+    the number of shards of the feed, and the price of an hour of each instance type."""
 
     pictures_bucket: str
     models_bucket: str
@@ -31,13 +31,14 @@ class StageResources:
 
 
 class Dispatcher:
-    """Invokes and marks, for new jobs and for those that the sweeper finds never invoked."""
+    """Hands jobs to SageMaker: new ones, and those that the sweeper finds and that were never handed over."""
 
     def __init__(
         self,
         store: JobStore,
         images: Images,
         outputs: Outputs,
+        endings: Endings,
         inference: Inference,
         resources: StageResources,
         clock: Callable[[], float] = time.time,
@@ -46,46 +47,56 @@ class Dispatcher:
         self._store = store
         self._images = images
         self._outputs = outputs
+        self._endings = endings
         self._inference = inference
         self._resources = resources
         self._clock = clock
 
-    def __call__(self, job: Job) -> Job:
-        """The job as it stands afterwards. One that AWS was too busy to take stays `created`, for the sweeper.
+    def dispatch(self, job: Job) -> Job:
+        """Invoke the job's endpoint and mark the job `in_progress`; returns the job as it is now.
 
-        A job that was deleted meanwhile has its worker stopped.
+        A job without an endpoint stays as it is. A job that SageMaker refuses fails. A job that AWS was too busy for
+        stays `created`; the sweeper finds it. If the job was deleted meanwhile, its worker is stopped.
         """
-        body = as_json(self.work_request(job))
+        if job.line.endpoint is None:
+            return job
         try:
-            output, failure = self._inference.invoke(job.line.endpoint, job.line.id, body)
-            transition = Transition(
-                "in_progress",
-                "invoke",
-                output_location=output,
-                failure_location=failure,
-                submitted_at=self._now(),
-            )
+            output, failure = self._inference.invoke(job.line.endpoint, job.line.id, as_json(self.work_request(job)))
         except EndpointRefused as refused:
-            error = WorkError(code=REFUSED, message=f"SageMaker refused the job: {refused}")
-            transition = Transition("fail", "invoke", error=error, completed_at=self._now())
+            return self._refuse(job, refused)
         except Busy:
             return job
-        try:
-            changed = self._store.apply(job.line.id, transition)
-            # If the callback overtook the mark, what it wrote is the truth.
-            overtaken = None if changed.applied else self._overtaken(job.line.id, transition.failure_location)
-        except Busy:
-            return job
-        line = replace(job.line, status=transition.status, completed_at=transition.completed_at)
-        return overtaken or replace(job, line=line, error=transition.error)
+        return self._mark(job, output, failure)
 
-    def _overtaken(self, job_id: str, failure_location: str | None) -> Job | None:
-        """The job that was settled, or deleted, before its mark came; only the mark knows the failure file."""
+    def _refuse(self, job: Job, refused: EndpointRefused) -> Job:
+        error = WorkError(code=REFUSED, message=f"SageMaker refused the job: {refused}")
+        try:
+            failed = self._endings.fail(job.line, error, "invoke")
+            found = None if failed else self._read_overtaken(job.line.id, None)
+        except Busy:
+            return job
+        return found or replace(job, line=failed or job.line, error=error)
+
+    def _mark(self, job: Job, output: str, failure: str | None) -> Job:
+        submitted_at = precise(moment(self._clock()))
+        mark = Transition(
+            IN_PROGRESS, "invoke", output_location=output, failure_location=failure, submitted_at=submitted_at
+        )
+        try:
+            applied = self._store.apply(job.line.id, mark).applied
+            found = None if applied else self._read_overtaken(job.line.id, failure)
+        except Busy:
+            return job
+        return found or replace(job, line=replace(job.line, status=IN_PROGRESS))
+
+    def _read_overtaken(self, job_id: str, failure: str | None) -> Job | None:
+        """The job that ended, or was deleted, while it was handed over: the row is right, not the mark. `failure` is
+        where SageMaker puts the failure file; only this invoke knows it."""
         job = self._store.get(job_id)
         if job is None:
-            self._outputs.mark_cancelled(job_id, failure_location)
-        elif failure_location and job.failure_location is None:
-            self._store.note_failure(job_id, failure_location)
+            self._outputs.mark_cancelled(job_id, failure)
+        elif failure and job.failure_location is None:
+            self._store.note_failure(job_id, failure)
         return job
 
     def work_request(self, job: Job) -> dict[str, object]:
@@ -111,11 +122,3 @@ class Dispatcher:
             output=f"s3://{self._resources.pictures_bucket}/{output_prefix(job.line.id)}",
             progress_queue=self._resources.progress_queue,
         ).model_dump(mode="json")
-
-    def _now(self) -> str:
-        return precise(moment(self._clock()))
-
-
-def as_json(value: object) -> bytes:
-    """JSON as it is stored and sent: UTF-8, no blanks, nothing that JSON cannot say."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

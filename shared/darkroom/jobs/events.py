@@ -1,4 +1,4 @@
-"""What comes over the queue: SageMaker's notifications and the workers' progress.
+"""The messages of the queue: SageMaker's notifications and the workers' progress.
 
 The notification's shape is that of SageMaker asynchronous inference (`invocationStatus`, `inferenceId`,
 `failureReason`, …). Delivery is at least once and unordered.
@@ -16,8 +16,9 @@ from darkroom import ids, logs
 from darkroom.dead_letters.model import About
 from darkroom.jobs.answers import clean_json
 from darkroom.jobs.contract import Progress
+from darkroom.jobs.ending import Endings
 from darkroom.jobs.ports import JobStore
-from darkroom.jobs.settling import Settling
+from darkroom.jobs.state import CANCELLED
 
 
 class UnknownMessage(Exception):
@@ -26,7 +27,7 @@ class UnknownMessage(Exception):
 
 @dataclass(frozen=True)
 class Notification:
-    """SageMaker's word on one invocation; `answer` is the worker's, when the message includes it."""
+    """SageMaker's report of one invocation; `answer` is the worker's answer if the message includes it."""
 
     job_id: str
     completed: bool
@@ -35,28 +36,28 @@ class Notification:
 
 
 class Events:
-    """Takes in what the queue brings. Every message may come twice, late and out of order."""
+    """Handles the messages of the queue. Each may come twice, late and out of order."""
 
-    def __init__(self, store: JobStore, settling: Settling) -> None:
+    def __init__(self, store: JobStore, endings: Endings) -> None:
         self._store = store
-        self._settling = settling
+        self._endings = endings
 
     def receive(self, body: str) -> str:
         """Act on one message; returns the job's id for the log.
 
-        Raises UnknownMessage for what is neither notification nor progress. What AWS raises rises too:
-        the message then comes again.
+        Raises UnknownMessage for a message that is neither a notification nor progress. Errors of AWS are raised too:
+        the queue then delivers the message again.
         """
         message = parse(body)
         logs.note_job(message.job_id)
         if isinstance(message, Progress):
-            met = self._store.progress(message.job_id, message.progress, message.started_at)
-            if met.status == "cancelled":
+            result = self._store.progress(message.job_id, message.progress, message.started_at)
+            if result.status == CANCELLED:
                 self._store.note_cancel_point(message.job_id, "during")
         elif message.completed:
-            self._settling.completed(message.job_id, message.answer, "callback")
+            self._endings.completed(message.job_id, message.answer, "callback")
         else:
-            self._settling.failed(message.job_id, message.answer, message.reason, "callback")
+            self._endings.failed(message.job_id, message.answer, message.reason, "callback")
         return message.job_id
 
 
@@ -88,7 +89,7 @@ def parse(body: str) -> Progress | Notification:
 
 
 def about(body: str) -> About:
-    """What may be shown of a message that was not taken in."""
+    """The facts of a message that could not be handled, without its text."""
     try:
         message = parse(body)
     except UnknownMessage as unknown:
@@ -109,8 +110,8 @@ def _progress(document: dict[str, Any]) -> Progress:
 
 
 def _included(body: object) -> bytes | None:
-    """The included answer, in the forms it may come in: an object with `content` (text or base64), text, or the
-    answer itself. None when there is none that can be read; the answer then lies in S3."""
+    """The answer inside a notification: an object with `content` (text or base64), text, or the answer itself. None
+    when there is none that can be read; the answer is then in S3."""
     if isinstance(body, str):
         return body.encode()
     if not isinstance(body, dict):

@@ -3,26 +3,18 @@
 import csv
 import io
 import json
+from dataclasses import dataclass, field
 from typing import Literal
 
-from darkroom.jobs.api import JobPage
+from darkroom.jobs.api import JobLineOut, JobPage
 
 Form = Literal["application/json", "text/csv", "application/x-ndjson"]
-COLUMNS = (
-    "label",
-    "id",
-    "type",
-    "mode",
-    "status",
-    "owner",
-    "endpoint",
-    "checkpoint",
-    "created_at",
-    "completed_at",
-    "duration",
-    "image_count",
-    "prompt",
-)
+LINKS = frozenset({"thumbnail"})
+"""Presigned links are valid for 15 minutes only, so a spreadsheet does not get them."""
+COLUMNS = tuple(name for name in JobLineOut.model_fields if name not in LINKS)
+"""The columns of CSV. NDJSON has the same fields in the same order, and the links."""
+BOM = "\ufeff"
+"""At the beginning of a file it tells Excel that the text is UTF-8."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _FORMS: dict[str, Form] = {
     "text/csv": "text/csv",
@@ -58,16 +50,33 @@ def _weight(parameters: str) -> float:
     return 1.0
 
 
-def render(page: JobPage, accept: str | None) -> tuple[Form, JobPage | str]:
-    """The page in the form that an Accept header asks for, and that form."""
+@dataclass(frozen=True)
+class PageFile:
+    """A page in one form: the value of Content-Type, the body, and further headers."""
+
+    content_type: str
+    body: JobPage | str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def render(page: JobPage, accept: str | None, first: bool) -> PageFile:
+    """The page in the form that an Accept header asks for; `first` is whether it was asked for without a cursor.
+
+    CSV and NDJSON come with a file name. The first page of CSV begins with a byte order mark, so that pages can be put
+    one behind the other.
+    """
     form = form_of(accept)
     if form == "text/csv":
-        return form, to_csv(page)
-    return form, to_ndjson(page) if form == "application/x-ndjson" else page
+        headers = {"Content-Disposition": 'attachment; filename="darkroom-jobs.csv"'}
+        return PageFile("text/csv; charset=utf-8", (BOM if first else "") + to_csv(page), headers)
+    if form == "application/x-ndjson":
+        headers = {"Content-Disposition": 'attachment; filename="darkroom-jobs.ndjson"'}
+        return PageFile(form, to_ndjson(page), headers)
+    return PageFile(form, page)
 
 
 def to_csv(page: JobPage) -> str:
-    """The lines under a head. Links are left out: they are dead in 15 minutes.
+    """The lines under a head line.
 
     A cell that a spreadsheet would take for a formula gets an apostrophe before it (OWASP, CSV injection).
     """

@@ -17,7 +17,7 @@ from unicodedata import normalize
 
 from darkroom import ids
 from darkroom.jobs.model import JobLine
-from darkroom.jobs.state import Status
+from darkroom.jobs.state import SUCCEED, Status
 
 BUDGET = 1_000
 """Items examined for one page. A page that spends it is short, and `next` says where to go on."""
@@ -119,7 +119,7 @@ def plan(filters: Filters, shards: int) -> list[QueryPlan]:
         ways.append(((Stream("by_checkpoint", filters.checkpoint),), Filters(checkpoint=filters.checkpoint)))
     if filters.endpoint is not None:
         ways.append(((Stream("by_endpoint", filters.endpoint),), Filters(endpoint=filters.endpoint)))
-    if filters.statuses and "succeed" not in filters.statuses:
+    if filters.statuses and SUCCEED not in filters.statuses:
         # Only jobs that did not succeed stand in this index.
         keys = tuple(Stream("by_status", f"{s}#{n}") for s in sorted(filters.statuses) for n in numbers)
         ways.append((keys, Filters(statuses=filters.statuses)))

@@ -57,10 +57,11 @@ class OpenJobLimiter:
                 RETRY_SECONDS,
             )
 
-    def add(self, owner: str, endpoint: str) -> None:
-        """A job was written."""
+    def add(self, owner: str, endpoint: str | None) -> None:
+        """Count a job that was written."""
         self._owners[owner] += 1
-        self._endpoints[endpoint] += 1
+        if endpoint is not None:
+            self._endpoints[endpoint] += 1
         self._total += 1
 
     def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:

@@ -1,16 +1,21 @@
 """A job as Darkroom keeps it, and what is made of one when it is created and changed."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from darkroom import ids
-from darkroom.jobs.contract import JobType, Mode, PaintedImage, Timings, WorkError
+from darkroom.checkpoints.model import KINDS, Kind
+from darkroom.jobs.contract import PaintedImage, Timings, WorkError
 from darkroom.jobs.state import OPEN, Basis, CancelPoint, Status
+from darkroom.jobs.types import JobType, Mode
 from darkroom.times import iso
 
-MODEL_KINDS = ("vae", "lora", "hypernetwork", "embedding", "controlnet")
+MODEL_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "stable-diffusion")
 """Kinds of model files a job may use besides its checkpoint (whose kind is `stable-diffusion`)."""
+NO_VAE = "None"
+"""The name that stands for no VAE, as in the WebUI; it is no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +24,14 @@ class JobLine:
 
     `completed_at` is ISO 8601 in UTC, `first_image` an S3 key, `prompt` the prompt as far as lines keep it;
     `run_seconds` are those an instance worked for it, `price` what an hour of its share of
-    an instance cost when it was made.
+    an instance cost when it was made. A job that is not handed over yet may have no `endpoint` and no `price`.
     """
 
     id: str
     owner: str
     type: JobType
     status: Status
-    endpoint: str
+    endpoint: str | None = None
     mode: Mode | None = None
     checkpoint: str | None = None
     completed_at: str | None = None
@@ -124,9 +129,9 @@ class JobTimeouts:
     """How long a job may wait in SageMaker's queue, how long it may run, and after how long without news the
     sweeper looks at it; all in seconds."""
 
-    queue: int = 21_600
-    run: int = 3_600
-    settle_after: int = 300
+    queue: int
+    run: int
+    settle_after: int
 
     @property
     def deadline(self) -> int:
@@ -182,3 +187,8 @@ ANSWER_NAME = "response.json"
 def answer_key(job_id: str) -> str:
     """The S3 key of the worker's answer."""
     return output_prefix(job_id) + ANSWER_NAME
+
+
+def as_json(value: object) -> bytes:
+    """JSON as it is stored and sent: UTF-8, no blanks, nothing that JSON cannot say."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

@@ -1,58 +1,59 @@
-"""The open jobs, as far as endpoints have to do with them."""
+"""The jobs of an endpoint: how many are open, when the newest ended, and failing them when the endpoint is deleted."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from darkroom import ids
 from darkroom.jobs.contract import WorkError
+from darkroom.jobs.ending import Endings
 from darkroom.jobs.history import Filters, Stream, fill, plan
 from darkroom.jobs.limiter import OpenJobLimiter
-from darkroom.jobs.model import Transition
 from darkroom.jobs.ports import JobStore, Outputs
 from darkroom.jobs.state import OPEN
-from darkroom.times import precise
 
 PAGE = 100
 MOST = 500
-"""Jobs failed in one go: a write each."""
+"""Jobs that one call fails, each by one write."""
 
 
 class JobsByEndpoint:
     """`darkroom.endpoints.ports.EndpointJobs` over the jobs table."""
 
-    def __init__(self, store: JobStore, outputs: Outputs, limiter: OpenJobLimiter, shards: int) -> None:
+    def __init__(
+        self, store: JobStore, outputs: Outputs, endings: Endings, limiter: OpenJobLimiter, shards: int
+    ) -> None:
         self._store = store
         self._outputs = outputs
+        self._endings = endings
         self._limiter = limiter
         self._shards = shards
 
     def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:
-        """How many open jobs there are on each endpoint, some seconds ago or now."""
+        """The number of open jobs by endpoint, some seconds old, or counted now when `fresh`."""
         return self._limiter.by_endpoint(fresh)
 
     def fail(self, endpoint: str, code: str, message: str) -> int:
-        """Fail the open jobs of an endpoint, `MOST` of them; one that settles meanwhile stays as it is, and one whose
-        answer lies in S3 too.
+        """Fail the open jobs of an endpoint, about `MOST` of them; returns how many.
 
-        Whoever waits for the deletion gets an answer in time; what is left the sweeper ends.
+        A job that ends meanwhile, and a job whose answer is in S3 already, stay as they are. The number is limited so
+        that the deletion answers in time; the sweeper ends the rest.
         """
-        asked = Filters(endpoint=endpoint, statuses=frozenset(OPEN))
+        filters = Filters(endpoint=endpoint, statuses=frozenset(OPEN))
         failed, before = 0, ids.HIGHEST
         while True:
-            page = fill(self._store.read, replace(asked, high=before), plan(asked, self._shards), PAGE)
+            page = fill(self._store.read, replace(filters, high=before), plan(filters, self._shards), PAGE)
             for line in page.lines:
                 if self._outputs.has_answer(line.id):
-                    continue  # It is done; its message, or the sweeper, ends it.
-                error = WorkError(code=code, message=message)
-                transition = Transition("fail", "endpoint", error=error, completed_at=precise(datetime.now(UTC)))
-                failed += self._store.apply(line.id, transition).applied
+                    continue  # The message of its answer, or the sweeper, ends it.
+                if self._endings.fail(line, WorkError(code=code, message=message), "endpoint"):
+                    failed += 1
             if page.next is None or failed >= MOST:
                 return failed
             before = ids.before(page.next)
 
     def last(self, endpoint: str) -> float | None:
-        """When the newest job of an endpoint came or ended, in epoch seconds: one Query of one item."""
+        """When the newest job of an endpoint was created or ended, in epoch seconds: one Query of one item."""
         found = self._store.read(Stream("by_endpoint", endpoint), Filters(), ids.HIGHEST, 1)
         if not found.lines:
             return None

@@ -29,6 +29,8 @@ def phase_of(job: Job, endpoints: Endpoints) -> Phase | None:
         return None
     if job.started_at is not None:
         return Phase("running", f"It is being painted since {job.started_at}.")
+    if line.endpoint is None:
+        return Phase("in_line", "It waits for an endpoint.")
     described = endpoints.described(line.endpoint)
     if described is None or not described.endpoint.serving:
         return None

@@ -1,27 +1,35 @@
-"""The life of a job: which status may follow which, and what each transition rests on.
+"""The life of a job: which status may follow which, and the reason of each transition.
 
     created ──▶ in_progress ──▶ succeed | fail | cancelled
     created ──▶ succeed | fail | cancelled      (the callback overtook the mark)
-    fail(timed_out) ──▶ succeed                 (the result came after all)
+    fail(timed_out) ──▶ succeed                 (the result came after the deadline)
 
-Nothing follows `succeed` and `cancelled`. How far a cancelled job had come may be learned later, and
-only goes forward: before its run ── during ── after. A transition that is not legal from the status a job has
+Nothing follows `succeed` and `cancelled`. How far the run of a cancelled job was may be learned later, and
+only goes forward: before ── during ── after. A transition that is not legal from the status of the job
 is not an error: events come twice, late and out of order, and then change nothing.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
-Status = Literal["created", "in_progress", "succeed", "fail", "cancelled"]
+OpenStatus = Literal["created", "in_progress"]
+EndStatus = Literal["succeed", "fail", "cancelled"]
+Status = Literal[OpenStatus, EndStatus]
+CREATED: Final = "created"
+IN_PROGRESS: Final = "in_progress"
+SUCCEED: Final = "succeed"
+FAIL: Final = "fail"
+CANCELLED: Final = "cancelled"
+"""The statuses by name: no other module writes them out."""
 Basis = Literal["invoke", "callback", "s3", "deadline", "endpoint", "caller"]
-"""What a transition rests on: the answer of the invoke, the callback, an object in S3 that the
-sweeper saw, a deadline that passed, an endpoint that is gone, or the person who asked."""
+"""Why a transition was made: SageMaker's answer to the invoke, the callback, an object that the sweeper found in S3,
+a deadline that passed, an endpoint that is gone, or a person's request."""
 CancelPoint = Literal["before", "during", "after"]
-"""How far a cancelled job had come: its run never began, was stopped, or came to its end for nothing."""
+"""When a job was cancelled: before its run, during it, or after it, when the result was not used any more."""
 
+OPEN: tuple[Status, ...] = get_args(OpenStatus)
+ENDS: tuple[Status, ...] = get_args(EndStatus)
 STATUSES: tuple[Status, ...] = get_args(Status)
-OPEN: tuple[Status, ...] = ("created", "in_progress")
-ENDS: tuple[Status, ...] = ("succeed", "fail", "cancelled")
 TIMED_OUT = "timed_out"
 ENDPOINT_GONE = "endpoint_gone"
 
@@ -35,16 +43,16 @@ class Origin:
 
 
 _ORIGINS: dict[Status, tuple[Origin, ...]] = {
-    "created": (),
-    "in_progress": (Origin("created"),),
-    "succeed": (Origin("created"), Origin("in_progress"), Origin("fail", TIMED_OUT)),
-    "fail": (Origin("created"), Origin("in_progress")),
-    "cancelled": (Origin("created"), Origin("in_progress")),
+    CREATED: (),
+    IN_PROGRESS: (Origin(CREATED),),
+    SUCCEED: (Origin(CREATED), Origin(IN_PROGRESS), Origin(FAIL, TIMED_OUT)),
+    FAIL: (Origin(CREATED), Origin(IN_PROGRESS)),
+    CANCELLED: (Origin(CREATED), Origin(IN_PROGRESS)),
 }
 
 
 def origins(target: Status) -> tuple[Origin, ...]:
-    """Every status that `target` may be reached from."""
+    """Every status from which a job may go to `target`."""
     return _ORIGINS[target]
 
 
@@ -54,6 +62,6 @@ def may(target: Status, status: Status, error_code: str | None) -> bool:
 
 
 def short_of(point: CancelPoint) -> tuple[CancelPoint, ...]:
-    """Every point of a run that lies before this one."""
+    """Every cancel point earlier than this one."""
     points: tuple[CancelPoint, ...] = get_args(CancelPoint)
     return points[: points.index(point)]

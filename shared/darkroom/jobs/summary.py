@@ -6,6 +6,7 @@ from collections import Counter
 from darkroom import ids
 from darkroom.jobs.api import Summary
 from darkroom.jobs.history import LEAST, Filters, Read, fill, plan
+from darkroom.jobs.state import CANCELLED
 from darkroom.times import iso
 
 MOST = 10_000
@@ -25,8 +26,9 @@ def summarize(read: Read, filters: Filters, shards: int, most: int = MOST) -> Su
     for line in lines:
         counts["status"][line.status] += 1
         counts["type"][line.type] += 1
-        counts["endpoint"][line.endpoint] += 1
         counts["day"][line.created_at[:10]] += 1
+        if line.endpoint:
+            counts["endpoint"][line.endpoint] += 1
         if line.checkpoint:
             counts["checkpoint"][line.checkpoint] += 1
     known = [line for line in lines if line.cost is not None]
@@ -45,6 +47,6 @@ def summarize(read: Read, filters: Filters, shards: int, most: int = MOST) -> Su
         by_checkpoint=ordered["checkpoint"],
         run_seconds=round(sum(line.run_seconds or 0.0 for line in lines), 3),
         cost=round(sum(line.cost or 0.0 for line in known), 6),
-        cost_unknown=sum(line.settled and line.status != "cancelled" and line.cost is None for line in lines),
+        cost_unknown=sum(line.settled and line.status != CANCELLED and line.cost is None for line in lines),
         cost_by_day={day: round(cost, 6) for day, cost in sorted(costs.items())},
     )

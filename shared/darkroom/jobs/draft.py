@@ -1,4 +1,4 @@
-"""From a request to a job that is ready to be written: every check that needs no write."""
+"""The draft of a job: what a request or a stored job says, taken apart and checked without a write."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,34 +8,37 @@ from pydantic import TypeAdapter, ValidationError
 from darkroom.checkpoints.api import FileName
 from darkroom.checkpoints.model import ModelKey
 from darkroom.checkpoints.networks import ResolvedNetworks
-from darkroom.errors import FieldError, Invalid
+from darkroom.errors import FieldError, Invalid, TooLarge
 from darkroom.images.model import ImageHeader
 from darkroom.jobs.api import JobIn
-from darkroom.jobs.contract import Mode
-from darkroom.jobs.model import MODEL_KINDS, Job, JobLine
+from darkroom.jobs.model import MODEL_KINDS, NO_VAE, Job, JobLine, as_json
 from darkroom.jobs.parameters import checkpoint_in, vae_in
 from darkroom.jobs.pictures import ExtractedPicture, Path, extract
+from darkroom.jobs.state import CREATED
+from darkroom.jobs.types import INIT, JOB_TYPES, MASK, SKETCH, JobType, Mode, implied_mode, needed_pictures
 
-INTERROGATE = ("interrogate_clip", "interrogate_deepbooru")
-MASKED = ("inpaint", "inpaint_upload")
 AUTOMATIC_VAE = "Automatic"
-NO_VAE = "None"
 PROMPT_IN_LINE = 2_000
 """Characters of the prompt that lists and searches see, for every index holds them; the parameters have it whole."""
 MAX_MODELS = 90
 """A transaction takes 100 items (DynamoDB API reference), and each model file is a condition in it."""
+MAX_PARAMETER_BYTES = 200 * 1024
+"""Parameters stand in the job's item, which DynamoDB ends at 400 KB; names and the answer need room too."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A request taken apart: what was checked without looking anything up."""
+    """A job before it is written. `models` maps kinds to file names, `images` names of uploaded pictures to their ids;
+    `extracted` are the pictures that stood inside the parameters; `endpoint` is the wanted one, None for any."""
 
-    request: JobIn
+    type: JobType
     mode: Mode | None
     checkpoint: str | None
     models: dict[str, list[str]]
     parameters: dict[str, Any]
-    extracted: list[ExtractedPicture]
+    images: dict[str, str]
+    endpoint: str | None = None
+    extracted: tuple[ExtractedPicture, ...] = ()
     unchecked: frozenset[ModelKey] = frozenset()
 
     @property
@@ -59,25 +62,34 @@ class Draft:
     @property
     def picture_names(self) -> set[str]:
         """The names of all pictures, uploaded and inside."""
-        return set(self.request.images) | {picture.name for picture in self.extracted}
+        return set(self.images) | {picture.name for picture in self.extracted}
 
 
 _FILE_NAME: TypeAdapter[str] = TypeAdapter(FileName)
 _EXTRA_KINDS: tuple[Any, ...] = tuple(kind for kind in MODEL_KINDS if kind != "vae")
 
 
-def draft(request: JobIn) -> Draft:
-    """Take a request apart and check all that it says by itself. Raises Invalid."""
+def draft_of(request: JobIn) -> Draft:
+    """The draft of a request, checked without looking anything up. Raises Invalid."""
     fields, extracted, references = extract(request.parameters.fields())
     _check_names(request, extracted, references)
     names = set(request.images) | {picture.name for picture in extracted}
     mode = _mode(request, names)
-    in_body = None if request.type in INTERROGATE else _file_name(checkpoint_in(fields), "sd_model_checkpoint")
-    checkpoint = None if request.type in INTERROGATE else (request.checkpoint or in_body)
-    result = Draft(request, mode, checkpoint, _models(request, fields), fields, extracted)
-    _check_count(result)
-    _check_needed(result)
-    return result
+    checkpoint = None
+    if JOB_TYPES[request.type].uses_models:
+        in_body = _file_name(checkpoint_in(fields), "sd_model_checkpoint")
+        checkpoint = request.checkpoint or in_body
+    models, images = _models(request, fields), dict(request.images)
+    draft = Draft(request.type, mode, checkpoint, models, fields, images, request.endpoint, tuple(extracted))
+    _check_needed(draft)
+    return draft
+
+
+def draft_again(job: Job, endpoint: str | None) -> Draft:
+    """The draft that makes a stored job once more, on this endpoint or any. The limits of a request are not checked
+    again: the models and pictures that were found inside the request are stored as if they had been named in it."""
+    line = job.line
+    return Draft(line.type, line.mode, line.checkpoint, job.models, job.parameters, job.inputs, endpoint)
 
 
 def with_networks(work: Draft, resolved: ResolvedNetworks) -> Draft:
@@ -91,9 +103,18 @@ def with_networks(work: Draft, resolved: ResolvedNetworks) -> Draft:
         if key.name not in names:
             names.append(key.name)
     implicit = frozenset(resolved.embeddings)
-    found = replace(work, models=models, unchecked=implicit - set(work.model_keys))
-    _check_count(found)
-    return found
+    return replace(work, models=models, unchecked=implicit - set(work.model_keys))
+
+
+def check_limits(work: Draft) -> None:
+    """What a request may hold at most. Raises Invalid `too_many_models` or TooLarge `parameters_too_large`."""
+    if len(work.model_keys) > MAX_MODELS:
+        raise Invalid("too_many_models", f"A job takes at most {MAX_MODELS} model files.")
+    if len(as_json(work.parameters)) > MAX_PARAMETER_BYTES:
+        raise TooLarge(
+            "parameters_too_large",
+            f"`parameters` are over {MAX_PARAMETER_BYTES} bytes without their pictures.",
+        )
 
 
 def not_active(models: tuple[ModelKey, ...]) -> Invalid:
@@ -114,10 +135,10 @@ def not_active(models: tuple[ModelKey, ...]) -> Invalid:
 
 def check_sizes(work: Draft, headers: dict[str, ImageHeader]) -> None:
     """Mask and sketch lie over `init` pixel by pixel; raises Invalid `image_sizes_differ`."""
-    init = headers.get("init")
-    for name in ("mask", "sketch"):
+    init = headers.get(INIT)
+    for name in (MASK, SKETCH):
         other = headers.get(name)
-        if init and other and other.size != init.size and work.request.type == "img2img":
+        if init and other and other.size != init.size and JOB_TYPES[work.type].modes:
             why = f"is {other.width}x{other.height} pixels, but init is {init.width}x{init.height}"
             raise Invalid(
                 "image_sizes_differ",
@@ -128,9 +149,10 @@ def check_sizes(work: Draft, headers: dict[str, ImageHeader]) -> None:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a job is going to run, on what, and what an hour of that costs; as far as it is known."""
+    """Where a job runs: the endpoint, its instance type, and what an hour of the job's share of an instance costs. None
+    for what is not known, or not chosen, yet."""
 
-    endpoint: str
+    endpoint: str | None = None
     instance_type: str | None = None
     price: float | None = None
 
@@ -141,9 +163,9 @@ def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str]
     line = JobLine(
         id=job_id,
         owner=owner,
-        type=work.request.type,
+        type=work.type,
         mode=work.mode,
-        status="created",
+        status=CREATED,
         endpoint=placement.endpoint,
         checkpoint=work.checkpoint,
         prompt=prompt[:PROMPT_IN_LINE] if prompt else None,
@@ -154,32 +176,25 @@ def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str]
 
 
 def _mode(request: JobIn, names: set[str]) -> Mode | None:
-    if request.type == "img2img":
-        if request.mode:
-            return request.mode
-        return "inpaint" if "mask" in names else "inpaint_sketch" if "sketch" in names else "img2img"
-    if request.mode:
+    if request.mode is None:
+        return implied_mode(request.type, names)
+    if request.mode not in JOB_TYPES[request.type].modes:
         raise Invalid(
             "mode_not_possible",
             f"Only img2img jobs have a mode; leave it out of a {request.type} job.",
             (FieldError(("body", "mode"), "only img2img jobs have a mode"),),
         )
-    return None
+    return request.mode
 
 
 def _models(request: JobIn, fields: dict[str, Any]) -> dict[str, list[str]]:
     """File names by kind; an empty `vae` is Automatic, `None` is the VAE called so."""
-    if request.type in INTERROGATE:
+    if not JOB_TYPES[request.type].uses_models:
         return {}
     named = {kind: list(getattr(request.models, kind)) for kind in _EXTRA_KINDS}
     vae = request.models.vae or _file_name(vae_in(fields), "sd_vae") or AUTOMATIC_VAE
     named["vae"] = [] if vae == AUTOMATIC_VAE else [vae]
     return {kind: names for kind, names in named.items() if names}
-
-
-def _check_count(work: Draft) -> None:
-    if len(work.model_keys) > MAX_MODELS:
-        raise Invalid("too_many_models", f"A job takes at most {MAX_MODELS} model files.")
 
 
 def _file_name(name: str | None, setting: str) -> str | None:
@@ -208,14 +223,8 @@ def _check_names(request: JobIn, extracted: list[ExtractedPicture], references: 
 
 
 def _check_needed(work: Draft) -> None:
-    needed = []
-    if work.request.type != "txt2img":
-        needed.append("init")
-    if work.mode in MASKED:
-        needed.append("mask")
-    if work.mode == "inpaint_sketch":
-        needed.append("sketch")
-    what = f"{work.request.type}/{work.mode}" if work.mode else work.request.type
+    needed = needed_pictures(work.type, work.mode)
+    what = f"{work.type}/{work.mode}" if work.mode else work.type
     missing = [name for name in needed if name not in work.picture_names]
     if missing:
         raise Invalid(
@@ -223,7 +232,7 @@ def _check_needed(work: Draft) -> None:
             f"A {what} job needs the picture {' and '.join(missing)}: name it in `images`.",
             tuple(FieldError(("body", "images", name), f"{what} needs it") for name in missing),
         )
-    if work.request.type not in INTERROGATE and not work.checkpoint:
+    if JOB_TYPES[work.type].uses_models and not work.checkpoint:
         raise Invalid(
             "checkpoint_missing",
             f"A {what} job needs a stable-diffusion checkpoint: set `checkpoint`. "

@@ -1,0 +1,245 @@
+"""Submission: the one way in for a job. Its steps stand in `Submission.submit` and `_complete`, in their order."""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from darkroom import ids, logs
+from darkroom.checkpoints.networks import Networks
+from darkroom.checkpoints.ports import ModelRegistry
+from darkroom.endpoints.service import Endpoints
+from darkroom.errors import Busy, Conflict, FieldError, Invalid, Missing
+from darkroom.images.service import Images, check
+from darkroom.jobs.api import JobIn, JobOut
+from darkroom.jobs.dispatcher import REFUSED, Dispatcher, StageResources
+from darkroom.jobs.draft import (
+    MAX_MODELS,
+    Draft,
+    Placement,
+    check_limits,
+    check_sizes,
+    draft_again,
+    draft_of,
+    not_active,
+    to_job,
+    with_networks,
+)
+from darkroom.jobs.limiter import OpenJobLimiter
+from darkroom.jobs.model import Idempotency, Job
+from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive
+from darkroom.jobs.service import Jobs
+from darkroom.jobs.types import JOB_TYPES
+
+log = logging.getLogger(__name__)
+
+IDEMPOTENCY_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class SubmitOptions:
+    """What comes along with a request for a job: the idempotency key, the digest of the request, whose pictures it
+    names, and the job it repeats."""
+
+    key: str | None
+    digest: str
+    pictures_of: str
+    replay_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job that was submitted; `created` is False when the idempotency key had made it before."""
+
+    job: JobOut
+    created: bool
+
+
+class Submission:
+    """Makes jobs, from a request or from a job that is there, and hands them over."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        jobs: Jobs,
+        images: Images,
+        registry: ModelRegistry,
+        networks: Networks,
+        endpoints: Endpoints,
+        limiter: OpenJobLimiter,
+        dispatcher: Dispatcher,
+        resources: StageResources,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = ids.new_id,
+    ) -> None:
+        """`jobs` finds and shows jobs; `clock` gives epoch seconds."""
+        self._store = store
+        self._jobs = jobs
+        self._images = images
+        self._registry = registry
+        self._networks = networks
+        self._endpoints = endpoints
+        self._limiter = limiter
+        self._dispatcher = dispatcher
+        self._resources = resources
+        self._clock = clock
+        self._new_id = new_id
+
+    def submit(
+        self, owner: str, request: JobIn, idempotency_key: str | None = None, open_jobs_limit: int | None = None
+    ) -> Submitted:
+        """Create a job and hand it to SageMaker.
+
+        Everything is checked before anything is written. An endpoint that refuses the invoke after all
+        leaves a failed job that says why. Once the job is written it is answered, even when AWS is too busy
+        to take it at once: a second try of the caller would make a second job. `open_jobs_limit` is how many open jobs
+        the caller's key allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge or TooMany.
+        """
+        options = SubmitOptions(idempotency_key, _digest(request), pictures_of=owner)
+        if same := self._made_before(owner, options):
+            return same
+        self._limiter.admit(owner, open_jobs_limit)
+        work = self._resolve_networks(draft_of(request))
+        check_limits(work)
+        return self._complete(owner, work, options)
+
+    def replay(
+        self,
+        owner: str,
+        job_id: str,
+        idempotency_key: str | None = None,
+        open_jobs_limit: int | None = None,
+        scope: str | None = None,
+    ) -> Submitted:
+        """Submit a job anew: the same parameters, pictures and model files, on the same endpoint if it takes jobs.
+
+        The new job belongs to `owner`, who asks. `scope` is the one owner whose jobs may be touched, None for all.
+        Raises what `submit` raises, Missing `job_not_found`, and Conflict `inputs_expired`.
+        """
+        digest = hashlib.sha256(f"replay of {job_id}".encode()).hexdigest()
+        options = SubmitOptions(idempotency_key, digest, pictures_of=owner, replay_of=job_id)
+        if same := self._made_before(owner, options):
+            return same
+        old = self._jobs.find(job_id, scope)
+        _check_expired(self._images.lost(old.line.owner, old.inputs))
+        self._limiter.admit(owner, open_jobs_limit)
+        work = self._resolve_networks(draft_again(old, self._usable(old.line.endpoint)))
+        return self._complete(owner, work, replace(options, pictures_of=old.line.owner))
+
+    def _complete(self, owner: str, work: Draft, options: SubmitOptions) -> Submitted:
+        """From a checked draft to a job that is handed over."""
+        self._check_pictures(work, options.pictures_of)
+        placement = self._place(work.endpoint)
+        self._check_models(work, stores_pictures=bool(work.extracted) or owner != options.pictures_of)
+        inputs = work.images | self._store_pictures(owner, work, options.pictures_of)
+        now = int(self._clock())
+        job = to_job(work, owner, placement, inputs, now + self._resources.retention_days * 86_400, self._new_id())
+        job = replace(job, replay_of=options.replay_of)
+        logs.note_job(job.line.id)
+        try:
+            self._write(job, work, options, now)
+        except KeyUsed as used:
+            return self._same_job(used, options.digest)
+        self._limiter.add(owner, placement.endpoint)
+        return Submitted(self._jobs.show(self._hand_over(job)), created=True)
+
+    def _made_before(self, owner: str, options: SubmitOptions) -> Submitted | None:
+        """The job that this idempotency key made before."""
+        used = self._store.idempotency(owner, options.key) if options.key else None
+        return self._same_job(used, options.digest) if used else None
+
+    def _resolve_networks(self, work: Draft) -> Draft:
+        uses_models = JOB_TYPES[work.type].uses_models
+        return with_networks(work, self._networks.resolve(work.prompts)) if uses_models else work
+
+    def _check_pictures(self, work: Draft, owner: str) -> None:
+        headers = {picture.name: check(picture.name, picture.content) for picture in work.extracted}
+        headers |= self._images.inspect(owner, work.images)
+        check_sizes(work, headers)
+
+    def _place(self, wanted: str | None) -> Placement:
+        """The endpoint of the job, with what is known of its instances. A missing price refuses no job."""
+        endpoint = self._endpoints.choose(wanted)
+        try:
+            machine = self._endpoints.machine(endpoint)
+        except Busy:
+            return Placement(endpoint)
+        if machine is None:
+            return Placement(endpoint)
+        price = self._resources.prices.get(machine.instance_type)
+        # Jobs that run side by side share their instance.
+        return Placement(endpoint, machine.instance_type, price / machine.at_once if price is not None else None)
+
+    def _usable(self, endpoint: str | None) -> str | None:
+        """The endpoint if it takes jobs now, else None."""
+        return endpoint if endpoint in {found.name for found in self._endpoints.all() if found.serving} else None
+
+    def _check_models(self, work: Draft, stores_pictures: bool) -> None:
+        """Look the models up before pictures are stored, for a refused job must leave nothing behind; and when there
+        are more than the transaction of the write can check, which only a replay may have."""
+        if stores_pictures or len(work.model_keys) > MAX_MODELS:
+            missing = self._registry.not_active(work.model_keys)
+            if missing:
+                raise not_active(missing)
+
+    def _store_pictures(self, owner: str, work: Draft, pictures_of: str) -> dict[str, str]:
+        """Store the pictures of the body, and copy those of another owner. Returns ids by name of the first."""
+        if owner != pictures_of:
+            _check_expired(self._images.take_over(pictures_of, owner, work.images))
+        return {picture.name: self._images.put(owner, picture.content) for picture in work.extracted}
+
+    def _write(self, job: Job, work: Draft, options: SubmitOptions, now: int) -> None:
+        """Write the job if its models are active and its idempotency key is new. Raises KeyUsed."""
+        owner, key = job.line.owner, None
+        if options.key:
+            key = Idempotency(owner, options.key, options.digest, now, now + IDEMPOTENCY_SECONDS)
+        try:
+            self._store.create(job, work.model_keys[:MAX_MODELS], key)
+        except ModelsNotActive as refused:
+            raise not_active(refused.models) from refused
+
+    def _hand_over(self, job: Job) -> Job:
+        """The job is written, so it is answered, whatever happens now: a caller that tries again would make another.
+        The sweeper finds a job that was not handed over."""
+        try:
+            handed_over = self._dispatcher.dispatch(job)
+            if handed_over.error and handed_over.error.code == REFUSED:
+                # The endpoint has gone since it was looked up. Without open jobs it would draw the next ones, too.
+                self._endpoints.forget()
+            return handed_over
+        except Exception as error:
+            # The type alone: a message may hold what the caller sent.
+            log.error("job %s was not handed over: %s", job.line.id, type(error).__name__)
+            return job
+
+    def _same_job(self, used: KeyUsed, digest: str) -> Submitted:
+        if used.digest != digest:
+            raise Invalid(
+                "idempotency_key_reused",
+                "This Idempotency-Key was used with another body in the last 24 hours; use a new key.",
+                (FieldError(("header", "Idempotency-Key"), "was used with another body"),),
+            )
+        logs.note_job(used.job_id)
+        try:
+            return Submitted(self._jobs.get(used.job_id), created=False)
+        except Missing as gone:
+            raise Conflict(
+                "idempotency_key_job_deleted",
+                "The job that this Idempotency-Key made was deleted; use a new key.",
+            ) from gone
+
+
+def _check_expired(lost: list[str]) -> None:
+    if lost:
+        raise Conflict(
+            "inputs_expired",
+            f"The picture {', '.join(lost)} of this job has expired. Upload it again and submit a new job.",
+        )
+
+
+def _digest(request: JobIn) -> str:
+    """SHA-256 of what the request says, whatever the order of its fields."""
+    said = request.model_dump(mode="json", exclude_unset=True) | {"parameters": request.parameters.fields()}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,152 @@
+"""What the sweeper does for one job."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from darkroom import ids
+from darkroom.errors import Busy
+from darkroom.jobs.contract import WorkError
+from darkroom.jobs.dispatcher import Dispatcher
+from darkroom.jobs.ending import Endings
+from darkroom.jobs.model import Job, JobTimeouts
+from darkroom.jobs.ports import AnswerTooLarge, JobStore, Outputs
+from darkroom.jobs.state import CANCELLED, CREATED, ENDPOINT_GONE, FAIL, TIMED_OUT, Basis
+from darkroom.jobs.sweep_walker import Round
+from darkroom.times import moment, precise
+
+HAND_OVERS = 6
+"""Times that a job is handed over again, each after twice as long, so over hours that AWS may be away. Each may be one
+that SageMaker took and that will be painted."""
+LIGHT = 2 * 1024 * 1024
+"""Bytes of an answer that is taken in beside others; heavier ones come one at a time, for they are unpacked in memory
+several times over."""
+MAX_FAILURE_TEXT = 2_000
+
+
+class Rules:
+    """The rules of one round."""
+
+    def __init__(
+        self,
+        sweep_round: Round,
+        store: JobStore,
+        outputs: Outputs,
+        endings: Endings,
+        dispatcher: Dispatcher,
+        timeouts: JobTimeouts,
+        clock: Callable[[], float],
+    ) -> None:
+        """`clock` gives epoch seconds."""
+        self._round = sweep_round
+        self._store = store
+        self._outputs = outputs
+        self._endings = endings
+        self._dispatcher = dispatcher
+        self._timeouts = timeouts
+        self._clock = clock
+        self._heavy = threading.Lock()
+
+    def look_at(self, job_id: str, serving: dict[str, bool] | None) -> None:
+        """Handle an open job without news: by what is in S3, then by the marker, the time, and the endpoint. `serving`
+        maps each endpoint to whether it takes jobs, None when SageMaker could not be asked."""
+        self._round.count("looked_at")
+        job = self._store.get(job_id)
+        if job is None or job.line.settled:
+            return  # The index lags behind.
+        late = self._age(job) > self._timeouts.deadline
+        try:
+            if self._answered(job):
+                # A cancel that broke off may have left one, and nobody stops any more.
+                self._outputs.unmark(job_id)
+                return
+        except Busy:
+            raise
+        except Exception as error:
+            # An answer that cannot be taken in must not keep the job open for ever.
+            if not late:
+                raise
+            cause = f"Its answer lies in S3, but could not be taken in ({type(error).__name__}). Submit it again."
+            self._give_up(job, WorkError(code=TIMED_OUT, message=cause), "deadline")
+            return
+        if self._outputs.is_marked(job_id):
+            self._cancel(job)
+        elif late:
+            message = "Nothing was heard of this job in the time it may take. Submit it again, or replay it."
+            self._give_up(job, WorkError(code=TIMED_OUT, message=message), "deadline")
+        elif job.line.endpoint is None:
+            return  # It waits to be given to an endpoint.
+        elif serving is not None and job.line.endpoint not in serving:
+            message = f"The endpoint {job.line.endpoint} is gone, and the job with it. Replay it on another one."
+            self._give_up(job, WorkError(code=ENDPOINT_GONE, message=message), "endpoint")
+        elif job.line.status == CREATED and (serving is None or serving[job.line.endpoint]):
+            # An endpoint that takes no jobs now may do so later; a refusal would end the job.
+            self._hand_over_again(job)
+
+    def look_again(self, job_id: str) -> None:
+        """A job that ended long ago: the answer of one that timed out may have come after all. What a cancelled one
+        left is removed, and the pictures of a failed one: no row names them."""
+        self._round.count("looked_at")
+        job = self._store.get(job_id)
+        if job is None:
+            return
+        if job.line.status == CANCELLED:
+            self._outputs.delete(job.line.id, job.failure_location)
+            self._round.count("tidied")
+            return
+        if job.error and job.error.code == TIMED_OUT and self._answered(job):
+            job = self._store.get(job_id)
+        if job and job.line.status == FAIL:
+            self._outputs.delete_pictures(job.line.id)
+
+    def _answered(self, job: Job) -> bool:
+        """Settle the job by what lies in S3; False when nothing does."""
+        job_id = job.line.id
+        try:
+            content = self._outputs.read_answer(job_id, LIGHT)
+        except AnswerTooLarge:
+            with self._heavy:
+                ended = self._endings.completed(job_id, None, "s3")
+        else:
+            if content is not None:
+                ended = self._endings.completed(job_id, content, "s3")
+            else:
+                location = job.failure_location
+                failure = self._outputs.read_failure(location) if location else None
+                if failure is None:
+                    return False
+                text = failure[:MAX_FAILURE_TEXT].decode(errors="replace").strip()
+                ended = self._endings.failed(job_id, failure, text or None, "s3")
+        if ended:
+            self._round.count(ended)
+        return True
+
+    def _hand_over_again(self, job: Job) -> None:
+        """An invoke that was taken before its mark was lost runs once more, to the same keys: so not while a worker is
+        at it (the claim looks), not often, and each time after twice as long. The claim comes first, or a round that
+        breaks off behind the invoke would not be counted."""
+        if job.hand_overs >= HAND_OVERS:
+            return
+        wait = self._timeouts.settle_after * 2 ** (job.hand_overs - 1)
+        if job.handed_over_at and self._since(job.handed_over_at) < wait:
+            return
+        if self._store.claim_hand_over(job.line.id, job.hand_overs, precise(moment(self._clock()))):
+            self._dispatcher.dispatch(job)
+            self._round.count("invoked")
+
+    def _give_up(self, job: Job, error: WorkError, basis: Basis) -> None:
+        if self._endings.give_up(job.line.id, error, basis):
+            self._round.count(error.code)
+
+    def _cancel(self, job: Job) -> None:
+        """A cancel broke off between its marker and its row."""
+        if self._endings.cancel(job, "s3"):
+            self._round.count(CANCELLED)
+
+    def _age(self, job: Job) -> float:
+        """Seconds since the job was handed over, or written if it never was."""
+        return self._since(job.submitted_at or ids.created_at(job.line.id).isoformat())
+
+    def _since(self, moment: str) -> float:
+        """Seconds since a moment in ISO 8601."""
+        return self._clock() - datetime.fromisoformat(moment).timestamp()

@@ -1,0 +1,38 @@
+"""The tables of job types, statuses and model kinds, and that no copy of them differs."""
+
+import ast
+from pathlib import Path
+from typing import get_args
+
+import darkroom
+from darkroom.jobs.api import ModelsIn
+from darkroom.jobs.model import MODEL_KINDS
+from darkroom.jobs.state import STATUSES
+from darkroom.jobs.types import JOB_TYPES, JobType, Mode, implied_mode
+
+JOBS = Path(darkroom.__path__[0]) / "jobs"
+
+
+def test_the_table_has_every_type_and_every_mode() -> None:
+    assert tuple(JOB_TYPES) == get_args(JobType)
+    assert {mode for rules in JOB_TYPES.values() for mode in rules.modes} == set(get_args(Mode))
+
+
+def test_pictures_imply_the_mode() -> None:
+    assert implied_mode("img2img", {"init"}) == "img2img"
+    assert implied_mode("img2img", {"init", "mask", "sketch"}) == "inpaint"
+    assert implied_mode("img2img", {"init", "sketch"}) == "inpaint_sketch"
+    assert implied_mode("txt2img", {"init", "mask"}) is None
+
+
+def test_a_request_may_name_every_kind_of_model_file() -> None:
+    assert set(ModelsIn.model_fields) == set(MODEL_KINDS)
+
+
+def test_no_module_of_jobs_writes_a_status_or_a_type_out() -> None:
+    """`cancelled` is also the name of a marker and the code of a worker's error."""
+    words = {*STATUSES, *get_args(JobType)}
+    for path in JOBS.glob("*.py"):
+        if path.name not in ("state.py", "types.py", "model.py"):
+            found = [n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)]
+            assert words.isdisjoint(v for v in found if isinstance(v, str)), path.name
