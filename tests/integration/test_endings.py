@@ -2,7 +2,7 @@
 
 import pytest
 
-from darkroom import ids, wiring
+from darkroom import ids
 from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.http import call
@@ -67,14 +67,14 @@ def test_what_has_ended_cannot_be_cancelled(stage: Stage, job_id: str) -> None:
 
 
 def test_a_cancel_that_broke_off_leaves_no_marker_once_it_is_sent_again(stage: Stage, job_id: str) -> None:
-    wiring._outputs().mark_cancelled(job_id, None)
+    stage.adapters.outputs.mark_cancelled(job_id, None)
     deliver(completed(job_id, manifest(job_id)))
     assert call("POST", f"/jobs/{job_id}/cancel").code == "job_settled"
     assert stage.objects() == []
 
 
 def test_a_result_that_beats_the_cancel_stands(stage: Stage, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    outputs = wiring._outputs()
+    outputs = stage.adapters.outputs
     marked = outputs.mark_cancelled
 
     def slow(*given: str | None) -> None:
@@ -90,7 +90,7 @@ def test_a_result_that_beats_the_cancel_stands(stage: Stage, job_id: str, monkey
 def test_a_worker_that_saw_the_marker_before_the_row_was_written_ends_the_job_and_all_is_tidy(
     stage: Stage, job_id: str
 ) -> None:
-    wiring._outputs().mark_cancelled(job_id, None)
+    stage.adapters.outputs.mark_cancelled(job_id, None)
     deliver(progress(job_id, 0.3), completed(job_id, STOPPED))
     shown = call("GET", f"/jobs/{job_id}").json
     assert (shown["status"], shown["cancelled"]) == ("cancelled", "during")
@@ -98,7 +98,7 @@ def test_a_worker_that_saw_the_marker_before_the_row_was_written_ends_the_job_an
 
 
 def test_only_ones_own_jobs_are_there_for_who_may_touch_no_others(stage: Stage, job_id: str) -> None:
-    jobs = wiring.jobs()
+    jobs = stage.services.jobs
     for act in (jobs.cancel, jobs.delete, jobs.get):
         with pytest.raises(Exception, match="job_not_found"):
             act(job_id, scope="bob")
@@ -119,7 +119,7 @@ def test_a_job_deleted_while_it_runs_leaves_a_marker_until_its_answer_comes(stag
 def test_a_job_that_ends_while_it_is_deleted_leaves_nothing(
     stage: Stage, job_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outputs = wiring._outputs()
+    outputs = stage.adapters.outputs
     removed = outputs.delete
 
     def slow(*given: object, **more: object) -> None:
@@ -134,7 +134,7 @@ def test_a_job_that_ends_while_it_is_deleted_leaves_nothing(
 
 
 def test_a_job_deleted_between_its_write_and_its_mark_has_its_worker_stopped(stage: Stage) -> None:
-    stage.sagemaker.before_answer = lambda job_id: wiring.jobs().delete(job_id)
+    stage.sagemaker.before_answer = lambda job_id: stage.services.jobs.delete(job_id)
     job_id = call("POST", "/jobs", BODY).json["id"]
     assert stage.rows() == []
     put(stage, "failures/x-error.out")
@@ -179,7 +179,7 @@ def test_a_replay_is_a_new_job_with_the_same_inputs(stage: Stage) -> None:
 
 def test_a_replay_goes_where_jobs_are_taken_now(stage: Stage, job_id: str) -> None:
     stage.sagemaker.endpoints = [endpoint("darkroom-test-b")]
-    wiring.endpoints().all(fresh=True)
+    stage.services.endpoints.all(fresh=True)
     assert call("POST", f"/jobs/{job_id}/replay").json["endpoint"] == "darkroom-test-b"
 
 
@@ -196,22 +196,17 @@ def test_a_replay_whose_pictures_have_expired_is_refused_and_writes_nothing(stag
 @pytest.mark.parametrize(
     "code", ["too_many_open_jobs", "no_endpoint_available", "checkpoint_not_active", "inputs_expired"]
 )
-def test_a_refused_replay_of_anothers_job_copies_no_picture(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, code: str
-) -> None:
+def test_a_refused_replay_of_anothers_job_copies_no_picture(stage: Stage, code: str) -> None:
     init, mask = stage.upload(png()), stage.upload(png(color=(255, 255, 255)))
     body = {**BODY, "type": "img2img", "mode": "inpaint_upload", "images": {"init": init, "mask": mask}}
     made = call("POST", "/jobs", body)
     assert made.status == 201, made.body
     before, rows = stage.objects(), len(stage.rows())
     if code == "too_many_open_jobs":
-        monkeypatch.setenv("DARKROOM_MAX_OPEN_JOBS_PER_OWNER", "0")
-        wiring.settings.cache_clear()
-        wiring._limiter.cache_clear()
-        wiring.jobs.cache_clear()
+        stage.configure(max_open_jobs_per_owner=0)
     elif code == "no_endpoint_available":
         stage.sagemaker.endpoints = []
-        wiring.endpoints().all(fresh=True)
+        stage.services.endpoints.all(fresh=True)
     elif code == "checkpoint_not_active":
         stage.model("v1-5.safetensors", status="deleting")
     else:
@@ -243,12 +238,8 @@ def test_a_replay_of_what_needs_a_file_that_is_gone_names_it(stage: Stage, job_i
     assert call("POST", f"/jobs/{job_id}/replay").code == "checkpoint_not_active"
 
 
-def test_one_job_too_many_is_refused_with_a_time_to_come_back_and_leaves_nothing(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DARKROOM_MAX_OPEN_JOBS_PER_OWNER", "2")
-    wiring.settings.cache_clear()
-    wiring.jobs.cache_clear()
+def test_one_job_too_many_is_refused_with_a_time_to_come_back_and_leaves_nothing(stage: Stage) -> None:
+    stage.configure(max_open_jobs_per_owner=2)
     headers = {"Idempotency-Key": "first"}
     first = call("POST", "/jobs", BODY, headers=headers)
     assert call("POST", "/jobs", BODY).status == 201
@@ -261,7 +252,7 @@ def test_one_job_too_many_is_refused_with_a_time_to_come_back_and_leaves_nothing
 
 
 def test_a_transaction_that_was_throttled_is_sent_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = wiring._client("dynamodb")
+    client = stage.clients("dynamodb")
     real = client.transact_write_items
     calls: list[int] = []
 

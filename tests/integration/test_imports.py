@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from darkroom import wiring
 from darkroom.checkpoints import imports as steps
 from darkroom.checkpoints import service
 from darkroom.checkpoints.imports import ATTEMPTS, NET_DELAY
@@ -65,14 +64,14 @@ class Queue:
 @pytest.fixture
 def queue(stage: Stage) -> Queue:
     made = Queue()
-    wiring.imports()._queue = made
+    stage.adapters.import_queue = made
     return made
 
 
 @pytest.fixture
-def web(queue: Queue) -> Web:
+def web(stage: Stage, queue: Queue) -> Web:
     made = Web()
-    wiring.imports()._web = made
+    stage.adapters.web = made
     return made
 
 
@@ -99,7 +98,7 @@ def test_a_file_of_the_web_comes_to_the_shelf_step_by_step(
     stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "STEP_SECONDS", 0.0)
-    monkeypatch.setattr(wiring.imports(), "_clock", iter(range(1000)).__next__)
+    monkeypatch.setattr(stage.services.imports, "_clock", iter(range(1000)).__next__)
     reply = begin()
     assert (reply.status, reply.json["status"], reply.json["name"]) == (202, "importing", NAME)
     assert "secret" not in reply.body
@@ -216,7 +215,7 @@ def test_a_step_that_died_after_s3_put_the_file_together_loses_nothing(
     begin()
     deliver_to("checkpoint_imports", queue.waiting.pop(0))
     step = queue.waiting.pop(0)
-    change = wiring.registry().change
+    change = stage.adapters.registry.change
 
     def killed(old: Checkpoint, new: Checkpoint) -> bool:
         if new.status == "active":
@@ -224,7 +223,7 @@ def test_a_step_that_died_after_s3_put_the_file_together_loses_nothing(
         return change(old, new)
 
     with monkeypatch.context() as patched:
-        patched.setattr(wiring.registry(), "change", killed)
+        patched.setattr(stage.adapters.registry, "change", killed)
         with pytest.raises(KeyboardInterrupt):
             deliver_to("checkpoint_imports", step)
     assert deliver_to("checkpoint_imports", step) == []
@@ -292,7 +291,7 @@ def test_an_import_that_cannot_be_queued_does_not_block_its_name(
 def test_an_import_that_broke_off_once_its_row_was_written_is_begun_by_its_safety_net(
     stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = wiring.registry()
+    shelf = stage.adapters.registry
     write = shelf.begin
 
     def lost(row: Any) -> bool:

@@ -173,12 +173,11 @@ def test_a_result_that_overtakes_the_mark_is_kept(stage: Stage) -> None:
 
 
 def test_a_result_after_the_deadline_still_counts(stage: Stage, job_id: str) -> None:
-    from darkroom import wiring
     from darkroom.jobs.contract import WorkError
     from darkroom.jobs.model import Transition
 
     late = Transition("fail", "deadline", error=WorkError(code="timed_out", message="too late"), completed_at="x")
-    assert wiring._store().apply(job_id, late).applied
+    assert stage.adapters.store.apply(job_id, late).applied
     deliver(completed(job_id, manifest(job_id)))
     job = shown(job_id)
     assert (job["status"], job["error"]) == ("succeed", None)
