@@ -16,7 +16,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from darkroom import wiring
 from darkroom.keys.api import KeyIn
 from tests.integration.conftest import Stage, moto_stage
 from tests.support.events import completed, deliver, failed, manifest, progress
@@ -81,7 +80,7 @@ def measure() -> Iterator[tuple[Budget, Counter[str]]]:
     with moto_stage() as stage:
         stage.picture = stage.upload(png())
         stage.first_job = _submit(stage)
-        stage.key = wiring.keys().create(KeyIn(name="bench", role="artist")).secret
+        stage.key = stage.services.keys.create(KeyIn(name="bench", role="artist")).secret
         send("GET", "/ping", key=stage.key)
         for warm in ("/endpoints", "/checkpoints", "/ping", f"/jobs/{stage.first_job}"):
             call("GET", warm)
@@ -99,7 +98,8 @@ def counted(stage: Stage) -> Iterator[Counter[str]]:
     def count(model: Any, **_: object) -> None:
         calls[model.name] += 1
 
-    clients = [wiring._client(service) for service in ("dynamodb", "s3", "secretsmanager")] + [wiring._fail_fast()]
+    clients = [stage.clients(service) for service in ("dynamodb", "s3", "secretsmanager")]
+    clients.append(stage.clients("dynamodb", fail_fast=True))
     for fake in (stage.sagemaker, stage.scaling):
         fake.on_call = lambda name: calls.update([name])
     for client in clients:

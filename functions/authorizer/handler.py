@@ -14,10 +14,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     that is in no line goes through to the function that answers 404.
     """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    caller = wiring.authenticator().caller(headers.get("authorization"))
+    caller = wiring.stage().authenticator.caller(headers.get("authorization"))
     if caller is None:
         raise Exception("Unauthorized")
-    current = wiring.settings()
+    current = wiring.stage().settings
     # arn:…:<api>/<stage>/<method>/<path>
     stage = "/".join(event["methodArn"].split("/")[:2])
     statements = [_statement("Allow", [f"{stage}/*"])]

@@ -8,4 +8,4 @@ from darkroom.edge import events
 
 def handler(event: dict[str, Any], context: object) -> Any:
     """Carry out one batch of steps; answers which messages failed."""
-    return events.handle(event, context, wiring.imports().step)
+    return events.handle(event, context, wiring.stage().imports.step)

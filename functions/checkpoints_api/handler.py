@@ -17,7 +17,7 @@ from darkroom.checkpoints.api import (
 from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.edge.http import Api, Query, Response, answers, created
 
-app = Api(origins=lambda: wiring.settings().origins, rate_limiter=wiring.rate_limiter)
+app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
 UNKNOWN: dict[int, Any] = {404: {"description": "There is no such file"}}
 
 
@@ -29,7 +29,7 @@ def get_checkpoints(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> CheckpointList:
     """One Query a kind."""
-    return wiring.checkpoints().page(kind, q, after, limit)
+    return wiring.stage().checkpoints.page(kind, q, after, limit)
 
 
 @app.post(
@@ -40,7 +40,7 @@ def get_checkpoints(
 )
 def post_checkpoint(model: CheckpointIn) -> Response[RegisteredOut]:
     """The same request again finds the open upload, so that it can go on from anywhere."""
-    registered, new = wiring.checkpoints().register(app.owner, model, scope=app.write_scope)
+    registered, new = wiring.stage().checkpoints.register(app.owner, model, scope=app.write_scope)
     return created(registered, new)
 
 
@@ -52,7 +52,7 @@ def post_checkpoint(model: CheckpointIn) -> Response[RegisteredOut]:
 )
 def post_import(model: ImportIn) -> Response[CheckpointOut]:
     """202; the file is fetched in the cloud, step by step."""
-    row = wiring.imports().begin(app.owner, model, scope=app.write_scope)
+    row = wiring.stage().imports.begin(app.owner, model, scope=app.write_scope)
     return Response(202, content_type="application/json", body=row)
 
 
@@ -64,7 +64,7 @@ def post_import(model: ImportIn) -> Response[CheckpointOut]:
 )
 def post_parts(parts: PartsIn) -> PartsOut:
     """S3 takes each part only with the SHA-256 it was announced with."""
-    return wiring.checkpoints().parts(parts, scope=app.write_scope)
+    return wiring.stage().checkpoints.parts(parts, scope=app.write_scope)
 
 
 @app.post(
@@ -75,7 +75,7 @@ def post_parts(parts: PartsIn) -> PartsOut:
 )
 def post_complete(model: ModelIn) -> CheckpointOut:
     """The file is looked into; only then can jobs use it."""
-    return wiring.checkpoints().complete(model, scope=app.write_scope)
+    return wiring.stage().checkpoints.complete(model, scope=app.write_scope)
 
 
 @app.delete(
@@ -86,7 +86,7 @@ def post_complete(model: ModelIn) -> CheckpointOut:
 )
 def delete_checkpoint(kind: Annotated[Kind, Query()], name: Annotated[FileName, Query()]) -> Response[None]:
     """204 with nothing."""
-    wiring.checkpoints().delete(ModelKey(kind, name), scope=app.write_scope)
+    wiring.stage().checkpoints.delete(ModelKey(kind, name), scope=app.write_scope)
     return Response(204)
 
 

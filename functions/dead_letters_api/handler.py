@@ -6,20 +6,20 @@ from darkroom import wiring
 from darkroom.dead_letters.api import LetterList, QueueList, Redriven
 from darkroom.edge.http import Api, Path, Query
 
-app = Api(origins=lambda: wiring.settings().origins, rate_limiter=wiring.rate_limiter)
+app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
 Name = Annotated[str, Path(description="a queue's name, as GET /dead-letters tells it")]
 
 
 @app.get("/dead-letters", summary="Queues of messages that could not be taken in", tags=["dead letters"])
 def get_queues() -> QueueList:
     """With their counts, which SQS gives approximately."""
-    return wiring.dead_letters().all()
+    return wiring.stage().dead_letters.all()
 
 
 @app.get("/dead-letters/<queue>", summary="What lies in a queue, without prompts", tags=["dead letters"])
 def get_letters(queue: Name, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> LetterList:
     """Nothing is taken away."""
-    return wiring.dead_letters().peek(queue, limit)
+    return wiring.stage().dead_letters.peek(queue, limit)
 
 
 @app.post(
@@ -27,7 +27,7 @@ def get_letters(queue: Name, limit: Annotated[int, Query(ge=1, le=100)] = 20) ->
 )
 def post_redrive(queue: Name) -> Redriven:
     """As many as the time allows; send it again while some are left."""
-    return wiring.dead_letters().redrive(queue)
+    return wiring.stage().dead_letters.redrive(queue)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

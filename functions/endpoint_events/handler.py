@@ -15,4 +15,4 @@ def handler(event: dict[str, Any], context: object) -> Any:
 def receive(body: str) -> str:
     """Set up the scaling of an endpoint that came into service, or delete one that was to go."""
     name = endpoint_in(body)
-    return f"{name}: {wiring.fleet().reconcile(name)}"
+    return f"{name}: {wiring.stage().fleet.reconcile(name)}"

@@ -6,14 +6,14 @@ from darkroom import wiring
 from darkroom.edge.http import Api, Path, Response, answers, created
 from darkroom.endpoints.api import EndpointIn, EndpointList, EndpointOut, EndpointPatch
 
-app = Api(origins=lambda: wiring.settings().origins, rate_limiter=wiring.rate_limiter)
+app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
 Name = Annotated[str, Path(description="an endpoint's name, with or without the stage's prefix", max_length=63)]
 
 
 @app.get("/endpoints", summary="SageMaker endpoints of this stage", tags=["endpoints"])
 def get_endpoints() -> EndpointList:
     """Newest first; at most seconds old."""
-    return EndpointList(endpoints=[EndpointOut.of(shown) for shown in wiring.endpoints().shown()])
+    return EndpointList(endpoints=[EndpointOut.of(shown) for shown in wiring.stage().endpoints.shown()])
 
 
 @app.post(
@@ -24,20 +24,20 @@ def get_endpoints() -> EndpointList:
 )
 def post_endpoint(endpoint: EndpointIn) -> Response[EndpointOut]:
     """Model, configuration and endpoint at once. The same request again goes on where one broke off."""
-    name, new = wiring.fleet().create(app.owner, endpoint)
-    return created(EndpointOut.of(wiring.endpoints().show(name)), new)
+    name, new = wiring.stage().fleet.create(app.owner, endpoint)
+    return created(EndpointOut.of(wiring.stage().endpoints.show(name)), new)
 
 
 @app.get("/endpoints/<name>", summary="One endpoint", tags=["endpoints"])
 def get_endpoint(name: Name) -> EndpointOut:
     """As it is now."""
-    return EndpointOut.of(wiring.endpoints().show(name))
+    return EndpointOut.of(wiring.stage().endpoints.show(name))
 
 
 @app.patch("/endpoints/<name>", summary="Change between how many instances it scales", tags=["endpoints"])
 def patch_endpoint(name: Name, bounds: EndpointPatch) -> EndpointOut:
     """With `min_instances` 0 it sleeps when it has nothing to do."""
-    return EndpointOut.of(wiring.endpoints().show(wiring.fleet().scale(name, bounds)))
+    return EndpointOut.of(wiring.stage().endpoints.show(wiring.stage().fleet.scale(name, bounds)))
 
 
 @app.delete(
@@ -49,9 +49,9 @@ def patch_endpoint(name: Name, bounds: EndpointPatch) -> EndpointOut:
 )
 def delete_endpoint(name: Name) -> Response[EndpointOut | None]:
     """Its open jobs fail with `endpoint_deleted`. Deleting what is gone is fine."""
-    if wiring.fleet().delete(name):
+    if wiring.stage().fleet.delete(name):
         return Response(204)
-    return Response(202, content_type="application/json", body=EndpointOut.of(wiring.endpoints().show(name)))
+    return Response(202, content_type="application/json", body=EndpointOut.of(wiring.stage().endpoints.show(name)))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -8,4 +8,4 @@ from darkroom.edge import events
 
 def handler(event: dict[str, Any], context: object) -> Any:
     """Take in one batch; answers which messages failed."""
-    return events.handle(event, context, wiring.events().receive)
+    return events.handle(event, context, wiring.stage().events.receive)

@@ -12,7 +12,7 @@ from darkroom.jobs.export import render
 from darkroom.jobs.state import Status
 from darkroom.jobs.types import JobType
 
-app = Api(origins=lambda: wiring.settings().origins, rate_limiter=wiring.rate_limiter)
+app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
 JobId = Annotated[str, Path(description="a job's id")]
 Text = Annotated[str | None, Query(min_length=1, max_length=255)]
 IdempotencyKey = Annotated[
@@ -33,7 +33,7 @@ class Pong(BaseModel):
 @app.get("/ping", summary="Version and stage", tags=["stage"])
 def ping() -> Pong:
     """Tell version and stage."""
-    return Pong(version=wiring.settings().version, stage=wiring.settings().stage)
+    return Pong(version=wiring.stage().settings.version, stage=wiring.stage().settings.stage)
 
 
 @app.post(
@@ -44,7 +44,7 @@ def ping() -> Pong:
 )
 def post_image(image: ImageIn) -> Response[ImageOut]:
     """200 when the bytes are stored already, else 201 with a presigned POST."""
-    registered = wiring.images().register(app.owner, image)
+    registered = wiring.stage().images.register(app.owner, image)
     return created(registered, new=registered.upload is not None)
 
 
@@ -59,7 +59,7 @@ def post_job(
     idempotency_key: IdempotencyKey = None,
 ) -> Response[JobOut]:
     """201 with the job; 200 when the same Idempotency-Key made it before."""
-    submitted = wiring.submission().submit(app.owner, job, idempotency_key, app.open_jobs_limit)
+    submitted = wiring.stage().submission.submit(app.owner, job, idempotency_key, app.open_jobs_limit)
     return created(submitted.job, new=submitted.created)
 
 
@@ -82,7 +82,7 @@ def get_jobs(
     """Show All = follow `next`. Also as CSV or NDJSON, by the Accept header."""
     query = HistoryQuery(limit=limit, before=before, type=type or [], status=status or [], endpoint=endpoint,
                          checkpoint=checkpoint, owner=owner, lora=lora, q=q, from_=from_, to=to)  # fmt: skip
-    page = wiring.jobs().page(query, scope=app.read_scope)
+    page = wiring.stage().jobs.page(query, scope=app.read_scope)
     file = render(page, app.accept, first=before is None)
     answer = app.page(file.content_type, file.body, following=page.next)
     answer.headers.update(file.headers)
@@ -95,7 +95,7 @@ def get_summary(
     to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
 ) -> Summary:
     """Exact up to 10,000 jobs; of more, the newest are counted."""
-    return wiring.jobs().summary(from_, to, scope=app.read_scope)
+    return wiring.stage().jobs.summary(from_, to, scope=app.read_scope)
 
 
 @app.get("/jobs/<job_id>", summary="The whole job", tags=["jobs"])
@@ -104,13 +104,13 @@ def get_job(
     wait: Annotated[int, Query(ge=0, le=20, description="seconds to wait for the job's end")] = 0,
 ) -> JobOut:
     """The job as it is, or as it is once it settles."""
-    return wiring.jobs().get(job_id, wait, scope=app.read_scope)
+    return wiring.stage().jobs.get(job_id, wait, scope=app.read_scope)
 
 
 @app.post("/jobs/<job_id>/cancel", summary="End an open job, and stop its worker", tags=["jobs"])
 def post_cancel(job_id: JobId) -> JobOut:
     """The job; one that is cancelled already stays as it is."""
-    return wiring.jobs().cancel(job_id, scope=app.write_scope)
+    return wiring.stage().jobs.cancel(job_id, scope=app.write_scope)
 
 
 @app.post(
@@ -121,7 +121,7 @@ def post_cancel(job_id: JobId) -> JobOut:
 )
 def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Response[JobOut]:
     """201 with the new job; `replay_of` names the old one."""
-    submitted = wiring.submission().replay(
+    submitted = wiring.stage().submission.replay(
         app.owner, job_id, idempotency_key, app.open_jobs_limit, scope=app.read_scope
     )
     return created(submitted.job, new=submitted.created)
@@ -135,7 +135,7 @@ def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Respon
 )
 def delete_job(job_id: JobId) -> Response[None]:
     """204 with nothing."""
-    wiring.jobs().delete(job_id, scope=app.write_scope)
+    wiring.stage().jobs.delete(job_id, scope=app.write_scope)
     return Response(204)
 
 

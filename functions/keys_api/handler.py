@@ -6,7 +6,7 @@ from darkroom import wiring
 from darkroom.edge.http import Api, Path, Query, Response, answers
 from darkroom.keys.api import KeyIn, KeyList, KeyMade
 
-app = Api(origins=lambda: wiring.settings().origins, rate_limiter=wiring.rate_limiter)
+app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
 
 
 @app.get("/keys", summary="Access keys, newest first", tags=["keys"])
@@ -15,7 +15,7 @@ def get_keys(
     before: Annotated[str | None, Query(description="the `next` of the page before")] = None,
 ) -> KeyList:
     """All but the first admin key, which lies in Secrets Manager. No answer has a secret in it."""
-    return wiring.keys().page(before, limit)
+    return wiring.stage().keys.page(before, limit)
 
 
 @app.post(
@@ -26,7 +26,7 @@ def get_keys(
 )
 def post_key(key: KeyIn) -> Response[KeyMade]:
     """A name may have two valid keys at once, so that one can take the other's place."""
-    made = wiring.keys().create(key)
+    made = wiring.stage().keys.create(key)
     return Response(201, content_type="application/json", body=made, headers={"Cache-Control": "no-store"})
 
 
@@ -38,7 +38,7 @@ def post_key(key: KeyIn) -> Response[KeyMade]:
 )
 def delete_key(key_id: Annotated[str, Path(description="a key's id, as GET /keys tells it")]) -> Response[None]:
     """204 with nothing. Also for the key that is used for it."""
-    wiring.keys().delete(key_id)
+    wiring.stage().keys.delete(key_id)
     return Response(204)
 
 

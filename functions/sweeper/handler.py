@@ -8,4 +8,4 @@ from darkroom.edge import rounds
 
 def handler(event: dict[str, Any], context: object) -> None:
     """Carry out every round; raises when one of them failed, once all have had their turn."""
-    rounds.run(wiring.rounds(), context, wiring.settings().stage)
+    rounds.run(wiring.stage().rounds, context, wiring.stage().settings.stage)

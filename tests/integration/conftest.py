@@ -1,9 +1,11 @@
 """A stage on moto: real DynamoDB, S3 and Secrets Manager semantics, SageMaker only as the services see it."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -13,6 +15,7 @@ from moto import mock_aws
 from moto.s3.models import s3_backends
 
 from darkroom import wiring
+from darkroom.aws.clients import client
 from darkroom.images.model import image_key
 from tests.support.aws import REGION, SETTINGS, make_stage, put_model
 from tests.support.sagemaker import FakeSageMaker, FakeScaling
@@ -29,7 +32,21 @@ class Stage:
         self.picture = ""
         self.first_job = ""
         self.key = ""
+        self.clients: wiring.Clients = cache(client)
+        self.configure()
         make_stage(self.dynamodb, self.s3, boto3.client("secretsmanager", region_name=REGION))
+
+    def configure(self, clock: Callable[[], float] = time.time, sweep_threads: int = 8, **settings: object) -> None:
+        """Start the functions anew, with some settings different: nothing they kept in memory is left."""
+        self.services = wiring.build(SETTINGS.model_copy(update=settings), self.clients, clock, sweep_threads)
+        adapters = self.services.adapters
+        adapters.endpoint_source = adapters.endpoint_control = adapters.inference = self.sagemaker
+        adapters.scaling = self.scaling
+
+    @property
+    def adapters(self) -> wiring.Adapters:
+        """The adapters under the services."""
+        return self.services.adapters
 
     def objects(self) -> list[str]:
         """Every key in the pictures bucket."""
@@ -43,7 +60,7 @@ class Stage:
 
     def upload(self, content: bytes, owner: str = "alice") -> str:
         """Put a picture where an upload would put it; returns its id."""
-        return wiring.images().put(owner, content)
+        return self.services.images.put(owner, content)
 
     def age(self, picture: str, days: float, owner: str = "alice") -> None:
         """Let an uploaded picture be so old. Nobody can tell S3 when an object was written, so moto is changed."""
@@ -60,31 +77,15 @@ class Stage:
         put_model(self.dynamodb, name, kind, status)
 
 
-def forget_wiring() -> None:
-    """Let the next use build everything anew."""
-    for made in vars(wiring).values():
-        if hasattr(made, "cache_clear"):
-            made.cache_clear()
-
-
 @contextmanager
 def moto_stage() -> Iterator[Stage]:
-    """A stage with one checkpoint and one endpoint, wired as the functions would wire it."""
-    sagemaker, scaling = FakeSageMaker(), FakeScaling()
-    environment = {**SETTINGS.environment(), "AWS_DEFAULT_REGION": REGION, "POWERTOOLS_SERVICE_NAME": "test"}
-    with (
-        patch.dict(os.environ, environment),
-        patch.object(wiring, "SageMakerEndpoints", lambda *_: sagemaker),
-        patch.object(wiring, "SageMakerControl", lambda *_: sagemaker),
-        patch.object(wiring, "SageMakerInference", lambda *_: sagemaker),
-        patch.object(wiring, "AutoScaling", lambda *_: scaling),
-        mock_aws(),
-    ):
-        forget_wiring()
-        made = Stage(sagemaker, scaling)
+    """A stage with one checkpoint and one endpoint, whose services the handlers use."""
+    environment = {"AWS_DEFAULT_REGION": REGION, "POWERTOOLS_SERVICE_NAME": "test"}
+    with patch.dict(os.environ, environment), mock_aws():
+        made = Stage(FakeSageMaker(), FakeScaling())
         made.model("v1-5.safetensors")
-        yield made
-    forget_wiring()
+        with patch.object(wiring, "stage", lambda: made.services):
+            yield made
 
 
 @pytest.fixture

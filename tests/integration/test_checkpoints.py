@@ -8,7 +8,6 @@ from urllib.parse import quote
 import pytest
 
 from bench.calls import counted
-from darkroom import wiring
 from darkroom.checkpoints import service
 from darkroom.checkpoints.model import ModelKey
 from tests.integration.conftest import Stage
@@ -25,7 +24,7 @@ def register(content: bytes = MODEL, **more: Any) -> Reply:
 
 def send(stage: Stage, content: bytes, number: int = 1) -> None:
     """Send a part as a client would, straight to S3."""
-    row = wiring.registry().get(ModelKey(LORA["kind"], LORA["name"]))
+    row = stage.adapters.registry.get(ModelKey(LORA["kind"], LORA["name"]))
     assert row is not None
     stage.s3.upload_part(Bucket="models", Key=row.key.s3_key, UploadId=row.upload_id, PartNumber=number, Body=content)
 
@@ -66,7 +65,7 @@ def test_the_same_file_finds_its_open_upload_and_another_is_told_so(stage: Stage
 
 def test_two_uploads_of_one_name_at_once_leave_one_winner(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both look before either has written; the one that writes second gives its upload up."""
-    shelf = wiring.registry()
+    shelf = stage.adapters.registry
     look = shelf.get
     looks = iter([None])
     monkeypatch.setattr(shelf, "get", lambda key: next(looks, look(key)))
@@ -126,7 +125,7 @@ def test_a_file_that_is_no_model_is_refused_removed_and_does_not_block_its_name(
 def test_a_complete_that_broke_off_after_s3_is_safe_to_repeat(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     register()
     send(stage, MODEL)
-    monkeypatch.setattr(wiring.registry(), "change", lambda *_: (_ for _ in ()).throw(RuntimeError))
+    monkeypatch.setattr(stage.adapters.registry, "change", lambda *_: (_ for _ in ()).throw(RuntimeError))
     assert call("POST", "/checkpoints/complete", LORA).status == 500
     monkeypatch.undo()
     assert call("POST", "/checkpoints/complete", LORA).json["status"] == "active"
@@ -144,7 +143,7 @@ def test_an_upload_that_s3_forgot_begins_anew_under_its_name(stage: Stage) -> No
 def test_a_write_whose_first_answer_was_lost_is_no_other_ones_write(stage: Stage) -> None:
     """Botocore tries again, and meets what its first try wrote."""
     register()
-    shelf = wiring.registry()
+    shelf = stage.adapters.registry
     row = shelf.get(ModelKey(LORA["kind"], LORA["name"]))
     assert row is not None
     active = replace(row, status="active", upload_id=None)
@@ -190,12 +189,8 @@ def test_names_and_formats_that_are_not_taken(stage: Stage, name: str, code: str
     assert uploads(stage) == []
 
 
-def test_pickles_are_taken_where_the_stage_says_so_and_are_marked(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DARKROOM_ALLOW_PICKLE", "True")
-    wiring.settings.cache_clear()
-    wiring.checkpoints.cache_clear()
+def test_pickles_are_taken_where_the_stage_says_so_and_are_marked(stage: Stage) -> None:
+    stage.configure(allow_pickle=True)
     reply = register(name="old.ckpt")
     assert reply.status == 201
     assert reply.json["checkpoint"]["pickle"] is True

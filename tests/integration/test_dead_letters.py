@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from darkroom import ids, wiring
+from darkroom import ids
 from tests.integration.conftest import Stage
 from tests.support.aws import REGION
 from tests.support.events import completed, manifest, progress
@@ -42,11 +42,9 @@ class Queues:
 
 
 @pytest.fixture
-def queues(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Queues:
+def queues(stage: Stage) -> Queues:
     made = Queues()
-    monkeypatch.setenv("DARKROOM_DEAD_LETTER_QUEUES", ",".join(made.settings()))
-    wiring.settings.cache_clear()
-    wiring.dead_letters.cache_clear()
+    stage.configure(dead_letter_queues=tuple(made.settings()))
     return made
 
 
@@ -102,23 +100,26 @@ def test_messages_go_back_to_where_they_came_from(queues: Queues, name: str) -> 
     assert queues.bodies(f"dead-{name}") == []
 
 
-def test_a_copy_is_sent_before_its_message_is_deleted(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_is_sent_before_its_message_is_deleted(
+    stage: Stage, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queues.put("dead-events", "m")
-    letters = wiring.dead_letters()._letters
 
     def broken(url: str, messages: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(letters, "delete", broken)
+    monkeypatch.setattr(stage.adapters.letters, "delete", broken)
     assert call("POST", "/dead-letters/events/redrive").status == 500
     assert queues.bodies("events") == ["m"]
     assert call("GET", "/dead-letters").json["queues"][0]["messages"] == 1
 
 
-def test_a_redrive_ends_in_time_and_tells_what_is_left(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redrive_ends_in_time_and_tells_what_is_left(
+    stage: Stage, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queues.put("dead-events", *(str(number) for number in range(25)))
     moments = iter([0.0, 1.0, 2.0, 99.0])
-    monkeypatch.setattr(wiring.dead_letters(), "_clock", lambda: next(moments))
+    monkeypatch.setattr(stage.services.dead_letters, "_clock", lambda: next(moments))
     assert call("POST", "/dead-letters/events/redrive").json == {"moved": 20, "dropped": 0, "left": 5}
 
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from darkroom import ids, wiring
+from darkroom import ids
 from darkroom.aws.jobs import to_item
 from darkroom.jobs.draft import MAX_PARAMETER_BYTES
 from darkroom.jobs.model import Job, JobLine, as_json
@@ -73,14 +73,14 @@ def test_what_has_ended_cannot_be_cancelled(stage: Stage, job_id: str) -> None:
 
 
 def test_a_cancel_that_broke_off_leaves_no_marker_once_it_is_sent_again(stage: Stage, job_id: str) -> None:
-    wiring._outputs().mark_cancelled(job_id, None)
+    stage.adapters.outputs.mark_cancelled(job_id, None)
     deliver(completed(job_id, manifest(job_id)))
     assert call("POST", f"/jobs/{job_id}/cancel").code == "job_settled"
     assert stage.objects() == []
 
 
 def test_a_result_that_beats_the_cancel_stands(stage: Stage, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    outputs = wiring._outputs()
+    outputs = stage.adapters.outputs
     marked = outputs.mark_cancelled
 
     def slow(*given: str | None) -> None:
@@ -96,7 +96,7 @@ def test_a_result_that_beats_the_cancel_stands(stage: Stage, job_id: str, monkey
 def test_a_worker_that_saw_the_marker_before_the_row_was_written_ends_the_job_and_all_is_tidy(
     stage: Stage, job_id: str
 ) -> None:
-    wiring._outputs().mark_cancelled(job_id, None)
+    stage.adapters.outputs.mark_cancelled(job_id, None)
     deliver(progress(job_id, 0.3), completed(job_id, STOPPED))
     shown = call("GET", f"/jobs/{job_id}").json
     assert (shown["status"], shown["cancelled"]) == ("cancelled", "during")
@@ -104,12 +104,12 @@ def test_a_worker_that_saw_the_marker_before_the_row_was_written_ends_the_job_an
 
 
 def test_only_ones_own_jobs_are_there_for_who_may_touch_no_others(stage: Stage, job_id: str) -> None:
-    jobs = wiring.jobs()
+    jobs = stage.services.jobs
     for act in (jobs.cancel, jobs.delete, jobs.get):
         with pytest.raises(Exception, match="job_not_found"):
             act(job_id, scope="bob")
     with pytest.raises(Exception, match="job_not_found"):
-        wiring.submission().replay("bob", job_id, scope="bob")
+        stage.services.submission.replay("bob", job_id, scope="bob")
     assert jobs.cancel(job_id, scope="alice").status == "cancelled"
 
 
@@ -125,7 +125,7 @@ def test_a_job_deleted_while_it_runs_leaves_a_marker_until_its_answer_comes(stag
 def test_a_job_that_ends_while_it_is_deleted_leaves_nothing(
     stage: Stage, job_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outputs = wiring._outputs()
+    outputs = stage.adapters.outputs
     removed = outputs.delete
 
     def slow(*given: object, **more: object) -> None:
@@ -140,7 +140,7 @@ def test_a_job_that_ends_while_it_is_deleted_leaves_nothing(
 
 
 def test_a_job_deleted_between_its_write_and_its_mark_has_its_worker_stopped(stage: Stage) -> None:
-    stage.sagemaker.before_answer = lambda job_id: wiring.jobs().delete(job_id)
+    stage.sagemaker.before_answer = lambda job_id: stage.services.jobs.delete(job_id)
     job_id = call("POST", "/jobs", BODY).json["id"]
     assert stage.rows() == []
     put(stage, "failures/x-error.out")
@@ -185,7 +185,7 @@ def test_a_replay_is_a_new_job_with_the_same_inputs(stage: Stage) -> None:
 
 def test_a_replay_goes_where_jobs_are_taken_now(stage: Stage, job_id: str) -> None:
     stage.sagemaker.endpoints = [endpoint("darkroom-test-b")]
-    wiring.endpoints().all(fresh=True)
+    stage.services.endpoints.all(fresh=True)
     assert call("POST", f"/jobs/{job_id}/replay").json["endpoint"] == "darkroom-test-b"
 
 
@@ -202,22 +202,17 @@ def test_a_replay_whose_pictures_have_expired_is_refused_and_writes_nothing(stag
 @pytest.mark.parametrize(
     "code", ["too_many_open_jobs", "no_endpoint_available", "checkpoint_not_active", "inputs_expired"]
 )
-def test_a_refused_replay_of_anothers_job_copies_no_picture(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, code: str
-) -> None:
+def test_a_refused_replay_of_anothers_job_copies_no_picture(stage: Stage, code: str) -> None:
     init, mask = stage.upload(png()), stage.upload(png(color=(255, 255, 255)))
     body = {**BODY, "type": "img2img", "mode": "inpaint_upload", "images": {"init": init, "mask": mask}}
     made = call("POST", "/jobs", body)
     assert made.status == 201, made.body
     before, rows = stage.objects(), len(stage.rows())
     if code == "too_many_open_jobs":
-        monkeypatch.setenv("DARKROOM_MAX_OPEN_JOBS_PER_OWNER", "0")
-        wiring.settings.cache_clear()
-        wiring._limiter.cache_clear()
-        wiring.submission.cache_clear()
+        stage.configure(max_open_jobs_per_owner=0)
     elif code == "no_endpoint_available":
         stage.sagemaker.endpoints = []
-        wiring.endpoints().all(fresh=True)
+        stage.services.endpoints.all(fresh=True)
     elif code == "checkpoint_not_active":
         stage.model("v1-5.safetensors", status="deleting")
     else:
@@ -249,12 +244,8 @@ def test_a_replay_of_what_needs_a_file_that_is_gone_names_it(stage: Stage, job_i
     assert call("POST", f"/jobs/{job_id}/replay").code == "checkpoint_not_active"
 
 
-def test_one_job_too_many_is_refused_with_a_time_to_come_back_and_leaves_nothing(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DARKROOM_MAX_OPEN_JOBS_PER_OWNER", "2")
-    wiring.settings.cache_clear()
-    wiring.submission.cache_clear()
+def test_one_job_too_many_is_refused_with_a_time_to_come_back_and_leaves_nothing(stage: Stage) -> None:
+    stage.configure(max_open_jobs_per_owner=2)
     headers = {"Idempotency-Key": "first"}
     first = call("POST", "/jobs", BODY, headers=headers)
     assert call("POST", "/jobs", BODY).status == 201
@@ -267,7 +258,7 @@ def test_one_job_too_many_is_refused_with_a_time_to_come_back_and_leaves_nothing
 
 
 def test_a_transaction_that_was_throttled_is_sent_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = wiring._client("dynamodb")
+    client = stage.clients("dynamodb")
     real = client.transact_write_items
     calls: list[int] = []
 
@@ -330,4 +321,4 @@ def test_a_job_without_an_endpoint_or_a_price_is_like_any_other(stage: Stage, jo
     assert call("POST", f"/jobs/{waiting[0]}/cancel").json["status"] == "cancelled"
     assert call("POST", f"/jobs/{waiting[0]}/replay").json["endpoint"] == "darkroom-test-a"
     assert call("DELETE", f"/jobs/{waiting[1]}").status == 204
-    assert wiring._limiter().by_endpoint(fresh=True) == {"darkroom-test-a": 2}
+    assert stage.services.limiter.by_endpoint(fresh=True) == {"darkroom-test-a": 2}

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from bench.calls import counted
-from darkroom import wiring
 from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, deliver_to, manifest
 from tests.support.http import call
@@ -126,8 +125,8 @@ class TestCost:
 class TestPhase:
     """What an open job is doing."""
 
-    def phase(self, job: str) -> tuple[str | None, str | None]:
-        wiring.endpoints().forget()
+    def phase(self, stage: Stage, job: str) -> tuple[str | None, str | None]:
+        stage.services.endpoints.forget()
         found = call("GET", f"/jobs/{job}").json
         return found["phase"], found["phase_detail"]
 
@@ -135,24 +134,24 @@ class TestPhase:
         job = call("POST", "/jobs", JOB).json["id"]
         stage.sagemaker.describe("darkroom-test-a")
         stage.sagemaker.details["darkroom-test-a"].instances = 0
-        assert self.phase(job) == (
+        assert self.phase(stage, job) == (
             "waking",
             "darkroom-test-a sleeps, and the job wakes it. How long that takes is not known yet; minutes often.",
         )
         stage.scaling.woke["darkroom-test-a"] = [212.4, 240.0]
-        assert (self.phase(job)[1] or "").endswith("The last wake-ups took 212 s, 240 s.")
+        assert (self.phase(stage, job)[1] or "").endswith("The last wake-ups took 212 s, 240 s.")
         stage.sagemaker.details["darkroom-test-a"].instances = 1
-        assert self.phase(job) == ("in_line", "It waits in line; darkroom-test-a has 1 instance running.")
+        assert self.phase(stage, job) == ("in_line", "It waits in line; darkroom-test-a has 1 instance running.")
         started = "2026-03-01T10:00:00Z"
         deliver({"event": "darkroom.progress", "job_id": job, "progress": 0.1, "started_at": started})
-        assert self.phase(job) == ("running", f"It is being painted since {started}.")
+        assert self.phase(stage, job) == ("running", f"It is being painted since {started}.")
         deliver(completed(job, manifest(job)))
-        assert self.phase(job) == (None, None)
+        assert self.phase(stage, job) == (None, None)
 
     def test_of_a_job_whose_endpoint_is_gone_nothing_is_said(self, stage: Stage) -> None:
         job = call("POST", "/jobs", JOB).json["id"]
         stage.sagemaker.endpoints = []
-        assert self.phase(job) == (None, None)
+        assert self.phase(stage, job) == (None, None)
 
 
 def test_a_job_whose_answer_lies_there_does_not_fail_with_its_endpoint(stage: Stage) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from darkroom import ids, wiring
+from darkroom import ids
 from darkroom.aws.jobs import to_item
 from darkroom.jobs.export import form_of
 from darkroom.jobs.history import Filters
@@ -202,7 +202,7 @@ def test_words_are_found_however_their_accents_are_encoded(stage: Stage) -> None
 def test_a_summary_of_more_than_it_counts_says_so(stage: Stage) -> None:
     for n in range(20):
         put(stage, f"2026-03-{n + 1:02d}T08:00:00")
-    counted = summarize(wiring._store().read, Filters(), 1, most=5)
+    counted = summarize(stage.adapters.store.read, Filters(), 1, most=5)
     assert (counted.jobs, counted.exact, counted.since) == (5, False, "2026-03-16T08:00:00Z")
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from darkroom import wiring
 from darkroom.checkpoints import imports as steps
 from darkroom.checkpoints import service
 from darkroom.checkpoints.imports import ATTEMPTS, NET_DELAY
@@ -67,14 +66,14 @@ class Queue:
 @pytest.fixture
 def queue(stage: Stage) -> Queue:
     made = Queue()
-    wiring.imports()._queue = made
+    stage.adapters.import_queue = made
     return made
 
 
 @pytest.fixture
-def web(queue: Queue) -> Web:
+def web(stage: Stage, queue: Queue) -> Web:
     made = Web()
-    wiring.imports()._web = made
+    stage.adapters.web = made
     return made
 
 
@@ -101,7 +100,7 @@ def test_a_file_of_the_web_comes_to_the_shelf_step_by_step(
     stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "STEP_SECONDS", 0.0)
-    monkeypatch.setattr(wiring.imports(), "_clock", iter(range(1000)).__next__)
+    monkeypatch.setattr(stage.services.imports, "_clock", iter(range(1000)).__next__)
     reply = begin()
     assert (reply.status, reply.json["status"], reply.json["name"]) == (202, "importing", NAME)
     assert "secret" not in reply.body
@@ -218,7 +217,7 @@ def test_a_step_that_died_after_s3_put_the_file_together_loses_nothing(
     begin()
     deliver_to("checkpoint_imports", queue.waiting.pop(0))
     step = queue.waiting.pop(0)
-    change = wiring.registry().change
+    change = stage.adapters.registry.change
 
     def killed(old: Checkpoint, new: Checkpoint) -> bool:
         if new.status == "active":
@@ -226,7 +225,7 @@ def test_a_step_that_died_after_s3_put_the_file_together_loses_nothing(
         return change(old, new)
 
     with monkeypatch.context() as patched:
-        patched.setattr(wiring.registry(), "change", killed)
+        patched.setattr(stage.adapters.registry, "change", killed)
         with pytest.raises(KeyboardInterrupt):
             deliver_to("checkpoint_imports", step)
     assert deliver_to("checkpoint_imports", step) == []
@@ -294,7 +293,7 @@ def test_an_import_that_cannot_be_queued_does_not_block_its_name(
 def test_an_import_that_broke_off_once_its_row_was_written_is_begun_by_its_safety_net(
     stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = wiring.registry()
+    shelf = stage.adapters.registry
     write = shelf.begin
 
     def lost(row: Any) -> bool:
@@ -333,11 +332,10 @@ def test_an_import_that_an_older_release_queued_goes_on(stage: Stage, queue: Que
     assert shown()["status"] == "active"
 
 
-def after(name: str, number: int, fault: BaseException) -> Callable[[pytest.MonkeyPatch], None]:
+def after(imports: Any, name: str, number: int, fault: BaseException) -> Callable[[pytest.MonkeyPatch], None]:
     """Let the call `number` of a port's method have its effect and then raise, as if its answer were lost."""
 
     def patch(patched: pytest.MonkeyPatch) -> None:
-        imports = wiring.imports()
         port: Any = getattr(imports, {"change": "_registry", "send": "_queue"}.get(name, "_files"))
         call, calls = getattr(port, name), count(1)
 
@@ -368,20 +366,20 @@ def test_whatever_answer_of_a_step_is_lost_one_chain_goes_on_and_ends(
     fault: BaseException,
 ) -> None:
     monkeypatch.setattr(steps, "STEP_SECONDS", 0.0)
-    monkeypatch.setattr(wiring.imports(), "_clock", iter(range(1000)).__next__)
+    monkeypatch.setattr(stage.services.imports, "_clock", iter(range(1000)).__next__)
     begin()
     # The safety net comes too, right behind the first step.
     queue.waiting.append(queue.nets.pop(0))
     carried_out = []
     with monkeypatch.context() as patched:
-        after(name, number, fault)(patched)
-        advance = wiring.imports()._advance
+        after(stage.services.imports, name, number, fault)(patched)
+        advance = stage.services.imports._advance
 
         def counted(row: Any) -> Any:
             carried_out.append(row.step)
             return advance(row)
 
-        patched.setattr(wiring.imports(), "_advance", counted)
+        patched.setattr(stage.services.imports, "_advance", counted)
         for _ in range(40):
             if not queue.waiting:
                 break

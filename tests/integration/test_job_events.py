@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import ids, wiring
+from darkroom import ids
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.model import Transition
 from tests.integration.conftest import Stage
@@ -176,7 +176,7 @@ def test_a_result_that_overtakes_the_mark_is_kept(stage: Stage) -> None:
 
 def test_a_result_after_the_deadline_still_counts(stage: Stage, job_id: str) -> None:
     late = Transition("fail", "deadline", error=WorkError(code="timed_out", message="too late"), completed_at="x")
-    assert wiring._store().apply(job_id, late).applied
+    assert stage.adapters.store.apply(job_id, late).applied
     deliver(completed(job_id, manifest(job_id)))
     job = shown(job_id)
     assert (job["status"], job["error"]) == ("succeed", None)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from darkroom import ids, wiring
+from darkroom import ids
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.aws.pictures import S3Images
 from darkroom.errors import Busy, Throttled
@@ -268,7 +268,7 @@ def test_darkroom_chooses_the_endpoint_with_the_fewest_open_jobs(stage: Stage) -
 def test_an_endpoint_that_has_gone_takes_one_job_with_it_and_no_more(stage: Stage) -> None:
     gone, other = endpoint("darkroom-test-a"), endpoint("darkroom-test-b")
     stage.sagemaker.endpoints = [gone, other]
-    wiring.endpoints().all(fresh=True)
+    stage.services.endpoints.all(fresh=True)
     stage.sagemaker.endpoints = [other]
     jobs = [call("POST", "/jobs", txt2img()).json for _ in range(3)]
     assert [(job["endpoint"], job["status"]) for job in jobs] == [
@@ -328,7 +328,7 @@ def test_two_at_once_with_one_key_make_one_job(stage: Stage, monkeypatch: pytest
     """The second looks for the key before the first has written it; the transaction then tells."""
     key = {"Idempotency-Key": "k-4"}
     first = call("POST", "/jobs", txt2img(), headers=key).json["id"]
-    monkeypatch.setattr(wiring._store(), "idempotency", lambda *_: None)
+    monkeypatch.setattr(stage.adapters.store, "idempotency", lambda *_: None)
     second = call("POST", "/jobs", txt2img(), headers=key)
     assert (second.status, second.json["id"]) == (200, first)
     assert len(stage.sagemaker.invoked) == 1
@@ -344,7 +344,7 @@ def test_a_job_that_aws_was_too_busy_to_take_is_answered_and_not_refused(
     if broken == "invoke":
         monkeypatch.setattr(stage.sagemaker, "invoke", busy)
     else:
-        monkeypatch.setattr(wiring._store(), "apply", busy)
+        monkeypatch.setattr(stage.adapters.store, "apply", busy)
     reply = call("POST", "/jobs", txt2img())
     assert (reply.status, reply.json["status"]) == (201, "created")
     assert len(stage.rows()) == 1
@@ -356,7 +356,7 @@ def test_throttling_before_the_write_is_503_with_a_time_to_come_back(
     def throttled(*_: object) -> None:
         raise Throttled("aws_busy", "AWS asked to slow down (dynamodb).", retry_after=7)
 
-    monkeypatch.setattr(wiring._store(), "create", throttled)
+    monkeypatch.setattr(stage.adapters.store, "create", throttled)
     reply = call("POST", "/jobs", txt2img())
     assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, "aws_busy", "7")
 
@@ -367,7 +367,7 @@ def test_a_fault_of_ours_is_a_problem_that_tells_nothing_it_should_not(
     def broken(*_: object) -> None:
         raise RuntimeError("the prompt of somebody")
 
-    monkeypatch.setattr(wiring._store(), "create", broken)
+    monkeypatch.setattr(stage.adapters.store, "create", broken)
     reply = call("POST", "/jobs", txt2img(parameters={"prompt": "the prompt of somebody"}))
     assert (reply.status, reply.code) == (500, "internal_error")
     assert "somebody" not in reply.body + capsys.readouterr().out
@@ -383,7 +383,7 @@ def test_a_prompt_is_words_whatever_they_are(stage: Stage, prompt: str) -> None:
 
 
 def test_pages_lose_nothing_when_shards_are_cut_off_at_a_megabyte(stage: Stage) -> None:
-    store = DynamoJobs(wiring._client("dynamodb"), "jobs", "models", shards=4)
+    store = DynamoJobs(stage.clients("dynamodb"), "jobs", "models", shards=4)
     made = []
     for _ in range(60):
         line = JobLine(ids.new_id(), "alice", "txt2img", "created", "e", prompt="x" * 100_000)
@@ -515,7 +515,7 @@ def test_a_fault_while_requests_are_counted_is_answered_like_any_other_and_logge
     def broken(*_: object) -> int:
         raise RuntimeError("canary-text")
 
-    monkeypatch.setattr(wiring.rate_limiter(), "wait", broken)
+    monkeypatch.setattr(stage.services.rate_limiter, "wait", broken)
     reply = call("GET", "/jobs")
     assert (reply.status, reply.code, reply.json["request_id"]) == (500, "internal_error", "req-1")
     assert "canary" not in reply.body

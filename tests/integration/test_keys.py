@@ -8,7 +8,6 @@ from typing import Any, get_args
 import pytest
 
 from bench.calls import counted
-from darkroom import wiring
 from darkroom.keys.api import KeyIn
 from darkroom.keys.model import Role, digest
 from darkroom.keys.routes import ROLES
@@ -89,7 +88,7 @@ def test_many_at_once_make_no_third_key(stage: Stage) -> None:
     def post() -> None:
         barrier.wait()
         try:
-            wiring.keys().create(KeyIn.model_validate(ANNA))
+            stage.services.keys.create(KeyIn.model_validate(ANNA))
         except Exception as error:
             refused.append(error)
 
@@ -120,8 +119,8 @@ def test_a_withdrawn_key_is_not_brought_back_by_a_note_of_its_use(stage: Stage) 
     made = make()
     call("DELETE", f"/keys/{made['id']}")
     with pytest.raises(Exception, match="conditional"):
-        wiring._key_store().note_use(digest(made["secret"]), "2026-01-01T00:00:00Z")
-    assert wiring._key_store().find(digest(made["secret"])) is None
+        stage.adapters.key_store.note_use(digest(made["secret"]), "2026-01-01T00:00:00Z")
+    assert stage.adapters.key_store.find(digest(made["secret"])) is None
 
 
 def test_the_first_admin_key_is_no_row_and_cannot_be_withdrawn(stage: Stage) -> None:
@@ -191,7 +190,7 @@ def test_a_known_key_costs_one_read_and_one_note_an_hour(stage: Stage) -> None:
 
 
 def test_a_key_over_its_limit_is_told_when_to_come_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring.rate_limiter(), "_now", lambda: 1_000_000_010.0)
+    monkeypatch.setattr(stage.services.rate_limiter, "_now", lambda: 1_000_000_010.0)
     slow, other = make(limits={"requests_per_minute": 3})["secret"], make()["secret"]
     replies = [send("GET", "/ping", key=slow) for _ in range(5)]
     assert [reply.status for reply in replies] == [200, 200, 200, 429, 429]

@@ -4,7 +4,6 @@ from contextlib import ExitStack
 
 from hypothesis import HealthCheck, settings
 
-from darkroom import wiring
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.checkpoints.networks import Networks
 from tests.integration.conftest import moto_stage
@@ -16,7 +15,7 @@ def on_moto() -> World:
     stack = ExitStack()
     stage = stack.enter_context(moto_stage())
     clock = Clock()
-    dynamodb = wiring._client("dynamodb")
+    dynamodb = stage.clients("dynamodb")
 
     def put(key: str, content: bytes) -> None:
         stage.s3.put_object(Bucket=SETTINGS.pictures_bucket, Key=key, Body=content)
@@ -24,9 +23,9 @@ def on_moto() -> World:
     return World(
         clock=clock,
         store=DynamoJobs(dynamodb, SETTINGS.jobs_table, SETTINGS.models_table, SHARDS, clock),
-        outputs=wiring._outputs(),
-        images=wiring.images(),
-        networks=Networks(wiring.registry(), clock),
+        outputs=stage.adapters.outputs,
+        images=stage.services.images,
+        networks=Networks(stage.adapters.registry, clock),
         objects=stage.objects,
         put=put,
         close=stack.close,

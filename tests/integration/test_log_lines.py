@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import ids, logs, wiring
+from darkroom import ids, logs
 from darkroom.edge.log import logger
 from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, manifest, progress
@@ -27,7 +27,7 @@ def test_each_line_of_a_request_carries_its_id_and_the_next_request_has_its_own(
     def breaks(_: Any) -> Any:
         raise ValueError("a pier")
 
-    monkeypatch.setattr(wiring.jobs(), "_dispatcher", breaks)
+    monkeypatch.setattr(stage.services.dispatcher, "dispatch", breaks)
     with written() as lines:
         first = call("POST", "/jobs", JOB, request_id="req-1").json["id"]
         second = call("POST", "/jobs", JOB, request_id="req-2").json["id"]
@@ -62,7 +62,7 @@ def test_a_request_that_breaks_is_written_with_its_id_and_leaves_nothing_to_the_
     def breaks(*_: Any, **__: Any) -> Any:
         raise ValueError("a pier")
 
-    monkeypatch.setattr(wiring.jobs(), "get", breaks)
+    monkeypatch.setattr(stage.services.jobs, "get", breaks)
     with written() as lines:
         assert call("GET", f"/jobs/{UNKNOWN}", request_id="req-1").status == 500
         logger().info("between requests")

@@ -11,12 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from darkroom import wiring
 from darkroom.checkpoints.model import ModelKey
 from darkroom.keys.api import KeyIn
 from darkroom.keys.model import digest
 from darkroom.keys.routes import ROLES, ROUTES, allows
-from tests.integration.conftest import Stage, forget_wiring
+from tests.integration.conftest import Stage
 from tests.support.gateway import send
 from tests.support.http import Reply, call
 from tests.support.pictures import image_id, png
@@ -30,18 +29,18 @@ LORA = {"kind": "lora", "name": "ink.safetensors"}
 class People:
     """The secrets of some people of a stage."""
 
-    def __init__(self) -> None:
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
         self.secrets = {role: self.key(f"the-{role}", role) for role in ROLES}
         self.alice, self.bob = self.key("alice", "artist"), self.key("bob", "artist")
 
-    @staticmethod
-    def key(name: str, role: str) -> str:
-        return wiring.keys().create(KeyIn.model_validate({"name": name, "role": role})).secret
+    def key(self, name: str, role: str) -> str:
+        return self.stage.services.keys.create(KeyIn.model_validate({"name": name, "role": role})).secret
 
 
 @pytest.fixture
 def people(stage: Stage) -> People:
-    return People()
+    return People(stage)
 
 
 def path_of(route: str, parameter: str = UNKNOWN) -> str:
@@ -71,9 +70,9 @@ def test_a_function_refuses_by_itself_what_the_gateway_would_have_refused(people
 
 
 def test_nobody_gets_in_without_a_key_or_with_a_wrong_a_withdrawn_or_an_expired_one(stage: Stage) -> None:
-    made = wiring.keys().create(KeyIn.model_validate({"name": "gone", "role": "admin"}))
-    wiring.keys().delete(made.id)
-    old = wiring.keys().create(KeyIn.model_validate({"name": "old", "role": "admin"})).secret
+    made = stage.services.keys.create(KeyIn.model_validate({"name": "gone", "role": "admin"}))
+    stage.services.keys.delete(made.id)
+    old = stage.services.keys.create(KeyIn.model_validate({"name": "old", "role": "admin"})).secret
     stage.dynamodb.update_item(
         TableName="keys",
         Key={"hash": {"S": digest(old)}},
@@ -139,12 +138,9 @@ def test_an_artist_sees_the_own_history_in_every_form_and_viewers_and_admins_all
         assert send("GET", "/jobs/summary", key=people.secrets[role]).json["jobs"] == 4
 
 
-def test_a_stage_may_share_its_history_but_not_the_right_to_change_it(
-    stage: Stage, people: People, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stage_may_share_its_history_but_not_the_right_to_change_it(stage: Stage, people: People) -> None:
     theirs = send("POST", "/jobs", JOB, key=people.alice).json["id"]
-    monkeypatch.setenv("DARKROOM_SHARED_HISTORY", "True")
-    forget_wiring()
+    stage.configure(shared_history=True)
     assert theirs in send("GET", "/jobs", key=people.bob).body
     assert send("GET", f"/jobs/{theirs}", key=people.bob).status == 200
     assert send("GET", "/jobs/summary", key=people.bob).json["jobs"] == 1
@@ -175,9 +171,9 @@ def test_a_model_file_is_changed_by_its_owner_or_an_admin(stage: Stage, people: 
 def test_a_failed_upload_of_another_owner_is_not_taken_over(stage: Stage, people: People) -> None:
     assert send("POST", "/checkpoints", {**LORA, "size": 4096}, key=people.alice).status == 201
     key = ModelKey("lora", "ink.safetensors")
-    row = wiring.registry().get(key)
+    row = stage.adapters.registry.get(key)
     assert row is not None
-    assert wiring.registry().change(row, replace(row, status="fail", upload_id=None, reason="It broke."))
+    assert stage.adapters.registry.change(row, replace(row, status="fail", upload_id=None, reason="It broke."))
     bodies: dict[str, dict[str, Any]] = {
         "/checkpoints": {**LORA, "size": 4096},
         "/checkpoints/import": {**LORA, "url": "https://models.example.com/ink.safetensors"},
@@ -185,14 +181,14 @@ def test_a_failed_upload_of_another_owner_is_not_taken_over(stage: Stage, people
     for path, body in bodies.items():
         reply = send("POST", path, body, key=people.bob)
         assert (reply.status, reply.code) == (403, "not_your_checkpoint"), path
-    still = wiring.registry().get(key)
+    still = stage.adapters.registry.get(key)
     assert still is not None
     assert (still.owner, still.status) == ("alice", "fail")
     assert send("POST", "/checkpoints", bodies["/checkpoints"], key=people.alice).status == 201
 
 
 def test_every_part_is_signed_for_its_own_length(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = wiring.checkpoints()._files._client  # type: ignore[attr-defined]
+    client = stage.clients("s3")
     sign = client.generate_presigned_url
     lengths = []
 

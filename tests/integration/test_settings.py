@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from bench.chaos import PUT_FORWARD
+from darkroom import wiring
 from darkroom.settings import NotGiven, Settings
 from infra.functions import FUNCTIONS
-from tests.integration.conftest import Stage, forget_wiring
+from tests.integration.conftest import Stage
 from tests.support.aws import SETTINGS
 from tests.support.events import deliver_to
 from tests.support.http import Context, call
@@ -81,7 +82,14 @@ def test_a_function_reads_exactly_the_settings_it_is_given(
     given = SETTINGS.environment(FUNCTIONS[function].settings)
     for variable in [name for name in os.environ if name.startswith("DARKROOM_") and name not in given]:
         monkeypatch.delenv(variable)
-    forget_wiring()
+    for variable, value in given.items():
+        monkeypatch.setenv(variable, value)
+    for room, adapter in (("endpoints", "SageMakerEndpoints"), ("endpoints", "SageMakerControl"),
+                          ("sagemaker", "SageMakerInference")):  # fmt: skip
+        monkeypatch.setattr(f"darkroom.aws.{room}.{adapter}", lambda *_: stage.sagemaker)
+    monkeypatch.setattr("darkroom.aws.scaling.AutoScaling", lambda *_: stage.scaling)
+    services = wiring.build(Settings.from_environment(), stage.clients)
+    monkeypatch.setattr(wiring, "stage", lambda: services)
     read.clear()
     LIVES[function]()
     assert sorted(read) == sorted(FUNCTIONS[function].settings), "see infra/functions.py"

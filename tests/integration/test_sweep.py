@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import ids, wiring
+from darkroom import ids
 from darkroom.errors import Busy
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.ports import ANSWER_LIMIT
@@ -40,9 +40,18 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sweep(stage: Stage, clock: Clock) -> Sweep:
-    store, outputs = wiring._store(), wiring._outputs()
+    store, outputs = stage.adapters.store, stage.adapters.outputs
     return Sweep(
-        store, store, outputs, wiring._endings(), wiring._dispatcher(), wiring.endpoints(), TIMEOUTS, 1, 2, clock
+        store,
+        store,
+        outputs,
+        stage.services.endings,
+        stage.services.dispatcher,
+        stage.services.endpoints,
+        TIMEOUTS,
+        1,
+        2,
+        clock,
     )
 
 
@@ -168,7 +177,7 @@ def test_past_its_time_a_job_fails_and_its_answer_counts_after_all(
 def test_a_job_that_was_handed_over_late_has_its_whole_time(stage: Stage, sweep: Sweep, clock: Clock) -> None:
     job_id = created(stage)
     clock.seconds = TIMEOUTS.deadline - 60
-    dispatcher = wiring._dispatcher()
+    dispatcher = stage.services.dispatcher
     dispatcher._clock = clock
     sweep.run(plenty)
     clock.seconds = TIMEOUTS.deadline + 3_600
@@ -205,7 +214,7 @@ def test_nothing_is_gone_while_sagemaker_does_not_tell(
     def busy(fresh: bool = False) -> None:
         raise Busy("aws_busy", "x")
 
-    monkeypatch.setattr(wiring.endpoints(), "all", busy)
+    monkeypatch.setattr(stage.services.endpoints, "all", busy)
     clock.seconds = 301
     sweep.run(plenty)
     assert shown(job_id)["status"] == "in_progress"
@@ -214,7 +223,7 @@ def test_nothing_is_gone_while_sagemaker_does_not_tell(
 def test_a_cancel_that_broke_off_after_its_marker_is_finished(
     stage: Stage, sweep: Sweep, clock: Clock, job_id: str
 ) -> None:
-    wiring._outputs().mark_cancelled(job_id, None)
+    stage.adapters.outputs.mark_cancelled(job_id, None)
     clock.seconds = 301
     assert sweep.run(plenty)["cancelled"] == 1
     assert (shown(job_id)["status"], shown(job_id)["cancelled"]) == ("cancelled", "before")
@@ -228,7 +237,7 @@ def test_a_cancel_that_broke_off_after_its_marker_is_finished(
 def test_a_cancel_that_broke_off_leaves_no_marker_with_a_job_that_was_answered(
     stage: Stage, sweep: Sweep, clock: Clock, job_id: str
 ) -> None:
-    wiring._outputs().mark_cancelled(job_id, None)
+    stage.adapters.outputs.mark_cancelled(job_id, None)
     answer(stage, job_id, manifest(job_id))
     clock.seconds = 301
     assert sweep.run(plenty)["succeed"] == 1
@@ -351,7 +360,7 @@ def test_an_ended_job_that_could_not_be_looked_at_comes_again_in_the_next_round(
     put(stage, f"jobs/{job_id}/output/0.png")
     clock.seconds = TIMEOUTS.forgotten + 60
     with monkeypatch.context() as patched:
-        patched.setattr(wiring._outputs(), "delete", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
+        patched.setattr(stage.adapters.outputs, "delete", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
         for _ in range(2):
             assert sweep.run(plenty)["broken"] == [job_id]
     assert (sweep.run(plenty)["broken"], stage.objects()) == ([], [])
@@ -361,16 +370,16 @@ def test_an_ended_job_that_could_not_be_looked_at_comes_again_in_the_next_round(
 def test_two_rounds_at_once_settle_each_job_once(stage: Stage, sweep: Sweep, clock: Clock, job_id: str) -> None:
     answer(stage, job_id, manifest(job_id))
     clock.seconds = 301
-    read = wiring._outputs().read_answer
+    read = stage.adapters.outputs.read_answer
     nested: list[dict[str, Any]] = []
 
     def meanwhile(job_id: str, limit: int = 0) -> bytes | None:
-        wiring._outputs().read_answer = read  # type: ignore[method-assign]
-        wiring._store().save("jobs", {})
+        stage.adapters.outputs.read_answer = read  # type: ignore[method-assign]
+        stage.adapters.store.save("jobs", {})
         nested.append(sweep.run(plenty))
         return read(job_id, limit)
 
-    wiring._outputs().read_answer = meanwhile  # type: ignore[method-assign]
+    stage.adapters.outputs.read_answer = meanwhile  # type: ignore[method-assign]
     sweep.run(plenty)
     assert nested[0]["succeed"] == 1
     assert shown(job_id)["status"] == "succeed"
@@ -388,9 +397,7 @@ def test_the_function_carries_out_every_round_and_tells_it_in_a_line_and_in_metr
     assert (metrics["stage"], metrics["round"], declared["Dimensions"]) == ("test", "jobs", [["stage", "round"]])
 
 
-def test_a_round_that_fails_stops_no_other_and_the_function_fails_at_its_end(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_round_that_fails_stops_no_other_and_the_function_fails_at_its_end(stage: Stage) -> None:
     given: list[float] = []
 
     def fails(left: Any) -> dict[str, int]:
@@ -400,7 +407,7 @@ def test_a_round_that_fails_stops_no_other_and_the_function_fails_at_its_end(
         given.append(left())
         return {"done": 1}
 
-    monkeypatch.setattr(wiring, "rounds", lambda: {"a": fails, "b": works, "c": works})
+    stage.services.rounds = {"a": fails, "b": works, "c": works}
     with written() as lines, pytest.raises(Exception, match="a"):
         handler({}, Context())
     counts = [(line["round"], line["failed"]) for line in lines if "_aws" in line]
@@ -453,7 +460,7 @@ def test_a_job_that_kills_its_round_does_not_kill_the_next(
 ) -> None:
     monkeypatch.setattr("darkroom.jobs.sweep_walker.PAGE", 1)
     killer, fine = submit(), submit()
-    store, outputs = wiring._store(), wiring._outputs()
+    store, outputs = stage.adapters.store, stage.adapters.outputs
     for job_id in (killer, fine):
         answer(stage, job_id, manifest(job_id))
     if ended:
@@ -488,7 +495,7 @@ def test_ended_jobs_to_be_looked_at_once_more_are_kept_when_the_time_is_out(
     clock.seconds = TIMEOUTS.forgotten + 60
     sweep._threads = 1
     with monkeypatch.context() as patched:
-        patched.setattr(wiring._outputs(), "delete", lambda *_: (_ for _ in ()).throw(ValueError))
+        patched.setattr(stage.adapters.outputs, "delete", lambda *_: (_ for _ in ()).throw(ValueError))
         assert sweep.run(plenty)["broken"] == made
     # Both statuses of open jobs are read; then there is time for two of the four.
     assert sweep.run(so_often(4))["tidied"] == 2
@@ -500,18 +507,18 @@ def test_an_ended_job_that_kills_the_round_that_looks_once_more_does_so_once(
 ) -> None:
     call("POST", f"/jobs/{job_id}/cancel")
     clock.seconds = TIMEOUTS.forgotten + 60
-    wiring._store().save("jobs", {"ended:unseen": job_id, "ended:cancelled#0": job_id})
+    stage.adapters.store.save("jobs", {"ended:unseen": job_id, "ended:cancelled#0": job_id})
     with monkeypatch.context() as patched:
-        save = wiring._store().save
+        save = stage.adapters.store.save
 
         def kills(_: str, *more: Any) -> None:
-            patched.setattr(wiring._store(), "save", lambda *_: None)
+            patched.setattr(stage.adapters.store, "save", lambda *_: None)
             raise Killed
 
-        patched.setattr(wiring._outputs(), "delete", kills)
+        patched.setattr(stage.adapters.outputs, "delete", kills)
         with pytest.raises(Killed):
             sweep.run(plenty)
-        patched.setattr(wiring._store(), "save", save)
+        patched.setattr(stage.adapters.store, "save", save)
         assert "looked_at" not in sweep.run(plenty)
 
 
@@ -524,7 +531,7 @@ def test_a_walk_stops_while_aws_is_too_busy_for_all(
     clock.seconds = 301
     sweep._threads = 1
     with monkeypatch.context() as patched:
-        patched.setattr(wiring._outputs(), "read_answer", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
+        patched.setattr(stage.adapters.outputs, "read_answer", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
         assert sweep.run(plenty)["broken"] == made[:16]
     assert sweep.run(plenty)["succeed"] == 4
     assert sweep.run(plenty)["succeed"] == 16
@@ -559,7 +566,7 @@ def test_a_job_is_handed_over_by_one_of_two_rounds_at_once(
 ) -> None:
     job_id = created(stage)
     clock.seconds = 301
-    store, get = wiring._store(), wiring._store().get
+    store, get = stage.adapters.store, stage.adapters.store.get
 
     def meanwhile(asked: str) -> Any:
         job = get(asked)
@@ -581,7 +588,7 @@ def test_a_walk_does_not_pass_what_it_cannot_remember(
         put(stage, f"jobs/{job_id}/output/0.png")
     clock.seconds = TIMEOUTS.forgotten + 60
     with monkeypatch.context() as patched:
-        patched.setattr(wiring._outputs(), "delete", lambda *_: (_ for _ in ()).throw(ValueError))
+        patched.setattr(stage.adapters.outputs, "delete", lambda *_: (_ for _ in ()).throw(ValueError))
         for _ in range(2):
             sweep.run(plenty)
     sweep.run(plenty)
@@ -596,14 +603,14 @@ def test_one_folder_that_cannot_be_removed_keeps_no_other_and_is_told(
         put(stage, f"jobs/{job_id}/output/0.png")
     put(stage, f"failures/{lost}-error.out")
     clock.seconds = TIMEOUTS.forgotten + 60
-    delete = wiring._outputs().delete
+    delete = stage.adapters.outputs.delete
 
     def breaks(job_id: str) -> None:
         if job_id == stuck:
             raise RuntimeError
         delete(job_id)
 
-    monkeypatch.setattr(wiring._outputs(), "delete", breaks)
+    monkeypatch.setattr(stage.adapters.outputs, "delete", breaks)
     assert sweep.run(plenty) == {"orphans": 2, "broken": [stuck]}
     assert stage.objects() == [f"jobs/{stuck}/output/0.png"]
 
@@ -613,7 +620,7 @@ def test_failure_files_are_tidied_whatever_broke_before(
 ) -> None:
     put(stage, f"failures/{ids.new_id()}-error.out")
     clock.seconds = TIMEOUTS.forgotten + 60
-    monkeypatch.setattr(wiring._outputs(), "folders", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
+    monkeypatch.setattr(stage.adapters.outputs, "folders", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
     with pytest.raises(Busy):
         sweep.run(plenty)
     assert stage.objects() == []
@@ -625,7 +632,7 @@ def test_a_job_that_ends_behind_the_walk_is_come_to_within_a_day(
     early = submit()
     call("POST", f"/jobs/{early}/cancel")
     clock.seconds = TIMEOUTS.forgotten + 60
-    wiring._store().save("jobs", {"ended:cancelled#0": early, "ended:since": str(int(clock()))})
+    stage.adapters.store.save("jobs", {"ended:cancelled#0": early, "ended:since": str(int(clock()))})
     call("POST", f"/jobs/{job_id}/cancel")
     put(stage, f"jobs/{job_id}/output/0.png")
     sweep.run(plenty)
@@ -654,7 +661,7 @@ def test_jobs_in_progress_have_their_turn_behind_a_long_line_of_created_ones(
 def test_jobs_are_settled_without_the_list_of_endpoints_and_its_lack_is_told(
     stage: Stage, sweep: Sweep, clock: Clock, job_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring.endpoints(), "all", lambda fresh: (_ for _ in ()).throw(PermissionError))
+    monkeypatch.setattr(stage.services.endpoints, "all", lambda fresh: (_ for _ in ()).throw(PermissionError))
     answer(stage, job_id, manifest(job_id))
     clock.seconds = 301
     assert sweep.run(plenty) == {"looked_at": 1, "succeed": 1, "broken": ["endpoints"]}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import ids, wiring
+from darkroom import ids
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.model import Idempotency, Job, JobLine, OpenJobCounts, Transition
@@ -27,8 +27,8 @@ def store(request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "memory":
         yield MemoryJobs(lambda: NOW, SHARDS)
         return
-    with moto_stage():
-        client = wiring._client("dynamodb")
+    with moto_stage() as stage:
+        client = stage.clients("dynamodb")
         yield DynamoJobs(client, SETTINGS.jobs_table, SETTINGS.models_table, SHARDS, lambda: NOW)
 
 
@@ -40,7 +40,7 @@ def outputs(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Callable[[str
         yield made, lambda key: made.objects.__setitem__(key, b"x")
         return
     with moto_stage() as stage:
-        yield wiring._outputs(), lambda key: stage.s3.put_object(Bucket="pictures", Key=key, Body=b"x")
+        yield stage.adapters.outputs, lambda key: stage.s3.put_object(Bucket="pictures", Key=key, Body=b"x")
 
 
 def job_id(number: int = 0) -> str:

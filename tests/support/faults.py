@@ -27,14 +27,9 @@ from moto import backends
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from urllib3.exceptions import ProtocolError
 
-from darkroom import wiring
-from darkroom.aws.sagemaker import SageMakerInference
-from darkroom.endpoints.sweep import EndpointSweep
 from darkroom.errors import Busy, Throttled
-from darkroom.jobs.dispatcher import Dispatcher
 from darkroom.jobs.model import answer_key, cancel_key, output_prefix
 from darkroom.jobs.state import ENDS
-from darkroom.jobs.sweep import Sweep
 from functions.sweeper.handler import handler as sweeper
 from infra.problems import PROBLEMS
 from tests.integration.conftest import Stage, moto_stage
@@ -215,7 +210,6 @@ class World:
     clock: Clock
     sagemaker: FakeSageMaker = field(default_factory=FakeSageMaker)
     scaling: FakeScaling = field(default_factory=FakeScaling)
-    web: Any = None
     picture: str = ""
     job: str = ""
     notes: list[str] = field(default_factory=list)
@@ -327,7 +321,7 @@ class World:
     def _jobs(self) -> Iterator[str]:
         jobs, objects = self.jobs(), lying("s3", SETTINGS.pictures_bucket)
         for job_id, status in jobs.items():
-            shown = wiring.jobs().get(job_id)
+            shown = self.stage.services.jobs.get(job_id)
             if status not in ENDS:
                 yield f"a job is {status}"
             elif status == "fail" and not (shown.error and shown.error.message):
@@ -428,7 +422,6 @@ class Outcome:
 def faulty_stage() -> Iterator[Callable[[], World]]:
     """A stage on moto with the wire in between; yields what makes a fresh world on it."""
     wire, clock = Wire(), Clock()
-    current: list[World] = []
     send = BotocoreStubber.__call__
 
     def by_wire(stubber: BotocoreStubber, event_name: str, request: Any, **more: Any) -> AWSResponse:
@@ -437,14 +430,6 @@ def faulty_stage() -> Iterator[Callable[[], World]]:
     with ExitStack() as stack:
         stage = stack.enter_context(moto_stage())
         for owner, name, made in (
-            (wiring, "SageMakerInference", SageMakerInference),
-            (wiring, "SageMakerEndpoints", lambda *_: current[0].sagemaker),
-            (wiring, "SageMakerControl", lambda *_: current[0].sagemaker),
-            (wiring, "AutoScaling", lambda *_: current[0].scaling),
-            (wiring, "Sweep", partial(Sweep, threads=1, clock=clock)),
-            (wiring, "EndpointSweep", partial(EndpointSweep, now=clock)),
-            (wiring, "Dispatcher", partial(Dispatcher, clock=clock)),
-            (wiring, "Https", lambda: current[0].web),
             (BotocoreStubber, "__call__", by_wire),
             (RetryQuota, "acquire", lambda *_: True),
             (time, "sleep", lambda seconds: None),
@@ -452,8 +437,7 @@ def faulty_stage() -> Iterator[Callable[[], World]]:
             stack.enter_context(patch.object(owner, name, made))
         sqs = boto3.client("sqs", region_name=REGION)
         urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES}
-        told = f"events|{urls['dead-events']}|{urls['events']},sweeps|{urls['dead-sweeps']}|"
-        stack.enter_context(patch.dict("os.environ", {"DARKROOM_DEAD_LETTER_QUEUES": told}))
+        letters = (f"events|{urls['dead-events']}|{urls['events']}", f"sweeps|{urls['dead-sweeps']}|")
 
         def fresh() -> World:
             _forget(stage)
@@ -462,7 +446,9 @@ def faulty_stage() -> Iterator[Callable[[], World]]:
             world = World(stage, wire, sqs, clock)
             for fake in (world.sagemaker, world.scaling):
                 fake.on_call, fake.after_call = partial(wire.port, False), partial(wire.port, True)
-            current[:] = [world]
+            stage.sagemaker, stage.scaling = world.sagemaker, world.scaling
+            stage.configure(clock, sweep_threads=1, dead_letter_queues=letters)
+            del stage.adapters.inference  # The real one, for the wire is below it.
             stage.model("v1-5.safetensors")
             return world
 
@@ -478,9 +464,6 @@ def _forget(stage: Stage) -> None:
         bucket.multiparts.clear()
     for queue in _backend("sqs").queues.values():
         queue._messages.clear()
-    for name, made in vars(wiring).items():
-        if hasattr(made, "cache_clear") and name not in ("_client", "_fail_fast"):
-            made.cache_clear()
 
 
 def calls_of(fresh: Callable[[], World], scenario: Scenario) -> list[Fault]:
@@ -544,7 +527,7 @@ def _play(world: World, scenario: Scenario, fault: Fault | None = None) -> tuple
         if broken and not wrong:
             world.note("healed by the sweeper")
     for job_id, status in world.jobs().items():
-        if status == "fail" and (error := wiring.jobs().get(job_id).error):
+        if status == "fail" and (error := world.stage.services.jobs.get(job_id).error):
             world.note(f"the job fails with `{error.code}`")
     wrong += list(scenario.check(world))
     if retried and not world.notes:

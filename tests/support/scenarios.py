@@ -9,8 +9,8 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
 
-from darkroom import wiring
 from darkroom.checkpoints.model import ModelKey
+from darkroom.errors import Busy
 from darkroom.keys.api import KeyIn
 from tests.support.aws import SETTINGS
 from tests.support.events import completed, failed, manifest, progress
@@ -90,7 +90,7 @@ def let_in(secret: str) -> Callable[[World], None]:
 
 
 def with_key(world: World) -> None:
-    world.job = wiring.keys().create(KeyIn(name="alice", role="admin")).secret
+    world.job = world.stage.services.keys.create(KeyIn(name="alice", role="admin")).secret
 
 
 # jobs_api
@@ -153,23 +153,14 @@ def delete(world: World) -> None:
 
 def unmarked(world: World) -> None:
     """A job that was written, and its hand-over broke off."""
-    inference = wiring._dispatcher()._inference
-    wiring._dispatcher()._inference = _Busy()  # type: ignore[assignment]
-    submit(world)
-    wiring._dispatcher()._inference = inference
+    with patch.object(world.stage.adapters.inference, "invoke", side_effect=Busy("aws_busy", "x")):
+        submit(world)
 
 
 def cancel_alone(world: World) -> None:
     # Only time takes the marker away then: no worker ever comes.
     world.usual.add("healed by the sweeper")
     cancel(world)
-
-
-class _Busy:
-    def invoke(self, *_: object) -> None:
-        from darkroom.errors import Busy
-
-        raise Busy("aws_busy", "x")
 
 
 # job_events
@@ -228,7 +219,7 @@ def registered(world: World) -> None:
 
 
 def send_part(world: World) -> None:
-    row = wiring.registry().get(ModelKey(LORA["kind"], LORA["name"]))
+    row = world.stage.adapters.registry.get(ModelKey(LORA["kind"], LORA["name"]))
     assert row is not None
     world.stage.s3.upload_part(
         Bucket=SETTINGS.models_bucket, Key=row.key.s3_key, UploadId=row.upload_id, PartNumber=1, Body=MODEL
@@ -243,9 +234,9 @@ def sent(world: World) -> None:
 def put_together(world: World) -> None:
     """A complete that broke off after S3 had put the parts together."""
     sent(world)
-    row = wiring.registry().get(ModelKey(LORA["kind"], LORA["name"]))
+    row = world.stage.adapters.registry.get(ModelKey(LORA["kind"], LORA["name"]))
     assert row is not None
-    files = wiring.imports()._files
+    files = world.stage.adapters.model_files
     files.complete(row.key, row.upload_id or "", files.parts(row.key, row.upload_id or ""))
 
 
@@ -270,7 +261,7 @@ def file_is(status: str | None) -> Callable[[World], Iterable[str]]:
     """The file's status in the end, None when it is gone."""
 
     def check(world: World) -> Iterable[str]:
-        row = wiring.registry().get(ModelKey(LORA["kind"], LORA["name"]))
+        row = world.stage.adapters.registry.get(ModelKey(LORA["kind"], LORA["name"]))
         if (row.status if row else None) != status:
             yield f"the file is {row and row.status}"
 
@@ -296,7 +287,7 @@ class Web:
 
 
 def source(world: World) -> None:
-    world.web = Web()
+    world.stage.adapters.web = Web()
     world.stage.s3.put_object(Bucket=SETTINGS.pictures_bucket, Key="images/x.safetensors", Body=MODEL)
 
 
@@ -327,12 +318,12 @@ def make_key(world: World) -> None:
 
 
 def good_key(world: World) -> Iterable[str]:
-    if wiring.authenticator().caller(f"Bearer {world.job}") is None:
+    if world.stage.services.authenticator.caller(f"Bearer {world.job}") is None:
         yield "the key does not let anybody in"
 
 
 def one_key(world: World) -> None:
-    world.job = wiring.keys().create(KeyIn(name="alice", role="artist")).id
+    world.job = world.stage.services.keys.create(KeyIn(name="alice", role="artist")).id
 
 
 def withdraw(world: World) -> None:
@@ -399,7 +390,7 @@ def was_deleted(world: World) -> None:
 
 
 def letters(world: World) -> None:
-    url = next(queue.url for queue in wiring.dead_letters()._queues.values() if queue.name == "events")
+    url = world.sqs.get_queue_url(QueueName="dead-events")["QueueUrl"]
     for number in range(3):
         world.sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"letter": number}))
 
@@ -424,8 +415,8 @@ def round_at(ahead: int, name: str = "jobs") -> Callable[[World], None]:
     def act(world: World) -> None:
         world.clock.ahead = ahead
         world._answered = len(world.wire.invoked)
-        rounds = {name: wiring.rounds()[name]}
-        with patch.object(wiring, "rounds", lambda: rounds):
+        services = world.stage.services
+        with patch.object(services, "rounds", {name: services.rounds[name]}):
             world.sweep()
 
     return act
@@ -444,7 +435,7 @@ def silent(world: World) -> None:
 
 def half_cancelled(world: World) -> None:
     submit(world)
-    wiring._outputs().mark_cancelled(world.job, None)
+    world.stage.adapters.outputs.mark_cancelled(world.job, None)
     world.usual.add("healed by the sweeper")
 
 
@@ -458,7 +449,7 @@ def late_answer(world: World) -> None:
     """A job that timed out, and its answer came after all, unheard."""
     submit(world)
     world.clock.ahead = PAST_DEADLINE
-    wiring.rounds()["jobs"](lambda: 100.0)
+    world.stage.services.rounds["jobs"](lambda: 100.0)
     assert list(world.jobs().values()) == ["fail"]
     world.painted(world.job)
 

@@ -1,4 +1,4 @@
-"""Ranged reads over https from public addresses.
+"""Ranged reads over https from public addresses: what a model file is imported from.
 
 A URL comes from a caller, so it must not lead into our own network (server-side request forgery, OWASP): only
 https on port 443, and only to addresses that are public. Names are resolved here and the connection is made to

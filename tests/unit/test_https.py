@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from darkroom.checkpoints.ports import SourceBusy, SourceRefused
-from darkroom.web.fetch import Https, is_public
+from darkroom.https import Https, is_public
 
 CONTENT = bytes(range(256)) * 40
 
@@ -172,7 +172,7 @@ def test_a_file_that_changed_its_size_is_refused(server: tuple[Https, str, list[
 
 def test_a_source_that_drips_is_given_up(server: tuple[Https, str, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     fetcher, base, _ = server
-    monkeypatch.setattr("darkroom.web.fetch.ALL_SECONDS", -1.0)
+    monkeypatch.setattr("darkroom.https.ALL_SECONDS", -1.0)
     with pytest.raises(SourceBusy, match="too slow"):
         fetcher.read(f"{base}/file", 0, 10, len(CONTENT))
 
@@ -181,7 +181,7 @@ def test_a_source_that_drips_its_headers_is_given_up_in_time(
     server: tuple[Https, str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetcher, base, seen = server
-    monkeypatch.setattr("darkroom.web.fetch.ALL_SECONDS", 0.5)
+    monkeypatch.setattr("darkroom.https.ALL_SECONDS", 0.5)
     for path in ("/drip", f"/to?{base}/drip"):
         begun = time.monotonic()
         with pytest.raises(SourceBusy, match="too slow"):
@@ -206,7 +206,7 @@ def test_a_source_that_drips_its_tls_is_given_up_in_time(
                 time.sleep(0.05)
 
     threading.Thread(target=drip, daemon=True).start()
-    monkeypatch.setattr("darkroom.web.fetch.ALL_SECONDS", 0.5)
+    monkeypatch.setattr("darkroom.https.ALL_SECONDS", 0.5)
     fetcher.ports = frozenset({slow.getsockname()[1]})
     begun = time.monotonic()
     with slow, pytest.raises(SourceBusy, match="too slow"):

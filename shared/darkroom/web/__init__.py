@@ -1,1 +1,0 @@
-"""What Darkroom fetches from the public web, and from nowhere else."""

@@ -1,0 +1,275 @@
+"""The services of one stage, each over the adapters it needs.
+
+Every service is made and imported at its first use and kept, as in `adapters`, and settings are read in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from darkroom.checkpoints.imports import Imports
+    from darkroom.checkpoints.networks import Networks
+    from darkroom.checkpoints.service import Checkpoints
+    from darkroom.dead_letters.service import DeadLetters
+    from darkroom.endpoints.fleet import Fleet
+    from darkroom.endpoints.ports import EndpointJobs
+    from darkroom.endpoints.service import Endpoints
+    from darkroom.endpoints.sweep import EndpointSweep
+    from darkroom.images.service import Images
+    from darkroom.jobs.dispatcher import Dispatcher, StageResources
+    from darkroom.jobs.ending import Endings
+    from darkroom.jobs.events import Events
+    from darkroom.jobs.limiter import OpenJobLimiter
+    from darkroom.jobs.service import Jobs
+    from darkroom.jobs.submission import Submission
+    from darkroom.jobs.sweep import Sweep
+    from darkroom.keys.rate_limiter import RateLimiter
+    from darkroom.keys.service import Authenticator, Keys
+    from darkroom.settings import Settings
+    from darkroom.wiring.adapters import Adapters
+
+Round = Callable[[Callable[[], float]], Mapping[str, int | list[str]]]
+"""One thing the sweeper does: it takes what tells the seconds that are left, and returns what it did, by kind."""
+
+
+class Services:
+    """The services of the stage that `settings` describe. A test may set one to a fake, as with adapters."""
+
+    def __init__(self, settings: Settings, adapters: Adapters, sweep_threads: int) -> None:
+        """A round of the sweeper looks at `sweep_threads` jobs side by side."""
+        self.settings = settings
+        self.adapters = adapters
+        self._sweep_threads = sweep_threads
+
+    @cached_property
+    def authenticator(self) -> Authenticator:
+        """Who is calling."""
+        from darkroom.keys.service import Authenticator
+
+        return Authenticator(self.adapters.key_store, self.adapters.admin_secret)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The access keys."""
+        from darkroom.keys.service import Keys
+
+        return Keys(self.adapters.key_store)
+
+    @cached_property
+    def rate_limiter(self) -> RateLimiter:
+        """How many requests each key sends."""
+        from darkroom.keys.rate_limiter import RateLimiter
+
+        return RateLimiter(self.adapters.rate_counts)
+
+    @cached_property
+    def images(self) -> Images:
+        """The picture store."""
+        from darkroom.images.service import Images
+
+        return Images(self.adapters.image_store, self.settings.retention_days)
+
+    @cached_property
+    def networks(self) -> Networks:
+        """Finds the extra networks that a prompt names."""
+        from darkroom.checkpoints.networks import Networks
+
+        return Networks(self.adapters.registry)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """The model shelf with its files."""
+        from darkroom.checkpoints.service import Checkpoints
+
+        return Checkpoints(self.adapters.registry, self.adapters.model_files, self.settings.allow_pickle)
+
+    @cached_property
+    def imports(self) -> Imports:
+        """Imports of model files."""
+        from darkroom.checkpoints.imports import Imports
+
+        return Imports(
+            self.adapters.registry,
+            self.adapters.model_files,
+            self.adapters.web,
+            self.adapters.import_queue,
+            self.checkpoints,
+        )
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        """The stage's endpoints."""
+        from darkroom.endpoints.service import Endpoints
+
+        return Endpoints(
+            self.adapters.endpoint_source, self.adapters.scaling, self.open_jobs, self.settings.endpoint_prefix
+        )
+
+    @cached_property
+    def fleet(self) -> Fleet:
+        """Making, scaling and deleting endpoints."""
+        from darkroom.endpoints.fleet import Fleet
+
+        return Fleet(
+            self.endpoints,
+            self.adapters.endpoint_source,
+            self.adapters.endpoint_control,
+            self.adapters.scaling,
+            self.open_jobs,
+            self.settings.stage,
+            self.settings.instance_type,
+            self.settings.worker_image,
+        )
+
+    @cached_property
+    def endpoint_sweep(self) -> EndpointSweep:
+        """The sweeper's round over the endpoints."""
+        from darkroom.endpoints.sweep import EndpointSweep, Guard
+
+        guard = Guard(self.settings.idle_hours, self.settings.idle_to_zero)
+        control = self.adapters.endpoint_control
+        return EndpointSweep(
+            self.fleet,
+            self.adapters.endpoint_source,
+            control,
+            self.adapters.scaling,
+            self.open_jobs,
+            guard,
+            self.adapters.clock,
+        )
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Reading, cancelling and deleting jobs."""
+        from darkroom.jobs.service import Jobs
+
+        return Jobs(
+            self.adapters.store,
+            self.images,
+            self.adapters.outputs,
+            self.endpoints,
+            self.endings,
+            self.adapters.timeouts,
+            self.settings.feed_shards,
+        )
+
+    @cached_property
+    def submission(self) -> Submission:
+        """Making jobs."""
+        from darkroom.jobs.submission import Submission
+
+        return Submission(
+            self.adapters.store,
+            self.jobs,
+            self.images,
+            self.adapters.registry,
+            self.networks,
+            self.endpoints,
+            self.limiter,
+            self.dispatcher,
+            self.resources,
+        )
+
+    @cached_property
+    def events(self) -> Events:
+        """What the queue's messages are handed to."""
+        from darkroom.jobs.events import Events
+
+        return Events(self.adapters.store, self.endings)
+
+    @cached_property
+    def job_sweep(self) -> Sweep:
+        """The sweeper's round over the jobs."""
+        from darkroom.jobs.sweep import Sweep
+
+        return Sweep(
+            self.adapters.store,
+            self.adapters.bookmarks,
+            self.adapters.outputs,
+            self.endings,
+            self.dispatcher,
+            self.endpoints,
+            self.adapters.timeouts,
+            self.settings.feed_shards,
+            self._sweep_threads,
+            self.adapters.clock,
+        )
+
+    @cached_property
+    def endings(self) -> Endings:
+        """Ends jobs."""
+        from darkroom.jobs.ending import Endings
+
+        return Endings(self.adapters.store, self.adapters.outputs)
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        """Hands jobs to SageMaker."""
+        from darkroom.jobs.dispatcher import Dispatcher
+
+        return Dispatcher(
+            self.adapters.store,
+            self.images,
+            self.adapters.outputs,
+            self.endings,
+            self.adapters.inference,
+            self.resources,
+            self.adapters.clock,
+        )
+
+    @cached_property
+    def limiter(self) -> OpenJobLimiter:
+        """How many jobs may be open."""
+        from darkroom.jobs.limiter import OpenJobLimiter
+
+        return OpenJobLimiter(self.adapters.store, self.settings.max_open_jobs_per_owner, self.settings.max_open_jobs)
+
+    @cached_property
+    def open_jobs(self) -> EndpointJobs:
+        """The open jobs of each endpoint."""
+        from darkroom.jobs.open import JobsByEndpoint
+
+        return JobsByEndpoint(
+            self.adapters.store, self.adapters.outputs, self.endings, self.limiter, self.settings.feed_shards
+        )
+
+    @cached_property
+    def resources(self) -> StageResources:
+        """Where a job's worker finds and leaves things, and what it costs."""
+        from darkroom.jobs.dispatcher import StageResources
+
+        return StageResources(
+            self.settings.pictures_bucket,
+            self.settings.models_bucket,
+            self.settings.events_queue_url,
+            self.settings.retention_days,
+            self.settings.feed_shards,
+            self.settings.prices,
+        )
+
+    @cached_property
+    def rounds(self) -> dict[str, Round]:
+        """What the sweeper does, by name."""
+        return {"jobs": self.job_sweep.run, "endpoints": lambda left: self.endpoint_sweep.run(left).told()}
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """The queues of messages that nothing could take in."""
+        from darkroom.checkpoints import imports
+        from darkroom.dead_letters.model import Queue
+        from darkroom.dead_letters.service import DeadLetters, about_round
+        from darkroom.endpoints import events as endpoint_events
+        from darkroom.jobs import events as job_events
+
+        queues = [Queue.parse(text) for text in self.settings.dead_letter_queues]
+        about = {
+            "events": job_events.about,
+            "undelivered": job_events.about,
+            "imports": imports.about,
+            "endpoints": endpoint_events.about,
+            "sweeps": about_round,
+        }
+        return DeadLetters(queues, self.adapters.letters, about)
