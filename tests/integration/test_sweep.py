@@ -43,7 +43,7 @@ def sweep(stage: Stage, clock: Clock) -> Sweep:
     store, outputs = stage.adapters.store, stage.adapters.outputs
     return Sweep(
         store,
-        store,
+        stage.adapters.bookmarks,
         outputs,
         stage.services.endings,
         stage.services.dispatcher,
@@ -375,7 +375,7 @@ def test_two_rounds_at_once_settle_each_job_once(stage: Stage, sweep: Sweep, clo
 
     def meanwhile(job_id: str, limit: int = 0) -> bytes | None:
         stage.adapters.outputs.read_answer = read  # type: ignore[method-assign]
-        stage.adapters.store.save("jobs", {})
+        stage.adapters.bookmarks.save("jobs", {})
         nested.append(sweep.run(plenty))
         return read(job_id, limit)
 
@@ -507,9 +507,9 @@ def test_an_ended_job_that_kills_the_round_that_looks_once_more_does_so_once(
 ) -> None:
     call("POST", f"/jobs/{job_id}/cancel")
     clock.seconds = TIMEOUTS.forgotten + 60
-    stage.adapters.store.save("jobs", {"ended:unseen": job_id, "ended:cancelled#0": job_id})
+    stage.adapters.bookmarks.save("jobs", {"ended:unseen": job_id, "ended:cancelled#0": job_id})
     with monkeypatch.context() as patched:
-        save = stage.adapters.store.save
+        save = stage.adapters.bookmarks.save
 
         def kills(_: str, *more: Any) -> None:
             patched.setattr(stage.adapters.store, "save", lambda *_: None)
@@ -632,7 +632,7 @@ def test_a_job_that_ends_behind_the_walk_is_come_to_within_a_day(
     early = submit()
     call("POST", f"/jobs/{early}/cancel")
     clock.seconds = TIMEOUTS.forgotten + 60
-    stage.adapters.store.save("jobs", {"ended:cancelled#0": early, "ended:since": str(int(clock()))})
+    stage.adapters.bookmarks.save("jobs", {"ended:cancelled#0": early, "ended:since": str(int(clock()))})
     call("POST", f"/jobs/{job_id}/cancel")
     put(stage, f"jobs/{job_id}/output/0.png")
     sweep.run(plenty)
