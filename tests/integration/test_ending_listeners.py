@@ -8,8 +8,9 @@ import pytest
 
 from darkroom.errors import Missing
 from darkroom.jobs.ending import Ended
+from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, failed, manifest
-from tests.support.lifecycle import BODY, TIMEOUTS, Lifecycle
+from tests.support.lifecycle import BODY, Lifecycle
 from tests.support.sagemaker import endpoint
 from tests.unit.test_lifecycle import in_memory
 

@@ -209,9 +209,10 @@ def test_a_refused_replay_of_anothers_job_copies_no_picture(
     body = {**BODY, "type": "img2img", "mode": "inpaint_upload", "images": {"init": init, "mask": mask}}
     made = call("POST", "/jobs", body)
     assert made.status == 201, made.body
+    assert call("POST", "/jobs", BODY, owner="bob").status == 201
     before, rows = stage.objects(), len(stage.rows())
     if code == "too_many_open_jobs":
-        monkeypatch.setenv("DARKROOM_MAX_OPEN_JOBS_PER_OWNER", "0")
+        monkeypatch.setenv("DARKROOM_MAX_OPEN_JOBS_PER_OWNER", "1")
         wiring.settings.cache_clear()
         wiring._limiter.cache_clear()
         wiring.submission.cache_clear()
