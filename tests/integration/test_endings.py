@@ -207,9 +207,10 @@ def test_a_refused_replay_of_anothers_job_copies_no_picture(stage: Stage, code: 
     body = {**BODY, "type": "img2img", "mode": "inpaint_upload", "images": {"init": init, "mask": mask}}
     made = call("POST", "/jobs", body)
     assert made.status == 201, made.body
+    assert call("POST", "/jobs", BODY, owner="bob").status == 201
     before, rows = stage.objects(), len(stage.rows())
     if code == "too_many_open_jobs":
-        stage.configure(max_open_jobs_per_owner=0)
+        stage.configure(max_open_jobs_per_owner=1)
     elif code == "no_endpoint_available":
         stage.sagemaker.endpoints = []
         stage.services.endpoints.all(fresh=True)
