@@ -1,4 +1,4 @@
-"""One Lambda function as Darkroom runs them: its own role, its own log, the stage's settings."""
+"""One Lambda function as Darkroom runs them: its own role, its own log, the settings that it reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from constructs import Construct
 
 from darkroom.settings import Settings
 from infra import bundling, permissions
+from infra.functions import FunctionSpec
+from infra.grants import Grant, policy
 from infra.stage import Stage
 
 LOG_RETENTION = {
@@ -36,24 +38,25 @@ class Common:
 
 
 class Function(Construct):
-    """`functions/<name>` as a Lambda function that may do what `statements` say and nothing else."""
+    """`functions/<name>` as a Lambda function that may do what `grants` say and nothing else."""
 
     def __init__(
         self,
         scope: Construct,
         name: str,
         common: Common,
-        statements: Sequence[iam.PolicyStatement],
-        timeout: Duration,
+        grants: Sequence[Grant],
+        spec: FunctionSpec,
     ) -> None:
         super().__init__(scope, "".join(word.capitalize() for word in name.split("_")))
         stage = common.stage
         log_group = log(self, stage, common.key)
+        self.grants = [*grants, *permissions.basics(log_group)]
         self.role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            inline_policies=permissions.policy([*statements, *permissions.basics(log_group)]),
+            inline_policies=policy(self.grants),
         )
         self.code = lambda_.Function(
             self,
@@ -65,12 +68,12 @@ class Function(Construct):
             handler=f"functions.{name}.handler.handler",
             layers=common.layers,
             memory_size=stage.memory_mb,
-            timeout=timeout,
+            timeout=Duration.seconds(spec.seconds),
             role=self.role.without_policy_updates(),
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
             environment={
-                **common.settings.environment(),
+                **common.settings.environment(spec.settings),
                 "POWERTOOLS_SERVICE_NAME": name,
                 "POWERTOOLS_LOG_LEVEL": stage.log_level,
             },

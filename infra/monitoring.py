@@ -40,7 +40,7 @@ class Monitoring(Construct):
             self._alarm(f"{name}Errors", errors, f"The function {name} fails")
         for name, function in scheduled.items():
             self._silence(f"{name}Silent", function, f"The schedule of {name} does not call it any more")
-        # The sweeper's log lines are metrics (CloudWatch embedded metric format); one that never sleeps costs money.
+        # The sweeper counts these (`edge/rounds.py`). An endpoint that never sleeps costs money.
         for name, metric, words in (
             ("IdleEndpoints", "idle", "An endpoint that never sleeps had no job for hours"),
             ("FailedEndpoints", "failed_endpoints", "SageMaker could not make an endpoint"),

@@ -1,7 +1,7 @@
 """cdk-nag, and each finding that stays: on the one resource it is about, with the reason.
 
-What is not acknowledged here stops the synthesis. A wildcard in a policy is acknowledged by its exact
-text, so another one in `permissions.py` needs its line here too.
+What is not acknowledged stops the synthesis. A wildcard in a policy is acknowledged by its exact text, with the
+reason that `resources.py` gives for it.
 """
 
 from typing import cast
@@ -12,17 +12,8 @@ from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
 from infra.data_stack import DataStack
+from infra.grants import Grant
 from infra.service_stack import ServiceStack
-
-_KEYS = "Any key under this one prefix: keys are made at run time, and the prefix is as narrow as they allow."
-_INDEXES = "Any index of this one table; they are all for lists."
-_SOURCES = "The operator names this bucket as one to import from; which of its files, people say."
-_ENDPOINTS = "Endpoints are made by people at run time; the prefix is this stage's own."
-_NO_RESOURCE = (
-    "AWS knows no resource for these actions (traces; SageMaker's lists; scaling's reads; ECR's login; metrics)."
-)
-_TARGETS = "AWS makes the ids of scaling targets; the condition names the namespace, which is SageMaker's."
-_ALARMS = "DescribeAlarms by a name's beginning asks for every alarm; it only reads."
 
 
 def check(app: App) -> None:
@@ -79,61 +70,39 @@ def _acknowledge_api(api: apigateway.RestApi, waf: bool) -> None:
 
 
 def _acknowledge_wildcards(data: DataStack, service: ServiceStack) -> None:
-    """Texts as cdk-nag writes them: an ARN of the data stack is the name of its export there."""
-    pictures = _exported(data, data.pictures_bucket.bucket_arn)
-    models = _exported(data, data.models_bucket.bucket_arn)
-    jobs = _exported(data, data.jobs_table.table_arn)
-    here = "<AWS::Region>:<AWS::AccountId>"
-    prefix = f"darkroom-{service.stage}-*"
-    endpoints = {f"arn:<AWS::Partition>:sagemaker:{here}:endpoint/{prefix}": _ENDPOINTS}
-    logs = f"arn:<AWS::Partition>:logs:{here}:log-group:/aws/sagemaker/Endpoints/{prefix}"
-    images, outputs, failures = (f"{pictures}/{part}/*" for part in ("images", "jobs", "failures"))
-    sources = [f"arn:<AWS::Partition>:s3:::{name}/*" for name in service.import_buckets]
-    configs, made = (f"arn:<AWS::Partition>:sagemaker:{here}:{kind}/{prefix}" for kind in ("endpoint-config", "model"))
-    alarms = f"arn:<AWS::Partition>:cloudwatch:{here}:alarm:"
-    keeping = {
-        **endpoints,
-        **dict.fromkeys((configs, made, f"{alarms}{prefix}", f"{alarms}TargetTracking-endpoint/{prefix}"), _ENDPOINTS),
-        f"arn:<AWS::Partition>:application-autoscaling:{here}:scalable-target/*": _TARGETS,
-        f"{alarms}*": _ALARMS,
-        outputs: _KEYS,
-    }
-    wildcards: dict[str, dict[str, str]] = {
-        "jobs_api": {
-            f"{jobs}/index/*": _INDEXES,
-            **dict.fromkeys((images, outputs, failures), _KEYS),
-            **endpoints,
-            configs: _ENDPOINTS,
-        },
-        "checkpoints_api": {f"{models}/models/*": _KEYS},
-        "checkpoint_imports": {f"{models}/models/*": _KEYS, **dict.fromkeys(sources, _SOURCES)},
-        "job_events": dict.fromkeys((outputs, failures), _KEYS),
-        "endpoints_api": keeping,
-        "endpoint_events": keeping,
-        "sweeper": {f"{jobs}/index/*": _INDEXES, **dict.fromkeys((outputs, failures), _KEYS), **keeping},
-    }
-    for name, function in service.functions.items():
-        _acknowledge_resources(function.role, {"*": _NO_RESOURCE, **wildcards.get(name, {})})
-    _acknowledge_resources(
-        service.worker_role,
-        {
-            "*": _NO_RESOURCE,
-            **dict.fromkeys((images, outputs, failures, f"{models}/models/*"), _KEYS),
-            **dict.fromkeys((logs, f"{logs}:*"), _ENDPOINTS),
-            "arn:<AWS::Partition>:ecr:<AWS::Region>:*:repository/*": "The operator chooses the container; AWS's own "
-            "lie in accounts of AWS.",
-        },
-    )
+    """What `resources.py` says of each wildcard, at the role whose grants have it."""
+    exports = _exports(data)
+    for function in service.functions.values():
+        _acknowledge_patterns(service, function.role, function.grants, exports)
+    _acknowledge_patterns(service, service.worker_role, service.worker_grants, exports)
 
 
-def _acknowledge_resources(role: IConstruct, reasons: dict[str, str]) -> None:
-    _acknowledge(role, {f"IAM5[Resource::{resource}]": reason for resource, reason in reasons.items()})
+def _acknowledge_patterns(stack: Stack, role: IConstruct, grants: list[Grant], exports: dict[str, str]) -> None:
+    reasons = {
+        f"IAM5[Resource::{_text(stack, pattern.arn, exports)}]": pattern.reason
+        for grant in grants
+        for pattern in grant.patterns()
+    }
+    _acknowledge(role, reasons)
+
+
+def _text(stack: Stack, arn: str, exports: dict[str, str]) -> str:
+    """An ARN as cdk-nag writes it: references in angle brackets, those to the data stack by the name of its export."""
+    for token, export in exports.items():
+        arn = arn.replace(token, export)
+    resolved = stack.resolve(arn)
+    parts = resolved["Fn::Join"][1] if isinstance(resolved, dict) else [resolved]
+    return "".join(part if isinstance(part, str) else f"<{part['Ref']}>" for part in parts)
+
+
+def _exports(data: DataStack) -> dict[str, str]:
+    """The ARNs of tables and buckets, as strings with a token in them, and the names of their exports."""
+    tables = (data.jobs_table, data.models_table, data.keys_table)
+    arns = [table.table_arn for table in tables]
+    arns += [bucket.bucket_arn for bucket in (data.pictures_bucket, data.models_bucket)]
+    return {arn: cast(str, data.resolve(data.export_value(arn))["Fn::ImportValue"]) for arn in arns}
 
 
 def _acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
     for rule, reason in reasons.items():
         Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason))
-
-
-def _exported(stack: Stack, value: str) -> str:
-    return cast(str, stack.resolve(stack.export_value(value))["Fn::ImportValue"])

@@ -3,20 +3,22 @@
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import App
+from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
-from infra.service_stack import TIMEOUTS
+from infra.functions import FUNCTIONS
+from infra.grants import Grant
 from infra.stacks import add_stacks
 from infra.stage import Stage
 
 _HEAD = """# Permissions
 
 What each function and the worker may do in a stage called `prod`: `infra/permissions.py` says it, and this page is
-made from the templates (`make permissions`). Where a name stands in angle brackets, AWS fills it in.
+made from the templates (`make permissions`). Where a name stands in angle brackets, AWS fills it in. A resource with a
+`*` has its reason in the last column; `infra/resources.py` gives it, and cdk-nag takes it from there.
 """
 _EXPORT = re.compile(r"^.*:ExportsOutput(?:Ref|FnGetAtt)")
 _HASH = re.compile(r"[0-9A-F]{8}(?:Arn|Id)?(?:[0-9A-F]{8})?$")
@@ -32,20 +34,38 @@ def text() -> str:
         if found["Type"] == "AWS::Lambda::Function"
     }
     (worker,) = (key for key, found in resources.items() if found["Type"] == "AWS::IAM::Role" and key[:6] == "Worker")
-    roles = {name: functions[name] for name in TIMEOUTS} | {"the worker": worker}
-    return "\n".join([_HEAD, *(_section(name, resources[key]["Properties"]) for name, key in roles.items())])
+    roles = {name: functions[name] for name in FUNCTIONS} | {"the worker": worker}
+    grants = {name: function.grants for name, function in service.functions.items()}
+    grants["the worker"] = service.worker_grants
+    return "\n".join(
+        [
+            _HEAD,
+            *(
+                _section(name, resources[key]["Properties"], _reasons(service, grants[name]))
+                for name, key in roles.items()
+            ),
+        ]
+    )
 
 
-def _section(name: str, role: Mapping[str, Any]) -> str:
-    lines = [f"## {name}", "", "| actions | resources | condition |", "| --- | --- | --- |"]
+def _reasons(stack: Stack, grants: Sequence[Grant]) -> dict[str, str]:
+    """Why a resource has a wildcard, by its text on this page."""
+    patterns = [pattern for grant in grants for pattern in grant.patterns()]
+    return {str(_plain(stack.resolve(pattern.arn))): pattern.reason for pattern in patterns}
+
+
+def _section(name: str, role: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
+    lines = [f"## {name}", "", "| actions | resources | condition | why a wildcard |", "| --- | --- | --- | --- |"]
     for policy in role["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
+            resources = [_plain(resource) for resource in _listed(statement["Resource"])]
             cells = (
                 ", ".join(f"`{action}`" for action in _listed(statement["Action"])),
-                ", ".join(f"`{_plain(resource)}`" for resource in _listed(statement["Resource"])),
+                ", ".join(f"`{resource}`" for resource in resources),
                 f"`{json.dumps(_plain(statement['Condition']))}`" if "Condition" in statement else "",
+                " ".join(dict.fromkeys(reasons[resource] for resource in resources if "*" in resource)),
             )
-            lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
+            lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |"))
     return "\n".join([*lines, ""])
 
 

@@ -8,51 +8,17 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from darkroom.settings import Settings
+from darkroom.settings import OperatorSettings, Settings
 from infra import bundling, permissions
 from infra.api import STAGE_NAME, Api
 from infra.data_stack import DataStack
 from infra.events import EndpointEvents, Events, Imports, Sweeps
 from infra.firewall import Firewall
 from infra.function import Common, Function, architecture
+from infra.functions import FUNCTIONS, ROUTES
+from infra.grants import policy
 from infra.monitoring import Monitoring
 from infra.stage import Stage
-
-TIMEOUTS = {
-    "authorizer": Duration.seconds(10),
-    # API Gateway gives up after 29 seconds; a GET may wait 20 for its job.
-    "jobs_api": Duration.seconds(29),
-    "checkpoints_api": Duration.seconds(15),
-    # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
-    "endpoints_api": Duration.seconds(29),
-    "keys_api": Duration.seconds(15),
-    "job_events": Duration.seconds(30),
-    # A step stops taking parts after 40 seconds; the last part it took may be a slow one.
-    "checkpoint_imports": Duration.seconds(150),
-    "endpoint_events": Duration.seconds(30),
-    "dead_letters_api": Duration.seconds(29),
-    # It comes every five minutes and stops by itself before its time is up.
-    "sweeper": Duration.seconds(240),
-}
-"""The functions of this stack. A new one is a line here, a line in `permissions.py`, and a route in `ROUTES`."""
-
-ROUTES = {
-    "/ping": "jobs_api",
-    "/images": "jobs_api",
-    "/jobs": "jobs_api",
-    "/jobs/{proxy+}": "jobs_api",
-    "/checkpoints": "checkpoints_api",
-    "/checkpoints/{proxy+}": "checkpoints_api",
-    "/endpoints": "endpoints_api",
-    "/endpoints/{proxy+}": "endpoints_api",
-    "/keys": "keys_api",
-    "/keys/{proxy+}": "keys_api",
-    "/dead-letters": "dead_letters_api",
-    "/dead-letters/{proxy+}": "dead_letters_api",
-    # What no route takes: API Gateway would read a bearer key there as a broken AWS signature.
-    "/{proxy+}": "jobs_api",
-}
-"""Which function answers a path."""
 
 
 class ServiceStack(Stack):
@@ -60,25 +26,24 @@ class ServiceStack(Stack):
 
     def __init__(self, scope: Construct, stage: Stage, data: DataStack) -> None:
         super().__init__(scope, f"Darkroom-{stage.name}-service", description="Darkroom: API, functions and events")
-        self.stage = stage.name
-        self.import_buckets = stage.import_buckets
         self.waf = stage.waf
         self._stage = stage
         # By its ARN: the CDK then leaves the key's policy as the data stack has it.
         self._key = kms.Key.from_key_arn(self, "CustomerKey", data.key.key_arn) if data.key else None
-        self.events = Events(self, handling=TIMEOUTS["job_events"], key=self._key)
-        self.imports = Imports(self, handling=TIMEOUTS["checkpoint_imports"], key=self._key)
-        self.endpoint_events = EndpointEvents(self, stage.name, handling=TIMEOUTS["endpoint_events"], key=self._key)
+        self.events = Events(self, handling=_timeout("job_events"), key=self._key)
+        self.imports = Imports(self, handling=_timeout("checkpoint_imports"), key=self._key)
+        self.endpoint_events = EndpointEvents(self, stage.name, handling=_timeout("endpoint_events"), key=self._key)
         self.sweeps = Sweeps(self, key=self._key)
         self._permissions = permissions.Permissions(
             self, stage, data, self.events, self.imports, self.endpoint_events, self.sweeps
         )
+        self.worker_grants = self._permissions.worker()
         self.worker_role = iam.Role(
             self,
             "WorkerRole",
             description=f"Darkroom {stage.name}: what SageMaker and the worker's container may do",
             assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-            inline_policies=permissions.policy(self._permissions.worker()),
+            inline_policies=policy(self.worker_grants),
         )
         self.functions = self._functions(data)
         self.events.feed(self.functions["job_events"].code)
@@ -114,8 +79,8 @@ class ServiceStack(Stack):
 
     def _functions(self, data: DataStack) -> dict[str, Function]:
         common = Common(stage=self._stage, settings=self._settings(data), layers=self._layers(), key=self._key)
-        statements = self._permissions.functions(self.worker_role.role_arn)
-        return {name: Function(self, name, common, statements[name], timeout) for name, timeout in TIMEOUTS.items()}
+        grants = self._permissions.functions(self.worker_role.role_arn)
+        return {name: Function(self, name, common, grants[name], spec) for name, spec in FUNCTIONS.items()}
 
     def _layers(self) -> list[lambda_.LayerVersion]:
         stage = self._stage
@@ -143,23 +108,8 @@ class ServiceStack(Stack):
             admin_secret=data.admin_arn,
             results_topic=self.events.topic.topic_arn,
             worker_role=self.worker_role.role_arn,
-            instance_type=self._stage.instance_type,
-            worker_image=self._stage.worker_image,
-            prices=self._stage.prices,
-            idle_hours=self._stage.idle_hours,
-            idle_to_zero=self._stage.idle_to_zero,
             dead_letter_queues=self._dead_letter_queues(),
-            retention_days=self._stage.retention_days,
-            feed_shards=self._stage.feed_shards,
-            allow_pickle=self._stage.allow_pickle,
-            shared_history=self._stage.shared_history,
-            requests_per_minute=self._stage.requests_per_minute,
-            origins=self._stage.origins,
-            job_wait_seconds=self._stage.job_wait_seconds,
-            job_run_seconds=self._stage.job_run_seconds,
-            settle_after_seconds=self._stage.settle_after_seconds,
-            max_open_jobs=self._stage.max_open_jobs,
-            max_open_jobs_per_owner=self._stage.max_open_jobs_per_owner,
+            **{name: getattr(self._stage, name) for name in OperatorSettings.model_fields},
         )
 
     def _dead_letter_queues(self) -> tuple[str, ...]:
@@ -184,3 +134,7 @@ class ServiceStack(Stack):
             "InstanceType": self._stage.instance_type,
         }.items():
             CfnOutput(self, name, value=value)
+
+
+def _timeout(function: str) -> Duration:
+    return Duration.seconds(FUNCTIONS[function].seconds)

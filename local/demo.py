@@ -14,7 +14,7 @@ from local.seed import CHECKPOINT
 from panel.client import Darkroom
 
 Say = Callable[[str], None]
-TIMEOUTS = 60.0
+SETTLE_SECONDS = 60.0
 PROMPT = "a lighthouse on a cliff at dusk, long exposure, film grain"
 
 
@@ -46,7 +46,7 @@ def _one(client: Darkroom, body: dict[str, Any], folder: Path, say: Say) -> JobO
     say(f"{what}: submitting")
     made = client.submit(body)
     say(f"{what}: in progress on {made.endpoint}")
-    job = client.settled(made.id, TIMEOUTS)
+    job = client.settled(made.id, SETTLE_SECONDS)
     if job.status != "succeed":
         why = f"{job.error.message} ({job.error.code})" if job.error else "no reason given"
         raise StackError(f"The {what} job ended as {job.status}: {why}")

@@ -1,33 +1,59 @@
-"""What a function is told about its surroundings: one frozen object, read once from the environment.
+"""The settings of a stage: what its operator chooses, and what a function is told.
 
-The stacks write the same object into every function's environment, so a name cannot differ
-between who sets it and who reads it.
+The stacks write each function's settings into its environment, and the function reads them from there by the same
+class, so a name cannot differ between who sets it and who reads it. Every default stands here and nowhere else.
 """
 
 import json
 import os
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 METRICS = "Darkroom"
 """The CloudWatch namespace of what the sweeper counts, which alarms read."""
-_PREFIX = "DARKROOM_"
+PRICES = {
+    "ml.g4dn.xlarge": 0.736,
+    "ml.g4dn.2xlarge": 0.94,
+    "ml.g5.xlarge": 1.408,
+    "ml.g5.2xlarge": 1.515,
+    "ml.g5.4xlarge": 2.03,
+    "ml.p3.2xlarge": 3.825,
+}
+"""US dollars an hour of real-time hosting in us-east-1, as AWS's price page had them once: a beginning. A stage in
+another region, or with a contract of its own, writes its own."""
 
 
-def _listed(value: object) -> object:
-    return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
+class NotGiven(Exception):
+    """A function reads a setting that the stack did not give it; the text names both places."""
+
+
+def listed(value: object) -> object:
+    """A list may arrive as text, from an environment variable or from `-c` on the command line."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def _table(value: object) -> object:
+    """So may a table, as JSON."""
     return json.loads(value) if isinstance(value, str) else value
 
 
+def _text_or_none(value: object) -> object:
+    """An environment variable cannot be None; an empty one stands for it."""
+    return value or None
+
+
 def _written(value: object) -> str:
+    if value is None:
+        return ""
     if isinstance(value, tuple):
         return ",".join(value)
     return json.dumps(value, separators=(",", ":")) if isinstance(value, dict) else str(value)
+
+
+def _variable(name: str) -> str:
+    return f"DARKROOM_{name.upper()}"
 
 
 def endpoint_prefix(stage: str) -> str:
@@ -36,18 +62,90 @@ def endpoint_prefix(stage: str) -> str:
     return f"darkroom-{stage}-"
 
 
-class Settings(BaseModel):
-    """Names are physical names, URLs or ARNs, `retention_days` days, `origins` those of web pages that may read the
-    answers.
+Price = Annotated[float, Field(ge=0)]
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/*\s]+$")]
 
-    `prices` tell what an hour of an instance type costs; an endpoint that never sleeps and had no job for
-    `idle_hours` is reported, and with `idle_to_zero` lets go of its instances.
-    `job_wait_seconds` and `job_run_seconds` are what SageMaker gives a job, `settle_after_seconds` is when the sweeper
-    looks at one that nobody reports on. `dead_letter_queues` are `name|url|source` each, as `dead_letters.model.Queue`
-    reads them.
-    """
+
+class OperatorSettings(BaseModel):
+    """What an operator may choose and a function may read. Each description ends the sentence "Write …" of an error
+    message."""
 
     model_config = ConfigDict(frozen=True)
+
+    origins: Annotated[tuple[Origin, ...], BeforeValidator(listed)] = Field(
+        default=(),
+        description="the origins of web pages that may call, as in https://panel.example.com, without a path",
+    )
+    retention_days: int = Field(
+        default=90, ge=1, le=3650, description="for how many days pictures and jobs are kept, 1 to 3650"
+    )
+    feed_shards: int = Field(
+        default=1, ge=1, le=32, description="over how many partitions the newest jobs are spread, 1 to 32"
+    )
+    allow_pickle: bool = Field(
+        default=False,
+        description="true to take model files of formats that can run code when they are loaded (.ckpt, .pt, .bin)",
+    )
+    shared_history: bool = Field(
+        default=False, description="true where artists see the whole account's history, false where only their own"
+    )
+    requests_per_minute: int = Field(
+        default=600, ge=1, le=100_000, description="how many requests a minute a key may send, 1 to 100000"
+    )
+    job_wait_seconds: int = Field(
+        default=21_600,
+        ge=1,
+        le=21_600,
+        description="how many seconds a job may wait in SageMaker's queue, 60 to 21600",
+    )
+    job_run_seconds: int = Field(
+        default=3_600, ge=1, le=3_600, description="how many seconds a worker may take for a job, 1 to 3600"
+    )
+    # Less than a submission takes may hand a job over twice. That is harmless: each repeat is claimed by a conditional
+    # write and counted.
+    settle_after_seconds: int = Field(
+        default=300,
+        ge=1,
+        le=3_600,
+        description="after how many seconds without news the sweeper looks at a job itself, 1 to 3600",
+    )
+    max_open_jobs: int = Field(
+        default=5_000, ge=1, le=1_000_000, description="how many jobs may be open at once, 1 to 1000000"
+    )
+    max_open_jobs_per_owner: int = Field(
+        default=200, ge=1, le=1_000_000, description="how many jobs of one owner may be open at once, 1 to 1000000"
+    )
+    instance_type: str = Field(
+        default="ml.g5.xlarge",
+        pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$",
+        description="the SageMaker instance type new endpoints get, as in ml.g5.xlarge",
+    )
+    worker_image: Annotated[str | None, BeforeValidator(_text_or_none)] = Field(
+        default=None,
+        pattern=r"^\S{1,255}$",
+        description="the address of the worker's container, as in <account>.dkr.ecr.<region>.amazonaws.com/worker:1",
+    )
+    prices: Annotated[dict[str, Price], BeforeValidator(_table)] = Field(
+        default_factory=lambda: dict(PRICES),
+        description='what an hour of an instance type costs, as in {"ml.g5.xlarge": 1.41}',
+    )
+    idle_hours: float = Field(
+        default=12,
+        gt=0,
+        le=24 * 90,
+        description="after how many hours without a job an endpoint that never sleeps is reported, over 0",
+    )
+    idle_to_zero: bool = Field(
+        default=False, description="true to let such an endpoint go of its instances, not only report it"
+    )
+
+
+class Settings(OperatorSettings):
+    """What functions are told: the operator's choices, and the physical names, URLs or ARNs of what the stacks made.
+
+    A function has only those it was given (`infra/functions.py`); to read another raises NotGiven.
+    `dead_letter_queues` are `name|url|source` each, as `dead_letters.model.Queue` reads them.
+    """
 
     stage: str
     version: str
@@ -61,42 +159,35 @@ class Settings(BaseModel):
     admin_secret: str
     results_topic: str
     worker_role: str
-    instance_type: str
-    worker_image: str | None = None
-    prices: Annotated[dict[str, float], BeforeValidator(_table)] = {}
-    idle_hours: float = 12.0
-    idle_to_zero: bool = False
-    dead_letter_queues: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
-    retention_days: int = 90
-    feed_shards: int = 1
-    allow_pickle: bool = False
-    shared_history: bool = False
-    requests_per_minute: int = 600
-    job_wait_seconds: int = 21_600
-    job_run_seconds: int = 3_600
-    settle_after_seconds: int = 300
-    max_open_jobs: int = 5_000
-    max_open_jobs_per_owner: int = 200
-    origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    dead_letter_queues: Annotated[tuple[str, ...], BeforeValidator(listed)]
 
     @property
     def endpoint_prefix(self) -> str:
         """See the function of that name."""
         return endpoint_prefix(self.stage)
 
-    def environment(self) -> dict[str, str]:
-        """These settings as environment variables, the way `from_environment` reads them."""
-        return {
-            _PREFIX + name.upper(): _written(value) for name, value in self.model_dump().items() if value is not None
-        }
+    def environment(self, names: Collection[str] | None = None) -> dict[str, str]:
+        """The settings `names`, or all, as environment variables, the way `from_environment` reads them."""
+        wanted = type(self).model_fields if names is None else sorted(names)
+        return {_variable(name): _written(getattr(self, name)) for name in wanted}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the settings; a missing one is a pydantic error that names it."""
-        return cls.model_validate(
-            {
-                name: environment[_PREFIX + name.upper()]
-                for name in cls.model_fields
-                if _PREFIX + name.upper() in environment
-            }
-        )
+        """Read the settings that are there. A wrong one is a pydantic error that names it; a missing one is told when
+        it is read, by NotGiven."""
+        given = {name: environment[_variable(name)] for name in cls.model_fields if _variable(name) in environment}
+        # pydantic checks a model as a whole, so what is not given gets a value for that moment.
+        standing_in = {name: "" for name, field in cls.model_fields.items() if field.is_required()}
+        settings = cls.model_validate({**standing_in, **given})
+        for name in cls.model_fields.keys() - given.keys():
+            del settings.__dict__[name]
+        return settings
+
+    if not TYPE_CHECKING:  # mypy would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Python asks here for what is not there."""
+            if name in Settings.model_fields:
+                told = f"add {name!r} to the function's settings in infra/functions.py"
+                raise NotGiven(f"{_variable(name)} is not in the environment of this function: {told}.")
+            return super().__getattr__(name)

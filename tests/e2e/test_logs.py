@@ -66,6 +66,10 @@ def test_what_people_send_and_get_is_in_no_log(darkroom: Running) -> None:
     assert "sagemaker.log" in found
     for function in ("jobs_api", "keys_api", "job_events"):
         assert f'"service":"{function}"' in found
+    # Each line of our own says for which request it was written, and those of a job for which job.
+    told = [json.loads(line) for _, line in lines(darkroom.home, cloudwatch) if line.startswith('{"level":')]
+    assert [line for line in told if not line.get("request_id")] == []
+    assert {line["service"] for line in told if line.get("job_id") == job.id} >= {"jobs_api", "job_events"}
     environments = [function["Environment"]["Variables"] for function in darkroom.functions().values()]
     levels = {environment["POWERTOOLS_LOG_LEVEL"] for environment in environments}
     assert levels == {"DEBUG"}

@@ -1,15 +1,19 @@
 """Who may do what: the templates grant what `infra/permissions.py` says, and nothing else."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
+from cdk_nag import AwsSolutionsChecks
 
 from infra import page
 from infra.bundling import ROOT
-from infra.service_stack import ROUTES, TIMEOUTS
+from infra.functions import FUNCTIONS, ROUTES
+from infra.grants import Grant, Pattern, UnexplainedWildcard, allow
+from infra.permissions import Permissions
 from infra.stacks import add_stacks
 from infra.stage import Stage
 from tests.infra.conftest import Installations, Synthesized
@@ -176,7 +180,7 @@ def reach(role: dict[str, Any], action: str) -> str:
     return json.dumps([s["Resource"] for s in statements(role) if action in listed(s["Action"])])
 
 
-@pytest.mark.parametrize("name", sorted(TIMEOUTS))
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_a_function_may_do_exactly_what_is_listed(prod: Synthesized, name: str) -> None:
     granted = {action for s in statements(role_of(prod, name)) for action in listed(s["Action"])}
     assert granted == EXPECTED[name] | BASICS
@@ -302,6 +306,35 @@ def test_the_worker_writes_results_and_nothing_else(prod: Synthesized) -> None:
 
 def test_cdk_nag_finds_nothing_that_is_not_acknowledged(installations: Installations) -> None:
     assert installations.findings == []
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, *planted: Grant) -> None:
+    """Give the function keys_api more grants than it needs."""
+    kept = Permissions._keys_api
+    monkeypatch.setattr(Permissions, "_keys_api", lambda self: [*kept(self), *planted])
+
+
+def test_a_wildcard_without_a_reason_stops_the_synthesis(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(UnexplainedWildcard, match=r"s3:GetObject on arn:aws:s3:::anything/\*: write it as a Pattern"):
+        plant(monkeypatch, allow(["s3:GetObject"], "arn:aws:s3:::anything/*"))
+    # One that comes past `allow` is found by cdk-nag, and the one with a reason beside it is not.
+    explained = Pattern("arn:aws:s3:::explained/*", "Planted by a test.")
+    plant(monkeypatch, Grant(("s3:GetObject",), ("arn:aws:s3:::anything/*", explained)))
+    app = App(analytics_reporting=False, outdir=str(tmp_path))
+    add_stacks(app, Stage(name="prod"))
+    app.synth()
+    report = AwsSolutionsChecks(app).validate_scope(app)
+    assert [violation.rule_name for violation in report.violations] == [
+        "AwsSolutions-IAM5[Resource::arn:aws:s3:::anything/*]"
+    ]
+
+
+def test_every_reason_is_that_of_a_wildcard(prod: Synthesized) -> None:
+    service = prod.service_stack
+    given = [*service.worker_grants, *(grant for function in service.functions.values() for grant in function.grants)]
+    patterns = [pattern for grant in given for pattern in grant.patterns()]
+    assert patterns
+    assert [pattern for pattern in patterns if "*" not in pattern.arn or not pattern.reason] == []
 
 
 def test_imports_read_those_buckets_alone_that_the_stage_names(prod: Synthesized) -> None:

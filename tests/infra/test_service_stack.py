@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from darkroom.keys.service import ADMIN_SECONDS
-from darkroom.settings import Settings
+from darkroom.settings import METRICS, OperatorSettings, Settings
+from functions.sweeper.handler import handler as sweep
+from infra.functions import FUNCTIONS, ROUTES
 from infra.problems import PROBLEMS
-from infra.service_stack import ROUTES, TIMEOUTS
 from tests.infra.conftest import ORIGINS, Synthesized
+from tests.integration.conftest import moto_stage
+from tests.support.http import Context
+from tests.support.lines import written
 
 ROOT = Path(__file__).resolve().parents[2]
 PHYSICAL_NAMES = {
@@ -45,26 +49,47 @@ def test_stages_stand_side_by_side_because_nothing_has_a_fixed_name(prod: Synthe
     assert dev.data_stack.stack_name == "Darkroom-dev-data"
 
 
-def test_each_function_is_told_exactly_the_settings(prod: Synthesized) -> None:
+def test_each_function_is_told_the_settings_it_reads_and_no_other(prod: Synthesized) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    # What a stage leaves out is not told: this one names no container.
-    expected = {f"DARKROOM_{field.upper()}" for field in Settings.model_fields} - {"DARKROOM_WORKER_IMAGE"}
-    functions = prod.resources("AWS::Lambda::Function")
-    assert len(functions) == len(TIMEOUTS)
-    for function in functions.values():
-        told = function["Environment"]["Variables"]
-        assert {name for name in told if name.startswith("DARKROOM_")} == expected
-        assert (told["DARKROOM_STAGE"], told["DARKROOM_VERSION"]) == ("prod", version)
-        assert told["POWERTOOLS_SERVICE_NAME"] in TIMEOUTS
+    assert len(prod.resources("AWS::Lambda::Function")) == len(FUNCTIONS)
+    for name, spec in FUNCTIONS.items():
+        told = prod.function(name)["Environment"]["Variables"]
+        expected = {f"DARKROOM_{setting.upper()}" for setting in spec.settings}
+        assert {variable for variable in told if variable.startswith("DARKROOM_")} == expected, name
+        assert told["POWERTOOLS_SERVICE_NAME"] == name
+    told = prod.function("jobs_api")["Environment"]["Variables"]
+    assert (told["DARKROOM_STAGE"], told["DARKROOM_VERSION"]) == ("prod", version)
+
+
+def test_what_an_operator_chooses_reaches_the_functions(dev: Synthesized) -> None:
+    told = dev.function("jobs_api")["Environment"]["Variables"]
+    assert told["DARKROOM_ORIGINS"] == ",".join(ORIGINS)
+    assert told["DARKROOM_RETENTION_DAYS"] == "7"
+
+
+def test_the_environment_of_a_function_fits_into_what_lambda_takes() -> None:
+    """4 KB for names and values together (Lambda quotas), with names, URLs and ARNs as long as AWS makes them."""
+    longest = "https://sqs.ap-southeast-2.amazonaws.com/123456789012/Darkroom-production123456-service-" + 60 * "x"
+    made = dict.fromkeys(Settings.model_fields.keys() - OperatorSettings.model_fields.keys(), longest)
+    queues = ",".join(f"undelivered|{longest}|{longest}" for _ in range(5))
+    chosen = OperatorSettings(
+        origins=tuple(f"https://panel-{number}.example.com" for number in range(10)),
+        prices={f"ml.g{number}.48xlarge": 100.125 for number in range(60)},
+        worker_image="123456789012.dkr.ecr.ap-southeast-2.amazonaws.com/darkroom/worker:" + 64 * "f",
+    )
+    settings = Settings.model_validate({**made, **chosen.model_dump(), "dead_letter_queues": queues})
+    for name, spec in FUNCTIONS.items():
+        environment = settings.environment(spec.settings) | {"POWERTOOLS_SERVICE_NAME": name}
+        assert sum(len(key) + len(value) for key, value in environment.items()) < 4000, name
 
 
 def test_each_function_keeps_its_import_name_its_own_log_and_role(prod: Synthesized) -> None:
-    functions = [prod.function(name) for name in TIMEOUTS]
+    functions = [prod.function(name) for name in FUNCTIONS]
     assert {f["Runtime"] for f in functions} == {"python3.13"}
     assert {tuple(f["Architectures"]) for f in functions} == {("arm64",)}
     assert {f["TracingConfig"]["Mode"] for f in functions} == {"Active"}
-    assert len({f["LoggingConfig"]["LogGroup"]["Ref"] for f in functions}) == len(TIMEOUTS)
-    assert len({json.dumps(f["Role"]) for f in functions}) == len(TIMEOUTS)
+    assert len({f["LoggingConfig"]["LogGroup"]["Ref"] for f in functions}) == len(FUNCTIONS)
+    assert len({json.dumps(f["Role"]) for f in functions}) == len(FUNCTIONS)
     for log in prod.resources("AWS::Logs::LogGroup").values():
         assert log["RetentionInDays"] == 30
 
@@ -160,9 +185,24 @@ def test_a_failed_message_does_not_take_its_batch_with_it(prod: Synthesized) -> 
 
 def test_every_function_has_an_alarm_and_so_has_the_api(prod: Synthesized) -> None:
     alarms = prod.resources("AWS::CloudWatch::Alarm").values()
-    assert sum(alarm["MetricName"] == "Errors" for alarm in alarms) == len(TIMEOUTS) - 1
+    assert sum(alarm["MetricName"] == "Errors" for alarm in alarms) == len(FUNCTIONS) - 1
     # A refusal is an error of the authorizer's to Lambda, so anybody with a wrong key would ring its alarm.
     assert sum(alarm["MetricName"] == "5XXError" for alarm in alarms) == 1
+
+
+def test_alarms_watch_metrics_that_the_sweeper_really_writes(prod: Synthesized) -> None:
+    alarms = [a for a in prod.resources("AWS::CloudWatch::Alarm").values() if a["Namespace"] == METRICS]
+    watched = {a["MetricName"]: {d["Name"]: d["Value"] for d in a["Dimensions"]} for a in alarms}
+    of_endpoints = {"stage": "prod", "round": "endpoints"}
+    assert watched == {"idle": of_endpoints, "failed_endpoints": of_endpoints}
+    with moto_stage(), written() as lines:
+        sweep({}, Context())
+    told = {line["round"]: line for line in lines if "_aws" in line}["endpoints"]
+    (declared,) = told["_aws"]["CloudWatchMetrics"]
+    assert declared["Namespace"] == METRICS
+    assert set(watched) <= {entry["Name"] for entry in declared["Metrics"]}
+    for dimensions in watched.values():
+        assert [set(dimensions)] == [set(names) for names in declared["Dimensions"]]
 
 
 def test_every_route_is_behind_the_authorizer(prod: Synthesized) -> None:

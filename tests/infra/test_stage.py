@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infra.stage import StageError, read_stage
+from infra.stage import Stage, StageError, read_stage
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,6 +69,8 @@ def test_a_name_that_could_mix_up_two_stages_is_refused(name: str) -> None:
         ("retention_days", 0, "1 to 3650"),
         ("retention_days", "soon", "for how many days"),
         ("feed_shards", 33, "1 to 32"),
+        ("job_wait_seconds", 59, "60 to 21600"),
+        ("settle_after_seconds", 0, "1 to 3600"),
         ("instance_type", "g5.xlarge", "as in ml.g5.xlarge"),
         ("architecture", "arm", "arm64 or x86_64"),
         ("python", "3.10", '"3.11", "3.12" or "3.13"'),
@@ -90,7 +93,7 @@ def test_a_bad_value_is_named_with_what_to_write_instead(setting: str, value: ob
 
 def test_an_unknown_setting_is_answered_with_the_nearest_one() -> None:
     assert '"retention_day" is not a setting. Write retention_days.' in complaint({"retention_day": 3})
-    assert "Write one of disposable, origins" in complaint({"zzz": 3})
+    assert "Write one of allow_pickle, architecture" in complaint({"zzz": 3})
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:
@@ -125,3 +128,20 @@ def test_the_app_prints_the_reason_without_a_traceback() -> None:
     assert run.returncode == 1
     assert '"retention_days" is 0' in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_the_page_on_deploying_tells_every_setting_with_its_default() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in page.splitlines() if line.startswith("| `")]
+    told: dict[str, str] = {}
+    for names, defaults in rows:
+        told |= zip(re.findall("`(.+?)`", names), defaults.split(", "), strict=False)
+    assert set(told) == set(Stage.model_fields) - {"name"}
+    del told["prices"]  # they are many; the page says where they are from
+    assert told == {name: as_told(Stage.model_fields[name].default) for name in told}
+
+
+def as_told(default: object) -> str:
+    if isinstance(default, bool):
+        return "true" if default else "false"
+    return "none" if default in (None, ()) else str(default)

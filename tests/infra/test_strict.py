@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.service_stack import TIMEOUTS
+from infra.functions import FUNCTIONS
 from tests.infra.conftest import Synthesized
 from tests.infra.test_permissions import BASICS, EXPECTED, listed, role_of, statements, worker_role
 
@@ -61,7 +61,7 @@ def test_services_that_use_the_key_in_their_own_name_do_so_for_this_account_alon
         assert not [action for action in listed(statement["Action"]) if "*" in action]
 
 
-@pytest.mark.parametrize("name", [*sorted(TIMEOUTS), "worker"])
+@pytest.mark.parametrize("name", [*sorted(FUNCTIONS), "worker"])
 def test_every_role_uses_the_key_through_services_and_gets_nothing_else_by_it(strict: Synthesized, name: str) -> None:
     role = worker_role(strict) if name == "worker" else role_of(strict, name)
     (granted,) = (s for s in statements(role) if any(a.startswith("kms:") for a in listed(s["Action"])))

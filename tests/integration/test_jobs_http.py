@@ -344,7 +344,7 @@ def test_a_job_that_aws_was_too_busy_to_take_is_answered_and_not_refused(
     if broken == "invoke":
         monkeypatch.setattr(stage.sagemaker, "invoke", busy)
     else:
-        monkeypatch.setattr(wiring._store(), "change", busy)
+        monkeypatch.setattr(wiring._store(), "apply", busy)
     reply = call("POST", "/jobs", txt2img())
     assert (reply.status, reply.json["status"]) == (201, "created")
     assert len(stage.rows()) == 1

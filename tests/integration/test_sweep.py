@@ -9,18 +9,18 @@ import pytest
 
 from darkroom import ids, wiring
 from darkroom.errors import Busy
-from darkroom.jobs.model import JobTimeouts
 from darkroom.jobs.ports import ANSWER_LIMIT
 from darkroom.jobs.settling import Settling
 from darkroom.jobs.sweep import LIGHT, Sweep
 from functions.sweeper.handler import handler
 from tests.integration.conftest import Stage
+from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, deliver, manifest, progress
 from tests.support.http import Context, call
+from tests.support.lines import written
 from tests.support.sagemaker import endpoint
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
-TIMEOUTS = JobTimeouts()
 
 
 class Clock:
@@ -375,17 +375,16 @@ def test_two_rounds_at_once_settle_each_job_once(stage: Stage, sweep: Sweep, clo
     assert shown(job_id)["status"] == "succeed"
 
 
-def test_the_function_carries_out_every_round_and_tells_it_in_one_line(
-    stage: Stage, job_id: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    handler({}, Context())
-    told = [vars(record) for record in caplog.records if record.message == "round"]
-    line, endpoints = told
+def test_the_function_carries_out_every_round_and_tells_it_in_a_line_and_in_metrics(stage: Stage, job_id: str) -> None:
+    with written() as lines:
+        handler({}, Context())
+    line, metrics, endpoints, _ = lines
     assert endpoints["round"] == "endpoints"
-    assert (line["round"], line["failed"], line["broken"]) == ("jobs", 0, 0)
-    (metric,) = line["_aws"]["CloudWatchMetrics"]
-    assert {"failed", "broken"} <= {entry["Name"] for entry in metric["Metrics"]}
-    assert all(dimension in line for dimension in metric["Dimensions"][0])
+    assert (line["message"], line["round"], line["failed"], line["broken"]) == ("round", "jobs", 0, 0)
+    (declared,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert {"failed", "broken"} <= {entry["Name"] for entry in declared["Metrics"]}
+    assert all(metrics[entry["Name"]] == [line[entry["Name"]]] for entry in declared["Metrics"])
+    assert (metrics["stage"], metrics["round"], declared["Dimensions"]) == ("test", "jobs", [["stage", "round"]])
 
 
 def test_a_round_that_fails_stops_no_other_and_the_function_fails_at_its_end(
@@ -401,8 +400,10 @@ def test_a_round_that_fails_stops_no_other_and_the_function_fails_at_its_end(
         return {"done": 1}
 
     monkeypatch.setattr(wiring, "rounds", lambda: {"a": fails, "b": works, "c": works})
-    with pytest.raises(Exception, match="a"):
+    with written() as lines, pytest.raises(Exception, match="a"):
         handler({}, Context())
+    counts = [(line["round"], line["failed"]) for line in lines if "_aws" in line]
+    assert counts == [("a", [1]), ("b", [0]), ("c", [0])]
     assert 90 < given[0] < 95
     assert 180 < given[1] <= 185
 

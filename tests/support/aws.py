@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from darkroom.jobs.model import JobTimeouts
 from darkroom.settings import Settings
 from darkroom.tables import JOBS, KEYS, MODELS, Table
 
@@ -19,10 +20,11 @@ SETTINGS = Settings(
     admin_secret="admin",
     results_topic="arn:aws:sns:us-east-1:123456789012:results",
     worker_role="arn:aws:iam::123456789012:role/worker",
-    instance_type="ml.g5.xlarge",
+    dead_letter_queues=(),
     worker_image="worker:1",
     prices={"ml.g5.xlarge": 3.6},
 )
+TIMEOUTS = JobTimeouts(SETTINGS.job_wait_seconds, SETTINGS.job_run_seconds, SETTINGS.settle_after_seconds)
 
 
 def make_table(dynamodb: Any, name: str, table: Table) -> None:

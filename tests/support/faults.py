@@ -32,13 +32,13 @@ from darkroom.aws.sagemaker import SageMakerInference
 from darkroom.endpoints.sweep import EndpointSweep
 from darkroom.errors import Busy, Throttled
 from darkroom.jobs.dispatcher import Dispatcher
-from darkroom.jobs.model import JobTimeouts, answer_key, cancel_key, output_prefix
+from darkroom.jobs.model import answer_key, cancel_key, output_prefix
 from darkroom.jobs.state import ENDS
 from darkroom.jobs.sweep import Sweep
 from functions.sweeper.handler import handler as sweeper
 from infra.problems import PROBLEMS
 from tests.integration.conftest import Stage, moto_stage
-from tests.support.aws import REGION, SETTINGS
+from tests.support.aws import REGION, SETTINGS, TIMEOUTS
 from tests.support.events import completed, deliver_to, manifest
 from tests.support.http import Context, Reply, call
 from tests.support.sagemaker import FakeSageMaker, FakeScaling
@@ -515,9 +515,8 @@ def run(fresh: Callable[[], World], scenario: Scenario, fault: Fault) -> Outcome
 
 
 NOTHING = "goes on without it"
-_PATIENCE = JobTimeouts()
-_LATER = _PATIENCE.forgotten + 90_000
-_ROUNDS = (_PATIENCE.settle_after, 3 * _PATIENCE.settle_after, _PATIENCE.deadline, _PATIENCE.forgotten, _LATER, _LATER)
+_LATER = TIMEOUTS.forgotten + 90_000
+_ROUNDS = (TIMEOUTS.settle_after, 3 * TIMEOUTS.settle_after, TIMEOUTS.deadline, TIMEOUTS.forgotten, _LATER, _LATER)
 """Seconds from now at which the sweeper comes: a round that begins a lap anew leaves it to the next."""
 
 

@@ -61,6 +61,7 @@ def call(
     role: str = "admin",
     told: dict[str, str] | None = None,
     binary: bool = False,
+    request_id: str = "req-1",
 ) -> Reply:
     """Send one request to the function behind its path, as API Gateway would; `told` is what the authorizer told
     besides owner and role."""
@@ -82,7 +83,7 @@ def call(
         "queryStringParameters": dict(query) or None,
         "multiValueQueryStringParameters": multi or None,
         "requestContext": {
-            "requestId": "req-1",
+            "requestId": request_id,
             "stage": "v1",
             "path": f"/v1{parts.path}",
             "authorizer": {

@@ -23,17 +23,17 @@ from darkroom.jobs.api import HistoryQuery, JobIn, JobOut
 from darkroom.jobs.dispatcher import Dispatcher, StageResources
 from darkroom.jobs.events import Events
 from darkroom.jobs.limiter import OpenJobLimiter
-from darkroom.jobs.model import JobTimeouts, answer_key, output_prefix
+from darkroom.jobs.model import answer_key, output_prefix
 from darkroom.jobs.open import JobsByEndpoint
 from darkroom.jobs.service import Jobs
 from darkroom.jobs.settling import Settling
 from darkroom.jobs.state import OPEN, TIMED_OUT
 from darkroom.jobs.sweep import HAND_OVERS, Sweep
+from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, failed, manifest, progress
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
 
 START = 1_780_000_000.0
-TIMEOUTS = JobTimeouts()
 SHARDS = 2
 OWN, ALL = 4, 7
 """Open jobs that one owner may have, and the stage."""

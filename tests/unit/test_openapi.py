@@ -14,7 +14,7 @@ import darkroom
 from darkroom.edge.http import Api
 from darkroom.edge.openapi import document
 from functions.openapi import text
-from infra.service_stack import ROUTES
+from infra.functions import ROUTES
 from local.home import ROOT
 
 COMMITTED = (ROOT / "docs" / "openapi.json").read_text()

@@ -11,8 +11,8 @@ import pytest
 
 from darkroom.edge.http import Api
 from darkroom.keys.routes import ROLES, ROUTES, allows, permission_of, withheld
+from infra.functions import ROUTES as FUNCTIONS
 from infra.problems import PROBLEMS
-from infra.service_stack import ROUTES as FUNCTIONS
 from local.home import ROOT
 
 STAGE = "arn:aws:execute-api:eu-central-1:123456789012:abcdefghij/v1"

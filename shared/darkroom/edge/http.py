@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.api_gateway import ResponseBuilder, Route
 from aws_lambda_powertools.event_handler.openapi.exceptions import (
@@ -14,6 +13,8 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
+from darkroom import ids, logs
+from darkroom.edge.log import logger
 from darkroom.edge.problems import CONTENT_TYPE, STATUS, Problem, invalid_fields, problem, unexpected
 from darkroom.edge.requests import check_body, read_json
 from darkroom.errors import (
@@ -57,7 +58,7 @@ class Api(APIGatewayRestResolver):
         self._rate_limiter = rate_limiter
         # Powertools prints whole events, keys and all, where the environment asks for its debug mode.
         super().__init__(enable_validation=True, debug=False, json_body_deserializer=read_json)
-        self._logger = Logger()
+        self._logger = logger()
         self.exception_handler(RequestValidationError)(self._on_validation)
         self.exception_handler(RequestUnsupportedContentType)(self._on_content_type)
         self.exception_handler(list(STATUS))(self._on_refusal)
@@ -65,9 +66,14 @@ class Api(APIGatewayRestResolver):
         self.exception_handler(Exception)(self._on_fault)
 
     def handle(self, event: Event, context: Any) -> dict[str, Any]:
-        """Answer one API Gateway proxy event."""
-        started = time.perf_counter()
+        """Answer one API Gateway proxy event; every log line meanwhile carries API Gateway's id of the request, which
+        problems tell, too."""
         request_id = str((event.get("requestContext") or {}).get("requestId") or "")
+        with logs.request(request_id):
+            return self._answer_event(event, context, request_id)
+
+    def _answer_event(self, event: Event, context: Any, request_id: str) -> dict[str, Any]:
+        started = time.perf_counter()
         headers = {str(k).lower(): v for k, v in (event.get("headers") or {}).items()}
         try:
             self._keep_rate_limiter(event)
@@ -87,7 +93,7 @@ class Api(APIGatewayRestResolver):
                 "Vary": "Origin",
             }
             answer.setdefault("headers", {}).update(shared)
-        self._log(event, request_id, answer["statusCode"], time.perf_counter() - started)
+        self._log(event, answer["statusCode"], time.perf_counter() - started)
         return answer
 
     @property
@@ -141,6 +147,8 @@ class Api(APIGatewayRestResolver):
         if registered and not allows(role, route.method, route.openapi_path):
             takes = permission_of(route.method, route.openapi_path) or "of nobody"
             raise Forbidden("not_permitted", f"This takes the permission {takes}, which the role {role} does not have.")
+        if ids.is_id(job_id := route_arguments.get("job_id", "")):
+            logs.note_job(job_id)
         return super()._call_route(route, route_arguments)
 
     def _keep_rate_limiter(self, event: Event) -> None:
@@ -153,7 +161,7 @@ class Api(APIGatewayRestResolver):
                 "rate_limited", f"This key may send {limit} requests a minute. Go on in {seconds} s.", seconds
             )
 
-    def _log(self, event: Event, request_id: str, status: int, seconds: float) -> None:
+    def _log(self, event: Event, status: int, seconds: float) -> None:
         self._logger.info(
             "request",
             extra={
@@ -162,7 +170,6 @@ class Api(APIGatewayRestResolver):
                 "route": event.get("resource"),
                 "status": status,
                 "milliseconds": round(seconds * 1000, 1),
-                "api_request_id": request_id,
             },
         )
 

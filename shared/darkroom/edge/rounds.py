@@ -1,17 +1,20 @@
-"""Rounds behind a schedule: each within its share of the time, each told in one log line that is a metric too."""
+"""Rounds behind a schedule: each within its share of the time, each told in a log line and in metrics."""
 
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from darkroom import logs
+from darkroom.edge.log import logger
 from darkroom.settings import METRICS
 
 RESERVE_SECONDS = 15.0
 """What is left of the function's time when the last round must stop."""
 
-Round = Callable[[Callable[[], float]], Mapping[str, int | list[str]]]
+Done = Mapping[str, int | list[str]]
+Round = Callable[[Callable[[], float]], Done]
 
 
 class RoundsFailed(Exception):
@@ -24,48 +27,43 @@ def run(rounds: Mapping[str, Round], context: Any, stage: str) -> None:
     `stage` tells the metrics of several stages in one account apart. A round that fails stops none of the others.
     Raises RoundsFailed at the end, so that the function's alarm rings.
     """
-    logger = Logger()
     failed = []
     ends = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-    for number, (name, act) in enumerate(rounds.items()):
-        started = time.monotonic()
-        until = started + (ends - started) / (len(rounds) - number)
-        try:
-            done = act(lambda until=until: until - time.monotonic())  # type: ignore[misc]
-        except Exception as error:
-            logger.error("round failed", extra={"error": type(error).__name__, **_metrics(stage, name, {"failed": 1})})
-            failed.append(name)
-            continue
-        which = {what: names for what, names in done.items() if isinstance(names, list) and names}
-        counts = {what: count if isinstance(count, int) else len(count) for what, count in done.items()}
-        counts = {"broken": 0, **counts, "failed": 0}
-        milliseconds = round((time.monotonic() - started) * 1000)
-        extra = {
-            "milliseconds": milliseconds,
-            "which": which,
-            **_metrics(stage, name, counts),
-        }
-        logger.info("round", extra=extra)
-        if counts["broken"]:
-            failed.append(f"{name} (broken: {counts['broken']})")
+    with logs.request(context.aws_request_id):
+        for number, (name, act) in enumerate(rounds.items()):
+            started = time.monotonic()
+            counts = _carry_out(name, act, started, started + (ends - started) / (len(rounds) - number))
+            _publish({"stage": stage, "round": name}, counts, context.aws_request_id)
+            if counts["failed"]:
+                failed.append(name)
+            elif counts["broken"]:
+                failed.append(f"{name} (broken: {counts['broken']})")
     if failed:
         raise RoundsFailed(", ".join(failed))
 
 
-def _metrics(stage: str, name: str, counts: Mapping[str, int]) -> dict[str, Any]:
-    """Counts as CloudWatch's embedded metric format wants them at the root of a log line: no call, no library."""
-    return {
-        "_aws": {
-            "Timestamp": int(time.time() * 1000),
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": METRICS,
-                    "Dimensions": [["stage", "round"]],
-                    "Metrics": [{"Name": what, "Unit": "Count"} for what in counts],
-                }
-            ],
-        },
-        "stage": stage,
-        "round": name,
-        **counts,
-    }
+def _carry_out(name: str, act: Round, started: float, until: float) -> dict[str, int]:
+    """One round with its log line; returns how often it did what."""
+    try:
+        done = act(lambda: until - time.monotonic())
+    except Exception as error:
+        logger().error("round failed", extra={"round": name, "error": type(error).__name__})
+        return {"failed": 1}
+    which = {what: names for what, names in done.items() if isinstance(names, list) and names}
+    counts = {what: count if isinstance(count, int) else len(count) for what, count in done.items()}
+    counts = {"broken": 0, **counts, "failed": 0}
+    milliseconds = round((time.monotonic() - started) * 1000)
+    logger().info("round", extra={"round": name, "milliseconds": milliseconds, "which": which, **counts})
+    return counts
+
+
+def _publish(dimensions: Mapping[str, str], counts: Mapping[str, int], request_id: str) -> None:
+    """Write the counts as a line that CloudWatch reads as metrics."""
+    # Without an empty service Powertools adds the function's name to the dimensions, and no alarm would match.
+    metrics = EphemeralMetrics(namespace=METRICS, service="")
+    for name, value in dimensions.items():
+        metrics.add_dimension(name, value)
+    for what, count in counts.items():
+        metrics.add_metric(what, MetricUnit.Count, count)
+    metrics.add_metadata("request_id", request_id)
+    metrics.flush_metrics()

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from darkroom import ids
+from darkroom import ids, logs
 from darkroom.dead_letters.model import About
 from darkroom.jobs.answers import clean_json
 from darkroom.jobs.contract import Progress
@@ -48,6 +48,7 @@ class Events:
         the message then comes again.
         """
         message = parse(body)
+        logs.note_job(message.job_id)
         if isinstance(message, Progress):
             met = self._store.progress(message.job_id, message.progress, message.started_at)
             if met.status == "cancelled":

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from darkroom import ids
+from darkroom import ids, logs
 from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.endpoints.service import Endpoints
@@ -140,6 +140,7 @@ class Jobs:
         now = int(self._clock())
         job = to_job(work, owner, placement, inputs, now + self._resources.retention_days * 86_400, self._new_id())
         job = replace(job, replay_of=asked.replay_of)
+        logs.note_job(job.line.id)
         key = Idempotency(owner, asked.key, asked.digest, now, now + IDEMPOTENCY_SECONDS) if asked.key else None
         try:
             self._store.create(job, work.model_keys, key)
@@ -323,6 +324,7 @@ class Jobs:
                 "This Idempotency-Key was used with another body in the last 24 hours; use a new key.",
                 (FieldError(("header", "Idempotency-Key"), "was used with another body"),),
             )
+        logs.note_job(used.job_id)
         try:
             return self.get(used.job_id)
         except Missing as gone:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import takewhile
 
-from darkroom import ids
+from darkroom import ids, logs
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy
 from darkroom.jobs.contract import WorkError
@@ -183,7 +183,8 @@ class Sweep:
                 skipped.append(number)
                 return
             try:
-                act(job_id)
+                with logs.job(job_id):
+                    act(job_id)
             except Exception as error:
                 broken.add(job_id)
                 self._heard(busy=isinstance(error, Busy))
