@@ -1,12 +1,16 @@
 """What the header `Idempotency-Key` means, for every feature that takes it.
 
-A caller that got no answer sends its request again with the same header, and nothing is made twice. The features keep
-the records, each in its own table and in the same write as what it makes.
+A caller that got no answer sends its request again with the same header, and nothing is made twice. Jobs and keys keep
+the record in their own table, in the same write as what they make. What is named by the caller (endpoints, model files)
+finds itself again by its name; there a claim, written before anything is made, holds the header to one request.
 """
 
 import hashlib
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import BaseModel
 
@@ -29,7 +33,48 @@ class Idempotency:
     @property
     def row_id(self) -> str:
         """What the record is stored under. Two owners may send the same key."""
-        return "idem#" + hashlib.sha256(f"{self.owner}\0{self.key}".encode()).hexdigest()
+        return "idem#" + self._name
+
+    @property
+    def claim_id(self) -> str:
+        """What a claim is stored under."""
+        return "claim#" + self._name
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this request and its repeats from all others: the key and the request in one SHA-256."""
+        return hashlib.sha256(f"{self._name}\0{self.digest}".encode()).hexdigest()
+
+    @property
+    def _name(self) -> str:
+        return hashlib.sha256(f"{self.owner}\0{self.key}".encode()).hexdigest()
+
+
+class ClaimStore(Protocol):
+    """Where claims are kept."""
+
+    def claim(self, used: Idempotency) -> bool:
+        """Keep an idempotency key for one request until the record expires; False when another request has it."""
+
+
+class Claims:
+    """Holds each `Idempotency-Key` to one request. `clock` gives epoch seconds."""
+
+    def __init__(self, store: ClaimStore, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+
+    def claim(self, owner: str, idempotency_key: str | None, request: BaseModel) -> str | None:
+        """Claim the key that `owner` sent with a request; returns the request's fingerprint, None without a key.
+
+        Raises Invalid `idempotency_key_reused` when the key came with another request before.
+        """
+        if idempotency_key is None:
+            return None
+        used = idempotency(owner, idempotency_key, request, self._clock())
+        if not self._store.claim(used):
+            raise reused()
+        return used.fingerprint
 
 
 def idempotency(owner: str, key: str, request: BaseModel, now: float) -> Idempotency:

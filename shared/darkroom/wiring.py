@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from darkroom.aws.claims import DynamoClaims
 from darkroom.aws.clients import client
 from darkroom.aws.dead_letters import SqsLetters
 from darkroom.aws.endpoints import EndpointDefaults, SageMakerControl, SageMakerEndpoints
@@ -26,6 +27,7 @@ from darkroom.endpoints import events as endpoint_events
 from darkroom.endpoints.fleet import Fleet
 from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.sweep import EndpointSweep, Guard
+from darkroom.idempotency import Claims
 from darkroom.images.service import Images
 from darkroom.jobs import events as events_module
 from darkroom.jobs.dispatcher import Dispatcher, StageResources
@@ -162,6 +164,12 @@ def authenticator() -> Authenticator:
 def keys() -> Keys:
     """The access keys."""
     return Keys(_key_store())
+
+
+@cache
+def claims() -> Claims:
+    """The idempotency keys of what is named by its maker."""
+    return Claims(DynamoClaims(_client("dynamodb"), settings().keys_table))
 
 
 @cache

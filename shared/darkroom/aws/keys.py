@@ -2,7 +2,7 @@
 
 Besides the keys, under the SHA-256 of their secrets, the table holds a row `name#<name>` for each name (which keys
 were last made for it, so that two at once cannot make a third), rows `idem#<SHA-256>` (which key an `Idempotency-Key`
-made) and rows `pace#<key>#<minute>` that count requests.
+made), rows `claim#<SHA-256>` (see `claims.py`) and rows `pace#<key>#<minute>` that count requests.
 The index `by_id` holds the keys alone: no other row has its partition attribute.
 """
 
