@@ -73,7 +73,7 @@ class Permissions:
                 *endpoint_permissions.keeping(resources),
                 *endpoint_permissions.scaling(resources),
                 *endpoint_permissions.making(resources, worker_role),
-                self._keep_pace(),
+                self._keep_pace("claim#*"),
             ],
             "endpoint_events": [
                 *endpoint_permissions.keeping(resources),
@@ -101,9 +101,9 @@ class Permissions:
         names = {"dynamodb:Attributes": [tables.KEYS.partition, "last_used"]}
         return allow(["dynamodb:UpdateItem"], self._resources.keys, conditions={"ForAllValues:StringEquals": names})
 
-    def _keep_pace(self) -> Grant:
-        """Counts of requests, which share the table of the keys; the rows of keys begin otherwise."""
-        rows = {"dynamodb:LeadingKeys": ["pace#*"]}
+    def _keep_pace(self, *others: str) -> Grant:
+        """Counts of requests, and `others`, which share the table of the keys; the rows of keys begin otherwise."""
+        rows = {"dynamodb:LeadingKeys": ["pace#*", *others]}
         return allow(["dynamodb:UpdateItem"], self._resources.keys, conditions={"ForAllValues:StringLike": rows})
 
     def _jobs_api(self) -> list[Grant]:
@@ -146,7 +146,7 @@ class Permissions:
             allow(_KEEP_MODEL_FILES, resources.model_files),
             list_bucket(resources.models_bucket),
             allow(["sqs:SendMessage"], self._imports.queue.queue_arn),
-            self._keep_pace(),
+            self._keep_pace("claim#*"),
         ]
 
     def _checkpoint_imports(self) -> list[Grant]:

@@ -15,7 +15,7 @@ from darkroom.checkpoints.api import (
     RegisteredOut,
 )
 from darkroom.checkpoints.model import Kind, ModelKey
-from darkroom.edge.http import Api, Query, Response, answers, created
+from darkroom.edge.http import Api, IdempotencyKey, Query, Response, answers, created
 
 app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
 UNKNOWN: dict[int, Any] = {404: {"description": "There is no such file"}}
@@ -36,12 +36,18 @@ def get_checkpoints(
     "/checkpoints",
     summary="Register a model file and begin its upload",
     tags=["checkpoints"],
-    responses=answers(RegisteredOut, _200="The upload of this file that is open", _201="A new upload"),
+    responses=answers(
+        RegisteredOut,
+        _200="The upload of this file that is open, or the file this Idempotency-Key made before",
+        _201="A new upload",
+    ),
 )
-def post_checkpoint(model: CheckpointIn) -> Response[RegisteredOut]:
+def post_checkpoint(model: CheckpointIn, idempotency_key: IdempotencyKey = None) -> Response[RegisteredOut]:
     """The same request again finds the open upload, so that it can go on from anywhere."""
-    registered, new = wiring.stage().checkpoints.register(app.owner, model, scope=app.write_scope)
-    return created(registered, new)
+    fingerprint = wiring.stage().claims.claim(app.owner, idempotency_key, model)
+    return created(
+        *wiring.stage().checkpoints.register(app.owner, model, scope=app.write_scope, fingerprint=fingerprint)
+    )
 
 
 @app.post(
@@ -50,9 +56,10 @@ def post_checkpoint(model: CheckpointIn) -> Response[RegisteredOut]:
     tags=["checkpoints"],
     responses=answers(CheckpointOut, _202="It is being fetched; GET /checkpoints tells how far it is"),
 )
-def post_import(model: ImportIn) -> Response[CheckpointOut]:
-    """202; the file is fetched in the cloud, step by step."""
-    row = wiring.stage().imports.begin(app.owner, model, scope=app.write_scope)
+def post_import(model: ImportIn, idempotency_key: IdempotencyKey = None) -> Response[CheckpointOut]:
+    """202; the file is fetched in the cloud, step by step. The same Idempotency-Key again finds it."""
+    fingerprint = wiring.stage().claims.claim(app.owner, idempotency_key, model)
+    row = wiring.stage().imports.begin(app.owner, model, scope=app.write_scope, fingerprint=fingerprint)
     return Response(202, content_type="application/json", body=row)
 
 

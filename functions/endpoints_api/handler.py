@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from darkroom import wiring
-from darkroom.edge.http import Api, Path, Response, answers, created
+from darkroom.edge.http import Api, IdempotencyKey, Path, Response, answers, created
 from darkroom.endpoints.api import EndpointIn, EndpointList, EndpointOut, EndpointPatch
 
 app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
@@ -22,8 +22,9 @@ def get_endpoints() -> EndpointList:
     tags=["endpoints"],
     responses=answers(EndpointOut, _200="It is there already", _201="It is being made; wait until it is InService"),
 )
-def post_endpoint(endpoint: EndpointIn) -> Response[EndpointOut]:
+def post_endpoint(endpoint: EndpointIn, idempotency_key: IdempotencyKey = None) -> Response[EndpointOut]:
     """Model, configuration and endpoint at once. The same request again goes on where one broke off."""
+    wiring.stage().claims.claim(app.owner, idempotency_key, endpoint)
     name, new = wiring.stage().fleet.create(app.owner, endpoint)
     return created(EndpointOut.of(wiring.stage().endpoints.show(name)), new)
 

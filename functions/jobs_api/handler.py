@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel
 
 from darkroom import wiring
-from darkroom.edge.http import Api, Header, Path, Query, Response, answers, created
+from darkroom.edge.http import Api, IdempotencyKey, Path, Query, Response, answers, created
 from darkroom.images.api import ImageIn, ImageOut
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary
 from darkroom.jobs.export import render
@@ -15,9 +15,6 @@ from darkroom.jobs.types import JobType
 app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
 JobId = Annotated[str, Path(description="a job's id")]
 Text = Annotated[str | None, Query(min_length=1, max_length=255)]
-IdempotencyKey = Annotated[
-    str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern="^[!-~]+$")
-]
 PAGE = answers(JobPage, _200="A page; the header Link names the next one")
 for form in ("text/csv", "application/x-ndjson"):
     PAGE[200]["content"][form] = {"schema": {"type": "string"}}

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from darkroom import wiring
-from darkroom.edge.http import Api, Path, Query, Response, answers
+from darkroom.edge.http import Api, IdempotencyKey, Path, Query, Response, answers, created
 from darkroom.keys.api import KeyIn, KeyList, KeyMade
 
 app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
@@ -22,12 +22,17 @@ def get_keys(
     "/keys",
     summary="Make an access key",
     tags=["keys"],
-    responses=answers(KeyMade, _201="The key, with its secret this once"),
+    responses=answers(
+        KeyMade,
+        _200="The key this Idempotency-Key made before, with a new secret; the one before stops working",
+        _201="The key, with its secret this once",
+    ),
 )
-def post_key(key: KeyIn) -> Response[KeyMade]:
+def post_key(key: KeyIn, idempotency_key: IdempotencyKey = None) -> Response[KeyMade]:
     """A name may have two valid keys at once, so that one can take the other's place."""
-    made = wiring.stage().keys.create(key)
-    return Response(201, content_type="application/json", body=made, headers={"Cache-Control": "no-store"})
+    answer = created(*wiring.stage().keys.create_once(app.owner, key, idempotency_key))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @app.delete(

@@ -63,6 +63,57 @@ def test_the_same_file_finds_its_open_upload_and_another_is_told_so(stage: Stage
     assert len(uploads(stage)) == 1
 
 
+def test_a_repeat_finds_its_file_whatever_became_of_it(stage: Stage) -> None:
+    again = {"Idempotency-Key": "film-grain"}
+
+    def post(owner: str = "alice") -> Reply:
+        return call("POST", "/checkpoints", {**LORA, "size": len(MODEL)}, headers=again, owner=owner)
+
+    first = post()
+    assert (first.status, post().status) == (201, 200)
+    assert post().json == first.json
+    send(stage, MODEL)
+    active = call("POST", "/checkpoints/complete", LORA).json
+    repeat = post()
+    assert (repeat.status, repeat.json["checkpoint"], repeat.json["upload"]) == (200, active, first.json["upload"])
+    assert uploads(stage) == []
+    # Who did not make it is still told that the name is taken.
+    assert register().code == "checkpoint_exists"
+    assert post(owner="bob").code == "checkpoint_exists"
+
+
+def test_a_repeat_does_not_begin_a_file_anew_that_was_no_model(stage: Stage) -> None:
+    again = {"Idempotency-Key": "film-grain"}
+    wrong = {**LORA, "size": 32}
+    call("POST", "/checkpoints", wrong, headers=again)
+    send(stage, b"x" * 32)
+    assert call("POST", "/checkpoints/complete", LORA).code == "checkpoint_invalid"
+    repeat = call("POST", "/checkpoints", wrong, headers=again)
+    assert (repeat.status, repeat.json["checkpoint"]["status"]) == (200, "fail")
+    assert call("POST", "/checkpoints", wrong, headers={"Idempotency-Key": "another"}).status == 201
+
+
+def test_a_header_that_came_with_another_file_is_refused_before_anything_is_made(stage: Stage) -> None:
+    again = {"Idempotency-Key": "film-grain"}
+    assert call("POST", "/checkpoints", {**LORA, "size": 32}, headers=again).status == 201
+    other = {**LORA, "name": "other.safetensors", "size": 32}
+    refused = call("POST", "/checkpoints", other, headers=again)
+    assert (refused.status, refused.code) == (422, "idempotency_key_reused")
+    assert len(uploads(stage)) == 1
+    assert call("POST", "/checkpoints", other, headers=again, owner="bob").status == 201
+    # A day later the header may be used anew, even if DynamoDB has not removed its row yet.
+    claims = [row for row in stage.dynamodb.scan(TableName="keys")["Items"] if row["hash"]["S"].startswith("claim#")]
+    assert len(claims) == 2
+    for row in claims:
+        stage.dynamodb.update_item(
+            TableName="keys",
+            Key={"hash": row["hash"]},
+            UpdateExpression="SET expires_at = :past",
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )
+    assert call("POST", "/checkpoints", {**LORA, "name": "third.safetensors", "size": 32}, headers=again).status == 201
+
+
 def test_two_uploads_of_one_name_at_once_leave_one_winner(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both look before either has written; the one that writes second gives its upload up."""
     shelf = stage.adapters.registry

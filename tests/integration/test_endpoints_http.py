@@ -7,7 +7,7 @@ import pytest
 from bench.calls import counted
 from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, deliver_to, manifest
-from tests.support.http import call
+from tests.support.http import Reply, call
 from tests.support.sagemaker import endpoint
 
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
@@ -44,6 +44,19 @@ def test_an_endpoint_is_made_listed_scaled_and_deleted(stage: Stage) -> None:
     assert call("GET", "/endpoints/anime").code == "endpoint_not_found"
     assert stage.scaling.stands == {}
     assert stage.sagemaker.parts_made == {"config": {}, "model": {}}
+
+
+def test_a_repeat_finds_its_endpoint_and_the_header_makes_no_other(stage: Stage) -> None:
+    def post(**body: object) -> Reply:
+        return call("POST", "/endpoints", body, headers={"Idempotency-Key": "first-try"})
+
+    before = len(call("GET", "/endpoints").json["endpoints"])
+    first, repeat = post(max_instances=2), post(max_instances=2)
+    assert (first.status, repeat.status) == (201, 200)
+    assert first.json["name"] == repeat.json["name"]
+    other = post(name="anime", max_instances=2)
+    assert (other.status, other.code) == (422, "idempotency_key_reused")
+    assert len(call("GET", "/endpoints").json["endpoints"]) == before + 1
 
 
 def test_one_that_is_being_made_goes_later(stage: Stage) -> None:

@@ -290,6 +290,58 @@ def test_an_import_that_cannot_be_queued_does_not_block_its_name(
     assert begin().status == 202
 
 
+AGAIN = {"Idempotency-Key": "film-grain"}
+
+
+def begin_once(url: str = URL) -> Reply:
+    return call("POST", "/checkpoints/import", {"kind": "lora", "url": url}, headers=AGAIN)
+
+
+def test_a_repeat_finds_its_import_and_queues_no_other_step(stage: Stage, queue: Queue, web: Web) -> None:
+    assert begin_once().status == 202
+    waiting = list(queue.waiting)
+    repeat = begin_once()
+    assert (repeat.status, repeat.json["status"], queue.waiting) == (202, "importing", waiting)
+    assert begin_once(URL + "2").code == "idempotency_key_reused"
+    run(queue)
+    repeat = begin_once()
+    assert (repeat.status, repeat.json["status"], queue.waiting) == (202, "active", [])
+    assert begin().code == "checkpoint_exists"
+    assert len(stage.s3.list_multipart_uploads(Bucket="models").get("Uploads", [])) == 0
+
+
+def test_a_repeat_that_comes_while_the_import_is_begun_finds_it_too(
+    stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = stage.adapters.registry
+    look = shelf.get
+    looks = iter([None])
+    begin_once()
+    monkeypatch.setattr(shelf, "get", lambda key: next(looks, look(key)))
+    late = begin_once()
+    assert (late.status, late.json["status"]) == (202, "importing")
+    assert len(stage.s3.list_multipart_uploads(Bucket="models")["Uploads"]) == 1
+
+
+def test_a_repeat_begins_an_import_anew_that_was_answered_with_busy(
+    stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = queue.send
+
+    def busy(body: str, delay: int) -> None:
+        if not delay:
+            raise Busy("aws_busy", "AWS is busy.")
+        keep(body, delay)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queue, "send", busy)
+        assert begin_once().status == 503
+    repeat = begin_once()
+    assert (repeat.status, repeat.json["status"]) == (202, "importing")
+    run(queue)
+    assert shown()["status"] == "active"
+
+
 def test_an_import_that_broke_off_once_its_row_was_written_is_begun_by_its_safety_net(
     stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,13 +8,14 @@ from typing import Any, get_args
 import pytest
 
 from bench.calls import counted
+from darkroom.errors import Busy
 from darkroom.keys.api import KeyIn
 from darkroom.keys.model import Role, digest
 from darkroom.keys.routes import ROLES
 from functions.jobs_api.handler import app
 from tests.integration.conftest import Stage
 from tests.support.gateway import send
-from tests.support.http import call
+from tests.support.http import Reply, call
 
 ADMIN = "a-very-long-admin-secret"
 ANNA = {"name": "anna@example.com", "role": "artist"}
@@ -99,6 +100,133 @@ def test_many_at_once_make_no_third_key(stage: Stage) -> None:
         thread.join()
     assert len(keys()) == 2
     assert len(refused) == 4
+
+
+AGAIN = {"Idempotency-Key": "a-key-for-anna"}
+
+
+def post_again(**more: Any) -> Reply:
+    return call("POST", "/keys", {**ANNA, **more}, headers=AGAIN)
+
+
+def test_after_a_lost_answer_the_same_request_gives_the_same_key_with_a_secret_that_works(stage: Stage) -> None:
+    make()
+    lost = post_again(days=30, limits={"open_jobs": 4})
+    assert (lost.status, lost.headers["Cache-Control"]) == (201, "no-store")
+    # The name has two keys now, so that without the header this would be refused.
+    again = post_again(days=30, limits={"open_jobs": 4})
+    assert (again.status, again.headers["Cache-Control"]) == (200, "no-store"), again.body
+    first, second = lost.json["secret"], again.json["secret"]
+    assert first != second
+    same = {"id", "name", "role", "created_at", "expires_at", "limits"}
+    assert {name: again.json[name] for name in same} == {name: lost.json[name] for name in same}
+    assert send("GET", "/ping", key=first).status == 401
+    assert send("GET", "/ping", key=second).status == 200
+    assert [key["id"] for key in keys()].count(lost.json["id"]) == 1
+    assert len(keys()) == 2
+    rows = str(stage.dynamodb.scan(TableName="keys")["Items"])
+    assert first not in rows
+    assert second not in rows
+    assert AGAIN["Idempotency-Key"] not in rows
+
+
+def test_a_header_that_came_with_another_key_is_refused(stage: Stage) -> None:
+    made = post_again()
+    other = post_again(days=3)
+    assert (other.status, other.code) == (422, "idempotency_key_reused")
+    assert send("GET", "/ping", key=made.json["secret"]).status == 200
+    # Another owner's header is another one.
+    assert call("POST", "/keys", ANNA, headers=AGAIN, owner="carol").status == 201
+    assert call("POST", "/keys", ANNA, headers={"Idempotency-Key": ""}).code == "invalid_request"
+
+
+def test_a_key_that_was_withdrawn_is_not_brought_back_by_a_repeat(stage: Stage) -> None:
+    made = post_again().json
+    assert call("DELETE", f"/keys/{made['id']}").status == 204
+    again = post_again()
+    assert (again.status, again.code) == (409, "key_withdrawn")
+    assert keys() == []
+
+
+def test_a_request_and_its_repeat_at_once_make_one_key_and_never_take_an_answered_secret_away(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered: list[Reply] = []
+    store = stage.adapters.key_store
+    held = store.held
+
+    def overtaken(name: str) -> frozenset[str]:
+        """The other request is answered after this one saw that its header is new."""
+        monkeypatch.setattr(store, "held", held)
+        answered.append(post_again())
+        return held(name)
+
+    monkeypatch.setattr(store, "held", overtaken)
+    slow = post_again()
+    [fast] = answered
+    assert (fast.status, slow.status, slow.code) == (201, 503, "keys_busy")
+    assert "Retry-After" in slow.headers
+    assert send("GET", "/ping", key=fast.json["secret"]).status == 200
+    assert len(keys()) == 1
+
+
+def test_two_repeats_at_once_leave_one_key_with_one_answered_secret(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = post_again().json
+    answered: list[Reply] = []
+    store = stage.adapters.key_store
+    held = store.held
+
+    def overtaken(name: str) -> frozenset[str]:
+        monkeypatch.setattr(store, "held", held)
+        answered.append(post_again())
+        return held(name)
+
+    monkeypatch.setattr(store, "held", overtaken)
+    slow = post_again()
+    [fast] = answered
+    assert (fast.status, slow.status, slow.code) == (200, 503, "keys_busy")
+    assert send("GET", "/ping", key=fast.json["secret"]).status == 200
+    assert [key["id"] for key in keys()] == [made["id"]]
+
+
+def test_many_equal_requests_at_once_make_one_key(stage: Stage) -> None:
+    made: list[str] = []
+    busy: list[Exception] = []
+    barrier = threading.Barrier(6)
+
+    def post() -> None:
+        barrier.wait()
+        try:
+            key, _ = stage.services.keys.create_once("admin", KeyIn.model_validate(ANNA), "a-key-for-anna")
+        except Busy as error:
+            busy.append(error)
+        else:
+            made.append(key.id)
+
+    threads = [threading.Thread(target=post) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) + len(busy) == 6
+    assert set(made) == {key["id"] for key in keys()}
+    assert len(keys()) == 1
+
+
+def test_a_key_is_withdrawn_even_if_it_got_its_secret_after_the_index_was_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = post_again().json
+    store = stage.adapters.key_store
+    late = store._query(made["id"], "=", 1)
+    renewed = post_again().json["secret"]
+    monkeypatch.setattr(store, "_query", lambda *_: late)
+    assert call("DELETE", f"/keys/{made['id']}").status == 204
+    assert send("GET", "/ping", key=renewed).status == 401
+    # The answer to this may have been lost, too.
+    assert call("DELETE", f"/keys/{made['id']}").status == 204
 
 
 def test_an_expired_key_is_refused_before_dynamodb_forgets_it_and_makes_room(stage: Stage) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from darkroom.errors import Busy, Conflict, DarkroomError, Invalid, Malformed, Missing
+from darkroom.idempotency import IDEMPOTENCY_SECONDS, Idempotency
 from darkroom.keys.api import KeyIn, KeyMade, LimitsIn
 from darkroom.keys.model import Caller, Key, Limits, digest, hour_of
-from darkroom.keys.ports import Listed
+from darkroom.keys.ports import KeyWrite, Listed, MadeBefore
 from darkroom.keys.service import ADMIN_SECONDS, DEFAULT_DAYS, Authenticator, Keys
 
 KEY = "a-key-of-sixteen-or-more"
@@ -24,6 +25,7 @@ class Store:
     def __init__(self) -> None:
         self.keys: dict[str, Key] = {}
         self.names: dict[str, frozenset[str]] = {}
+        self.records: dict[str, MadeBefore] = {}
         self.notes: list[str] = []
         self.notable = True
         self.contended = 0
@@ -40,15 +42,33 @@ class Store:
     def held(self, name: str) -> frozenset[str]:
         return self.names.get(name, frozenset())
 
-    def add(self, key: Key, digest: str, held: frozenset[str], holds: frozenset[str], until: int) -> bool:
+    def add(self, write: KeyWrite, used: Idempotency | None) -> bool:
         if self.contended:
             self.contended -= 1
             return False
-        assert held == self.held(key.name)
-        assert until >= key.expires_at
-        self.keys[digest] = key
-        self.names[key.name] = holds
+        assert write.held == self.held(write.key.name)
+        self._write(write)
+        if used:
+            self.records[used.row_id] = MadeBefore(used.digest, write.digest, used.expires_at)
         return True
+
+    def made_before(self, record: str) -> MadeBefore | None:
+        return self.records.get(record)
+
+    def renew(self, write: KeyWrite, made: MadeBefore, used: Idempotency) -> bool:
+        if self.contended:
+            self.contended -= 1
+            return False
+        assert self.records[used.row_id] == made
+        del self.keys[made.key]
+        self._write(write)
+        self.records[used.row_id] = replace(made, key=write.digest)
+        return True
+
+    def _write(self, write: KeyWrite) -> None:
+        assert write.until >= write.key.expires_at
+        self.keys[write.digest] = write.key
+        self.names[write.key.name] = write.holds
 
     def page(self, before: str | None, limit: int) -> Listed:
         return Listed(sorted(self.keys.values(), key=lambda key: key.id, reverse=True)[:limit], None)
@@ -202,6 +222,50 @@ def test_two_who_make_a_key_for_one_name_at_once_do_not_overtake_each_other(stor
     assert create(store).name == "bob"
     store.contended = 100
     assert refusal(store, name="carol") == (Busy, "keys_busy")
+
+
+def create_once(store: Store, now: float = NOW, key: str = "try-1", **more: object) -> tuple[KeyMade, bool]:
+    request = KeyIn.model_validate({"name": "bob", "role": "artist", **more})
+    return Keys(store, now=lambda: now).create_once("admin", request, key)
+
+
+def test_a_repeat_finds_the_same_key_with_a_new_secret_for_a_day(store: Store) -> None:
+    first, new = create_once(store, days=9)
+    again, new_again = create_once(store, NOW + 60, days=9)
+    assert (new, new_again) == (True, False)
+    secrets = {"secret", "prefix"}
+    assert again.model_dump(exclude=secrets) == first.model_dump(exclude=secrets)
+    assert again.secret.startswith(again.prefix)
+    tell = authenticator(store)
+    assert tell.caller(f"Bearer {first.secret}") is None
+    assert tell.caller(f"Bearer {again.secret}") == Caller("bob", "artist", first.id)
+    assert store.names["bob"] == {digest(again.secret)}
+    # A day after the first request, whatever came since, the same header makes a key of its own.
+    assert create_once(store, NOW + IDEMPOTENCY_SECONDS - 1, days=9)[0].id == first.id
+    assert create_once(store, NOW + IDEMPOTENCY_SECONDS, days=9)[0].id != first.id
+
+
+def test_a_repeat_leaves_the_other_key_of_its_name_alone(store: Store) -> None:
+    other = create(store, days=3)
+    create_once(store)
+    again, _ = create_once(store)
+    assert store.names["bob"] == {digest(other.secret), digest(again.secret)}
+    assert refusal(store) == (Conflict, "key_limit_reached")
+
+
+def test_a_repeat_of_a_key_that_has_expired_makes_no_other(store: Store) -> None:
+    create_once(store, expires_at="2026-03-04T06:00:00Z")
+    with pytest.raises(Conflict, match="key_withdrawn"):
+        create_once(store, NOW + 3600, expires_at="2026-03-04T06:00:00Z")
+
+
+def test_a_repeat_while_other_keys_of_the_name_are_made_tries_again_and_then_gives_up(store: Store) -> None:
+    first, _ = create_once(store)
+    store.contended = 2
+    assert create_once(store)[0].id == first.id
+    store.contended = 100
+    with pytest.raises(Busy, match="keys_busy"):
+        create_once(store)
 
 
 def test_what_is_no_key_cannot_be_withdrawn(store: Store) -> None:

@@ -1,7 +1,8 @@
 """The keys table in DynamoDB and the first admin key in Secrets Manager.
 
 Besides the keys, under the SHA-256 of their secrets, the table holds a row `name#<name>` for each name (which keys
-were last made for it, so that two at once cannot make a third) and rows `pace#<key>#<minute>` that count requests.
+were last made for it, so that two at once cannot make a third), rows `idem#<SHA-256>` (which key an `Idempotency-Key`
+made), rows `claim#<SHA-256>` (see `claims.py`) and rows `pace#<key>#<minute>` that count requests.
 The index `by_id` holds the keys alone: no other row has its partition attribute.
 """
 
@@ -9,8 +10,10 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from darkroom.errors import Busy
+from darkroom.idempotency import Idempotency
 from darkroom.keys.model import Key, Limits
-from darkroom.keys.ports import Listed
+from darkroom.keys.ports import KeyWrite, Listed, MadeBefore
 from darkroom.tables import KEYS
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 _INDEX = KEYS.indexes[0]
 _LISTED = {"S": "key"}
+_REMOVE_TRIES = 4
 _COUNT_SECONDS = 180
 """How long a count of requests is kept after its minute began."""
 
@@ -56,28 +60,68 @@ class DynamoKeys:
         item = self._client.get_item(TableName=self._table, Key=_name_key(name), ConsistentRead=True).get("Item")
         return frozenset(item["digests"]["SS"]) if item else frozenset()
 
-    def add(self, key: Key, digest: str, held: frozenset[str], holds: frozenset[str], until: int) -> bool:
+    def add(self, write: KeyWrite, used: Idempotency | None) -> bool:
         """See `KeyStore.add`: one TransactWriteItems."""
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(digests)"}
-        if held:
-            condition = {
-                "ConditionExpression": "digests = :held",
-                "ExpressionAttributeValues": {":held": {"SS": sorted(held)}},
+        puts = [self._put_key(write), self._put_name(write)]
+        if used:
+            # TTL deletes rows days late; an expired one counts no more.
+            unused = {
+                "ConditionExpression": "attribute_not_exists(#hash) OR expires_at <= :now",
+                "ExpressionAttributeNames": {"#hash": KEYS.partition},
+                "ExpressionAttributeValues": {":now": {"N": str(used.now)}},
             }
-        named = _name_key(key.name) | {"digests": {"SS": sorted(holds)}, "expires_at": {"N": str(until)}}
-        new_key = {
+            puts.append(self._put(_record(used, write.digest, used.expires_at), unused))
+        return self._transact(puts)
+
+    def made_before(self, record: str) -> MadeBefore | None:
+        """See `KeyStore.made_before`: one consistent GetItem."""
+        item = self._client.get_item(TableName=self._table, Key=_key(record), ConsistentRead=True).get("Item")
+        return MadeBefore(item["digest"]["S"], item["made"]["S"], int(item["expires_at"]["N"])) if item else None
+
+    def renew(self, write: KeyWrite, made: MadeBefore, used: Idempotency) -> bool:
+        """See `KeyStore.renew`: one TransactWriteItems."""
+        there = {
+            "ConditionExpression": "attribute_exists(#hash)",
+            "ExpressionAttributeNames": {"#hash": KEYS.partition},
+        }
+        unchanged = {
+            "ConditionExpression": "made = :made",
+            "ExpressionAttributeValues": {":made": {"S": made.key}},
+        }
+        return self._transact(
+            [
+                {"Delete": {"TableName": self._table, "Key": _key(made.key), **there}},
+                self._put_key(write),
+                self._put_name(write),
+                self._put(_record(used, write.digest, made.expires_at), unchanged),
+            ]
+        )
+
+    def _put_key(self, write: KeyWrite) -> Item:
+        new = {
             "ConditionExpression": "attribute_not_exists(#hash)",
             "ExpressionAttributeNames": {"#hash": KEYS.partition},
         }
+        return self._put(_item(write.key, write.digest), new)
+
+    def _put_name(self, write: KeyWrite) -> Item:
+        condition: Item = {"ConditionExpression": "attribute_not_exists(digests)"}
+        if write.held:
+            condition = {
+                "ConditionExpression": "digests = :held",
+                "ExpressionAttributeValues": {":held": {"SS": sorted(write.held)}},
+            }
+        digests = {"digests": {"SS": sorted(write.holds)}, "expires_at": {"N": str(write.until)}}
+        return self._put(_name_key(write.key.name) | digests, condition)
+
+    def _put(self, item: Item, condition: Item) -> Item:
+        return {"Put": {"TableName": self._table, "Item": item, **condition}}
+
+    def _transact(self, writes: list[Any]) -> bool:
+        """Whether all was written; if not, a row changed, or somebody is changing it at this moment."""
         try:
-            self._client.transact_write_items(
-                TransactItems=[
-                    {"Put": {"TableName": self._table, "Item": _item(key, digest), **new_key}},  # type: ignore[typeddict-item]
-                    {"Put": {"TableName": self._table, "Item": named, **condition}},  # type: ignore[typeddict-item]
-                ]
-            )
+            self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException:
-            # The name's row changed, or somebody is changing it at this moment.
             return False
         return True
 
@@ -88,13 +132,28 @@ class DynamoKeys:
         return Listed([_from_item(item) for item in answer["Items"]], following)
 
     def remove(self, key_id: str) -> bool:
-        """See `KeyStore.remove`: one Query of `by_id`, one DeleteItem. What was found and is gone then counts as
-        removed: the answer to a first try may have been lost."""
+        """See `KeyStore.remove`: one Query of `by_id`, one DeleteItem. The index is a moment late, so the key may have
+        another secret by now, under which the row of its name has it. What was found in the index and is gone counts
+        as removed: the answer to a first try may have been lost."""
         found = self._query(key_id, "=", 1)["Items"]
         if not found:
             return False
-        self._client.delete_item(TableName=self._table, Key=_key(found[0][KEYS.partition]["S"]))
-        return True
+        digest: str | None = found[0][KEYS.partition]["S"]
+        for _ in range(_REMOVE_TRIES):
+            if digest is None or self._delete(digest):
+                return True
+            digest = self._held_with(found[0]["owner"]["S"], key_id)
+        raise Busy("keys_busy", "This key is given another secret at this moment; try again.")
+
+    def _delete(self, digest: str) -> bool:
+        """Whether there was such a row."""
+        answer = self._client.delete_item(TableName=self._table, Key=_key(digest), ReturnValues="ALL_OLD")
+        return bool(answer.get("Attributes"))
+
+    def _held_with(self, name: str, key_id: str) -> str | None:
+        """The digest that a name's key with this id is stored under now; None when it is gone."""
+        found = {digest: self.find(digest) for digest in self.held(name)}
+        return next((digest for digest, key in found.items() if key and key.id == key_id), None)
 
     def _query(self, key_id: str | None, comparison: str, limit: int) -> Any:
         values = {":listed": _LISTED} | ({":id": {"S": key_id}} if key_id else {})
@@ -152,6 +211,15 @@ def _key(digest: str) -> Item:
 
 def _name_key(name: str) -> Item:
     return _key(f"name#{name}")
+
+
+def _record(used: Idempotency, made: str, expires_at: int) -> Item:
+    """The row of an `Idempotency-Key`: the digest of its request, and what the key that it made is stored under."""
+    return _key(used.row_id) | {
+        "digest": {"S": used.digest},
+        "made": {"S": made},
+        "expires_at": {"N": str(expires_at)},
+    }
 
 
 _LIMITS = ("requests_per_minute", "open_jobs")

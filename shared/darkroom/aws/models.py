@@ -142,7 +142,18 @@ def _key(key: ModelKey) -> Item:
     return {"kind": {"S": key.kind}, "name": {"S": key.name}}
 
 
-_TEXTS = ("status", "sha256", "owner", "created_at", "upload_id", "base_model", "reason", "source", "step_token")
+_TEXTS = (
+    "status",
+    "sha256",
+    "owner",
+    "created_at",
+    "upload_id",
+    "base_model",
+    "reason",
+    "source",
+    "step_token",
+    "fingerprint",
+)
 
 
 def _item(row: Checkpoint) -> Item:

@@ -100,8 +100,11 @@ class Imports:
         self._checkpoints = checkpoints
         self._clock = clock
 
-    def begin(self, owner: str, request: ImportIn, *, scope: str | None = None) -> CheckpointOut:
-        """Write the row and leave the first step. `scope` and what it raises are as for `Checkpoints.register`.
+    def begin(
+        self, owner: str, request: ImportIn, *, scope: str | None = None, fingerprint: str | None = None
+    ) -> CheckpointOut:
+        """Write the row and leave the first step. `scope`, `fingerprint` and what it raises are as for
+        `Checkpoints.register`.
 
         A step that comes later is left before the row is written, as a safety net: whatever breaks off after the row
         is there, the import goes on and comes to its end.
@@ -109,6 +112,8 @@ class Imports:
         key = ModelKey(request.kind, request.name or _name_in(request.url))
         self._checkpoints.check_format(key)
         found = self._registry.get(key)
+        if found and found.made_by(fingerprint):
+            return CheckpointOut.of(found)
         if found:
             self._checkpoints.check_replaceable(found, scope)
         self._checkpoints.check_room(owner, key.kind, "importing")
@@ -120,15 +125,20 @@ class Imports:
             upload_id=self._files.begin(key),
             source=request.url,
             done=0,
+            fingerprint=fingerprint,
         )
         self._leave(row, delay=NET_DELAY)
         if not self._registry.begin(row):
             self._files.abort(key, row.upload_id or "")
+            faster = self._registry.get(key)
+            if faster and faster.made_by(fingerprint):
+                return CheckpointOut.of(faster)
             raise Conflict("checkpoint_exists", f"{key.name} was begun by somebody else this moment.")
         try:
             self._leave(row)
         except Busy:
-            self._fail(row, "it could not be begun")
+            # The caller is asked to try again, so its repeat must not find this row.
+            self._fail(replace(row, fingerprint=None), "it could not be begun")
             raise
         return CheckpointOut.of(row)
 

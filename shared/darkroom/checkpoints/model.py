@@ -39,7 +39,8 @@ class Checkpoint:
     """A row of the shelf. `size` in bytes, `created_at` ISO 8601 in UTC; `sha256` of the whole file as its
     uploader says; `upload_id` while it is uploaded or imported; `reason` when it failed. Of an import, `source` is
     where it comes from, `done` its bytes so far, `attempts` how often in a row a step failed, `step` the number of the
-    last step that was begun (0 before the first), and `step_token` the token of the message that began it."""
+    last step that was begun (0 before the first), and `step_token` the token of the message that began it.
+    `fingerprint` is that of the request that made the row, if it came with an `Idempotency-Key`."""
 
     key: ModelKey
     status: ModelStatus
@@ -56,6 +57,11 @@ class Checkpoint:
     attempts: int = 0
     step: int = 0
     step_token: str | None = None
+    fingerprint: str | None = None
+
+    def made_by(self, fingerprint: str | None) -> bool:
+        """Whether the request with this fingerprint made this row; no request without one did."""
+        return fingerprint is not None and self.fingerprint == fingerprint
 
 
 @dataclass(frozen=True)

@@ -51,9 +51,12 @@ class Checkpoints:
         self._files = files
         self._pickles = pickles
 
-    def register(self, owner: str, request: CheckpointIn, *, scope: str | None = None) -> tuple[RegisteredOut, bool]:
+    def register(
+        self, owner: str, request: CheckpointIn, *, scope: str | None = None, fingerprint: str | None = None
+    ) -> tuple[RegisteredOut, bool]:
         """Open an upload, or find the one that is open for the same file; the flag tells whether it is new.
 
+        A repeat, which has the `fingerprint` of the request that made the row, finds it whatever became of it.
         Here and below, with `scope` nothing is changed but what belongs to that owner: the rest raises Forbidden
         `not_your_checkpoint`, for everybody sees the whole shelf.
         Raises Invalid `format_not_taken`, Conflict `checkpoint_exists` or `checkpoint_uploading`, and TooMany as
@@ -62,7 +65,7 @@ class Checkpoints:
         key = ModelKey(request.kind, request.name)
         self.check_format(key)
         found = self._registry.get(key)
-        if found is None or found.status == "fail":
+        if found is None or (found.status == "fail" and not found.made_by(fingerprint)):
             if found:
                 _check_owner(found, scope)
             self.check_room(owner, key.kind, "uploading")
@@ -74,12 +77,15 @@ class Checkpoints:
                 owner=owner,
                 created_at=iso(datetime.now(UTC)),
                 upload_id=self._files.begin(key),
+                fingerprint=fingerprint,
             )
             if self._registry.begin(row):
                 return _registered(row), True
             # Somebody was faster: their upload counts, ours was never known to anybody.
             self._files.abort(key, row.upload_id or "")
             found = self._registry.get(key)
+        if found and found.made_by(fingerprint):
+            return _registered(found), False
         if found is None or found.status != "uploading":
             raise Conflict("checkpoint_exists", f"{key.name} is on the shelf already; delete it to upload another.")
         _check_owner(found, scope)

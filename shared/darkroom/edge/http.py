@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -29,10 +29,14 @@ from darkroom.errors import (
 )
 from darkroom.keys.routes import allows, permission_of
 
-__all__ = ["Api", "Header", "Path", "Query", "Response", "answers", "created"]
+__all__ = ["Api", "IdempotencyKey", "Path", "Query", "Response", "answers", "created"]
 
 Event = dict[str, Any]
 MAX_ERRORS = 20
+IdempotencyKey = Annotated[
+    str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern="^[!-~]+$")
+]
+"""The header that makes a repeat of a POST safe."""
 
 
 class RateLimiter(Protocol):

@@ -4,9 +4,11 @@ import hmac
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from darkroom import ids
 from darkroom.errors import Busy, Conflict, FieldError, Invalid, Malformed, Missing
+from darkroom.idempotency import Idempotency, idempotency, reused
 from darkroom.keys.api import KeyIn, KeyList, KeyMade, KeyOut
 from darkroom.keys.model import (
     FIRST_ADMIN,
@@ -19,7 +21,7 @@ from darkroom.keys.model import (
     hour_of,
     new_secret,
 )
-from darkroom.keys.ports import AdminSecret, KeyStore
+from darkroom.keys.ports import AdminSecret, KeyStore, KeyWrite, MadeBefore
 from darkroom.times import iso, moment
 
 ADMIN_SECONDS = 10.0
@@ -85,8 +87,26 @@ class Keys:
         self._store = store
         self._now = now
 
-    def create(self, request: KeyIn) -> KeyMade:
-        """A new key with its secret, which is told this once.
+    def create_once(self, owner: str, request: KeyIn, idempotency_key: str | None) -> tuple[KeyMade, bool]:
+        """`create` for `owner`, safe to repeat with the same idempotency key; the flag tells whether the key is new.
+
+        A repeat answers the key that was made before with a new secret, for the first one is kept nowhere and its
+        answer may be lost; the first secret then stops working. Raises what `create` raises, Invalid
+        `idempotency_key_reused` for another request, Conflict `key_withdrawn` when the key has ended since, and Busy
+        `keys_busy` when the same request is being answered at this moment.
+        """
+        if idempotency_key is None:
+            return self.create(request), True
+        used = idempotency(owner, idempotency_key, request, self._now())
+        made = self._made_before(used)
+        if made is None:
+            return self.create(request, used), True
+        if made.request != used.digest:
+            raise reused()
+        return self._renew(made, used, request.name), False
+
+    def create(self, request: KeyIn, used: Idempotency | None = None) -> KeyMade:
+        """A new key with its secret, which is shown this once; `used` is the record to keep of its idempotency key.
 
         Raises Invalid for an expiry that makes no sense, Conflict `key_limit_reached` for a third valid key of a
         name, `key_role_differs` for another role than a valid key of that name has.
@@ -104,17 +124,44 @@ class Keys:
         )
         for _ in range(_TRIES):
             held = self._store.held(key.name)
-            valid = {
-                known: found
-                for known in held
-                if (found := self._store.find(known)) is not None and found.expires_at > now
-            }
+            if used and self._made_before(used):
+                # The same request was faster. To renew its key now would take away the secret it is answering.
+                break
+            valid = self._valid(held, now)
             _check_place(key, list(valid.values()))
-            until = max(key.expires_at, *(found.expires_at for found in valid.values()), 0)
-            made = digest(secret)
-            if self._store.add(key, made, held, frozenset([*valid, made]), until):
-                return KeyMade(**KeyOut.of(key).model_dump(), secret=secret)
-        raise Busy("keys_busy", f"Keys for {key.name} are being made at this moment; try again.")
+            if self._store.add(_write(key, secret, held, valid), used):
+                return _shown(key, secret)
+        raise _busy(key.name)
+
+    def _renew(self, made: MadeBefore, used: Idempotency, name: str) -> KeyMade:
+        """The key that was made before, with a new secret."""
+        secret = new_secret()
+        for _ in range(_TRIES):
+            old = self._store.find(made.key)
+            # Read after the key: a key that is gone while the record still names it was withdrawn, not renewed.
+            if self._made_before(used) != made:
+                break
+            if old is None or old.expires_at <= used.now:
+                raise Conflict(
+                    "key_withdrawn",
+                    "The key that this Idempotency-Key made was withdrawn or has expired; use a new Idempotency-Key.",
+                )
+            held = self._store.held(old.name)
+            key = replace(old, prefix=secret[:PREFIX_LENGTH])
+            write = _write(key, secret, held, self._valid(held - {made.key}, used.now))
+            if self._store.renew(write, made, used):
+                return _shown(key, secret)
+        raise _busy(name)
+
+    def _made_before(self, used: Idempotency) -> MadeBefore | None:
+        """What this idempotency key made before; DynamoDB removes expired records late, so they count no more."""
+        made = self._store.made_before(used.row_id)
+        return made if made and made.expires_at > used.now else None
+
+    def _valid(self, held: frozenset[str], now: float) -> dict[str, Key]:
+        """Those of the keys with these digests that are there and have not expired."""
+        found = {known: self._store.find(known) for known in held}
+        return {known: key for known, key in found.items() if key is not None and key.expires_at > now}
 
     def page(self, before: str | None, limit: int) -> KeyList:
         """Keys, newest first. Raises Malformed when `before` is no id."""
@@ -125,9 +172,24 @@ class Keys:
         return KeyList(keys=[KeyOut.of(key) for key in listed.keys], next=listed.next)
 
     def delete(self, key_id: str) -> None:
-        """Withdraw a key. Raises Missing `key_not_found`."""
+        """Withdraw a key. Raises Missing `key_not_found`, Busy `keys_busy`."""
         if not ids.is_id(key_id) or not self._store.remove(key_id):
             raise Missing("key_not_found", f"There is no key {key_id[:64]!r}; GET /keys lists them.")
+
+
+def _write(key: Key, secret: str, held: frozenset[str], others: dict[str, Key]) -> KeyWrite:
+    """What to write for a key with this secret beside the other valid keys of its name."""
+    made = digest(secret)
+    until = max(key.expires_at, *(other.expires_at for other in others.values()), 0)
+    return KeyWrite(key, made, held, frozenset([*others, made]), until)
+
+
+def _shown(key: Key, secret: str) -> KeyMade:
+    return KeyMade(**KeyOut.of(key).model_dump(), secret=secret)
+
+
+def _busy(name: str) -> Busy:
+    return Busy("keys_busy", f"Keys for {name} are being made at this moment; try again.")
 
 
 def _check_place(key: Key, valid: list[Key]) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from darkroom.checkpoints.ports import ImportQueue, ModelFiles, ModelRegistry, Web
     from darkroom.dead_letters.ports import Letters
     from darkroom.endpoints.ports import EndpointControl, EndpointSource, Scaling
+    from darkroom.idempotency import ClaimStore
     from darkroom.images.ports import ImageStore
     from darkroom.jobs.model import JobTimeouts
     from darkroom.jobs.ports import Bookmarks, Inference, JobStore, Outputs
@@ -50,6 +51,13 @@ class Adapters:
         from darkroom.aws.keys import DynamoCounts
 
         return DynamoCounts(self._fail_fast, self.settings.keys_table)
+
+    @cached_property
+    def claims(self) -> ClaimStore:
+        """The idempotency keys of what is named by its maker."""
+        from darkroom.aws.claims import DynamoClaims
+
+        return DynamoClaims(self.clients("dynamodb"), self.settings.keys_table)
 
     @cached_property
     def admin_secret(self) -> AdminSecret:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from darkroom.endpoints.ports import EndpointJobs
     from darkroom.endpoints.service import Endpoints
     from darkroom.endpoints.sweep import EndpointSweep
+    from darkroom.idempotency import Claims
     from darkroom.images.service import Images
     from darkroom.jobs.dispatcher import Dispatcher, StageResources
     from darkroom.jobs.ending import Endings
@@ -57,6 +58,13 @@ class Services:
         from darkroom.keys.service import Keys
 
         return Keys(self.adapters.key_store)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """The idempotency keys of what is named by its maker."""
+        from darkroom.idempotency import Claims
+
+        return Claims(self.adapters.claims)
 
     @cached_property
     def rate_limiter(self) -> RateLimiter:
