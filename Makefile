@@ -12,19 +12,20 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test check audit fix bench chaos fuzz lock openapi permissions reliability clean
+.PHONY: help install demo up down status url test check audit fix bench chaos fuzz lock openapi permissions reliability wheels clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 install: .venv/installed node_modules/installed ## install everything into .venv and node_modules
 
-.venv/installed: requirements.lock
+.venv/installed: requirements.lock pyproject.toml cli/pyproject.toml cli/hatch_build.py
 	@echo "Installing Python packages into .venv ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Darkroom needs Python 3.11 or newer; this is $$($(PYTHON) --version). Say which one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check $(UV)
 	@.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+	@.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable ./cli
 	@touch $@
 
 node_modules/installed: package-lock.json .venv/installed
@@ -68,9 +69,10 @@ fix: install ## format and mend what can be mended
 	ruff format .
 	ruff check --fix .
 
-bench: install ## count AWS calls, and what pages of the history cost up to a million jobs
+bench: install ## count AWS calls, what pages of the history cost up to a million jobs, and time `darkroom --help`
 	@python -m bench.calls
 	@python -m bench.history
+	@python -m bench.cli
 
 chaos: install ## break the local stack while it works, and count what got lost (JOBS=10000 for the long run)
 	@python -m bench.chaos --jobs $(or $(JOBS),2000)
@@ -87,9 +89,13 @@ openapi: install ## write docs/openapi.json anew from the handlers
 reliability: install ## write the table of faults in docs/reliability.md anew, by breaking every AWS call once
 	@python -m tests.support.fault_table
 
+wheels: install ## build the wheels of client and command line into dist/
+	@for package in client cli; do uv build --quiet --wheel --no-build-isolation --python .venv/bin/python --out-dir dist ./$$package; done
+	@ls dist/*.whl
+
 lock: .venv/installed ## resolve all packages anew
-	uv pip compile -q --upgrade pyproject.toml --group infra --group local --group worker --group panel --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
+	uv pip compile -q --upgrade pyproject.toml cli/pyproject.toml --group infra --group local --group worker --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
 	uv pip compile -q pyproject.toml -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/dependencies/requirements.txt
 
 clean: down ## stop the stack and remove all it left, but not .venv
-	rm -rf .darkroom .build cdk.out
+	rm -rf .darkroom .build cdk.out dist

@@ -33,11 +33,11 @@ from bench.stage import DOWN, Stage
 from darkroom import ids
 from darkroom.aws.jobs import from_item
 from darkroom.jobs.model import answer_key
+from darkroom_client import Darkroom, Refused
 from local import stack
 from local.home import Home
 from local.processes import StackError
 from local.seed import CHECKPOINT
-from panel.client import Darkroom, Refused
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -199,9 +199,9 @@ class Chaos:
         if job is None:
             return None
         with self._lock:
-            if self._accepted.setdefault(key, job.id) != job.id:
-                self._report.doubled.append(job.id)
-        return job.id
+            if self._accepted.setdefault(key, job["id"]) != job["id"]:
+                self._report.doubled.append(job["id"])
+        return job["id"]
 
     def _delete(self, client: Darkroom, job_id: str) -> None:
         self._persist(lambda: client.request("DELETE", f"/jobs/{job_id}"), "job_not_found")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from darkroom_client import Darkroom
 from local import stack
 from local.home import ROOT, Home
-from panel.client import Darkroom
 
 ROLES = ("admin", "artist", "viewer", None)
 PHASES = "coverage,fuzzing,stateful"

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local import stack
-from local.home import ROOT, Home
+from local.home import Home
 from tests.support.models import sparse_safetensors
 
 BUDGET_MB = 200
@@ -42,10 +42,9 @@ def _measure(console: Console, folder: Path, url: str, key: str, size: int) -> i
     file = folder / "large.safetensors"
     sparse_safetensors(file, size)
     environment = {**os.environ, "DARKROOM_URL": url, "DARKROOM_KEY": key}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "shared")])
-    command = [sys.executable, "-m", "panel", "checkpoints", "upload", str(file), "--kind", "stable-diffusion"]
+    command = [sys.executable, "-m", "darkroom_cli", "checkpoints", "upload", str(file), "--kind", "stable-diffusion"]
     began = time.monotonic()
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)  # noqa: S603 - the command is our own
+    process = subprocess.Popen(command, env=environment)  # noqa: S603 - the command is our own
     watched = psutil.Process(process.pid)
     peak = 0
     while process.poll() is None:

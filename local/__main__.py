@@ -10,10 +10,10 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from darkroom_client import Darkroom, Refused
 from local import demo, stack
 from local.home import Home
 from local.processes import StackError
-from panel.client import Darkroom, Refused
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def _demo(home: Home, say: Callable[[str], None]) -> int:
             jobs = demo.run(client, home.folder("pictures"), say)
         say("the history:")
         for job in reversed(jobs):
-            say(f"  {job.label}")
+            say(f"  {job['label']}")
         return 0
     finally:
         if not kept:

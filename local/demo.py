@@ -8,17 +8,17 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from darkroom.jobs.api import JobOut
+from darkroom_client import Darkroom
+from darkroom_client.answers import Job
 from local.processes import StackError
 from local.seed import CHECKPOINT
-from panel.client import Darkroom
 
 Say = Callable[[str], None]
 SETTLE_SECONDS = 60.0
 PROMPT = "a lighthouse on a cliff at dusk, long exposure, film grain"
 
 
-def run(client: Darkroom, folder: Path, say: Say) -> list[JobOut]:
+def run(client: Darkroom, folder: Path, say: Say) -> list[Job]:
     """Submit the three jobs, wait for their ends, save their pictures; raises StackError when one fails."""
     init, mask = client.upload(_room()), client.upload(_window())
     pictures = {"init": init, "mask": mask}
@@ -40,23 +40,20 @@ def run(client: Darkroom, folder: Path, say: Say) -> list[JobOut]:
     return [_one(client, body, folder, say) for body in bodies]
 
 
-def _one(client: Darkroom, body: dict[str, Any], folder: Path, say: Say) -> JobOut:
+def _one(client: Darkroom, body: dict[str, Any], folder: Path, say: Say) -> Job:
     what = "/".join(part for part in (body["type"], body.get("mode")) if part)
     started = time.monotonic()
     say(f"{what}: submitting")
     made = client.submit(body)
-    say(f"{what}: in progress on {made.endpoint}")
-    job = client.settled(made.id, SETTLE_SECONDS)
-    if job.status != "succeed":
-        why = f"{job.error.message} ({job.error.code})" if job.error else "no reason given"
-        raise StackError(f"The {what} job ended as {job.status}: {why}")
-    say(f"{what}: {job.label}  [{time.monotonic() - started:.1f} s]")
-    if job.caption:
-        say(f"  caption: {job.caption}")
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, picture in enumerate(job.images):
-        path = folder / f"{job.id}-{number}.png"
-        path.write_bytes(client.download(picture.url))
+    say(f"{what}: in progress on {made['endpoint']}")
+    job = client.settled(made["id"], SETTLE_SECONDS)
+    if job["status"] != "succeed":
+        why = f"{job['error']['message']} ({job['error']['code']})" if job["error"] else "no reason given"
+        raise StackError(f"The {what} job ended as {job['status']}: {why}")
+    say(f"{what}: {job['label']}  [{time.monotonic() - started:.1f} s]")
+    if job["caption"]:
+        say(f"  caption: {job['caption']}")
+    for path in client.save_pictures(job, folder, overwrite=True):
         say(f"  picture: {path}")
     return job
 

@@ -13,9 +13,9 @@ from darkroom.checkpoints.model import ModelKey
 from darkroom.endpoints.model import SERVING
 from darkroom.settings import endpoint_prefix
 from darkroom.times import iso
+from darkroom_client import Darkroom
 from local.deploy import STAGE
 from local.processes import StackError
-from panel.client import Darkroom
 
 REGION = "us-east-1"
 CHECKPOINT = "v1-5-pruned-emaonly.safetensors"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import httpx
 import psutil
 
+from darkroom_client import Darkroom
 from local import deploy, processes, seed
 from local.home import ROOT, Home, Record
 from local.seed import REGION
-from panel.client import Darkroom
 
 Say = Callable[[str], None]
 PORTS = {"aws": 4566, "sagemaker": 4567, "worker": 4568}

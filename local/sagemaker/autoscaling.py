@@ -6,9 +6,9 @@ simulator counts its queue itself; a step policy is listed without the alarms th
 """
 
 import re
-import time
 from uuid import uuid4
 
+from local.sagemaker.clock import Clock
 from local.sagemaker.endpoints import Endpoints
 from local.sagemaker.knobs import Chance
 from local.sagemaker.listing import paged
@@ -28,12 +28,13 @@ class AutoScaling:
     """The operations on scalable targets and scaling policies; each raises ServiceError."""
 
     def __init__(
-        self, targets: ScalableTargets, endpoints: Endpoints, settings: SimulatorSettings, chance: Chance
+        self, targets: ScalableTargets, endpoints: Endpoints, settings: SimulatorSettings, chance: Chance, clock: Clock
     ) -> None:
         self._targets = targets
         self._endpoints = endpoints
         self._settings = settings
         self._chance = chance
+        self._clock = clock
 
     def operations(self) -> dict[str, Operation]:
         """The operations by the names they have in the protocol."""
@@ -75,7 +76,7 @@ class AutoScaling:
         )
         return {
             "RoleARN": f"arn:aws:iam::{self._settings.account}:role/aws-service-role/{role}",
-            "CreationTime": round(time.time(), 3),
+            "CreationTime": round(self._clock(), 3),
             "ScalableTargetARN": f"arn:aws:application-autoscaling:{place}:scalable-target/{uuid4().hex}",
         }
 
@@ -112,7 +113,7 @@ class AutoScaling:
         alarms = [f"TargetTracking-{resource}-{side}-{uuid4()}" for side in sides]
         return {
             "PolicyARN": arn,
-            "CreationTime": round(time.time(), 3),
+            "CreationTime": round(self._clock(), 3),
             "Alarms": [
                 {"AlarmName": alarm, "AlarmARN": f"arn:aws:cloudwatch:{place}:alarm:{alarm}"} for alarm in alarms
             ],
@@ -130,7 +131,7 @@ class AutoScaling:
 
     def _describe_activities(self, parameters: Document) -> Document:
         """Newest first (API reference). One that goes on has no end yet."""
-        now, resource = time.time(), parameters.get("ResourceId")
+        now, resource = self._clock(), parameters.get("ResourceId")
         found = [entry for entry in self._targets.activities() if resource in (None, entry["ResourceId"])]
         shown = [entry if entry["EndTime"] <= now else _going_on(entry) for entry in _of_service(parameters, found)]
         return {"ScalingActivities": shown[: parameters.get("MaxResults", 50)]}

@@ -3,7 +3,6 @@ endpoint."""
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import boto3
 from botocore.config import Config
+
+from local.sagemaker.clock import Clock
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
@@ -39,7 +40,7 @@ ACCOUNT = Credentials("test", "test")
 
 @dataclass(frozen=True)
 class Clients:
-    """Clients of one role, good until `until` (in seconds of the monotonic clock)."""
+    """Clients of one role, good until the epoch second `until`."""
 
     s3: "S3Client"
     sns: "SNSClient"
@@ -49,11 +50,12 @@ class Clients:
 class Cloud:
     """Calls rise as botocore's own errors; a caller that is cancelled does not wait for its call."""
 
-    def __init__(self, endpoint: str, region: str, role: Callable[[], str | None]) -> None:
+    def __init__(self, endpoint: str, region: str, role: Callable[[], str | None], clock: Clock) -> None:
         """`role` tells, on the event loop, in whose name to act: an ARN, or None for the account itself."""
         self._endpoint = endpoint
         self._region = region
         self._role = role
+        self._clock = clock
         self._kept: dict[str | None, Clients] = {}
         self._config = configuration()
         self._cloudwatch: CloudWatchClient = session(region).client(
@@ -90,11 +92,11 @@ class Cloud:
     def _as(self, role: str | None) -> Clients:
         """Clients of a role; two threads may make the same at the same time, which does no harm."""
         kept = self._kept.get(role)
-        if kept is None or kept.until < time.monotonic():
+        if kept is None or kept.until < self._clock():
             own = session(self._region, self._assume(role) if role else ACCOUNT)
             s3 = own.client("s3", endpoint_url=self._endpoint, config=self._config)
             sns = own.client("sns", endpoint_url=self._endpoint, config=self._config)
-            kept = self._kept[role] = Clients(s3, sns, time.monotonic() + FRESH_SECONDS)
+            kept = self._kept[role] = Clients(s3, sns, self._clock() + FRESH_SECONDS)
         return kept
 
     def _assume(self, role: str) -> Credentials:

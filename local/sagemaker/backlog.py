@@ -14,9 +14,6 @@ from pydantic import BaseModel, ConfigDict
 
 from local.sagemaker.store import transaction
 
-HELD_SECONDS = 2.0
-"""How long a notice waits to be overtaken when none comes after it."""
-
 
 class Invocation(BaseModel):
     """One accepted InvokeEndpointAsync. Times are epoch seconds, locations S3 URIs; the topics are those of
@@ -52,14 +49,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Notice:
-    """A message for a topic, due at an epoch second; `overtaken` lets the next one be sent first, unless
-    another is held back for that already.
+    """A message for a topic, due at an epoch second. It waits `held_seconds` more for the next one to be sent first,
+    unless another is held back for that already.
     """
 
     topic: str
     message: dict[str, Any]
     due: float
-    overtaken: bool = False
+    held_seconds: float = 0.0
 
 
 class Backlog:
@@ -114,8 +111,8 @@ class Backlog:
             if done.rowcount == 0:
                 return
             for notice in notices:
-                held = notice.overtaken and not self._one_is_held()
-                due = notice.due + (HELD_SECONDS if held else 0.0)
+                held = notice.held_seconds > 0 and not self._one_is_held()
+                due = notice.due + (notice.held_seconds if held else 0.0)
                 self._database.execute(
                     "INSERT INTO notices (topic, message, due, overtaken) VALUES (?, ?, ?, ?)",
                     (notice.topic, json.dumps(notice.message), due, held),

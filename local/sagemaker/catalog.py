@@ -1,7 +1,6 @@
 """Models, endpoint configurations and tags: what is written down before an endpoint exists."""
 
-import time
-
+from local.sagemaker.clock import Clock
 from local.sagemaker.listing import listed
 from local.sagemaker.protocol import Document, Operation, refused
 from local.sagemaker.settings import SimulatorSettings
@@ -13,9 +12,10 @@ _WORDS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoi
 class Catalog:
     """The operations on models, endpoint configurations and tags; each raises ServiceError."""
 
-    def __init__(self, documents: Documents, settings: SimulatorSettings) -> None:
+    def __init__(self, documents: Documents, settings: SimulatorSettings, clock: Clock) -> None:
         self._documents = documents
         self._settings = settings
+        self._clock = clock
 
     def operations(self) -> dict[str, Operation]:
         """The operations by the names they have in the protocol."""
@@ -81,7 +81,7 @@ class Catalog:
     def _write(self, kind: str, word: str, parameters: Document) -> Document:
         name = parameters[f"{word}Name"]
         document = {key: value for key, value in parameters.items() if key != "Tags"}
-        document |= {f"{word}Arn": self._settings.arn(kind, name), "CreationTime": round(time.time(), 3)}
+        document |= {f"{word}Arn": self._settings.arn(kind, name), "CreationTime": round(self._clock(), 3)}
         return {f"{word}Arn": self.create(kind, name, document, parameters.get("Tags", []))}
 
     def _list(self, parameters: Document, kind: str, word: str) -> Document:

@@ -1,10 +1,10 @@
 """An endpoint's life: Creating, then InService or Failed, Updating now and then, at last Deleting, then gone."""
 
-import time
 from collections.abc import Callable
 
 from local.sagemaker.backlog import Backlog
 from local.sagemaker.catalog import Catalog
+from local.sagemaker.clock import Clock
 from local.sagemaker.events import StateEvents
 from local.sagemaker.listing import listed
 from local.sagemaker.protocol import Document, Operation, ServiceError, refused
@@ -39,6 +39,7 @@ class Endpoints:
         targets: ScalableTargets,
         events: StateEvents,
         settings: SimulatorSettings,
+        clock: Clock,
         changed: Callable[[], None],
     ) -> None:
         self._documents = documents
@@ -47,6 +48,7 @@ class Endpoints:
         self._targets = targets
         self._events = events
         self._settings = settings
+        self._clock = clock
         self._changed = changed
 
     def operations(self) -> dict[str, Operation]:
@@ -75,12 +77,12 @@ class Endpoints:
 
     def all(self) -> list[Document]:
         """DescribeEndpoint's answer for every endpoint there is."""
-        self.advance(time.time())
+        self.advance(self._clock())
         return [kept["Description"] for kept in self._documents.all("endpoint")]
 
     def find(self, name: str) -> Document:
         """DescribeEndpoint's answer; raises ServiceError when there is no such endpoint."""
-        self.advance(time.time())
+        self.advance(self._clock())
         description: Document = self._catalog.find("endpoint", name)["Description"]
         return description
 
@@ -103,7 +105,7 @@ class Endpoints:
         return next((model["ExecutionRoleArn"] for model in models if "ExecutionRoleArn" in model), None)
 
     def _create(self, parameters: Document) -> Document:
-        now = round(time.time(), 3)
+        now = round(self._clock(), 3)
         self.advance(now)
         config = self._catalog.find("endpoint-config", parameters["EndpointConfigName"])
         name = parameters["EndpointName"]
@@ -144,7 +146,7 @@ class Endpoints:
         instances its variants desire; with `following`, a configuration's name, variants and instance types
         (and AsyncInferenceConfig), it then has these instead.
         """
-        now = round(time.time(), 3)
+        now = round(self._clock(), 3)
         kept = self._catalog.find("endpoint", description["EndpointName"])
         kept |= {"SettlesAt": now + seconds, "Next": following}
         self._move(kept, description | {"EndpointStatus": "Updating"}, now)
@@ -188,7 +190,7 @@ class Endpoints:
         description = self._describe(parameters)
         if description["EndpointStatus"] not in _LIVE:
             raise in_progress(description)
-        now = round(time.time(), 3)
+        now = round(self._clock(), 3)
         kept = self._catalog.find("endpoint", description["EndpointName"])
         kept |= {"SettlesAt": now + self._settings.creating_seconds, "Next": None}
         with self._documents.together():

@@ -8,13 +8,13 @@ it lists the rules, has TestEventPattern match the event, and hands it to the ru
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.sagemaker.aws import configuration, in_thread, session
+from local.sagemaker.clock import Clock
 from local.sagemaker.events import StateEvents
 
 if TYPE_CHECKING:
@@ -78,16 +78,16 @@ class Bus:
         return None
 
 
-async def deliver_for_ever(events: StateEvents, bus: Bus) -> None:
+async def deliver_for_ever(events: StateEvents, bus: Bus, clock: Clock) -> None:
     """Deliver what is due in order, look again every tick; while AWS is away everything waits."""
     while True:
-        while found := events.next(time.time()):
+        while found := events.next(clock()):
             number, event = found
             try:
                 await bus.put(event)
             except (BotoCoreError, ClientError) as error:
                 log.warning("state events wait: %s", type(error).__name__)
-                events.postpone(RETRY_SECONDS)
+                events.postpone(clock() + RETRY_SECONDS)
                 continue
             events.delivered(number)
         await asyncio.sleep(TICK_SECONDS)

@@ -7,7 +7,6 @@ epoch milliseconds, tags as an object. The guide also says that there may be sev
 import json
 import re
 import sqlite3
-import time
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -62,9 +61,9 @@ class StateEvents:
         self._database.execute("UPDATE events SET copies = copies - 1 WHERE number = ?", (number,))
         self._database.execute("DELETE FROM events WHERE copies <= 0")
 
-    def postpone(self, seconds: float) -> None:
-        """Try again in so many seconds; all of them, so that they stay in order."""
-        self._database.execute("UPDATE events SET due = ?", (time.time() + seconds,))
+    def postpone(self, due: float) -> None:
+        """Try again at the epoch second `due`; all of them, so that they stay in order."""
+        self._database.execute("UPDATE events SET due = ?", (due,))
 
     def waiting(self) -> int:
         """How many deliveries are still to be made."""

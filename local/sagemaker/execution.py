@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from local.sagemaker.aws import Cloud
 from local.sagemaker.backlog import Invocation, Work
+from local.sagemaker.clock import Clock, wait
 from local.sagemaker.knobs import Chance
 from local.sagemaker.notifications import Outcome
 from local.sagemaker.worker import Answer, WorkerBroke, ask
@@ -21,10 +22,11 @@ log = logging.getLogger(__name__)
 class Execution:
     """Runs invocations against the worker, with the faults that the knobs ask for."""
 
-    def __init__(self, cloud: Cloud, worker: httpx.AsyncClient, chance: Chance) -> None:
+    def __init__(self, cloud: Cloud, worker: httpx.AsyncClient, chance: Chance, clock: Clock) -> None:
         self._cloud = cloud
         self._worker = worker
         self._chance = chance
+        self._clock = clock
 
     async def run(self, work: Work) -> Outcome:
         """Ask the worker and write its answer, or why there is none, to S3.
@@ -70,7 +72,7 @@ class Execution:
         return work.body or b""
 
     async def _answer(self, work: Work, body: bytes) -> Answer:
-        await asyncio.sleep(self._chance.knobs.latency_seconds)
+        await wait(self._clock, self._chance.knobs.latency_seconds)
         if self._chance.fails(work.sequence):
             return Answer(500, "text/plain", b"the simulator was told to fail this one")
         answer = await ask(self._worker, work.invocation, body)

@@ -27,6 +27,7 @@ class Knobs(BaseModel):
     late_rate: float = Field(default=0.0, ge=0, le=1, description="the notice comes `late_seconds` later")
     late_seconds: float = Field(default=5.0, ge=0)
     reorder_rate: float = Field(default=0.0, ge=0, le=1, description="the next notice overtakes this one")
+    reorder_seconds: float = Field(default=2.0, ge=0, description="how long it waits for the next one at most")
     include_response: bool = Field(default=True, description="honour IncludeInferenceResponseIn")
     response_as_text: bool = Field(default=False, description="include it as text, without an encoding")
     failure_has_response_parameters: bool = False

@@ -5,7 +5,6 @@ Shapes as seen in messages of real endpoints in public code: a failure has `fail
 """
 
 import base64
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -27,19 +26,22 @@ class Outcome:
     expired: bool = False
 
 
-def notices(invocation: Invocation, outcome: Outcome, chance: Chance, sequence: int, region: str) -> list[Notice]:
-    """What is to be sent for an invocation: nothing, one notice, or two when it is doubled."""
+def notices(
+    invocation: Invocation, outcome: Outcome, chance: Chance, sequence: int, region: str, now: float
+) -> list[Notice]:
+    """What is to be sent for an invocation that ended at the epoch second `now`: nothing, one notice, or two when it
+    is doubled.
+    """
     topic = invocation.error_topic if outcome.reason else invocation.success_topic
     silent = outcome.expired and not chance.knobs.notify_expired
     if topic is None or silent or chance.happens("lose_rate", sequence):
         return []
-    now = time.time()
     late = chance.knobs.late_seconds if chance.happens("late_rate", sequence) else 0.0
     notice = Notice(
         topic=topic,
         message=message(invocation, outcome, chance.knobs, now, region),
         due=now + late,
-        overtaken=chance.happens("reorder_rate", sequence),
+        held_seconds=chance.knobs.reorder_seconds if chance.happens("reorder_rate", sequence) else 0.0,
     )
     return [notice] * (2 if chance.happens("duplicate_rate", sequence) else 1)
 

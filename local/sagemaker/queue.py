@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-import time
 
 from botocore.exceptions import BotoCoreError
 
 from local.sagemaker.backlog import Backlog, Work
+from local.sagemaker.clock import Clock
 from local.sagemaker.endpoints import SERVING, Endpoints
 from local.sagemaker.execution import Execution
 from local.sagemaker.knobs import Chance
@@ -30,13 +30,20 @@ class Queue:
     """Takes waiting invocations in order while their endpoint has a free place."""
 
     def __init__(
-        self, endpoints: Endpoints, backlog: Backlog, execution: Execution, chance: Chance, region: str
+        self,
+        endpoints: Endpoints,
+        backlog: Backlog,
+        execution: Execution,
+        chance: Chance,
+        region: str,
+        clock: Clock,
     ) -> None:
         self._endpoints = endpoints
         self._backlog = backlog
         self._execution = execution
         self._chance = chance
         self._region = region
+        self._clock = clock
         self._running: dict[str, set[asyncio.Task[None]]] = {}
         self._changed = asyncio.Event()
 
@@ -69,7 +76,7 @@ class Queue:
         name = endpoint["EndpointName"]
         running = self._running.setdefault(name, set())
         while endpoint["EndpointStatus"] in SERVING and len(running) < _places(endpoint):
-            work = self._backlog.take(name, time.time())
+            work = self._backlog.take(name, self._clock())
             if work is None:
                 return
             task = asyncio.create_task(self._run(work))
@@ -83,10 +90,10 @@ class Queue:
         try:
             outcome = await self._execution.run(work)
         except (WorkerUnreachable, BotoCoreError) as error:
-            self._backlog.give_back(work.sequence, time.time() + RETRY_SECONDS)
+            self._backlog.give_back(work.sequence, self._clock() + RETRY_SECONDS)
             log.warning("invocation %s waiting again: %s", invocation.inference_id, type(error).__name__)
             return
-        sent = notices(invocation, outcome, self._chance, work.sequence, self._region)
+        sent = notices(invocation, outcome, self._chance, work.sequence, self._region, self._clock())
         self._backlog.settle(work.sequence, sent)
         state = "expired" if outcome.expired else "failed" if outcome.reason else "completed"
         log.info("invocation %s %s on %s", invocation.inference_id, state, invocation.endpoint)

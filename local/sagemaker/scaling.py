@@ -7,7 +7,6 @@ so instances come one at a time.
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.sagemaker.alarms import wakers
 from local.sagemaker.aws import Cloud
 from local.sagemaker.backlog import Backlog
+from local.sagemaker.clock import Clock
 from local.sagemaker.endpoints import SERVING, Endpoints
 from local.sagemaker.knobs import Chance
 from local.sagemaker.protocol import Document
@@ -41,12 +41,14 @@ class Scaling:
         backlog: Backlog,
         settings: SimulatorSettings,
         chance: Chance,
+        clock: Clock,
     ) -> None:
         self._endpoints = endpoints
         self._targets = targets
         self._backlog = backlog
         self._settings = settings
         self._chance = chance
+        self._clock = clock
         self._worked: dict[str, tuple[dict[str, int], float]] = {}
 
     def look(self, now: float) -> bool:
@@ -122,7 +124,7 @@ class Scaling:
         more = instances > before
         seconds = self._chance.knobs.waking_seconds if more else self._settings.creating_seconds
         self._endpoints.scale(endpoint, variant["VariantName"], instances, seconds)
-        now = round(time.time(), 3)
+        now = round(self._clock(), 3)
         self._targets.note_activity(
             {
                 "ActivityId": str(uuid4()),
@@ -171,17 +173,22 @@ def _step(policy: Document) -> int:
     return 0
 
 
-async def scale_for_ever(scaling: Scaling, cloud: Cloud) -> None:
-    """Look every tick; while CloudWatch is away nothing wakes."""
+async def wake_by_alarms(scaling: Scaling, cloud: Cloud) -> None:
+    """Wake what the alarms of CloudWatch wake now; while CloudWatch is away nothing wakes."""
+    try:
+        alarms = await cloud.alarms()
+    except (BotoCoreError, ClientError) as error:
+        log.warning("alarms cannot be read: %s", type(error).__name__)
+    else:
+        scaling.wake(wakers(alarms))
+
+
+async def scale_for_ever(scaling: Scaling, cloud: Cloud, clock: Clock) -> None:
+    """Look every tick, and ask for alarms every second at most."""
     asked = 0.0
     while True:
-        now = time.time()
+        now = clock()
         if scaling.look(now) and now - asked >= ASK_SECONDS:
             asked = now
-            try:
-                alarms = await cloud.alarms()
-            except (BotoCoreError, ClientError) as error:
-                log.warning("alarms cannot be read: %s", type(error).__name__)
-            else:
-                scaling.wake(wakers(alarms))
+            await wake_by_alarms(scaling, cloud)
         await asyncio.sleep(TICK_SECONDS)

@@ -5,13 +5,12 @@
 import asyncio
 import logging
 import sqlite3
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
-from typing import cast
+from typing import Annotated, cast
 
 import httpx
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,6 +20,7 @@ from local.sagemaker.autoscaling import AutoScaling
 from local.sagemaker.aws import Cloud
 from local.sagemaker.backlog import Backlog
 from local.sagemaker.catalog import Catalog
+from local.sagemaker.clock import TurnableClock
 from local.sagemaker.endpoints import Endpoints
 from local.sagemaker.eventbus import Bus, deliver_for_ever
 from local.sagemaker.events import StateEvents
@@ -39,12 +39,13 @@ from local.sagemaker.publisher import publish_for_ever
 from local.sagemaker.queue import Queue, instances
 from local.sagemaker.runtime import DEFAULT_TTL_SECONDS, accept
 from local.sagemaker.scalable import ScalableTargets
-from local.sagemaker.scaling import Scaling, scale_for_ever
+from local.sagemaker.scaling import Scaling, scale_for_ever, wake_by_alarms
 from local.sagemaker.settings import SimulatorSettings
 from local.sagemaker.store import Documents, open_database
 from local.sagemaker.updates import Updates
 
 log = logging.getLogger(__name__)
+_SECONDS = TypeAdapter(Annotated[float, Field(ge=0, allow_inf_nan=False)])
 
 
 class Simulator:
@@ -53,23 +54,38 @@ class Simulator:
     def __init__(self, settings: SimulatorSettings, database: sqlite3.Connection, worker: httpx.AsyncClient):
         self.settings = settings
         documents = Documents(database)
+        self.clock = clock = TurnableClock(documents)
         self.backlog = backlog = Backlog(database)
-        self.cloud = Cloud(settings.aws, settings.region, lambda: self.endpoints.role())
+        self.cloud = Cloud(settings.aws, settings.region, lambda: self.endpoints.role(), clock)
         self.bus = Bus(settings.aws, settings.region)
         self.chance = Chance(documents, backlog, settings.idle_seconds)
         self.events = StateEvents(database, settings, self.chance)
-        catalog, targets = Catalog(documents, settings), ScalableTargets(documents)
+        catalog, targets = Catalog(documents, settings, clock), ScalableTargets(documents)
         self.endpoints = Endpoints(
-            documents, catalog, backlog, targets, self.events, settings, lambda: self.queue.wake()
+            documents, catalog, backlog, targets, self.events, settings, clock, lambda: self.queue.wake()
         )
-        updates = Updates(self.endpoints, catalog, targets, settings, self.chance)
+        updates = Updates(self.endpoints, catalog, targets, settings, self.chance, clock)
         self.services: Services = {
             "sagemaker": catalog.operations() | self.endpoints.operations() | updates.operations(),
-            "application-autoscaling": AutoScaling(targets, self.endpoints, settings, self.chance).operations(),
+            "application-autoscaling": AutoScaling(targets, self.endpoints, settings, self.chance, clock).operations(),
         }
-        self.scaling = Scaling(self.endpoints, targets, backlog, settings, self.chance)
-        execution = Execution(self.cloud, worker, self.chance)
-        self.queue = Queue(self.endpoints, backlog, execution, self.chance, settings.region)
+        self.scaling = Scaling(self.endpoints, targets, backlog, settings, self.chance, clock)
+        execution = Execution(self.cloud, worker, self.chance, clock)
+        self.queue = Queue(self.endpoints, backlog, execution, self.chance, settings.region, clock)
+
+    async def turn(self, seconds: float) -> None:
+        """Put the clock ahead. The scaling has looked before and after, so that what it did not do by then it does
+        not do at this time.
+        """
+        await self._look()
+        self.clock.turn(seconds)
+        await self._look()
+
+    async def _look(self) -> None:
+        self.endpoints.advance(self.clock())
+        if self.scaling.look(self.clock()):
+            await wake_by_alarms(self.scaling, self.cloud)
+        self.queue.wake()
 
 
 def build(settings: SimulatorSettings) -> Starlette:
@@ -86,9 +102,9 @@ def build(settings: SimulatorSettings) -> Starlette:
                 app.state.simulator = simulator
                 tasks = [
                     asyncio.create_task(simulator.queue.serve_for_ever()),
-                    asyncio.create_task(publish_for_ever(simulator.backlog, simulator.cloud)),
-                    asyncio.create_task(deliver_for_ever(simulator.events, simulator.bus)),
-                    asyncio.create_task(scale_for_ever(simulator.scaling, simulator.cloud)),
+                    asyncio.create_task(publish_for_ever(simulator.backlog, simulator.cloud, simulator.clock)),
+                    asyncio.create_task(deliver_for_ever(simulator.events, simulator.bus, simulator.clock)),
+                    asyncio.create_task(scale_for_ever(simulator.scaling, simulator.cloud, simulator.clock)),
                 ]
                 for task in tasks:
                     task.add_done_callback(_tell_if_broken)
@@ -108,6 +124,8 @@ def build(settings: SimulatorSettings) -> Starlette:
             Route("/_simulator/credentials", _credentials),
             Route("/_simulator/knobs", _knobs),
             Route("/_simulator/knobs", _set_knobs, methods=["PUT"]),
+            Route("/_simulator/clock", _clock),
+            Route("/_simulator/clock", _turn_clock, methods=["POST"]),
         ],
         exception_handlers={404: _unknown, 405: _unknown},
         lifespan=lifespan,
@@ -129,7 +147,8 @@ async def _control(request: Request) -> Response:
 
 
 async def _invoke(request: Request) -> Response:
-    simulator, now = _simulator(request), time.time()
+    simulator = _simulator(request)
+    now = simulator.clock()
     name = request.path_params["endpoint"]
     try:
         parameters = read_invocation(name, request.headers, await request.body())
@@ -206,6 +225,20 @@ async def _set_knobs(request: Request) -> Response:
         )
     simulator.chance.set(knobs)
     return JSONResponse(knobs.model_dump())
+
+
+async def _clock(request: Request) -> Response:
+    return JSONResponse({"now": _simulator(request).clock()})
+
+
+async def _turn_clock(request: Request) -> Response:
+    """Turn the clock by the number in the body; the answer comes when the simulator has looked at the new time."""
+    try:
+        seconds = _SECONDS.validate_json(await request.body())
+    except ValidationError as error:
+        return JSONResponse({"errors": error.errors(include_url=False, include_context=False)}, 400)
+    await _simulator(request).turn(seconds)
+    return await _clock(request)
 
 
 async def _unknown(request: Request, _: Exception) -> Response:

@@ -1,8 +1,7 @@
 """UpdateEndpoint and UpdateEndpointWeightsAndCapacities: another configuration, or other numbers of instances."""
 
-import time
-
 from local.sagemaker.catalog import Catalog
+from local.sagemaker.clock import Clock
 from local.sagemaker.endpoints import Endpoints, in_progress, instance_types
 from local.sagemaker.knobs import Chance
 from local.sagemaker.protocol import Document, Operation, refused
@@ -20,12 +19,14 @@ class Updates:
         targets: ScalableTargets,
         settings: SimulatorSettings,
         chance: Chance,
+        clock: Clock,
     ) -> None:
         self._endpoints = endpoints
         self._catalog = catalog
         self._targets = targets
         self._settings = settings
         self._chance = chance
+        self._clock = clock
 
     def operations(self) -> dict[str, Operation]:
         """The operations by the names they have in the protocol."""
@@ -35,7 +36,7 @@ class Updates:
         description = self._changeable(parameters["EndpointName"])
         config = self._catalog.find("endpoint-config", parameters["EndpointConfigName"])
         self._refuse_other_instances(description["EndpointName"], config)
-        now = round(time.time(), 3)
+        now = round(self._clock(), 3)
         variants = self._endpoints.variants(config, now)
         if parameters.get("RetainAllVariantProperties"):
             excluded = {

@@ -1,7 +1,6 @@
 """The life of endpoints through the real adapters, against the simulator: what `tests/unit/test_fleet.py` shows in
 memory holds for the real calls, wherever they are cut off."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,12 +18,13 @@ from darkroom.endpoints.ports import PART_KINDS
 from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.sweep import EndpointsSwept, EndpointSweep, Guard
 from darkroom.errors import Conflict, DarkroomError
-from tests.contract.test_sagemaker_stage import Stage, eventually
+from tests.contract.test_sagemaker_stage import MINUTE, Stage
 from tests.support.sagemaker import FakeOpenJobs
 
 pytest_plugins = ["tests.contract.test_sagemaker_stage"]
 
 STANDING = ScalingState(Bounds(0, 1), tracking=True, waking=True, alarm=True)
+IDLE = 10 * MINUTE
 ANIME = EndpointIn(name="anime")
 
 
@@ -55,7 +55,7 @@ class Place:
     @property
     def fleet(self) -> Fleet:
         """As a cold function has it."""
-        return self.fleet_at(time.time)
+        return self.fleet_at(self.stage.now)
 
     def fleet_at(self, now: Callable[[], float]) -> Fleet:
         """The same at another time."""
@@ -66,7 +66,7 @@ class Place:
 
     def sweep(self) -> EndpointsSwept:
         """One round of the sweeper, after the grace."""
-        later = lambda: time.time() + GRACE_SECONDS + 60  # noqa: E731
+        later = lambda: self.stage.now() + GRACE_SECONDS + 60  # noqa: E731
         parts = (self.fleet_at(later), self.source, self.control, self.scaling, self.jobs, Guard(12, False))
         return EndpointSweep(*parts, now=later).run(lambda: 100.0)
 
@@ -75,10 +75,12 @@ class Place:
         return described.endpoint.status if described else None
 
     def in_service(self) -> None:
-        eventually(lambda: self.status() == "InService")
+        self.stage.turn()
+        assert self.status() == "InService"
 
     def gone(self) -> None:
-        eventually(lambda: self.status() is None)
+        self.stage.turn()
+        assert self.status() is None
 
     def left(self) -> list[str]:
         """The names of all that is there."""
@@ -110,7 +112,7 @@ class Place:
 
 @pytest.fixture
 def place(sagemaker_stage: Stage) -> Place:
-    sagemaker_stage.knobs(waking_seconds=0.2)
+    sagemaker_stage.knobs(waking_seconds=MINUTE, idle_seconds=IDLE)
     return Place(sagemaker_stage)
 
 
@@ -254,19 +256,20 @@ def test_one_that_failed_says_why_and_can_only_be_deleted(place: Place) -> None:
         described = place.source.describe(name)
         return described.endpoint.status if described else None
 
-    eventually(lambda: status() == "Failed")
+    place.stage.turn()
+    assert status() == "Failed"
     described = place.source.describe(name)
     assert described
     assert "ping health check" in (described.failure or "")
     assert place.sweep().failed == 1
     assert place.fleet.delete("fail-create") is True
-    eventually(lambda: status() is None)
+    place.stage.turn()
+    assert status() is None
     place.sweep()
     assert place.left() == []
 
 
 def test_a_job_wakes_it_and_how_long_that_took_is_told(place: Place) -> None:
-    place.stage.knobs(waking_seconds=0.5, idle_seconds=0.3)
     place.fleet.create("alice", ANIME)
     place.in_service()
     place.fleet.reconcile(place.name)
@@ -276,8 +279,12 @@ def test_a_job_wakes_it_and_how_long_that_took_is_told(place: Place) -> None:
         assert described
         return described.current
 
-    eventually(lambda: instances() == 0)
+    place.stage.turn(IDLE)
+    place.stage.turn()
+    assert instances() == 0
     place.stage.runtime.invoke_endpoint_async(EndpointName=place.name, Body=b"{}")
-    eventually(lambda: instances() == 1)
-    assert eventually(lambda: place.scaling.wakeups(place.name)) == [0.5]
+    place.stage.look()
+    place.stage.turn()
+    assert instances() == 1
+    assert place.scaling.wakeups(place.name) == [MINUTE]
     place.fleet.delete("anime")

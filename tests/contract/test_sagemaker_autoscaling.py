@@ -9,7 +9,7 @@ from botocore.model import StructureShape
 
 from local.sagemaker.protocol import service_model
 from local.sagemaker.validation import violations
-from tests.contract.test_sagemaker_stage import Stage, eventually, http
+from tests.contract.test_sagemaker_stage import MINUTE, Stage, http
 
 pytest_plugins = ["tests.contract.test_sagemaker_stage"]
 
@@ -31,7 +31,7 @@ STEP: Any = {
 
 @pytest.fixture(autouse=True)
 def quick_knobs(sagemaker_stage: Stage) -> None:
-    sagemaker_stage.knobs(waking_seconds=0.2)
+    sagemaker_stage.knobs(waking_seconds=MINUTE)
 
 
 def place(name: str) -> Any:
@@ -109,10 +109,12 @@ def test_a_registration_brings_the_instances_into_its_bounds(sagemaker_stage: St
     name = sagemaker_stage.endpoint().name
     sagemaker_stage.autoscaling.register_scalable_target(**place(name), MinCapacity=2, MaxCapacity=3)
     assert sagemaker_stage.status(name) == "Updating"
-    eventually(lambda: sagemaker_stage.queues()["instances"][name] == 2)
-    eventually(lambda: sagemaker_stage.status(name) == "InService")
+    sagemaker_stage.turn()
+    assert sagemaker_stage.queues()["instances"][name] == 2
+    assert sagemaker_stage.status(name) == "InService"
     sagemaker_stage.autoscaling.register_scalable_target(**place(name), MinCapacity=1, MaxCapacity=1)
-    eventually(lambda: sagemaker_stage.queues()["instances"][name] == 1)
+    sagemaker_stage.turn()
+    assert sagemaker_stage.queues()["instances"][name] == 1
 
 
 def test_policies_are_put_changed_described_and_deleted(sagemaker_stage: Stage) -> None:

@@ -1,8 +1,6 @@
 """Models, endpoint configurations, endpoints and tags as a real SageMaker client meets them."""
 
 import json
-import time
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +11,7 @@ from botocore.model import StructureShape
 
 from local.sagemaker.protocol import service_model
 from local.sagemaker.validation import violations
-from tests.contract.test_sagemaker_stage import IMAGE, Stage, eventually, http
+from tests.contract.test_sagemaker_stage import IMAGE, MINUTE, Stage, http
 
 pytest_plugins = ["tests.contract.test_sagemaker_stage"]
 
@@ -47,21 +45,24 @@ def _refusal(call: Any, **parameters: Any) -> str:
 
 def test_an_endpoint_is_created_comes_into_service_and_is_deleted(sagemaker_stage: Stage) -> None:
     sagemaker, name = sagemaker_stage.sagemaker, _prepare(sagemaker_stage, instances=2)
+    before = round(sagemaker_stage.now(), 3)
     arn = sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)["EndpointArn"]
     assert arn == f"arn:aws:sagemaker:us-east-1:000000000000:endpoint/{name}"
     creating = sagemaker.describe_endpoint(EndpointName=name)
     assert creating["EndpointStatus"] == "Creating"
     assert creating["ProductionVariants"][0]["CurrentInstanceCount"] == 0
-    eventually(lambda: sagemaker_stage.status(name) == "InService")
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(name) == "InService"
     serving = sagemaker.describe_endpoint(EndpointName=name)
     variant = serving["ProductionVariants"][0]
     assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (2, 2)
     assert variant["DeployedImages"][0]["ResolvedImage"] == IMAGE
-    assert abs((datetime.now(UTC) - serving["CreationTime"]).total_seconds()) < 30
+    assert before <= serving["CreationTime"].timestamp() <= sagemaker_stage.now() - MINUTE
     assert serving["LastModifiedTime"] > serving["CreationTime"]
     sagemaker.delete_endpoint(EndpointName=name)
     assert sagemaker_stage.status(name) == "Deleting"
-    eventually(lambda: sagemaker_stage.status(name) is None)
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(name) is None
     assert _refusal(sagemaker.describe_endpoint, EndpointName=name) == f'Could not find endpoint "{arn}".'
 
 
@@ -79,11 +80,13 @@ def test_an_endpoint_that_is_to_fail_says_why_and_can_be_deleted(sagemaker_stage
     prepared = _prepare(sagemaker_stage, image="registry/fail-create:1" if where == "image" else IMAGE)
     name = prepared if where == "image" else f"fail-create-{where}"
     sagemaker_stage.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=prepared)
-    eventually(lambda: sagemaker_stage.status(name) == "Failed")
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(name) == "Failed"
     described = sagemaker_stage.sagemaker.describe_endpoint(EndpointName=name)
     assert "ping health check" in described["FailureReason"]
     sagemaker_stage.sagemaker.delete_endpoint(EndpointName=name)
-    eventually(lambda: sagemaker_stage.status(name) is None)
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(name) is None
 
 
 def test_names_differ_by_more_than_case_but_an_invocation_must_match_it(sagemaker_stage: Stage) -> None:
@@ -125,14 +128,15 @@ def test_lists_are_filtered_ordered_and_paged_and_new_entries_shift_no_page(sage
     names = [f"p-{mark}-{number:02}" for number in range(12)]
     for name in names:
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
-        time.sleep(0.002)
+        sagemaker_stage.turn(0)
     first = sagemaker.list_endpoints(NameContains=mark)
     assert [found["EndpointName"] for found in first["Endpoints"]] == names[:1:-1]
     sagemaker.create_endpoint(EndpointName=f"p-{mark}-new", EndpointConfigName=config)
     second = sagemaker.list_endpoints(NameContains=mark, NextToken=first["NextToken"])
     assert [found["EndpointName"] for found in second["Endpoints"]] == names[1::-1]
     assert "NextToken" not in second
-    eventually(lambda: sagemaker_stage.status(f"p-{mark}-new") == "InService")
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(f"p-{mark}-new") == "InService"
     pages = sagemaker.get_paginator("list_endpoints").paginate(
         NameContains=mark,
         StatusEquals="InService",
@@ -157,9 +161,11 @@ def test_tags_are_kept_added_and_go_with_their_endpoint(sagemaker_stage: Stage) 
     sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "stage", "Value": "prod"}, {"Key": "a", "Value": "b"}])
     tags = [{"Key": "stage", "Value": "prod"}, {"Key": "a", "Value": "b"}]
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
-    eventually(lambda: sagemaker_stage.status(name) == "InService")
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(name) == "InService"
     sagemaker.delete_endpoint(EndpointName=name)
-    eventually(lambda: sagemaker_stage.status(name) is None)
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(name) is None
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,10 +17,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.sagemaker.eventbus import RETRY_SECONDS
 from local.sagemaker.server import build
 from local.sagemaker.settings import SimulatorSettings
 from tests.contract.test_sagemaker_process import simulator_process
-from tests.contract.test_sagemaker_stage import IMAGE, Stage, Worker, eventually, free_port, served
+from tests.contract.test_sagemaker_stage import IMAGE, MINUTE, Stage, Worker, eventually, free_port, served
 
 pytest_plugins = ["tests.contract.test_sagemaker_stage"]
 
@@ -88,10 +88,13 @@ def _create(stage: Stage, name: str, image: str = IMAGE) -> None:
 def test_each_change_of_an_endpoints_status_is_told_once(sagemaker_stage: Stage) -> None:
     listener = _listen(sagemaker_stage)
     _create(sagemaker_stage, listener.name)
+    sagemaker_stage.turn()
     assert listener.statuses(2) == ["CREATING", "IN_SERVICE"]
     sagemaker_stage.sagemaker.update_endpoint(EndpointName=listener.name, EndpointConfigName=listener.name)
+    sagemaker_stage.turn()
     assert listener.statuses(2) == ["UPDATING", "IN_SERVICE"]
     sagemaker_stage.sagemaker.delete_endpoint(EndpointName=listener.name)
+    sagemaker_stage.turn()
     assert listener.statuses(2) == ["DELETING", "DELETED"]
     assert listener.silent()
 
@@ -99,10 +102,11 @@ def test_each_change_of_an_endpoints_status_is_told_once(sagemaker_stage: Stage)
 def test_an_event_has_the_shape_of_the_real_one(sagemaker_stage: Stage) -> None:
     listener = _listen(sagemaker_stage)
     _create(sagemaker_stage, listener.name)
+    sagemaker_stage.turn()
     event = listener.events(2)[1]
     described = sagemaker_stage.sagemaker.describe_endpoint(EndpointName=listener.name)
     arn = described["EndpointArn"]
-    assert abs(datetime.fromisoformat(event.pop("time")).timestamp() - time.time()) < 30
+    assert datetime.fromisoformat(event.pop("time")) == described["LastModifiedTime"].replace(microsecond=0)
     assert len(event.pop("id")) == 36
     assert event == {
         "version": "0",
@@ -127,6 +131,7 @@ def test_an_event_has_the_shape_of_the_real_one(sagemaker_stage: Stage) -> None:
 def test_a_failure_is_told_with_its_reason(sagemaker_stage: Stage) -> None:
     listener = _listen(sagemaker_stage)
     _create(sagemaker_stage, listener.name, image="registry/fail-create:1")
+    sagemaker_stage.turn()
     failed = listener.events(2)[1]["detail"]
     assert failed["EndpointStatus"] == "FAILED"
     assert "ping health check" in failed["FailureReason"]
@@ -135,7 +140,7 @@ def test_a_failure_is_told_with_its_reason(sagemaker_stage: Stage) -> None:
 def test_a_rule_that_is_off_or_wants_something_else_gets_nothing(sagemaker_stage: Stage) -> None:
     off, other = _listen(sagemaker_stage, State="DISABLED"), _listen(sagemaker_stage)
     _create(sagemaker_stage, off.name)
-    eventually(lambda: sagemaker_stage.status(off.name) == "InService")
+    sagemaker_stage.turn()
     assert off.silent()
     assert other.silent()
 
@@ -144,13 +149,14 @@ def test_events_are_doubled_and_lost_as_told(sagemaker_stage: Stage) -> None:
     listener = _listen(sagemaker_stage)
     sagemaker_stage.knobs(duplicate_events_rate=1)
     _create(sagemaker_stage, listener.name)
-    eventually(lambda: sagemaker_stage.status(listener.name) == "InService")
+    sagemaker_stage.turn()
     doubled = listener.events(4)
     assert [event["detail"]["EndpointStatus"] for event in doubled] == ["CREATING"] * 2 + ["IN_SERVICE"] * 2
     assert doubled[0] == doubled[1]
     sagemaker_stage.knobs(lose_events_rate=1, duplicate_events_rate=1)
     sagemaker_stage.sagemaker.delete_endpoint(EndpointName=listener.name)
-    eventually(lambda: sagemaker_stage.status(listener.name) is None)
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(listener.name) is None
     assert listener.silent()
 
 
@@ -191,13 +197,16 @@ class Amazon:
 
 def test_events_wait_for_eventbridge_and_reach_a_function_in_order(tmp_path: Path) -> None:
     amazon, port = Amazon(refuses=1), free_port()
-    settings = SimulatorSettings("http://127.0.0.1:9", f"http://127.0.0.1:{port}", tmp_path, creating_seconds=0)
+    settings = SimulatorSettings("http://127.0.0.1:9", f"http://127.0.0.1:{port}", tmp_path, creating_seconds=MINUTE)
     with served(build(settings)) as simulator:
         stage = Stage(simulator, settings.aws, Worker())
         _create(stage, "e")
-        eventually(lambda: stage.status("e") == "InService")
+        stage.turn()
         assert stage.queues()["unsent_events"] == 2
         with amazon.open(port):
+            stage.turn(RETRY_SECONDS)
+            eventually(lambda: amazon.refuses == 0)
+            stage.turn(RETRY_SECONDS)
             eventually(lambda: stage.queues()["unsent_events"] == 0)
     invoked = amazon.invoked()
     assert [event["detail"]["EndpointStatus"] for _, event in invoked] == ["CREATING", "IN_SERVICE"]
@@ -214,5 +223,6 @@ def test_a_killed_simulator_tells_later_what_it_could_not_tell(tmp_path: Path) -
         os.kill(started.pid, signal.SIGKILL)
         started.wait(5)
     with amazon.open(aws_port), simulator_process(aws, "http://127.0.0.1:9", tmp_path, port):
+        stage.turn()
         eventually(lambda: len(amazon.invoked()) == 2)
     assert [event["detail"]["EndpointStatus"] for _, event in amazon.invoked()] == ["CREATING", "IN_SERVICE"]

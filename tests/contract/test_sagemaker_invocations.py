@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.utils import ContainerMetadataFetcher
 
-from local.sagemaker.backlog import HELD_SECONDS
 from local.sagemaker.execution import GARBAGE
 from local.sagemaker.server import build
 from local.sagemaker.settings import SimulatorSettings
-from tests.contract.test_sagemaker_stage import Stage, eventually, http, served
+from tests.contract.test_sagemaker_stage import MINUTE, Stage, eventually, http, served
 
 pytest_plugins = ["tests.contract.test_sagemaker_stage"]
 
@@ -99,8 +97,9 @@ def test_a_workers_error_ends_in_the_failure_file_and_on_the_error_topic(
 
 def test_an_invocation_that_takes_too_long_fails(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
-    answer = endpoint.invoke({"seconds": 1.5}, InvocationTimeoutSeconds=1)
-    message = endpoint.messages(1)[0]
+    with sagemaker_stage.worker.holding():
+        answer = endpoint.invoke(InvocationTimeoutSeconds=1)
+        message = endpoint.messages(1)[0]
     assert "timed out" in message["failureReason"]
     assert "responseBody" not in message
     assert b"timed out" in endpoint.read(answer["FailureLocation"])
@@ -206,21 +205,22 @@ def test_a_doubled_notice_comes_twice(sagemaker_stage: Stage) -> None:
 
 def test_a_late_notice_comes_after_its_delay(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
-    sagemaker_stage.knobs(late_rate=1, late_seconds=0.8)
-    started = time.monotonic()
+    sagemaker_stage.knobs(late_rate=1, late_seconds=MINUTE)
     endpoint.invoke()
+    eventually(lambda: sagemaker_stage.queues()["endpoints"][endpoint.name]["done"] == 1)
+    assert sagemaker_stage.queues()["unsent_notices"] == 1
+    sagemaker_stage.turn()
     endpoint.messages(1)
-    assert 0.8 <= time.monotonic() - started < 5
 
 
 def test_reordered_notices_overtake_each_other(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint(at_once=1)
-    sagemaker_stage.knobs(reorder_rate=1)
+    sagemaker_stage.knobs(reorder_rate=1, reorder_seconds=60 * MINUTE)
     for first, second in (("0", "1"), ("2", "3")):
         endpoint.invoke(InferenceId=first)
         eventually(lambda: sagemaker_stage.queues()["unsent_notices"] == 1)
         endpoint.invoke(InferenceId=second)
-        eventually(lambda: sagemaker_stage.queues()["unsent_notices"] == 0, HELD_SECONDS * 0.75)
+        eventually(lambda: sagemaker_stage.queues()["unsent_notices"] == 0)
     assert [message["inferenceId"] for message in endpoint.messages(4)] == ["1", "0", "3", "2"]
 
 
@@ -247,11 +247,13 @@ def test_the_next_ones_fail_without_the_worker_and_then_no_more(sagemaker_stage:
 
 def test_latency_is_added_before_the_worker_is_asked(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
-    sagemaker_stage.knobs(latency_seconds=0.6)
-    started = time.monotonic()
+    sagemaker_stage.knobs(latency_seconds=MINUTE)
+    asked = len(sagemaker_stage.worker.requests)
     endpoint.invoke()
+    eventually(lambda: sagemaker_stage.queues()["endpoints"][endpoint.name]["running"] == 1)
+    assert len(sagemaker_stage.worker.requests) == asked
+    sagemaker_stage.turn()
     endpoint.messages(1)
-    assert time.monotonic() - started >= 0.6
 
 
 def test_a_seed_makes_a_run_repeat(sagemaker_stage: Stage) -> None:
@@ -276,7 +278,7 @@ def test_a_knob_that_cannot_be_is_refused_and_changes_nothing(sagemaker_stage: S
 
 
 def test_a_container_has_no_credentials_before_an_endpoint_has_a_role(sagemaker_stage: Stage, tmp_path: Path) -> None:
-    settings = SimulatorSettings("http://127.0.0.1:9", sagemaker_stage.aws, tmp_path, creating_seconds=0.15)
+    settings = SimulatorSettings("http://127.0.0.1:9", sagemaker_stage.aws, tmp_path, creating_seconds=MINUTE)
     with served(build(settings)) as simulator:
         Stage(simulator, sagemaker_stage.aws, sagemaker_stage.worker).endpoint()
         assert http().get(f"{simulator}/_simulator/credentials").status_code == 404

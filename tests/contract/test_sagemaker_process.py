@@ -4,15 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from local.sagemaker.queue import RETRY_SECONDS
 from local.sagemaker.server import build
 from local.sagemaker.settings import SimulatorSettings
 from tests.contract.test_sagemaker_stage import (
     IMAGE,
+    MINUTE,
     Stage,
     Worker,
     eventually,
@@ -31,7 +34,7 @@ def simulator_process(
 ) -> Iterator[subprocess.Popen[bytes]]:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "local.sagemaker", "--port", str(port), "--worker", worker]
-    command += ["--aws", aws, "--state", str(state), "--creating-seconds", "0.2", *options]
+    command += ["--aws", aws, "--state", str(state), "--creating-seconds", str(MINUTE), *options]
     with process(*command, health=f"{url}/_simulator/health") as started:
         yield started
 
@@ -72,22 +75,27 @@ def test_a_sigterm_ends_it_within_three_seconds_and_leaves_running_work_queued(
             eventually(lambda: stage.queues()["endpoints"][endpoint.name]["running"] == 1)
 
 
-def test_an_invocation_waits_while_there_is_no_worker(aws_on_this_machine: str, tmp_path: Path) -> None:
+def test_an_invocation_waits_while_there_is_no_worker(
+    aws_on_this_machine: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     worker, worker_port = Worker(), free_port()
-    settings = SimulatorSettings(f"http://127.0.0.1:{worker_port}", aws_on_this_machine, tmp_path, creating_seconds=0)
+    settings = SimulatorSettings(
+        f"http://127.0.0.1:{worker_port}", aws_on_this_machine, tmp_path, creating_seconds=MINUTE
+    )
     with served(build(settings)) as simulator:
         endpoint = Stage(simulator, aws_on_this_machine, worker).endpoint()
         endpoint.invoke(InferenceId="patient")
-        time.sleep(0.3)
+        eventually(lambda: "patient waiting again" in caplog.text)
         assert endpoint.stage.queues()["endpoints"][endpoint.name]["done"] == 0
         with served(worker.app(), worker_port):
+            endpoint.stage.turn(RETRY_SECONDS)
             assert endpoint.messages(1)[0]["invocationStatus"] == "Completed"
 
 
 def test_an_endpoint_still_in_creation_when_the_simulator_ends_comes_into_service_after_it_is_back(
     aws_on_this_machine: str, tmp_path: Path
 ) -> None:
-    settings = SimulatorSettings("http://127.0.0.1:9", aws_on_this_machine, tmp_path, creating_seconds=0.5)
+    settings = SimulatorSettings("http://127.0.0.1:9", aws_on_this_machine, tmp_path, creating_seconds=MINUTE)
     with served(build(settings)) as simulator:
         stage = Stage(simulator, aws_on_this_machine, Worker())
         stage.sagemaker.create_model(ModelName="m", PrimaryContainer={"Image": IMAGE})
@@ -98,4 +106,6 @@ def test_an_endpoint_still_in_creation_when_the_simulator_ends_comes_into_servic
         assert stage.status("e") == "Creating"
     with served(build(settings)) as simulator:
         stage = Stage(simulator, aws_on_this_machine, Worker())
-        eventually(lambda: stage.status("e") == "InService")
+        assert stage.status("e") == "Creating"
+        stage.turn()
+        assert stage.status("e") == "InService"

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,17 @@ import pytest
 
 from tests.contract.test_sagemaker_autoscaling import STEP, TRACKING, place
 from tests.contract.test_sagemaker_process import simulator_process
-from tests.contract.test_sagemaker_stage import Endpoint, Stage, Worker, eventually, free_port, served
+from tests.contract.test_sagemaker_stage import MINUTE, Endpoint, Stage, Worker, free_port, served
 
 pytest_plugins = ["tests.contract.test_sagemaker_stage"]
 
-QUICK = {"waking_seconds": 0.4, "idle_seconds": 0.4}
+IDLE = 10 * MINUTE
+KNOBS = {"waking_seconds": MINUTE, "idle_seconds": IDLE}
 
 
 @pytest.fixture(autouse=True)
-def quick_knobs(sagemaker_stage: Stage) -> None:
-    sagemaker_stage.knobs(**QUICK)
+def knobs(sagemaker_stage: Stage) -> None:
+    sagemaker_stage.knobs(**KNOBS)
 
 
 def _scaled(stage: Stage, least: int, most: int, **tracking: Any) -> Endpoint:
@@ -42,13 +42,10 @@ def _track(stage: Stage, name: str, least: int, most: int, **tracking: Any) -> N
 def _asleep(stage: Stage) -> Endpoint:
     """An endpoint that went down to no instances because nothing came."""
     endpoint = _scaled(stage, 0, 2)
-    eventually(lambda: _instances(endpoint) == 0)
-    eventually(lambda: stage.status(endpoint.name) == "InService")
+    stage.turn(IDLE)
+    stage.turn()
+    assert _numbers(endpoint) == ("InService", 0, 0)
     return endpoint
-
-
-def _instances(endpoint: Endpoint) -> int:
-    return int(endpoint.stage.queues()["instances"][endpoint.name])
 
 
 def _numbers(endpoint: Endpoint) -> tuple[str, int, int]:
@@ -93,50 +90,49 @@ def _alarm(endpoint: Endpoint, policy: str, **different: Any) -> None:
 
 
 def test_instances_come_one_by_one_while_the_queue_is_long_and_stop_at_the_most(sagemaker_stage: Stage) -> None:
-    sagemaker_stage.knobs(waking_seconds=0.4)
     endpoint = _scaled(sagemaker_stage, 1, 3)
-    seen: list[tuple[str, int, int]] = []
     with sagemaker_stage.worker.holding():
         for _ in range(12):
             endpoint.invoke()
-        while _instances(endpoint) < 3:
-            now = _numbers(endpoint)
-            seen += [now] if now not in seen else []
-            time.sleep(0.02)
-            assert len(seen) < 10
-    endpoint.invoke()
-    assert ("Updating", 1, 2) in seen
-    assert ("Updating", 2, 3) in seen
-    assert len(endpoint.messages(13, seconds=20)) == 13
-    assert _numbers(endpoint) == ("InService", 3, 3)
+        sagemaker_stage.look()
+        assert _numbers(endpoint) == ("Updating", 1, 2)
+        sagemaker_stage.turn()
+        assert _numbers(endpoint) == ("Updating", 2, 3)
+        for _ in range(2):
+            sagemaker_stage.turn()
+            assert _numbers(endpoint) == ("InService", 3, 3)
+    assert len(endpoint.messages(12)) == 12
 
 
 def test_an_idle_endpoint_shrinks_to_the_least_and_a_busy_one_does_not(sagemaker_stage: Stage) -> None:
     endpoint = _scaled(sagemaker_stage, 1, 3)
     sagemaker_stage.autoscaling.register_scalable_target(**place(endpoint.name), MinCapacity=2)
-    eventually(lambda: _instances(endpoint) == 2)
-    eventually(lambda: sagemaker_stage.status(endpoint.name) == "InService")
+    sagemaker_stage.turn()
+    assert _numbers(endpoint) == ("InService", 2, 2)
     with sagemaker_stage.worker.holding():
         endpoint.invoke()
         sagemaker_stage.autoscaling.register_scalable_target(**place(endpoint.name), MinCapacity=0)
-        time.sleep(0.9)
+        sagemaker_stage.turn(IDLE)
         assert _numbers(endpoint) == ("InService", 2, 2)
-    eventually(lambda: _instances(endpoint) == 0)
     assert len(endpoint.messages(1)) == 1
+    sagemaker_stage.turn(IDLE)
+    assert _numbers(endpoint) == ("Updating", 2, 0)
+    sagemaker_stage.turn()
+    assert _numbers(endpoint) == ("InService", 0, 0)
 
 
 def test_an_endpoint_made_anew_under_its_old_name_begins_its_idle_time_anew(sagemaker_stage: Stage) -> None:
-    sagemaker_stage.knobs(idle_seconds=3)
     old = _scaled(sagemaker_stage, 1, 2)
-    time.sleep(2)
+    sagemaker_stage.turn(IDLE - MINUTE)
     sagemaker_stage.sagemaker.delete_endpoint(EndpointName=old.name)
-    eventually(lambda: sagemaker_stage.status(old.name) is None)
+    sagemaker_stage.turn()
     sagemaker_stage.sagemaker.create_endpoint(EndpointName=old.name, EndpointConfigName=old.name)
-    eventually(lambda: sagemaker_stage.status(old.name) == "InService")
+    sagemaker_stage.turn()
     _track(sagemaker_stage, old.name, 0, 2)
-    time.sleep(1.5)
+    sagemaker_stage.turn(IDLE - MINUTE)
     assert _numbers(old) == ("InService", 1, 1)
-    eventually(lambda: _instances(old) == 0)
+    sagemaker_stage.turn()
+    assert _numbers(old) == ("Updating", 1, 0)
 
 
 def test_an_endpoint_stays_as_it_is_without_a_target_or_when_it_may_not_shrink(sagemaker_stage: Stage) -> None:
@@ -145,22 +141,26 @@ def test_an_endpoint_stays_as_it_is_without_a_target_or_when_it_may_not_shrink(s
     sagemaker_stage.autoscaling.register_scalable_target(
         **place(suspended.name), SuspendedState={"DynamicScalingInSuspended": True}
     )
-    time.sleep(1.2)
+    sagemaker_stage.turn(IDLE)
     assert [_numbers(endpoint) for endpoint in (plain, stays, suspended)] == [("InService", 1, 1)] * 3
 
 
 def test_work_without_instances_waits_until_an_alarm_starts_the_step_policy(sagemaker_stage: Stage) -> None:
     endpoint = _asleep(sagemaker_stage)
     endpoint.invoke()
-    time.sleep(0.5)
+    sagemaker_stage.look()
     policy = _step_policy(endpoint)
-    time.sleep(1.5)
+    sagemaker_stage.look()
     assert _still_asleep(endpoint)
     _alarm(endpoint, policy)
-    eventually(lambda: _numbers(endpoint) == ("Updating", 0, 1))
+    sagemaker_stage.look()
+    assert _numbers(endpoint) == ("Updating", 0, 1)
     endpoint.invoke()
+    sagemaker_stage.turn()
     assert [message["invocationStatus"] for message in endpoint.messages(2)] == ["Completed"] * 2
-    eventually(lambda: _instances(endpoint) == 0)
+    sagemaker_stage.turn(IDLE)
+    sagemaker_stage.turn()
+    assert _numbers(endpoint) == ("InService", 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -179,9 +179,11 @@ def test_another_alarm_wakes_nothing(sagemaker_stage: Stage, different: dict[str
     policy = _step_policy(endpoint)
     _alarm(endpoint, policy, **different)
     endpoint.invoke()
-    time.sleep(1.5)
+    sagemaker_stage.look()
     assert _still_asleep(endpoint)
     _alarm(endpoint, policy)
+    sagemaker_stage.look()
+    sagemaker_stage.turn()
     assert len(endpoint.messages(1)) == 1
 
 
@@ -190,7 +192,7 @@ def test_an_alarm_wakes_nothing_when_its_policy_is_gone(sagemaker_stage: Stage) 
     _alarm(endpoint, _step_policy(endpoint))
     sagemaker_stage.autoscaling.delete_scaling_policy(**place(endpoint.name), PolicyName="wake")
     endpoint.invoke()
-    time.sleep(1.5)
+    sagemaker_stage.look()
     assert _still_asleep(endpoint)
 
 
@@ -200,12 +202,14 @@ def test_waking_takes_its_time_and_a_step_may_bring_several_but_not_more_than_th
     endpoint = _asleep(sagemaker_stage)
     several = [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 9}]
     _alarm(endpoint, _step_policy(endpoint, StepAdjustments=several))
-    sagemaker_stage.knobs(waking_seconds=1.5)
-    started = time.monotonic()
+    sagemaker_stage.knobs(**KNOBS | {"waking_seconds": 5 * MINUTE})
     endpoint.invoke()
-    eventually(lambda: _numbers(endpoint) == ("Updating", 0, 2))
+    sagemaker_stage.look()
+    sagemaker_stage.turn(4 * MINUTE)
+    assert _numbers(endpoint) == ("Updating", 0, 2)
+    sagemaker_stage.turn()
+    assert _numbers(endpoint) == ("InService", 2, 2)
     assert len(endpoint.messages(1)) == 1
-    assert time.monotonic() - started >= 1.5
 
 
 def test_an_endpoint_that_was_waking_when_the_simulator_was_killed_wakes_after_it_is_back(
@@ -215,18 +219,22 @@ def test_an_endpoint_that_was_waking_when_the_simulator_was_killed_wakes_after_i
     stage = Stage(f"http://127.0.0.1:{port}", aws_on_this_machine, worker)
     with served(worker.app()) as worker_url:
         with simulator_process(aws_on_this_machine, worker_url, tmp_path, port) as started:
-            stage.knobs(**QUICK)
+            stage.knobs(**KNOBS)
             endpoint = _asleep(stage)
             _alarm(endpoint, _step_policy(endpoint))
-            stage.knobs(**QUICK | {"waking_seconds": 2.0})
             sent = endpoint.invoke()["InferenceId"]
-            eventually(lambda: _numbers(endpoint) == ("Updating", 0, 1))
+            stage.look()
+            assert _numbers(endpoint) == ("Updating", 0, 1)
             os.kill(started.pid, signal.SIGKILL)
             started.wait(5)
         assert worker.requests == []
         with simulator_process(aws_on_this_machine, worker_url, tmp_path, port):
+            assert _numbers(endpoint) == ("Updating", 0, 1)
+            stage.turn()
             assert endpoint.messages(1)[0]["inferenceId"] == sent
-            eventually(lambda: _numbers(endpoint) == ("InService", 0, 0))
+            stage.turn(IDLE)
+            stage.turn()
+            assert _numbers(endpoint) == ("InService", 0, 0)
     assert len(worker.requests) == 1
 
 
@@ -237,11 +245,12 @@ def test_the_idle_time_may_be_given_at_the_start_and_a_knob_overrides_it(
     stage = Stage(f"http://127.0.0.1:{port}", aws_on_this_machine, worker)
     with (
         served(worker.app()) as url,
-        simulator_process(aws_on_this_machine, url, tmp_path, port, "--idle-seconds", "0.4"),
+        simulator_process(aws_on_this_machine, url, tmp_path, port, "--idle-seconds", str(IDLE)),
     ):
         endpoint = _scaled(stage, 0, 2)
-        eventually(lambda: _instances(endpoint) == 0)
-        stage.knobs(idle_seconds=600)
+        stage.turn(IDLE)
+        assert _numbers(endpoint) == ("Updating", 1, 0)
+        stage.knobs(idle_seconds=2 * IDLE)
         awake = _scaled(stage, 0, 2)
-        time.sleep(1.2)
-        assert _instances(awake) == 1
+        stage.turn(IDLE)
+        assert _numbers(awake) == ("InService", 1, 1)

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/worker:1"
+MINUTE = 60.0
+"""How long endpoints of these tests take to come, to change and to go. No test waits for it: see `Stage.turn`."""
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 
@@ -197,6 +199,19 @@ class Stage:
     def queues(self) -> dict[str, Any]:
         return dict(http().get(f"{self.simulator}/_simulator/queues").json())
 
+    def now(self) -> float:
+        """The time on the simulator's clock, in epoch seconds."""
+        return float(http().get(f"{self.simulator}/_simulator/clock").json()["now"])
+
+    def turn(self, seconds: float = MINUTE) -> None:
+        """Turn the simulator's clock ahead by so many seconds and a little more. When this returns it has looked at
+        every endpoint both before and after."""
+        http().post(f"{self.simulator}/_simulator/clock", json=seconds + 1).raise_for_status()
+
+    def look(self) -> None:
+        """Return when the simulator has looked at every endpoint: what it did not do by now it does not do."""
+        http().post(f"{self.simulator}/_simulator/clock", json=0).raise_for_status()
+
     def status(self, name: str) -> str | None:
         try:
             return self.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"]
@@ -236,7 +251,8 @@ class Stage:
             AsyncInferenceConfig=asynchronous,
         )
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-        eventually(lambda: self.status(name) == "InService")
+        self.turn()
+        assert self.status(name) == "InService"
         return Endpoint(self, name, queue)
 
 
@@ -302,7 +318,7 @@ def sagemaker_stage(aws_on_this_machine: str, tmp_path_factory: pytest.TempPathF
     worker = Worker()
     with served(worker.app()) as worker_url:
         state = tmp_path_factory.mktemp("sagemaker")
-        settings = SimulatorSettings(worker_url, aws_on_this_machine, state, creating_seconds=0.15)
+        settings = SimulatorSettings(worker_url, aws_on_this_machine, state, creating_seconds=MINUTE)
         with served(build(settings)) as simulator:
             yield Stage(simulator, aws_on_this_machine, worker)
 

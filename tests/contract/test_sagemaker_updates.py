@@ -6,14 +6,14 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.test_sagemaker_stage import IMAGE, Endpoint, Stage, eventually, http
+from tests.contract.test_sagemaker_stage import IMAGE, MINUTE, Endpoint, Stage, http
 
 pytest_plugins = ["tests.contract.test_sagemaker_stage"]
 
 
 @pytest.fixture(autouse=True)
 def quick_knobs(sagemaker_stage: Stage) -> None:
-    sagemaker_stage.knobs(waking_seconds=0.2)
+    sagemaker_stage.knobs(waking_seconds=MINUTE)
 
 
 def _configuration(stage: Stage, instances: int = 1, image: str = IMAGE, kind: str = "ml.g5.xlarge") -> str:
@@ -50,7 +50,8 @@ def test_an_update_brings_the_new_configuration_while_the_old_one_serves(sagemak
     assert updating["PendingDeploymentSummary"]["EndpointConfigName"] == new
     endpoint.invoke()
     assert endpoint.messages(1)[0]["invocationStatus"] == "Completed"
-    eventually(lambda: sagemaker_stage.status(endpoint.name) == "InService")
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(endpoint.name) == "InService"
     updated = sagemaker.describe_endpoint(EndpointName=endpoint.name)
     assert updated["EndpointConfigName"] == new
     assert "PendingDeploymentSummary" not in updated
@@ -73,11 +74,10 @@ def test_an_endpoint_that_changes_can_be_neither_changed_nor_deleted(sagemaker_s
         )
         assert message == words
         assert _refusal(sagemaker.delete_endpoint, EndpointName=new) == words
+        sagemaker_stage.turn()
         if status == "Creating":
-            eventually(lambda: sagemaker_stage.status(new) == "InService")
             sagemaker.update_endpoint(EndpointName=new, EndpointConfigName=new)
         elif status == "Updating":
-            eventually(lambda: sagemaker_stage.status(new) == "InService")
             sagemaker.delete_endpoint(EndpointName=new)
 
 
@@ -85,7 +85,8 @@ def test_an_update_that_fails_leaves_the_endpoint_as_it_was_and_says_why(sagemak
     endpoint = sagemaker_stage.endpoint()
     bad = _configuration(sagemaker_stage, image="registry/fail-create:1")
     sagemaker_stage.sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=bad)
-    eventually(lambda: sagemaker_stage.status(endpoint.name) == "InService")
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(endpoint.name) == "InService"
     described = sagemaker_stage.sagemaker.describe_endpoint(EndpointName=endpoint.name)
     assert described["EndpointConfigName"] == endpoint.name
     assert "ping health check" in described["FailureReason"]
@@ -100,7 +101,8 @@ def test_an_update_needs_its_configuration_and_an_endpoint_that_did_not_fail(sag
     assert 'endpoint-config/missing".' in message
     assert sagemaker_stage.status(endpoint.name) == "InService"
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    eventually(lambda: sagemaker_stage.status(name) == "Failed")
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(name) == "Failed"
     assert "failed endpoint" in _refusal(sagemaker.update_endpoint, EndpointName=name, EndpointConfigName=name)
 
 
@@ -128,11 +130,13 @@ def test_an_update_keeps_the_numbers_of_a_variant_if_told(
     )
     scaling = _variant(endpoint)
     assert (scaling["CurrentInstanceCount"], scaling["DesiredInstanceCount"]) == (1, 3)
-    eventually(lambda: sagemaker_stage.status(endpoint.name) == "InService")
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(endpoint.name) == "InService"
     assert (_variant(endpoint)["CurrentInstanceCount"], _variant(endpoint)["CurrentWeight"]) == (3, 0.5)
     new = _configuration(sagemaker_stage)
     sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=new, **parameters)
-    eventually(lambda: sagemaker_stage.status(endpoint.name) == "InService")
+    sagemaker_stage.turn()
+    assert sagemaker_stage.status(endpoint.name) == "InService"
     assert (_variant(endpoint)["CurrentInstanceCount"], _variant(endpoint)["CurrentWeight"]) == numbers
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,14 @@ import boto3
 import httpx
 import pytest
 
+from darkroom_client import Darkroom
 from local import stack
-from local.home import ROOT, Home
+from local.home import Home
 from local.seed import CHECKPOINT, ENDPOINT
-from panel.client import Darkroom
 from tests.e2e.logs import NEVER, leaks
+
+COMMAND = Path(sys.executable).with_name("darkroom")
+"""The command line, as `make install` puts it into .venv."""
 
 IMPORTS = "models-to-import"
 """The bucket that the stage `local` may import model files from (cdk.json)."""
@@ -43,8 +47,7 @@ class Running:
         """Run `darkroom …` to its end."""
         environment = {**os.environ, "DARKROOM_URL": self.stack.api, "DARKROOM_KEY": self.key}
         done = subprocess.run(  # noqa: S603 - the command is our own
-            [str(ROOT / "bin" / "darkroom"), *arguments],
-            cwd=ROOT,
+            [str(COMMAND), *arguments],
             env=environment,
             capture_output=True,
             text=True,

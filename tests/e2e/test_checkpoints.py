@@ -36,8 +36,8 @@ def test_an_upload_survives_a_corrupted_part_and_goes_on_where_it_stopped(darkro
     done = request("POST", "/checkpoints/complete", json=MODEL)
     assert (done["status"], done["trigger_words"]) == ("active", ["film grain"])
     job = darkroom.client.submit({**txt2img(width=64, height=64), "models": {"lora": [NAME]}})
-    assert darkroom.client.settled(job.id, 30).status == "succeed"
-    assert [line.id for line in darkroom.client.history(lora=NAME)] == [job.id]
+    assert darkroom.client.settled(job["id"], 30)["status"] == "succeed"
+    assert [line["id"] for line in darkroom.client.history(lora=NAME)] == [job["id"]]
     request("DELETE", "/checkpoints", params=MODEL)
     assert request("GET", "/checkpoints", params={"kind": "lora"})["checkpoints"] == []
 

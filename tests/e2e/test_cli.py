@@ -5,10 +5,10 @@ import signal
 import subprocess
 from pathlib import Path
 
-from local.home import ROOT
-from panel import uploads
-from panel.uploads import ModelFile
-from tests.e2e.conftest import IMPORTS, Running
+from darkroom_client import checkpoints
+from darkroom_client.model_files import ModelFile
+from darkroom_client.upload import upload
+from tests.e2e.conftest import COMMAND, IMPORTS, Running
 from tests.support.models import safetensors, sparse_safetensors
 
 MEGABYTE = 1024**2
@@ -20,9 +20,9 @@ def started(darkroom: Running, *arguments: str) -> subprocess.Popen[str]:
         "DARKROOM_URL": darkroom.stack.api,
         "DARKROOM_KEY": darkroom.key,
     }
-    command = [str(ROOT / "bin" / "darkroom"), "checkpoints", *arguments]
+    command = [str(COMMAND), "checkpoints", *arguments]
     return subprocess.Popen(  # noqa: S603 - the command is our own
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
@@ -62,10 +62,10 @@ def test_an_upload_killed_half_way_sends_only_the_missing_parts_when_it_goes_on(
     there = stored_bytes(darkroom, file.name)
     assert 0 < there < 100 * MEGABYTE
     counting = Counting()
-    assert uploads.upload(darkroom.client, ModelFile(file, "vae"), counting) == "uploaded"
+    assert upload(darkroom.client, ModelFile(file, "vae"), counting) == "uploaded"
     assert (counting.bytes_found, counting.bytes_sent) == (there, 100 * MEGABYTE - there)
-    assert uploads.upload(darkroom.client, ModelFile(file, "vae"), Counting()) == "there already"
-    uploads.delete(darkroom.client, "vae", file.name)
+    assert upload(darkroom.client, ModelFile(file, "vae"), Counting()) == "there already"
+    checkpoints.delete(darkroom.client, "vae", file.name)
 
 
 def test_a_webui_directory_is_uploaded_listed_and_deleted(darkroom: Running, tmp_path: Path) -> None:
@@ -73,9 +73,9 @@ def test_a_webui_directory_is_uploaded_listed_and_deleted(darkroom: Running, tmp
         (tmp_path / folder).mkdir(parents=True)
         sparse_safetensors(tmp_path / folder / name, 4096)
     (tmp_path / "models/Lora" / "Put Lora here.txt").write_text("")
-    upload = started(darkroom, "upload", str(tmp_path))
-    output, _ = upload.communicate(timeout=120)
-    assert upload.returncode == 0, output
+    uploading = started(darkroom, "upload", str(tmp_path))
+    output, _ = uploading.communicate(timeout=120)
+    assert uploading.returncode == 0, output
     listing, _ = started(darkroom, "list", "--kind", "lora").communicate(timeout=60)
     assert "ink.safetensors" in listing
     for kind, name in (("lora", "ink.safetensors"), ("vae", "soft.safetensors")):
@@ -103,4 +103,4 @@ def test_an_import_is_waited_for_and_a_failed_one_says_why(darkroom: Running) ->
     output, _ = refused.communicate(timeout=60)
     assert (refused.returncode, "S3 refuses the source" in output) == (1, True), output
     for name in ("pen.safetensors", "gone.safetensors"):
-        uploads.delete(darkroom.client, "embedding", name)
+        checkpoints.delete(darkroom.client, "embedding", name)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 
-from panel.client import Refused
+from darkroom_client import Refused
 from tests.e2e.conftest import Running, txt2img
 
 NAME = "darkroom-local-life"
@@ -64,10 +64,10 @@ def test_made_scaled_put_to_sleep_woken_by_a_job_and_deleted_without_a_trace(lif
     # Its state event sets the scaling up, without anybody asking.
     eventually(lambda: shown(life)["scaling"])
     assert len(left(life)) == 7
-    job = life.client.settled(life.client.submit({**txt2img(), "endpoint": NAME}).id, 30)
-    assert (job.status, job.instance_type, job.phase) == ("succeed", "ml.g4dn.xlarge", None)
-    assert job.run_seconds
-    assert job.cost == pytest.approx(job.run_seconds * 0.736 / 3600, abs=1e-6)
+    job = life.client.settled(life.client.submit({**txt2img(), "endpoint": NAME})["id"], 30)
+    assert (job["status"], job["instance_type"], job["phase"]) == ("succeed", "ml.g4dn.xlarge", None)
+    assert job["run_seconds"]
+    assert job["cost"] == pytest.approx(job["run_seconds"] * 0.736 / 3600, abs=1e-6)
 
     life.knobs(waking_seconds=3.0, idle_seconds=0.5)
     eventually(lambda: (shown(life)["instances"], shown(life)["status"]) == (0, "InService"))
@@ -76,13 +76,13 @@ def test_made_scaled_put_to_sleep_woken_by_a_job_and_deleted_without_a_trace(lif
     assert f"{NAME}\tInService\t0 (asleep)\t0 to 1\tml.g4dn.xlarge\t0" in listed
 
     woken = life.client.submit({**txt2img(seed=2), "endpoint": NAME})
-    waking = life.client.job(woken.id)
-    assert (waking.status, waking.phase) == ("in_progress", "waking")
-    assert "not known yet" in (waking.phase_detail or "")
+    waking = life.client.job(woken["id"])
+    assert (waking["status"], waking["phase"]) == ("in_progress", "waking")
+    assert "not known yet" in (waking["phase_detail"] or "")
     # Another one may come while it wakes: SageMaker calls the endpoint Updating then.
     eventually(lambda: shown(life)["status"] == "Updating")
     second = life.client.submit({**txt2img(seed=3), "endpoint": NAME})
-    assert {life.client.settled(waiting.id, 30).status for waiting in (woken, second)} == {"succeed"}
+    assert {life.client.settled(waiting["id"], 30)["status"] for waiting in (woken, second)} == {"succeed"}
 
     scaled = life.command("endpoints", "scale", "life", "--min", "1", "--max", "2").stdout
     assert scaled.startswith(f"{NAME}: 1 to 2 instances")
@@ -122,12 +122,12 @@ def test_what_waits_on_an_endpoint_that_is_deleted_fails_and_says_so(life: Runni
     life.command("endpoints", "create", "life")
     life.knobs(latency_seconds=30)
     job = life.client.submit({**txt2img(), "endpoint": "life"})
-    assert job.endpoint == NAME
+    assert job["endpoint"] == NAME
     life.client.request("DELETE", "/endpoints/life")
-    settled = life.client.settled(job.id, 10)
-    assert settled.status == "fail"
-    assert settled.error
-    assert settled.error.code == "endpoint_deleted"
+    settled = life.client.settled(job["id"], 10)
+    assert settled["status"] == "fail"
+    assert settled["error"]
+    assert settled["error"]["code"] == "endpoint_deleted"
 
 
 def test_an_endpoint_whose_configuration_somebody_deleted_takes_jobs_all_the_same(life: Running) -> None:
@@ -139,7 +139,7 @@ def test_an_endpoint_whose_configuration_somebody_deleted_takes_jobs_all_the_sam
         (config,) = sagemaker.list_endpoint_configs(NameContains=name)["EndpointConfigs"]
         sagemaker.delete_endpoint_config(EndpointConfigName=config["EndpointConfigName"])
         job = life.client.submit({**txt2img(), "endpoint": name})
-        assert (job.instance_type, life.client.settled(job.id, 30).status) == (None, "succeed")
+        assert (job["instance_type"], life.client.settled(job["id"], 30)["status"]) == (None, "succeed")
         assert life.client.request("GET", f"/endpoints/{name}")["instance_type"] is None
     finally:
         life.command("endpoints", "delete", "typeless", "--yes")

@@ -53,8 +53,8 @@ def test_a_function_without_one_of_its_rights_is_refused_and_works_again_with_it
 
 
 def test_a_presigned_link_can_do_no_more_than_the_function_that_signed_it(darkroom: Running) -> None:
-    job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64)).id, 30)
-    link = job.images[0].url
+    job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64))["id"], 30)
+    link = job["images"][0]["url"]
     assert httpx.get(link, timeout=30).status_code == 200
     with without(darkroom, role_of(darkroom, "jobs_api"), "s3:GetObject"):
         assert httpx.get(link, timeout=30).status_code == 403
@@ -62,8 +62,8 @@ def test_a_presigned_link_can_do_no_more_than_the_function_that_signed_it(darkro
 
 
 def test_what_comes_without_tls_is_refused(darkroom: Running) -> None:
-    job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64)).id, 30)
-    link = job.images[0].url
+    job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64))["id"], 30)
+    link = job["images"][0]["url"]
     assert httpx.get(link, timeout=30).status_code == 200
     assert httpx.get(link, headers={"X-Forwarded-Proto": "http"}, timeout=30).status_code == 403
     outputs = darkroom.stack.outputs
@@ -86,12 +86,12 @@ def in_the_clear(request: Any, **_: object) -> None:
 def test_the_worker_paints_with_the_workers_role_and_nothing_else(darkroom: Running) -> None:
     role = darkroom.stack.outputs["WorkerRoleArn"]
     with without(darkroom, role, "s3:PutObject"):
-        job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64)).id, 30)
-        assert job.status == "fail"
-        assert job.error is not None
-        assert job.error.message == "The worker failed with AccessDenied."
-    job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64)).id, 30)
-    assert job.status == "succeed"
+        job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64))["id"], 30)
+        assert job["status"] == "fail"
+        assert job["error"] is not None
+        assert job["error"]["message"] == "The worker failed with AccessDenied."
+    job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64))["id"], 30)
+    assert job["status"] == "succeed"
 
 
 def test_sagemaker_tells_of_results_with_the_workers_role(darkroom: Running) -> None:
@@ -99,9 +99,9 @@ def test_sagemaker_tells_of_results_with_the_workers_role(darkroom: Running) -> 
     with without(darkroom, role, "sns:Publish"):
         job = darkroom.client.submit(txt2img(width=64, height=64))
         deadline = time.monotonic() + 30
-        while not darkroom.objects(f"jobs/{job.id}/output/response.json"):
+        while not darkroom.objects(f"jobs/{job['id']}/output/response.json"):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         time.sleep(1)
-        assert darkroom.client.job(job.id).status == "in_progress"
-    darkroom.client.request("DELETE", f"/jobs/{job.id}")
+        assert darkroom.client.job(job["id"])["status"] == "in_progress"
+    darkroom.client.request("DELETE", f"/jobs/{job['id']}")

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from bench import fuzz
+from darkroom_client import Refused
 from local.seed import ENDPOINT, seed
-from panel.client import Refused
 from tests.e2e.conftest import Running
 
 

@@ -31,11 +31,11 @@ def test_pages_laid_end_to_end_are_the_filtered_sorted_history_on_ministack(dark
 
 
 def test_filters_exports_and_summary_over_http(darkroom: Running) -> None:
-    made = [darkroom.client.submit(txt2img(width=64, height=64, prompt=f"pier {n} in Winter")).id for n in range(3)]
+    made = [darkroom.client.submit(txt2img(width=64, height=64, prompt=f"pier {n} in Winter"))["id"] for n in range(3)]
     for job_id in made:
         darkroom.client.settled(job_id, 30)
     asked = {"type": "txt2img", "status": "succeed", "endpoint": ENDPOINT, "checkpoint": CHECKPOINT, "q": "WINTER pier"}
-    found = [line.id for line in darkroom.client.history(limit=2, **asked)]
+    found = [line["id"] for line in darkroom.client.history(limit=2, **asked)]
     assert found == made[::-1]
     headers = {"Authorization": f"Bearer {darkroom.key}", "Accept": "text/csv"}
     url = f"{darkroom.stack.api}/jobs"

@@ -7,9 +7,8 @@ from typing import Any
 
 import httpx
 
-from local.home import ROOT
-from panel.client import Darkroom
-from tests.e2e.conftest import Running, txt2img
+from darkroom_client import Darkroom
+from tests.e2e.conftest import COMMAND, Running, txt2img
 
 ROLES = ("viewer", "artist", "admin")
 
@@ -27,8 +26,7 @@ def make(darkroom: Running, name: str, role: str, **more: Any) -> dict[str, Any]
 def command(darkroom: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DARKROOM_URL": darkroom.stack.api, "DARKROOM_KEY": darkroom.key}
     return subprocess.run(  # noqa: S603 - the command is our own
-        [str(ROOT / "bin" / "darkroom"), "keys", *arguments],
-        cwd=ROOT,
+        [str(COMMAND), "keys", *arguments],
         env=environment,
         capture_output=True,
         text=True,
@@ -56,7 +54,7 @@ def test_a_key_of_each_role_does_what_its_role_may_until_it_is_withdrawn(darkroo
         assert (unknown.status_code, unknown.json()["code"]) == (404, "route_not_found")
     assert ask(darkroom, secrets["artist"], "DELETE", f"/jobs/{theirs}").json()["code"] == "job_not_found"
     with Darkroom(darkroom.stack.api, secrets["artist"]) as artist:
-        assert {line.owner for line in artist.history()} == {"e2e-artist"}
+        assert {line["owner"] for line in artist.history()} == {"e2e-artist"}
         assert artist.request("GET", "/jobs/summary")["jobs"] == 1
     listed = {key["id"]: key for key in darkroom.client.request("GET", "/keys")["keys"]}
     for role in ROLES:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
+from darkroom_client.answers import Job
 from local.seed import CHECKPOINT
 from tests.e2e.conftest import Running, txt2img
 from tests.support.pictures import encoded, png
@@ -29,29 +30,29 @@ def sketch() -> Image.Image:
     return made
 
 
-def painted(darkroom: Running, body: dict[str, Any]) -> tuple[Any, Image.Image, bytes]:
-    job = darkroom.client.settled(darkroom.client.submit(body).id, 30)
-    assert job.status == "succeed", job.error
-    content = darkroom.client.download(job.images[0].url)
+def painted(darkroom: Running, body: dict[str, Any]) -> tuple[Job, Image.Image, bytes]:
+    job = darkroom.client.settled(darkroom.client.submit(body)["id"], 30)
+    assert job["status"] == "succeed", job["error"]
+    content = darkroom.client.download(job["images"][0]["url"])
     return job, Image.open(BytesIO(content)), content
 
 
 def test_txt2img_ends_in_the_history_with_its_picture_byte_for_byte(darkroom: Running) -> None:
     job, picture, content = painted(darkroom, txt2img(width=128, height=64, steps=12, batch_size=2))
     assert picture.size == (128, 64)
-    assert job.image_count == 2
-    assert job.images[0].sha256 == hashlib.sha256(content).hexdigest()
-    assert job.images[0].bytes == len(content)
+    assert job["image_count"] == 2
+    assert job["images"][0]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert job["images"][0]["bytes"] == len(content)
     infotext = picture.info["parameters"]
-    assert infotext == job.infotexts[0]
+    assert infotext == job["infotexts"][0]
     assert infotext.startswith("a pier\nSteps: 12, Sampler: ")
     assert "Seed: 1, Size: 128x64, " in infotext
     assert "Model: v1-5-pruned-emaonly" in infotext
-    newest = darkroom.client.page(limit=1).jobs[0]
-    assert newest.label == f"{job.created_at}->txt2img->succeed->{job.id}"
-    assert newest.thumbnail
-    assert job.timings is not None
-    assert job.started_at is not None
+    newest = darkroom.client.page(limit=1)["jobs"][0]
+    assert newest["label"] == f"{job['created_at']}->txt2img->succeed->{job['id']}"
+    assert newest["thumbnail"]
+    assert job["timings"] is not None
+    assert job["started_at"] is not None
 
 
 @pytest.mark.parametrize("mode", ["img2img", "sketch", "inpaint", "inpaint_upload", "inpaint_sketch"])
@@ -65,7 +66,7 @@ def test_every_img2img_mode_paints_from_its_pictures(darkroom: Running, mode: st
     parameters = {"prompt": "a pier", "seed": 3, "denoising_strength": 0.9, "mask_blur": 0}
     body = {"type": "img2img", "mode": mode, "checkpoint": CHECKPOINT, "images": images, "parameters": parameters}
     job, picture, _ = painted(darkroom, body)
-    assert job.mode == mode
+    assert job["mode"] == mode
     assert picture.size == INIT.size
     assert picture.tobytes() != INIT.tobytes()
     if mode.startswith("inpaint"):
@@ -76,10 +77,10 @@ def test_every_img2img_mode_paints_from_its_pictures(darkroom: Running, mode: st
 @pytest.mark.parametrize("kind", ["interrogate_clip", "interrogate_deepbooru"])
 def test_interrogate_answers_a_caption(darkroom: Running, kind: str) -> None:
     images = {"init": darkroom.client.upload(encoded(INIT))}
-    job = darkroom.client.settled(darkroom.client.submit({"type": kind, "images": images}).id, 30)
-    assert job.status == "succeed"
-    assert job.caption
-    assert job.images == []
+    job = darkroom.client.settled(darkroom.client.submit({"type": kind, "images": images})["id"], 30)
+    assert job["status"] == "succeed"
+    assert job["caption"]
+    assert job["images"] == []
 
 
 def test_an_unmodified_webui_body_with_pictures_inside_paints(darkroom: Running) -> None:
@@ -99,15 +100,15 @@ def test_an_unmodified_webui_body_with_pictures_inside_paints(darkroom: Running)
     headers = {"Content-Type": "application/json"}
     made = darkroom.client.request("POST", "/jobs", content=raw, headers=headers)
     job = darkroom.client.settled(made["id"], 30)
-    assert (job.status, job.mode) == ("succeed", "inpaint")
-    assert sorted(picture.name for picture in job.inputs) == ["controlnet_args_0_input_image", "init", "mask"]
-    extracted = {picture.name: darkroom.client.download(picture.url) for picture in job.inputs}
+    assert (job["status"], job["mode"]) == ("succeed", "inpaint")
+    assert sorted(picture["name"] for picture in job["inputs"]) == ["controlnet_args_0_input_image", "init", "mask"]
+    extracted = {picture["name"]: darkroom.client.download(picture["url"]) for picture in job["inputs"]}
     assert extracted["init"] == encoded(INIT)
 
 
 def test_a_job_too_large_for_the_invoke_goes_through_s3(darkroom: Running) -> None:
     job, _, _ = painted(darkroom, txt2img(width=64, height=64, notes=["x" * 1000] * 200))
-    assert f"jobs/{job.id}/input.json" in darkroom.objects(f"jobs/{job.id}/")
+    assert f"jobs/{job['id']}/input.json" in darkroom.objects(f"jobs/{job['id']}/")
 
 
 def test_the_same_picture_is_uploaded_once(darkroom: Running) -> None:
@@ -120,7 +121,7 @@ def test_the_same_picture_is_uploaded_once(darkroom: Running) -> None:
 
 def test_deleting_a_job_leaves_nothing_of_it(darkroom: Running) -> None:
     job, _, _ = painted(darkroom, txt2img(width=64, height=64))
-    assert darkroom.objects(f"jobs/{job.id}/")
-    darkroom.client.request("DELETE", f"/jobs/{job.id}")
-    assert darkroom.objects(f"jobs/{job.id}/") == []
-    assert job.id not in [line.id for line in darkroom.client.history(limit=100)]
+    assert darkroom.objects(f"jobs/{job['id']}/")
+    darkroom.client.request("DELETE", f"/jobs/{job['id']}")
+    assert darkroom.objects(f"jobs/{job['id']}/") == []
+    assert job["id"] not in [line["id"] for line in darkroom.client.history(limit=100)]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 
+from darkroom_client import Darkroom
 from local import processes, stack
 from local.home import ROOT, Home
-from panel.client import Darkroom
 from tests.e2e.conftest import Running, txt2img
 
 
@@ -40,8 +40,8 @@ def left_behind(home: Path) -> list[str]:
 
 
 def test_a_restart_on_another_port_keeps_jobs_pictures_and_keys(darkroom: Running) -> None:
-    job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64)).id, 30)
-    content = darkroom.client.download(job.images[0].url)
+    job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64))["id"], 30)
+    content = darkroom.client.download(job["images"][0]["url"])
     assert sorted(stack.down(darkroom.home)) == ["aws", "sagemaker", "worker"]
     assert stack.running(darkroom.home) is None
     record = darkroom.home.read()
@@ -52,10 +52,10 @@ def test_a_restart_on_another_port_keeps_jobs_pictures_and_keys(darkroom: Runnin
     assert again.aws != darkroom.stack.aws
     assert again.outputs == darkroom.stack.outputs
     with Darkroom(again.api, darkroom.key) as client:
-        found = client.job(job.id)
-        assert found.label == job.label
-        assert client.download(found.images[0].url) == content
-        assert client.settled(client.submit(txt2img(width=64, height=64)).id, 30).status == "succeed"
+        found = client.job(job["id"])
+        assert found["label"] == job["label"]
+        assert client.download(found["images"][0]["url"]) == content
+        assert client.settled(client.submit(txt2img(width=64, height=64))["id"], 30)["status"] == "succeed"
 
 
 def test_the_demo_runs_twice_on_busy_ports_and_leaves_no_process_behind(tmp_path: Path) -> None:

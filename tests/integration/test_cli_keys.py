@@ -4,30 +4,21 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from darkroom.keys.api import KeyOut
-from panel.cli import app
-from panel.client import Darkroom, Refused
-from panel.commands.keys import table_of
+from darkroom_cli.commands.keys import table_of
+from darkroom_cli.main import app
 from tests.integration.conftest import Stage
 from tests.support.http import call
+from tests.support.wire import answer_with, by_the_handlers
 
 
 @pytest.fixture(autouse=True)
 def _connected(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    def request(_: Darkroom, method: str, path: str, json: Any = None, params: Any = None) -> Any:
-        reply = call(method, f"{path}?{urlencode(params)}" if params else path, json)
-        if reply.status >= 400:
-            raise Refused(reply.status, reply.code, reply.json["detail"])
-        return reply.json if reply.body else None
-
-    monkeypatch.setattr(Darkroom, "request", request)
+    answer_with(monkeypatch, by_the_handlers)
     monkeypatch.setenv("DARKROOM_URL", "https://darkroom.example.com/v1")
     monkeypatch.setenv("DARKROOM_KEY", "k")
     # The functions run in this process, and what they log is no output of the command.
@@ -92,7 +83,7 @@ def test_the_table_shows_what_a_person_asks_for() -> None:
     made = json.loads(darkroom("create", "anna", "--role", "artist", "--requests-per-minute", "9", "--json")[0])
     with open(os.devnull, "w") as nowhere:
         console = Console(record=True, width=200, file=nowhere)
-        console.print(table_of([KeyOut.model_validate(made)]))
+        console.print(table_of([made]))
     text = console.export_text()
     for words in (made["id"], "anna", "artist", made["prefix"], "9 requests"):
         assert words in text

@@ -1,35 +1,35 @@
 """A fault at every AWS call of every function, in turn: the promise holds, and docs/reliability.md tells how."""
 
-from functools import cache
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.fault_table import BEGIN, END, FUNCTIONS, PAGE, outcomes, section
-from tests.support.faults import Outcome
+from tests.support.fault_table import BEGIN, END, FUNCTIONS, PAGE, rows
+from tests.support.faults import Scenario, World, calls_of, faulty_stage, run
+from tests.support.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[2]
-played = cache(outcomes)
-
-
-@pytest.fixture(params=FUNCTIONS, scope="module")
-def function(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def found(function: str) -> list[Outcome]:
+def fresh() -> Iterator[Callable[[], World]]:
+    """One stage for all scenarios that a worker plays: making its clients takes a second."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("POWERTOOLS_LOG_LEVEL", "CRITICAL")
-        return played(function)
+        with faulty_stage() as made:
+            yield made
 
 
-def test_whatever_call_breaks_everything_comes_to_its_end(found: list[Outcome]) -> None:
-    assert [(outcome.scenario.what, outcome.fault, outcome.wrong) for outcome in found if outcome.wrong] == []
-
-
-def test_the_page_tells_what_becomes_of_every_fault(function: str, found: list[Outcome]) -> None:
-    assert section(function, found) in PAGE.read_text(), "run `make reliability`"
+# A test for each scenario, so that pytest-xdist can spread them over its workers.
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: f"{scenario.function}: {scenario.what}")
+def test_whatever_call_breaks_everything_comes_to_its_end_as_the_page_tells(
+    fresh: Callable[[], World], scenario: Scenario
+) -> None:
+    found = [run(fresh, scenario, fault) for fault in calls_of(fresh, scenario)]
+    assert [(outcome.fault, outcome.wrong) for outcome in found if outcome.wrong] == []
+    section = PAGE.read_text().partition(f"### {scenario.function}\n")[2].partition("###")[0]
+    assert "\n".join(rows(found)) in section, "run `make reliability`"
 
 
 def test_every_function_is_on_the_page() -> None:

@@ -1,6 +1,8 @@
 """Imports step by step, on moto: from the web as the service sees it, and from S3."""
 
 import json
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -54,7 +56,7 @@ class Queue:
         self.nets: list[str] = []
 
     def send(self, body: str, delay: int) -> None:
-        if json.loads(body).get("net"):
+        if json.loads(body)["step"] == 1 and delay:
             assert delay == NET_DELAY
             self.nets.append(body)
             return
@@ -319,3 +321,79 @@ def test_the_safety_net_leaves_an_import_alone_that_has_begun(stage: Stage, queu
 def test_a_message_that_is_no_step_is_given_back(stage: Stage, queue: Queue) -> None:
     for body in ("no json", "[]", "{}", json.dumps({"kind": "lora"})):
         assert deliver_to("checkpoint_imports", body) == ["0"]
+
+
+def test_an_import_that_an_older_release_queued_goes_on(stage: Stage, queue: Queue, web: Web) -> None:
+    """Its messages have no number, and its row has none."""
+    begin()
+    message = json.loads(queue.waiting.pop(0))
+    old = json.dumps({name: message[name] for name in ("kind", "name", "upload_id")})
+    queue.waiting = [old, old, json.dumps({**json.loads(old), "net": True})]
+    run(queue)
+    assert shown()["status"] == "active"
+
+
+def after(name: str, number: int, fault: BaseException) -> Callable[[pytest.MonkeyPatch], None]:
+    """Let the call `number` of a port's method have its effect and then raise, as if its answer were lost."""
+
+    def patch(patched: pytest.MonkeyPatch) -> None:
+        imports = wiring.imports()
+        port: Any = getattr(imports, {"change": "_registry", "send": "_queue"}.get(name, "_files"))
+        call, calls = getattr(port, name), count(1)
+
+        def lost(*given: Any) -> Any:
+            answer = call(*given)
+            if next(calls) == number:
+                raise fault
+            return answer
+
+        patched.setattr(port, name, lost)
+
+    return patch
+
+
+FAULTS = [Busy("aws_unreachable", "AWS did not answer in time."), KeyboardInterrupt()]
+CALLS = [("change", 7), ("send", 5), ("parts", 4), ("put_part", 3), ("complete", 1), ("read", 2)]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=["lost answer", "killed"])
+@pytest.mark.parametrize(("name", "number"), [(name, number + 1) for name, calls in CALLS for number in range(calls)])
+def test_whatever_answer_of_a_step_is_lost_one_chain_goes_on_and_ends(
+    stage: Stage,
+    queue: Queue,
+    web: Web,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    number: int,
+    fault: BaseException,
+) -> None:
+    monkeypatch.setattr(steps, "STEP_SECONDS", 0.0)
+    monkeypatch.setattr(wiring.imports(), "_clock", iter(range(1000)).__next__)
+    begin()
+    # The safety net comes too, right behind the first step.
+    queue.waiting.append(queue.nets.pop(0))
+    carried_out = []
+    with monkeypatch.context() as patched:
+        after(name, number, fault)(patched)
+        advance = wiring.imports()._advance
+
+        def counted(row: Any) -> Any:
+            carried_out.append(row.step)
+            return advance(row)
+
+        patched.setattr(wiring.imports(), "_advance", counted)
+        for _ in range(40):
+            if not queue.waiting:
+                break
+            message = queue.waiting.pop(0)
+            try:
+                failed = deliver_to("checkpoint_imports", message)
+            except KeyboardInterrupt:
+                failed = ["0"]
+            if failed:
+                # The queue gives it out again, behind those that wait.
+                queue.waiting.append(message)
+    assert shown()["status"] == "active"
+    assert queue.waiting == []
+    # Size, three parts and the end; a step that met the fault comes twice. Two chains would need twice as many.
+    assert len(carried_out) <= 4 + 2, carried_out

@@ -34,17 +34,24 @@ def section(function: str, found: Iterable[Outcome]) -> str:
         "| asked for | call | an answer is lost | the fault lasts |",
         "| --- | --- | --- | --- |",
     ]
-    for what, of_scenario in groupby(found, key=lambda outcome: outcome.scenario.what):
-        calls = [(name, list(of_call)) for name, of_call in groupby(of_scenario, key=lambda o: o.fault.name)]
-        for (operation, passing, lasting), alike in groupby(
-            calls, key=lambda each: (_operation(each[0]), *_words(each[1]))
-        ):
-            numbers = [int(name.rpartition(" ")[2]) for name, _ in alike]
-            many = sum(_operation(name) == operation for name, _ in calls) > 1
-            places = f"{numbers[0]}-{numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
-            lines.append(f"| {what} | {operation}{f' {places}' if many else ''} | {passing} | {lasting} |")
-            what = ""
+    for _, of_scenario in groupby(found, key=lambda outcome: outcome.scenario.what):
+        lines += rows(list(of_scenario))
     return "\n".join(lines) + "\n"
+
+
+def rows(found: list[Outcome]) -> list[str]:
+    """The lines of one scenario."""
+    lines, what = [], found[0].scenario.what
+    calls = [(name, list(of_call)) for name, of_call in groupby(found, key=lambda o: o.fault.name)]
+    for (operation, passing, lasting), alike in groupby(
+        calls, key=lambda each: (_operation(each[0]), *_words(each[1]))
+    ):
+        numbers = [int(name.rpartition(" ")[2]) for name, _ in alike]
+        many = sum(_operation(name) == operation for name, _ in calls) > 1
+        places = f"{numbers[0]}-{numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
+        lines.append(f"| {what} | {operation}{f' {places}' if many else ''} | {passing} | {lasting} |")
+        what = ""
+    return lines
 
 
 def _operation(call: str) -> str:

@@ -9,23 +9,25 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 from rich.progress import Progress
 from typer.testing import CliRunner
 
-from darkroom.checkpoints.api import CheckpointOut
-from panel import uploads
-from panel.cli import app
-from panel.commands.checkpoints import GOES_ON, Bar, table_of
-from panel.uploads import ModelFile
-from tests.unit.test_uploads_transfer import PART, Shelf, row_of
+from darkroom_cli.commands.checkpoints import GOES_ON, table_of
+from darkroom_cli.main import app
+from darkroom_cli.progress import Bar
+from darkroom_client import retry, transfer
+from darkroom_client.model_files import ModelFile
+from tests.support.shelf import PART, Shelf, row_of
 
 
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    monkeypatch.setattr(uploads, "_PAUSE", 0)
+    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0)
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0)
     with Shelf() as shelf:
         monkeypatch.setenv("DARKROOM_URL", shelf.url + "/")
         monkeypatch.setenv("DARKROOM_KEY", "k")
@@ -62,20 +64,23 @@ def test_a_failure_does_not_keep_the_others_back(shelf: Shelf, lora: Path) -> No
 
 def test_ctrl_c_says_that_it_goes_on_and_it_does(shelf: Shelf, lora: Path) -> None:
     shelf.hold = threading.Event()
-    command = [sys.executable, "-m", "panel", "checkpoints", "upload", str(lora), "--parallel", "2"]
-    path = os.pathsep.join((str(Path.cwd()), str(Path.cwd() / "shared")))
-    process = subprocess.Popen(  # noqa: S603
-        command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    # As a shell script starts what it puts behind `&`: with Ctrl-C ignored.
+    ignoring = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+    command = [sys.executable, "-m", "darkroom_cli", "checkpoints", "upload", str(lora), "--parallel", "2"]
+    process = subprocess.Popen(  # noqa: S603 - the command is our own
+        [*ignoring, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 30
-    while not any(number > 2 for number in shelf.puts) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    try:
+        assert shelf.held.wait(30)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert (process.returncode, errors.strip()) == (130, GOES_ON)
     shelf.hold.set()
     shelf.hold = None
-    time.sleep(0.2)
+    while shelf.in_flight:
+        time.sleep(0.01)
     before = set(shelf.stored)
     shelf.puts.clear()
     assert before
@@ -118,9 +123,12 @@ def test_list_goes_through_every_page(shelf: Shelf) -> None:
 
 def test_the_table_shows_what_a_person_asks_for() -> None:
     changes = {"size": 2_000_000, "created_at": "2026-01-02T03:04:05Z", "base_model": "sdxl"}
-    rows = [row_of("vae", "z.pt", status="fail", reason="No model.", **changes), row_of("lora", "[a].safetensors")]
+    rows: list[Any] = [
+        row_of("vae", "z.pt", status="fail", reason="No model.", **changes),
+        row_of("lora", "[a].safetensors"),
+    ]
     console = Console(record=True, width=160, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(table_of([CheckpointOut.model_validate(row) for row in rows]))
+    console.print(table_of(rows))
     console.file.close()
     text = console.export_text()
     for words in ("z.pt", "2.0 MB", "ana", "2026-01-02 03:04", "fail: No model.", "sdxl", "pickle", "[a].safetensors"):

@@ -9,8 +9,9 @@ from typer.testing import CliRunner, Result
 
 from darkroom.jobs.api import job_out
 from darkroom.jobs.model import Job, JobLine
-from panel.cli import app
+from darkroom_cli.main import app
 from tests.support.memory import MemoryOutputs
+from tests.support.wire import answer_with
 
 JOB = "01900000-0000-7000-8000-000000000000"
 
@@ -32,12 +33,8 @@ class Played:
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> Played:
-    made, real = Played(), httpx.Client
-
-    def opened(**options: Any) -> httpx.Client:
-        return real(**options, transport=httpx.MockTransport(made))
-
-    monkeypatch.setattr(httpx, "Client", opened)
+    made = Played()
+    answer_with(monkeypatch, made)
     monkeypatch.setenv("DARKROOM_URL", "https://api.example.com")
     monkeypatch.setenv("DARKROOM_KEY", "a-key")
     return made

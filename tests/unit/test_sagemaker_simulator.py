@@ -13,6 +13,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from local.sagemaker.aws import Cloud
 from local.sagemaker.backlog import Backlog, Invocation
+from local.sagemaker.clock import TICK_SECONDS, TurnableClock, wait
 from local.sagemaker.execution import Execution
 from local.sagemaker.knobs import Chance, Knobs
 from local.sagemaker.notifications import Outcome, notices
@@ -20,6 +21,7 @@ from local.sagemaker.protocol import input_shape, service_model
 from local.sagemaker.store import Documents, open_database
 from local.sagemaker.validation import python_pattern
 
+NOW = 1_060.0
 INVOCATION = Invocation(
     endpoint="e",
     inference_id="i",
@@ -60,13 +62,13 @@ def test_a_request_that_expired_in_the_queue_is_written_down_but_announced_only_
     backlog, files = Backlog(database), Files()
     chance = Chance(Documents(database), backlog)
     chance.set(Knobs(notify_expired=told))
-    backlog.add(INVOCATION, b"{}", expires=1_060.0)
-    work = backlog.take("e", now=1_060.0)
+    backlog.add(INVOCATION, b"{}", expires=NOW)
+    work = backlog.take("e", now=NOW)
     assert work is not None
-    execution = Execution(cast(Cloud, files), cast(httpx.AsyncClient, None), chance)
+    execution = Execution(cast(Cloud, files), cast(httpx.AsyncClient, None), chance, lambda: NOW)
     outcome = asyncio.run(execution.run(work))
     assert b"expired" in files.written["s3://b/failed/i"]
-    sent = notices(INVOCATION, outcome, chance, work.sequence, "us-east-1")
+    sent = notices(INVOCATION, outcome, chance, work.sequence, "us-east-1", NOW)
     assert [notice.message["invocationStatus"] for notice in sent] == (["Failed"] if told else [])
 
 
@@ -91,8 +93,41 @@ def test_the_result_of_an_endpoint_that_was_deleted_meanwhile_is_not_announced(
     sequence = backlog.add(INVOCATION, None, expires=9e9)
     backlog.forget("e")
     chance = Chance(Documents(database), backlog)
-    backlog.settle(sequence, notices(INVOCATION, Outcome(None, None), chance, sequence, "us-east-1"))
+    backlog.settle(sequence, notices(INVOCATION, Outcome(None, None), chance, sequence, "us-east-1", NOW))
     assert backlog.unsent() == 0
+
+
+def test_a_late_notice_is_due_so_much_later(database: sqlite3.Connection) -> None:
+    backlog = Backlog(database)
+    chance = Chance(Documents(database), backlog)
+    chance.set(Knobs(late_rate=1, late_seconds=300))
+    (late,) = notices(INVOCATION, Outcome(None, None), chance, 1, "us-east-1", NOW)
+    assert late.due == NOW + 300
+
+
+def test_a_clock_that_was_turned_does_not_go_back_when_the_process_is_new(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path)) as before:
+        clock = TurnableClock(Documents(before))
+        started = clock()
+        clock.turn(3600)
+    with closing(open_database(tmp_path)) as after:
+        assert TurnableClock(Documents(after))() >= started + 3600
+
+
+def test_who_waits_on_a_clock_goes_on_when_it_is_turned(database: sqlite3.Connection) -> None:
+    clock = TurnableClock(Documents(database))
+
+    async def waits() -> bool:
+        waiting = asyncio.create_task(wait(clock, 3600))
+        await asyncio.sleep(0)
+        clock.turn(3599)
+        done, _ = await asyncio.wait([waiting], timeout=3 * TICK_SECONDS)
+        assert not done
+        clock.turn(1)
+        await asyncio.wait_for(waiting, 10)
+        return True
+
+    assert asyncio.run(waits())
 
 
 def test_knobs_and_the_countdown_of_failures_outlive_the_process(tmp_path: Path) -> None:

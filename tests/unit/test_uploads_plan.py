@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from panel.client import Failure
-from panel.uploads import kind_of, plan
+from darkroom_client import Failure
+from darkroom_client.model_files import kind_of, select
 
 
 def touch(root: Path, *names: str) -> None:
@@ -16,7 +16,7 @@ def touch(root: Path, *names: str) -> None:
 
 
 def planned(*paths: Path) -> dict[str, str]:
-    return {file.name: file.kind for file in plan(paths).files}
+    return {file.name: file.kind for file in select(paths).files}
 
 
 def test_a_webui_is_uploaded_with_kinds_told_from_its_folders(tmp_path: Path) -> None:
@@ -56,21 +56,21 @@ def test_the_folder_tells_the_kind(path: str, kind: str | None) -> None:
 def test_a_named_file_needs_a_kind_and_takes_the_one_given(tmp_path: Path) -> None:
     touch(tmp_path, "x.pt", "models/Lora/y.pt")
     with pytest.raises(Failure, match="--kind"):
-        plan([tmp_path / "x.pt"])
-    files = plan([tmp_path / "x.pt", tmp_path / "models/Lora/y.pt"], "vae").files
+        select([tmp_path / "x.pt"])
+    files = select([tmp_path / "x.pt", tmp_path / "models/Lora/y.pt"], "vae").files
     assert [file.kind for file in files] == ["vae", "vae"]
 
 
 def test_kind_fills_in_for_a_directory(tmp_path: Path) -> None:
     touch(tmp_path, "some/x.pt")
     with pytest.raises(Failure, match="--kind"):
-        plan([tmp_path / "some"])
-    assert [file.kind for file in plan([tmp_path / "some"], "lora").files] == ["lora"]
+        select([tmp_path / "some"])
+    assert [file.kind for file in select([tmp_path / "some"], "lora").files] == ["lora"]
 
 
 def test_one_name_twice_is_a_clash_and_one_file_twice_is_not(tmp_path: Path) -> None:
     touch(tmp_path, "models/Lora/a/x.pt", "models/Lora/b/x.pt")
-    both = plan([tmp_path, tmp_path / "models/Lora/a/x.pt"])
+    both = select([tmp_path, tmp_path / "models/Lora/a/x.pt"])
     assert [file.path.parent.name for file in both.files] == ["a"]
     assert [file.path.parent.name for file, _ in both.clashes] == ["b"]
 
@@ -79,4 +79,4 @@ def test_what_is_no_model_file_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "x.txt")
     for name, words in (("x.txt", "not a model file"), ("y.pt", "no such file")):
         with pytest.raises(Failure, match=words):
-            plan([tmp_path / name], "lora")
+            select([tmp_path / name], "lora")

@@ -1,158 +1,19 @@
 """Parts to a shelf that remembers, corrupts, expires and breaks off as it is told."""
 
 import hashlib
-import json
 import threading
 import tracemalloc
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
 import httpx
 import pytest
 
-from panel import uploads
-from panel.client import Darkroom, Failure, Refused
-from panel.uploads import ModelFile
-
-PART = 1000
-
-
-class Shelf:
-    """Darkroom and S3 behind one port. `refusals` holds S3's answers to the next parts, (number, status, code)."""
-
-    def __init__(self, part_size: int = PART) -> None:
-        self.part_size = part_size
-        self.rows: dict[tuple[str, str], dict[str, Any]] = {}
-        self.stored: dict[int, tuple[int, str]] = {}
-        self.puts: list[int] = []
-        self.asked: list[list[int]] = []
-        self.refusals: list[tuple[int, int, str]] = []
-        self.problems: dict[str, tuple[int, str, str]] = {}
-        self.hold: threading.Event | None = None
-        self.keys: set[str] = set()
-        self._lock = threading.Lock()
-        shelf = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_request(self) -> None:
-                status, body = shelf.answer(self)
-                content = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", "0" if status == 204 else str(len(content)))
-                self.end_headers()
-                self.wfile.write(b"" if status == 204 else content)
-
-            do_GET = do_POST = do_PUT = do_DELETE = do_request  # noqa: N815
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.hold:
-            self.hold.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-    def answer(self, request: BaseHTTPRequestHandler) -> tuple[int, Any]:
-        url = urlsplit(request.path)
-        query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        if request.command == "PUT":
-            return self._put(request, int(query["number"]))
-        self.keys.add(request.headers["Authorization"])
-        body = json.loads(request.rfile.read(int(request.headers.get("Content-Length", 0))) or "{}")
-        call = f"{request.command} {url.path}"
-        if call in self.problems:
-            status, code, detail = self.problems[call]
-            return status, {"code": code, "detail": detail}
-        with self._lock:
-            return {
-                "POST /checkpoints": self._register,
-                "POST /checkpoints/parts": self._parts,
-                "POST /checkpoints/complete": self._complete,
-                "GET /checkpoints": self._list,
-                "DELETE /checkpoints": self._delete,
-            }[call](body or query)
-
-    def _register(self, body: dict[str, Any]) -> tuple[int, Any]:
-        row = self.rows.get((body["kind"], body["name"]))
-        if row and row["status"] == "active":
-            return 409, {"code": "checkpoint_exists", "detail": "It is there."}
-        if row is None:
-            self.stored.clear()
-        self.rows[body["kind"], body["name"]] = row or row_of(body["kind"], body["name"], size=body["size"])
-        shape = {"part_size": self.part_size, "parts": -(-body["size"] // self.part_size)}
-        row = self.rows[body["kind"], body["name"]]
-        return 201, {"checkpoint": row, "upload": shape}
-
-    def _parts(self, body: dict[str, Any]) -> tuple[int, Any]:
-        numbers = [part["number"] for part in body["parts"]]
-        self.asked.append(numbers)
-        urls = [
-            {"number": p["number"], "url": f"{self.url}/s3?number={p['number']}", "headers": {"x-sum": p["sha256"]}}
-            for p in body["parts"]
-        ]
-        stored = [{"number": n, "size": size, "sha256": sha} for n, (size, sha) in sorted(self.stored.items())]
-        return 200, {"urls": urls, "expires_in": 900, "stored": stored}
-
-    def _put(self, request: BaseHTTPRequestHandler, number: int) -> tuple[int, Any]:
-        left, digest = int(request.headers["Content-Length"]), hashlib.sha256()
-        size = left
-        while left:
-            block = request.rfile.read(min(left, 65536))
-            if not block:
-                return 400, b""
-            digest.update(block)
-            left -= len(block)
-        with self._lock:
-            self.puts.append(number)
-            refusal = next((refusal for refusal in self.refusals if refusal[0] == number), None)
-            if refusal:
-                self.refusals.remove(refusal)
-                return refusal[1], f"<Error><Code>{refusal[2]}</Code></Error>".encode()
-        if self.hold and number > 2:
-            self.hold.wait(30)
-        with self._lock:
-            if digest.hexdigest() != request.headers["x-sum"]:
-                return 400, b"<Error><Code>BadDigest</Code></Error>"
-            self.stored[number] = (size, digest.hexdigest())
-        return 200, b""
-
-    def _complete(self, body: dict[str, Any]) -> tuple[int, Any]:
-        row = self.rows[body["kind"], body["name"]]
-        if sum(size for size, _ in self.stored.values()) != row["size"]:
-            return 409, {"code": "parts_missing", "detail": "Parts are missing."}
-        row["status"] = "active"
-        return 200, row
-
-    def _list(self, query: dict[str, str]) -> tuple[int, Any]:
-        rows = [row for (kind, _), row in sorted(self.rows.items()) if query.get("kind") in (None, kind)]
-        rows = [row for row in rows if query.get("q", "") in row["name"] and row["name"] > query.get("after", "")]
-        return 200, {"checkpoints": rows[:2], "next": rows[1]["name"] if len(rows) > 2 else None}
-
-    def _delete(self, query: dict[str, str]) -> tuple[int, Any]:
-        if self.rows.pop((query["kind"], query["name"]), None) is None:
-            return 404, {"code": "checkpoint_not_found", "detail": "There is no such model file."}
-        return 204, None
-
-
-def row_of(kind: str, name: str, **changes: Any) -> dict[str, Any]:
-    """A row as the API answers it."""
-    nothing = dict.fromkeys(("size", "sha256", "created_at", "base_model", "reason"))
-    pickle = not name.endswith(".safetensors")
-    row = {"kind": kind, "name": name, "status": "uploading", "owner": "ana", "pickle": pickle, "trigger_words": []}
-    return {**nothing, **row, **changes}
+from darkroom_client import Darkroom, Failure, Refused, retry, transfer
+from darkroom_client import upload as uploads
+from darkroom_client.model_files import ModelFile
+from tests.support.shelf import PART, Shelf, row_of
 
 
 class Tally:
@@ -177,7 +38,8 @@ class Tally:
 
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    monkeypatch.setattr(uploads, "_PAUSE", 0)
+    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0)
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0)
     with Shelf() as shelf:
         yield shelf
 
@@ -288,7 +150,7 @@ def test_an_answer_to_complete_that_is_lost_is_looked_up(shelf: Shelf, file: Mod
         upload(shelf, file)
     shelf.rows["lora", "x.safetensors"]["status"] = "active"
     with Darkroom(shelf.url, "k") as darkroom:
-        uploads._complete(darkroom, file)
+        uploads.complete(darkroom, file)
 
 
 def test_an_invalid_model_file_is_refused(shelf: Shelf, file: ModelFile) -> None:

@@ -83,8 +83,17 @@ class DynamoModelRegistry:
 
     def change(self, old: Checkpoint, new: Checkpoint) -> bool:
         """See `ModelRegistry.change`: one conditional PutItem."""
-        values = {":status": {"S": old.status}, ":upload": {"S": old.upload_id or ""}}
-        return self._put(new, "#status = :status AND upload_id = :upload", values)
+        values: Item = {":status": {"S": old.status}, ":upload": {"S": old.upload_id or ""}}
+        condition = "#status = :status AND upload_id = :upload"
+        if old.step:
+            condition += " AND step = :step"
+            values[":step"] = {"N": str(old.step)}
+            if old.step_token:
+                condition += " AND step_token = :token"
+                values[":token"] = {"S": old.step_token}
+        else:
+            condition += " AND attribute_not_exists(step)"
+        return self._put(new, condition, values)
 
     def remove(self, row: Checkpoint) -> bool:
         """See `ModelRegistry.remove`: one conditional DeleteItem."""
@@ -133,12 +142,12 @@ def _key(key: ModelKey) -> Item:
     return {"kind": {"S": key.kind}, "name": {"S": key.name}}
 
 
-_TEXTS = ("status", "sha256", "owner", "created_at", "upload_id", "base_model", "reason", "source")
+_TEXTS = ("status", "sha256", "owner", "created_at", "upload_id", "base_model", "reason", "source", "step_token")
 
 
 def _item(row: Checkpoint) -> Item:
     item = _key(row.key) | {name: {"S": getattr(row, name)} for name in _TEXTS if getattr(row, name) is not None}
-    for name in ("size", "done", "attempts"):
+    for name in ("size", "done", "attempts", "step"):
         if value := getattr(row, name):
             item[name] = {"N": str(value)}
     if row.trigger_words:
@@ -153,6 +162,7 @@ def _row(item: Item) -> Checkpoint:
         size=int(item["size"]["N"]) if "size" in item else None,
         done=int(item["done"]["N"]) if "done" in item else None,
         attempts=int(item["attempts"]["N"]) if "attempts" in item else 0,
+        step=int(item["step"]["N"]) if "step" in item else 0,
         trigger_words=tuple(word["S"] for word in item.get("trigger_words", {"L": []})["L"]),
         **texts,
     )

@@ -3,12 +3,18 @@
 A step is safe to repeat: the parts that are stored are what S3 lists, never what a message says. A step that
 meets a passing fault leaves a message for later, a few times; then, and at anything that will not pass, the row
 ends as `fail` with the reason. An attempt is counted before it begins, so one that is killed counts too.
+
+Steps are numbered, and each message has a token of its own. The row keeps the number of the last step that was begun
+and the token of the message that began it, and it is changed on the condition that both are still the same. So of two
+messages for one step only one is carried out, and an import never runs in two chains; the same message, given out again
+by the queue, may go on with its step.
 """
 
 import json
+import secrets
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -48,10 +54,28 @@ class UnknownStep(Exception):
     """A message that is no step of an import: it stays in the queue and ends as a dead letter."""
 
 
+@dataclass(frozen=True)
+class Step:
+    """A message: the file, its upload, the number of the step, and the token of this message. One from before steps
+    were numbered is number 1 without a token."""
+
+    key: ModelKey
+    upload_id: str
+    number: int = 1
+    token: str = ""
+
+    def may_run(self, row: Checkpoint) -> bool:
+        """Whether this is the next step of the row, or the message that began its last one. While the row has no
+        number (nothing has begun, or an older release wrote it) any step may begin."""
+        if row.step == 0 or self.number == row.step + 1:
+            return True
+        return self.number == row.step and self.token == (row.step_token or "")
+
+
 def about(body: str) -> About:
     """What may be shown of a step that was not carried out."""
     try:
-        key, _, _ = _parse(body)
+        key = _parse(body).key
     except UnknownStep as unknown:
         return About("unknown", reason=str(unknown) or "no step of an import")
     return About("import", f"{key.kind} {key.name}")
@@ -97,7 +121,7 @@ class Imports:
             source=request.url,
             done=0,
         )
-        self._leave(row, delay=NET_DELAY, net=True)
+        self._leave(row, delay=NET_DELAY)
         if not self._registry.begin(row):
             self._files.abort(key, row.upload_id or "")
             raise Conflict("checkpoint_exists", f"{key.name} was begun by somebody else this moment.")
@@ -110,30 +134,32 @@ class Imports:
 
     def step(self, body: str) -> str:
         """Carry out one step; returns what it was about, for the log. Raises UnknownStep."""
-        key, upload_id, net = _parse(body)
-        row = self._registry.get(key)
-        if row is None or row.status != "importing" or row.upload_id != upload_id:
-            return f"{key.kind} (not importing any more)"
-        if net and (row.size is not None or row.attempts):
-            return f"{key.kind} (begun already)"
+        step = _parse(body)
+        kind = step.key.kind
+        row = self._registry.get(step.key)
+        if row is None or row.status != "importing" or row.upload_id != step.upload_id:
+            return f"{kind} (not importing any more)"
+        if not step.may_run(row):
+            return f"{kind} (another message goes on with it)"
         if row.attempts >= ATTEMPTS:
             self._fail(row, "its steps were broken off again and again")
-            return key.kind
-        begun = replace(row, attempts=row.attempts + BROKEN_OFF)
+            return kind
+        begun = replace(row, step=step.number, step_token=step.token or None, attempts=row.attempts + BROKEN_OFF)
         if not self._registry.change(row, begun):
-            return f"{key.kind} (changed meanwhile)"
+            return f"{kind} (changed meanwhile)"
+        failures = row.attempts + 1
         try:
             self._advance(begun)
         except SourceBusy as busy:
-            self._later(row, str(busy))
+            self._later(begun, failures, str(busy))
         except (SourceRefused, NotSafetensors) as refused:
-            self._fail(row, str(refused))
+            self._fail(begun, str(refused))
         except UploadGone:
-            self._recover(row)
+            self._recover(begun)
         except Exception as error:
             # Whatever it is, the row must end: later, or as `fail` once it has come often enough.
-            self._later(row, f"a step failed ({type(error).__name__})")
-        return key.kind
+            self._later(begun, failures, f"a step failed ({type(error).__name__})")
+        return kind
 
     def _recover(self, row: Checkpoint) -> None:
         """S3 knows the upload no more: a step before this one put the parts together and broke off, or it expired."""
@@ -190,22 +216,30 @@ class Imports:
         else:
             self._files.put_part(row.key, upload_id, number, self._web.read(source, first, length, size))
 
-    def _later(self, row: Checkpoint, why: str) -> None:
-        if row.attempts + 1 >= ATTEMPTS:
+    def _later(self, row: Checkpoint, failures: int, why: str) -> None:
+        """Leave the next step for later; `failures` is how many attempts in a row have failed now. If the next step is
+        in the queue already, for only the answer of sending it was lost, one of the two is carried out."""
+        if failures >= ATTEMPTS:
             self._fail(row, f"{why}, {ATTEMPTS} times in a row")
             return
-        waiting = replace(row, attempts=row.attempts + 1, reason=f"{why}; it is tried again")
+        waiting = replace(row, attempts=failures, reason=f"{why}; it is tried again")
         if self._registry.change(row, waiting):
-            self._leave(waiting, delay=min(900, 15 * 2**row.attempts))
+            self._leave(waiting, delay=min(900, 15 * 2 ** (failures - 1)))
 
     def _fail(self, row: Checkpoint, why: str) -> None:
         failed = replace(row, status="fail", upload_id=None, source=None, reason=f"The import failed: {why}.")
         if self._registry.change(row, failed):
             self._files.abort(row.key, row.upload_id or "")
 
-    def _leave(self, row: Checkpoint, delay: int = 0, net: bool = False) -> None:
-        body: dict[str, object] = {"kind": row.key.kind, "name": row.key.name, "upload_id": row.upload_id}
-        body |= {"net": True} if net else {}
+    def _leave(self, row: Checkpoint, delay: int = 0) -> None:
+        """Queue the step after the row's last one."""
+        body = {
+            "kind": row.key.kind,
+            "name": row.key.name,
+            "upload_id": row.upload_id,
+            "step": row.step + 1,
+            "token": secrets.token_hex(8),
+        }
         self._queue.send(json.dumps(body), delay)
 
 
@@ -222,10 +256,14 @@ def _name_in(url: str) -> str:
         raise Invalid("invalid_request", f"The URL {why}.", (FieldError(("body", "url"), why),)) from error
 
 
-def _parse(body: str) -> tuple[ModelKey, str, bool]:
-    """What a step is about: the file, its upload, and whether the step is the safety net."""
+def _parse(body: str) -> Step:
     try:
         message: Any = json.loads(body)
-        return ModelKey(message["kind"], str(message["name"])), str(message["upload_id"]), bool(message.get("net"))
+        return Step(
+            ModelKey(message["kind"], str(message["name"])),
+            str(message["upload_id"]),
+            int(message.get("step", 1)),
+            str(message.get("token", "")),
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnknownStep("no step of an import") from error

@@ -38,7 +38,8 @@ class ModelKey:
 class Checkpoint:
     """A row of the shelf. `size` in bytes, `created_at` ISO 8601 in UTC; `sha256` of the whole file as its
     uploader says; `upload_id` while it is uploaded or imported; `reason` when it failed. Of an import, `source` is
-    where it comes from, `done` its bytes so far, `attempts` how often in a row a step failed."""
+    where it comes from, `done` its bytes so far, `attempts` how often in a row a step failed, `step` the number of the
+    last step that was begun (0 before the first), and `step_token` the token of the message that began it."""
 
     key: ModelKey
     status: ModelStatus
@@ -53,6 +54,8 @@ class Checkpoint:
     source: str | None = None
     done: int | None = None
     attempts: int = 0
+    step: int = 0
+    step_token: str | None = None
 
 
 @dataclass(frozen=True)

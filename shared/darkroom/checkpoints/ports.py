@@ -36,7 +36,7 @@ class ModelRegistry(Protocol):
         """Write a row that is uploading; False when its name is taken by one that is uploading or active."""
 
     def change(self, old: Checkpoint, new: Checkpoint) -> bool:
-        """Replace a row that still has the old one's status and upload; False when it has not."""
+        """Replace a row that still has the old one's status, upload, step and step token; False when it has not."""
 
     def remove(self, row: Checkpoint) -> bool:
         """Remove exactly this row (same status and upload); False when it changed since."""

@@ -134,7 +134,7 @@ class Checkpoints:
         Raises Conflict `parts_missing`.
         """
         self._assemble(row)
-        settled = replace(row, upload_id=None, source=None, done=None, attempts=0, reason=None)
+        settled = replace(row, upload_id=None, source=None, done=None, attempts=0, reason=None, step=0, step_token=None)
         try:
             header = self._look_into(row)
         except NotSafetensors as error:

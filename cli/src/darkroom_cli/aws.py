@@ -1,0 +1,43 @@
+"""A deployed stage's address and first admin key, out of AWS. Needs the extra `aws`."""
+
+import json
+from typing import Any
+
+from darkroom_cli.logins import Login, checked
+from darkroom_client import Failure
+
+MISSING = (
+    "This needs boto3, which the extra `aws` brings. Install the command line again with it, in the checkout: "
+    "uv tool install './cli[aws]', or pipx install --force './cli[aws]', or pip install './cli[aws]'. "
+    "For a wheel, write [aws] behind its file name in the same way."
+)
+
+
+def login(stage: str, region: str | None, profile: str | None) -> Login:
+    """Address and first admin key of a stage, read with the person's own AWS credentials.
+
+    Raises Failure when boto3 is missing, and when the stage or the secret cannot be read.
+    """
+    try:
+        import boto3
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError:
+        raise Failure(MISSING) from None
+    try:
+        session = boto3.session.Session(region_name=region, profile_name=profile)
+        found = _outputs(session.client("cloudformation"), stage)
+        text = session.client("secretsmanager").get_secret_value(SecretId=found["AdminSecretArn"])["SecretString"]
+        return checked(found["ApiUrl"], str(json.loads(text)["secret"]))
+    except (BotoCoreError, ClientError) as error:
+        raise Failure(f"The stage {stage} cannot be read: {error}") from error
+    except KeyError as missing:
+        raise Failure(f"The stage {stage} has no {missing.args[0]}: is it a stage of Darkroom?") from None
+
+
+def _outputs(cloudformation: Any, stage: str) -> dict[str, str]:
+    """The outputs of both stacks of a stage."""
+    found: dict[str, str] = {}
+    for part in ("data", "service"):
+        [stack] = cloudformation.describe_stacks(StackName=f"Darkroom-{stage}-{part}")["Stacks"]
+        found |= {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    return found

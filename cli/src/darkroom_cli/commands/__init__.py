@@ -1,0 +1,1 @@
+"""The commands in groups, one a module, each with its `app`."""

@@ -1,0 +1,170 @@
+"""`darkroom checkpoints upload | import | list | delete`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+
+from darkroom_cli.console import (
+    AsJson,
+    KeyFile,
+    Url,
+    Yes,
+    agreed,
+    complain,
+    connected,
+    friendly,
+    minute,
+    screen,
+    show,
+)
+from darkroom_client.answers import Checkpoint, Kind
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from darkroom_client import Darkroom
+    from darkroom_client.model_files import ModelFile
+
+app = typer.Typer(help="The model files that jobs can name.", no_args_is_help=True)
+
+GOES_ON = "Stopped. The same command goes on where it stopped."
+
+
+@app.command()
+def upload(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_DIR", help="Model files, or a WebUI's directory.")],
+    kind: Annotated[Kind | None, typer.Option("--kind", help="What they are, where no folder tells it.")] = None,
+    parallel: Annotated[int, typer.Option("--parallel", min=1, max=32, help="How many parts are sent at once.")] = 4,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Upload model files. What was broken off goes on where it stopped."""
+    with friendly(GOES_ON), connected(url, key_file) as darkroom:
+        from darkroom_client import model_files
+
+        selection = model_files.select(paths, kind)
+        failed = len(selection.clashes)
+        for file, first in selection.clashes:
+            complain(f"{file.path}: not uploaded, as {first.path} has the same kind and name.")
+        for file in selection.files:
+            failed += not _upload_one(darkroom, file, parallel)
+        if failed:
+            complain(f"{failed} of {len(selection.files) + len(selection.clashes)} files were not uploaded.")
+            raise typer.Exit(1)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(metavar="URL", help="A direct https link, or s3://bucket/key.")],
+    kind: Annotated[Kind, typer.Option("--kind", help="What it is.")],
+    name: Annotated[str | None, typer.Option("--name", help="Its name on the shelf, if not that of the URL.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is on the shelf.")] = True,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Let the cloud fetch a model file; nothing passes through this machine."""
+    with friendly("Stopped waiting; the import goes on."), connected(url, key_file) as darkroom:
+        from darkroom_client import checkpoints
+
+        row = checkpoints.import_from(darkroom, source, kind, name)
+        typer.echo(f"{row['kind']} {row['name']}: importing")
+        if wait:
+            with screen().status(f"{row['name']}: importing") as line:
+                checkpoints.imported(darkroom, row, lambda done, size: line.update(_so_far(row["name"], done, size)))
+            typer.echo(f"{row['kind']} {row['name']}: imported")
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[Kind | None, typer.Option("--kind", help="The kind of model.")] = None,
+    q: Annotated[str | None, typer.Option("--q", help="Only names with this in them.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """List model files by kind and name."""
+    with friendly(), connected(url, key_file) as darkroom:
+        from darkroom_client import checkpoints
+
+        rows = list(checkpoints.listed(darkroom, kind, q))
+        show(rows, lambda row: (row["kind"], *_cells(row)), table_of, "No model files.", as_json)
+
+
+@app.command()
+def delete(
+    kind: Annotated[Kind, typer.Argument(help="The kind of model.")],
+    name: Annotated[str, typer.Argument(help="Its file name, with the extension.")],
+    yes: Yes = False,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Delete a model file from the shelf, or give up its upload."""
+    with friendly(), connected(url, key_file) as darkroom:
+        from darkroom_client import Failure, checkpoints
+
+        if not yes and not agreed(f"Delete {kind} {name}?"):
+            raise Failure("Nothing was deleted.")
+        checkpoints.delete(darkroom, kind, name)
+        typer.echo(f"Deleted {kind} {name}.")
+
+
+def table_of(rows: Iterable[Checkpoint]) -> "Table":
+    """Model files as a table, a section for each kind."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("Kind", "Name", header_style="bold")
+    table.add_column("Size", justify="right")
+    for header in ("Owner", "When", "Status", "Base model", "Pickle"):
+        table.add_column(header)
+    by_kind: dict[str, list[Checkpoint]] = {kind: [] for kind in get_args(Kind)}
+    for row in rows:
+        by_kind.setdefault(row["kind"], []).append(row)
+    for kind, of_kind in by_kind.items():
+        for position, row in enumerate(of_kind):
+            cells = [Text(cell) for cell in _cells(row)]
+            cells[0].overflow = "fold"
+            cells[4].stylize({"active": "green", "fail": "red"}.get(row["status"], "yellow"))
+            cells[6].stylize("yellow")
+            table.add_row("" if position else kind, *cells)
+        if of_kind:
+            table.add_section()
+    return table
+
+
+def _cells(row: Checkpoint) -> tuple[str, ...]:
+    from rich.filesize import decimal
+
+    status = f"{row['status']}: {row['reason']}" if row["status"] == "fail" and row["reason"] else row["status"]
+    size = "" if row["size"] is None else decimal(row["size"])
+    pickle = "pickle" if row["pickle"] else ""
+    return (row["name"], size, row["owner"] or "", minute(row["created_at"]), status, row["base_model"] or "", pickle)
+
+
+def _upload_one(darkroom: "Darkroom", file: "ModelFile", parallel: int) -> bool:
+    """Whether the file is on the shelf now. A problem that every file would have is raised."""
+    from darkroom_cli.progress import watching
+    from darkroom_client import Failure, Refused
+    from darkroom_client.upload import upload
+
+    try:
+        with watching() as watcher:
+            outcome = upload(darkroom, file, watcher, parallel)
+    except Refused as refused:
+        if refused.status in (401, 403):
+            raise
+        complain(f"{file.path}: {refused.detail} ({refused.code})")
+        return False
+    except (Failure, OSError) as error:
+        complain(str(error))
+        return False
+    typer.echo(f"{file.kind} {file.name}: {outcome}")
+    return True
+
+
+def _so_far(name: str, done: int, size: int | None) -> str:
+    from rich.filesize import decimal
+
+    return f"{name}: {decimal(done)} of {decimal(size)}" if size else f"{name}: looking at the source"

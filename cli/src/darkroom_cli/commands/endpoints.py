@@ -1,0 +1,194 @@
+"""`darkroom endpoints create | list | wait | scale | delete`."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from darkroom_cli.console import AsJson, KeyFile, Url, Yes, agreed, connected, friendly, minute, screen, show
+from darkroom_client.answers import Endpoint
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from darkroom_client import Darkroom
+
+app = typer.Typer(help="The SageMaker endpoints that jobs run on.", no_args_is_help=True)
+
+LOOK_SECONDS = 3.0
+ENDED = ("InService", "Failed", "OutOfService", "UpdateRollbackFailed")
+Name = Annotated[str, typer.Argument(help="Its name, with or without the stage's prefix.")]
+Least = Annotated[int | None, typer.Option("--min", min=0, help="Instances that always run; 0 lets it sleep.")]
+Most = Annotated[int | None, typer.Option("--max", min=1, help="Instances that run at most.")]
+Minutes = Annotated[float, typer.Option("--timeout", min=0, help="How many minutes to wait at most.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is in service.")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="A name; the stage's prefix is put before it.")],
+    instance_type: Annotated[str | None, typer.Option("--type", help="As in ml.g5.xlarge.")] = None,
+    image: Annotated[str | None, typer.Option("--image", help="The worker's container, if not the stage's.")] = None,
+    least: Least = None,
+    most: Most = None,
+    at_once: Annotated[int | None, typer.Option("--at-once", min=1, max=16, help="Jobs at once.")] = None,
+    wait: Wait = True,
+    timeout: Minutes = 30,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Make an endpoint. The same command again goes on where one broke off."""
+    with friendly("Stopped waiting; it is being made."), connected(url, key_file) as darkroom:
+        from darkroom_client import endpoints
+        from darkroom_client.client import given
+
+        said = {
+            "name": name,
+            "instance_type": instance_type,
+            "image": image,
+            "min_instances": least,
+            "max_instances": most,
+            "jobs_at_once": at_once,
+        }
+        made = endpoints.create(darkroom, given(said))
+        typer.echo(f"{made['name']}: {made['status']}")
+        if wait:
+            _wait(darkroom, made["name"], timeout)
+
+
+@app.command("list")
+def list_(
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """List endpoints, newest first."""
+    with friendly("Stopped looking."), connected(url, key_file) as darkroom:
+        from darkroom_client import endpoints
+
+        rows = endpoints.listed(darkroom)
+        console = screen()
+        if watch and console.is_terminal and not as_json:
+            from rich.live import Live
+
+            with Live(table_of(rows), console=console) as live:
+                while True:
+                    time.sleep(LOOK_SECONDS)
+                    live.update(table_of(endpoints.listed(darkroom)))
+        show(rows, _cells, table_of, "No endpoints.", as_json)
+
+
+@app.command()
+def wait(name: Name, timeout: Minutes = 30, url: Url = None, key_file: KeyFile = None) -> None:
+    """Wait until an endpoint is in service, and tell when it fails."""
+    with friendly("Stopped waiting."), connected(url, key_file) as darkroom:
+        _wait(darkroom, name, timeout)
+
+
+@app.command()
+def scale(name: Name, least: Least = None, most: Most = None, url: Url = None, key_file: KeyFile = None) -> None:
+    """Change between how many instances an endpoint scales."""
+    with friendly(), connected(url, key_file) as darkroom:
+        from darkroom_client import Failure, endpoints
+        from darkroom_client.client import given
+
+        if least is None and most is None:
+            raise Failure("Say --min, --max, or both.")
+        row = endpoints.scale(darkroom, name, given({"min_instances": least, "max_instances": most}))
+        bounds = f"{row['min_instances']} to {row['max_instances']} instances"
+        typer.echo(f"{row['name']}: {bounds}, {row['instances']} now")
+
+
+@app.command()
+def delete(
+    name: Name,
+    yes: Yes = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is gone.")] = True,
+    timeout: Minutes = 30,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Delete an endpoint with all that was made for it. Its open jobs fail."""
+    with friendly("Stopped waiting; it is being deleted."), connected(url, key_file) as darkroom:
+        from darkroom_client import Failure, endpoints
+
+        row = endpoints.find(darkroom, name)
+        if not yes and not agreed(_question(row, name)):
+            raise Failure("Nothing was deleted.")
+        endpoints.delete(darkroom, name)
+        if wait and row is not None:
+            _watch(lambda: endpoints.find(darkroom, name), lambda found: found is None, name, timeout)
+            typer.echo(f"Deleted {row['name']}.")
+        else:
+            typer.echo(f"{row['name'] if row else name}: {'being deleted' if row else 'gone'}")
+
+
+def table_of(rows: Iterable[Endpoint]) -> "Table":
+    """Endpoints as a table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("Name", "Status", "Instances", "Bounds", "Type", "Open jobs", "Since", "Owner", header_style="bold")
+    for row in rows:
+        cells = [Text(cell) for cell in _cells(row)]
+        cells[0].overflow = "fold"
+        cells[1].stylize("green" if row["usable"] else "red" if row["status"] == "Failed" else "yellow")
+        table.add_row(*cells)
+    return table
+
+
+def _cells(row: Endpoint) -> tuple[str, ...]:
+    status = f"{row['status']}: {row['failure']}" if row["failure"] else row["status"]
+    if row["deleting"] and row["status"] != "Deleting":
+        status += ", is to go"
+    instances = str(row["instances"])
+    if row["wanted_instances"] != row["instances"]:
+        instances += f" → {row['wanted_instances']}"
+    elif row["usable"] and not row["instances"]:
+        instances += " (asleep)"
+    bounds = "" if row["min_instances"] is None else f"{row['min_instances']} to {row['max_instances']}"
+    if bounds and row["usable"] and not row["scaling"]:
+        bounds += " (not yet)"
+    rest = (row["instance_type"] or "", str(row["open_jobs"]), minute(row["modified_at"]), row["owner"] or "")
+    return (row["name"], status, instances, bounds, *rest)
+
+
+def _wait(darkroom: "Darkroom", name: str, minutes: float) -> None:
+    from darkroom_client import Failure, endpoints
+
+    def ended(found: Endpoint | None) -> bool:
+        return not found or found["status"] in ENDED
+
+    row = _watch(lambda: endpoints.find(darkroom, name), ended, name, minutes)
+    if row is None:
+        raise Failure(f"There is no endpoint {name}.")
+    if row["deleting"]:
+        raise Failure(f"{row['name']}: {row['status']}, but somebody deleted it; it goes as soon as it can.")
+    if not row["usable"]:
+        raise Failure(f"{row['name']}: {row['status']}: {row['failure'] or 'SageMaker gave no reason'}")
+    typer.echo(f"{row['name']}: {row['status']}")
+
+
+def _watch(
+    look: Callable[[], Endpoint | None], done: Callable[[Endpoint | None], bool], name: str, minutes: float
+) -> Endpoint | None:
+    """Look until it is done, with the status on the terminal; raises Failure when it takes too long."""
+    from darkroom_client import Failure
+
+    began = time.monotonic()
+    with screen().status(name) as line:
+        while not done(found := look()):
+            status = found["status"] if found else "gone"
+            passed = time.monotonic() - began
+            if passed > minutes * 60:
+                raise Failure(f"{name} is still {status} after {minutes:g} minutes.")
+            line.update(f"{name}: {status} for {passed:.0f} s")
+            time.sleep(min(LOOK_SECONDS, 0.5 + passed / 10))
+    return found
+
+
+def _question(row: Endpoint | None, name: str) -> str:
+    jobs = f" Its {row['open_jobs']} open jobs fail." if row and row["open_jobs"] else ""
+    return f"Delete {row['name'] if row else name}?{jobs}"

@@ -1,0 +1,123 @@
+"""`darkroom jobs list | show | get | cancel | replay | delete`."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from darkroom_cli import console
+from darkroom_cli.console import AsJson, KeyFile, Url, Yes, agreed, connected, friendly, print_json
+from darkroom_cli.filters import filtered
+
+app = typer.Typer(help="Jobs: their history, their pictures, and ending them.", no_args_is_help=True)
+
+SHOWN = 20
+PAGE = 100
+
+
+def id_of(text: str) -> str:
+    """The id in what a person gave: an id, or a label as the history prints it (`<time>-><type>-><status>-><id>`)."""
+    return text.strip().rpartition("->")[2]
+
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", parser=id_of, help="A job's id, or its label in quotes.")]
+JobIds = Annotated[list[str], typer.Argument(metavar="JOB", parser=id_of, help="Ids of jobs, or labels in quotes.")]
+
+
+@app.command("list")
+@filtered
+def list_(
+    filters: dict[str, Any],
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help=f"How many at most; {SHOWN} without it.", show_default=False)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    as_json: AsJson = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="As a file for spreadsheets: all of them, unless --limit says how many.")
+    ] = False,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """List jobs, newest first."""
+    with friendly(), connected(url, key_file) as darkroom:
+        from darkroom_cli import history
+        from darkroom_client import Failure
+
+        if (as_json and as_csv) or (everything and limit):
+            raise Failure("--json and --csv exclude each other, and so do --all and --limit.")
+        wanted = limit or (None if everything or as_csv else SHOWN)
+        if as_csv:
+            rows = darkroom.history_rows(**filters, limit=min(PAGE, wanted or PAGE))
+            history.write_csv(rows, wanted)
+            return
+        # One more than is shown tells whether there are more.
+        asked = None if wanted is None else wanted + 1
+        lines = list(islice(darkroom.history(**filters, limit=min(PAGE, asked or PAGE)), asked))
+        shown = lines[:wanted]
+        console.show(shown, history.cells, history.table_of, "No jobs.", as_json)
+        if len(lines) > len(shown):
+            typer.echo(f"There are more than these {len(shown)}; --all shows them.", err=True)
+
+
+@app.command()
+def show(job_id: JobId, as_json: AsJson = False, url: Url = None, key_file: KeyFile = None) -> None:
+    """Show all that is known of a job."""
+    with friendly(), connected(url, key_file) as darkroom:
+        from darkroom_cli import history
+
+        job = darkroom.job(job_id)
+        if as_json:
+            print_json(job)
+        else:
+            history.show(job)
+
+
+@app.command()
+def get(
+    job_ids: JobIds,
+    folder: Annotated[Path, typer.Option("--to", help="The folder to save them in.")] = Path(),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the job has ended.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", min=0, help="How many minutes to wait at most.")] = 30,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Save the pictures of jobs as <id>-1.png and so on, and print where they are."""
+    with friendly(), connected(url, key_file) as darkroom:
+        from darkroom_client import Failure
+
+        for job_id in job_ids:
+            job = darkroom.settled(job_id, timeout * 60) if wait else darkroom.job(job_id)
+            if not job["images"]:
+                why = f": {job['error']['message']}" if job["error"] else ""
+                raise Failure(f"The job {job_id} has no pictures; its status is {job['status']}{why}")
+            for path in darkroom.save_pictures(job, folder, overwrite):
+                typer.echo(path)
+
+
+@app.command()
+def cancel(job_id: JobId, url: Url = None, key_file: KeyFile = None) -> None:
+    """End an open job, and stop its worker; prints its label."""
+    with friendly(), connected(url, key_file) as darkroom:
+        typer.echo(darkroom.cancel(job_id)["label"])
+
+
+@app.command()
+def replay(job_id: JobId, url: Url = None, key_file: KeyFile = None) -> None:
+    """Submit a job anew with the same inputs; prints the new job's label."""
+    with friendly(), connected(url, key_file) as darkroom:
+        typer.echo(darkroom.replay(job_id)["label"])
+
+
+@app.command()
+def delete(job_id: JobId, yes: Yes = False, url: Url = None, key_file: KeyFile = None) -> None:
+    """Delete a job and the pictures it made."""
+    with friendly(), connected(url, key_file) as darkroom:
+        from darkroom_client import Failure
+
+        if not yes and not agreed(f"Delete the job {job_id} and its pictures?"):
+            raise Failure("Nothing was deleted.")
+        darkroom.delete_job(job_id)
+        typer.echo(f"Deleted {job_id}.")

@@ -1,0 +1,89 @@
+"""Which Darkroom a command talks to, and with which key: the options, the environment, or what `login` stored."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+
+@dataclass(frozen=True)
+class Login:
+    """A stage's address and a key for it."""
+
+    url: str
+    key: str
+
+
+def file() -> Path:
+    """Where `darkroom login` stores address and key."""
+    return Path(typer.get_app_dir("darkroom")) / "login.json"
+
+
+def read() -> Login | None:
+    """What is stored; None when nothing is. Raises Failure when the file is damaged."""
+    from darkroom_client import Failure
+
+    try:
+        stored = json.loads(file().read_text(encoding="utf-8"))
+        return Login(str(stored["url"]), str(stored["key"]))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise Failure(f"{file()} is damaged; run `darkroom login` again.") from None
+
+
+def store(login: Login) -> Path:
+    """Store address and key where only this person can read them; returns the file."""
+    path = file()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.parent.chmod(0o700)
+    # Written beside it and put in place whole: no moment has half a key in it, or one that others can read.
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
+        json.dump({"url": login.url, "key": login.key}, target)
+    new.replace(path)
+    return path
+
+
+def forget() -> bool:
+    """Remove what is stored; whether there was anything."""
+    try:
+        file().unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def find(url: str | None, key_file: Path | None) -> Login:
+    """The login that the options or the environment name, and else the stored one; raises Failure where neither does.
+
+    A stored key goes to the address that it was stored with, and to no other.
+    """
+    from darkroom_client import Failure
+
+    key = key_file.read_text(encoding="utf-8") if key_file else os.environ.get("DARKROOM_KEY", "")
+    stored = None if url and key.strip() else read()
+    if stored and not url:
+        url = stored.url
+    if stored and not key.strip() and url and url.rstrip("/") == stored.url:
+        key = stored.key
+    if not url:
+        raise Failure("Where is Darkroom? Run `darkroom login`, or give its address with --url or in DARKROOM_URL.")
+    if not key.strip():
+        raise Failure("No access key: run `darkroom login`, put it into DARKROOM_KEY, or name a file with --key-file.")
+    return checked(url, key)
+
+
+def checked(url: str, key: str) -> Login:
+    """Address and key, as they are sent; raises Failure where they cannot be any."""
+    from darkroom_client import Failure
+
+    if not url.startswith(("https://", "http://")):
+        raise Failure("Where is Darkroom? Its address begins with https://.")
+    key = key.strip()
+    if not key or not (key.isascii() and key.isprintable()) or " " in key:
+        raise Failure("That is no access key: a key is one word.")
+    return Login(url.rstrip("/"), key)

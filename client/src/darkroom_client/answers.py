@@ -1,0 +1,307 @@
+"""The types of all answers, as `docs/openapi.json` describes them; a test compares the two.
+
+Times are ISO 8601 in UTC, durations and timings are in seconds, costs in US dollars. An answer may have more fields
+than stand here: a newer Darkroom sends them to an older client.
+"""
+
+from typing import Any, Literal, TypedDict
+
+JobType = Literal["txt2img", "img2img", "interrogate_clip", "interrogate_deepbooru"]
+Mode = Literal["img2img", "sketch", "inpaint", "inpaint_sketch", "inpaint_upload"]
+Status = Literal["created", "in_progress", "succeed", "fail", "cancelled"]
+Phase = Literal["waking", "in_line", "running"]
+CancelledWhen = Literal["before", "during", "after"]
+Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet"]
+ModelStatus = Literal["uploading", "importing", "active", "fail"]
+Role = Literal["viewer", "artist", "admin"]
+
+
+class Pong(TypedDict):
+    """Which Darkroom answers."""
+
+    version: str
+    stage: str
+
+
+class JobLine(TypedDict):
+    """A line of the history. `duration` counts from the job's creation, `run_seconds` are those an instance worked
+    for it, and `cost` what these cost; `prompt` is its beginning; `thumbnail` is a link that lives 15 minutes."""
+
+    label: str
+    id: str
+    type: JobType
+    mode: Mode | None
+    status: Status
+    owner: str
+    endpoint: str
+    checkpoint: str | None
+    created_at: str
+    completed_at: str | None
+    duration: float | None
+    run_seconds: float | None
+    cost: float | None
+    image_count: int
+    prompt: str | None
+    thumbnail: str | None
+
+
+class JobPage(TypedDict):
+    """Jobs, newest first. `next` is the `before` of the next page; it is None only at the end."""
+
+    jobs: list[JobLine]
+    next: str | None
+
+
+class Input(TypedDict):
+    """A picture the job started from; `url` is a link that lives 15 minutes."""
+
+    name: str
+    id: str
+    url: str
+
+
+class Picture(TypedDict):
+    """A picture the job made; `url` is a link to its bytes that lives 15 minutes."""
+
+    url: str
+    key: str
+    width: int
+    height: int
+    seed: int | None
+    infotext: str | None
+    sha256: str | None
+    bytes: int | None
+
+
+class Timings(TypedDict, total=False):
+    """How long the worker took for each step, as far as it said so."""
+
+    queued: float | None
+    model: float | None
+    run: float | None
+
+
+class WorkError(TypedDict):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class Job(JobLine):
+    """The whole job. `progress` runs from 0 to 1, `phase` tells what an open job is doing, `cancelled` how far a
+    cancelled one had come, and `replay_of` is the job that it repeats."""
+
+    models: dict[str, list[str]]
+    parameters: dict[str, Any]
+    inputs: list[Input]
+    images: list[Picture]
+    infotexts: list[str]
+    caption: str | None
+    timings: Timings | None
+    error: WorkError | None
+    started_at: str | None
+    progress: float | None
+    instance_type: str | None
+    phase: Phase | None
+    phase_detail: str | None
+    cancelled: CancelledWhen | None
+    replay_of: str | None
+
+
+class Summary(TypedDict):
+    """How many jobs of a time range there are of each kind, most first; not `exact` when there are more than are
+    counted, and the counts then go back to `since`."""
+
+    jobs: int
+    exact: bool
+    since: str | None
+    by_status: dict[str, int]
+    by_type: dict[str, int]
+    by_endpoint: dict[str, int]
+    by_checkpoint: dict[str, int]
+    by_day: dict[str, int]
+    run_seconds: float
+    cost: float
+    cost_unknown: int
+    cost_by_day: dict[str, float]
+
+
+class ImageUpload(TypedDict):
+    """Where to send a picture: a multipart/form-data POST with `fields` first and the file last."""
+
+    url: str
+    fields: dict[str, str]
+    expires_in: int
+
+
+class Image(TypedDict):
+    """A picture's id; `upload` is None when its bytes are stored already."""
+
+    id: str
+    upload: ImageUpload | None
+
+
+class Checkpoint(TypedDict):
+    """A model file. `size` in bytes; `pickle` marks formats that can run code when they are loaded; `reason` says why
+    it failed or why an import waits; `done` is how many bytes of an import are there."""
+
+    kind: Kind
+    name: str
+    status: ModelStatus
+    size: int | None
+    sha256: str | None
+    owner: str | None
+    created_at: str | None
+    pickle: bool
+    base_model: str | None
+    trigger_words: list[str]
+    reason: str | None
+    done: int | None
+
+
+class CheckpointList(TypedDict):
+    """Model files by kind, then by name. `next` is the `after` of the next page; it is None only at the end."""
+
+    checkpoints: list[Checkpoint]
+    next: str | None
+
+
+class Upload(TypedDict):
+    """How to send a model file: `parts` parts of `part_size` bytes, the last one shorter."""
+
+    part_size: int
+    parts: int
+
+
+class Registered(TypedDict):
+    """A model file about to be uploaded."""
+
+    checkpoint: Checkpoint
+    upload: Upload
+
+
+class PartUrl(TypedDict):
+    """Where to PUT the bytes of one part, and with which headers."""
+
+    number: int
+    url: str
+    headers: dict[str, str]
+
+
+class StoredPart(TypedDict):
+    """A part that is there already."""
+
+    number: int
+    size: int
+    sha256: str | None
+
+
+class Parts(TypedDict):
+    """URLs for the parts asked for, good for `expires_in` seconds, and all parts that are there already."""
+
+    urls: list[PartUrl]
+    expires_in: int
+    stored: list[StoredPart]
+
+
+class Endpoint(TypedDict):
+    """An endpoint. `status` is SageMaker's word, since `modified_at`; `instances` run, `wanted_instances` are to run;
+    `scaling` tells whether its bounds are registered; `deleting` is true once somebody deleted it."""
+
+    name: str
+    status: str
+    usable: bool
+    created_at: str
+    modified_at: str
+    instance_type: str | None
+    image: str | None
+    instances: int
+    wanted_instances: int
+    min_instances: int | None
+    max_instances: int | None
+    scaling: bool
+    open_jobs: int
+    owner: str | None
+    failure: str | None
+    deleting: bool
+
+
+class EndpointList(TypedDict):
+    """Endpoints, newest first."""
+
+    endpoints: list[Endpoint]
+
+
+class Limits(TypedDict):
+    """A key's own limits; None where the stage's own limit holds."""
+
+    requests_per_minute: int | None
+    open_jobs: int | None
+
+
+class Key(TypedDict):
+    """An access key. `prefix` is how its secret begins, `last_used` is to the hour."""
+
+    id: str
+    name: str
+    role: Role
+    prefix: str
+    created_at: str
+    last_used: str | None
+    expires_at: str
+    limits: Limits
+
+
+class KeyMade(Key):
+    """A new key. Its `secret` is told this once."""
+
+    secret: str
+
+
+class KeyList(TypedDict):
+    """Keys, newest first. `next` is the `before` of the next page; it is None only at the end."""
+
+    keys: list[Key]
+    next: str | None
+
+
+class Queue(TypedDict):
+    """A dead-letter queue: about how many messages lie there, and since when the oldest."""
+
+    name: str
+    messages: int
+    oldest: str | None
+
+
+class QueueList(TypedDict):
+    """All dead-letter queues of the stage."""
+
+    queues: list[Queue]
+
+
+class Letter(TypedDict):
+    """A message without its text: what it is about, what it says of it, and why it lies here."""
+
+    id: str
+    sent_at: str
+    received: int
+    kind: str
+    subject: str | None
+    status: str | None
+    reason: str | None
+
+
+class LetterList(TypedDict):
+    """The first messages of a queue, in no order; `more` when there are others."""
+
+    messages: list[Letter]
+    more: bool
+
+
+class Redriven(TypedDict):
+    """How many messages went back, how many were dropped, and about how many are left."""
+
+    moved: int
+    dropped: int
+    left: int

@@ -1,0 +1,37 @@
+"""The clock that everything in the simulator reads, so that a test can turn it instead of waiting."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from local.sagemaker.store import Documents
+
+Clock = Callable[[], float]
+"""Gives epoch seconds."""
+
+TICK_SECONDS = 0.05
+
+
+class TurnableClock:
+    """This machine's clock, plus the seconds that it was turned ahead. They outlive the process, so that time never
+    goes backwards for what is kept.
+    """
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._ahead: float = (documents.get("clock", "current") or {"ahead": 0.0})["ahead"]
+
+    def __call__(self) -> float:
+        return time.time() + self._ahead
+
+    def turn(self, seconds: float) -> None:
+        """Put the clock ahead by so many seconds."""
+        self._ahead += seconds
+        self._documents.put("clock", "current", {"ahead": self._ahead})
+
+
+async def wait(clock: Clock, seconds: float) -> None:
+    """Return when so many seconds have passed on `clock`, which may be turned meanwhile."""
+    until = clock() + seconds
+    while (left := until - clock()) > 0:
+        await asyncio.sleep(min(left, TICK_SECONDS))

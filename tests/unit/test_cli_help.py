@@ -1,0 +1,40 @@
+"""`darkroom --help` is quick: it imports nothing that only a command needs."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("httpx", "boto3", "botocore", "darkroom", "darkroom_client.client")
+TYPERS_OWN = ("rich", "pydantic")
+"""Typer imports the one for the page of `--help`, the other for the values of options."""
+PROGRAM = """
+import json, sys
+from darkroom_cli.main import app
+try:
+    app(sys.argv[1:], prog_name="darkroom")
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+def imported(*arguments: str) -> tuple[str, set[str]]:
+    """What a command prints, and the modules that it imports."""
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the command is our own
+    return done.stdout, set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("group", [[], ["jobs"], ["jobs", "list"], ["checkpoints"], ["login"]])
+def test_help_imports_nothing_that_only_a_command_needs(group: list[str]) -> None:
+    output, modules = imported(*group, "--help")
+    assert f"Usage: {' '.join(['darkroom', *group])}" in output
+    assert [name for name in HEAVY if name in modules] == []
+
+
+def test_the_program_itself_imports_nothing_that_typer_does_not_need() -> None:
+    _, modules = imported("--help")
+    assert "pydantic" not in modules
+    _, modules = imported("--version")
+    assert [name for name in (*HEAVY, *TYPERS_OWN) if name in modules] == []

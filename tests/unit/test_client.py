@@ -1,0 +1,177 @@
+"""The client against an API that loses answers, is busy, refuses, or is none at all."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from darkroom_client import Darkroom, Failure, NotDarkroom, Refused, checkpoints, endpoints, keys, retry
+from tests.support.shelf import row_of
+
+JOB = "01900000-0000-7000-8000-000000000000"
+URL = "https://api.example.com/v1"
+KEY = {"id": "k", "name": "anna", "role": "artist", "prefix": "dk_12345", "created_at": "t", "last_used": None}
+MADE = {**KEY, "expires_at": "t", "limits": {"requests_per_minute": None, "open_jobs": None}, "secret": "dk_1234567"}
+
+
+class Api:
+    """Gives one answer after the other, the last one for ever; an exception is a broken connection."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self._answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def client(self) -> Darkroom:
+        return Darkroom(URL, "a-key", transport=httpx.MockTransport(self))
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were made, none of which takes any time."""
+    made: list[float] = []
+    monkeypatch.setattr(time, "sleep", made.append)
+    return made
+
+
+def job(**changes: Any) -> dict[str, Any]:
+    """A whole job as the API answers it."""
+    from darkroom_client.answers import Job
+
+    return {**dict.fromkeys(Job.__required_keys__), "id": JOB, "images": [], "status": "succeed", **changes}
+
+
+MAKING: list[tuple[Callable[[Darkroom], Any], dict[str, Any]]] = [
+    (lambda darkroom: darkroom.submit({"type": "txt2img"}), job()),
+    (lambda darkroom: darkroom.replay(JOB), job()),
+    (lambda darkroom: keys.create(darkroom, {"name": "anna", "role": "artist"}), MADE),
+    (
+        lambda darkroom: checkpoints.import_from(darkroom, "https://e.com/x.pt", "lora"),
+        row_of("lora", "x.pt", status="importing"),
+    ),
+    (
+        lambda darkroom: checkpoints.register(darkroom, "lora", "x.pt", 20),
+        {"checkpoint": row_of("lora", "x.pt"), "upload": {"part_size": 20, "parts": 1}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "made"), MAKING)
+def test_a_lost_answer_is_asked_for_again_under_the_same_idempotency_key(
+    make: Callable[[Darkroom], Any], made: dict[str, Any]
+) -> None:
+    busy = httpx.Response(503, json={"code": "aws_busy", "detail": "Busy."})
+    api = Api(httpx.ReadError("gone"), busy, httpx.Response(201, json=made))
+    with api.client() as darkroom:
+        assert make(darkroom) == made
+        sent = [request.headers["Idempotency-Key"] for request in api.requests]
+        assert len(sent) == 3
+        assert len(set(sent)) == 1
+        make(darkroom)
+    assert api.requests[-1].headers["Idempotency-Key"] not in sent
+
+
+def test_an_endpoint_that_is_made_has_an_idempotency_key_and_a_look_has_none() -> None:
+    api = Api(httpx.Response(404, json={"code": "endpoint_not_found", "detail": "None."}))
+    with api.client() as darkroom:
+        assert endpoints.find(darkroom, "anime") is None
+        with pytest.raises(Refused):
+            endpoints.create(darkroom, {"name": "anime"})
+    assert ["Idempotency-Key" in request.headers for request in api.requests] == [False, True]
+
+
+def test_a_busy_darkroom_is_asked_again_when_it_says_so(pauses: list[float]) -> None:
+    busy = httpx.Response(429, json={"code": "rate_limited", "detail": "Slow."}, headers={"Retry-After": "7"})
+    with Api(busy, busy, httpx.Response(200, json={"version": "1", "stage": "dev"})).client() as darkroom:
+        assert darkroom.ping()["stage"] == "dev"
+    assert len(pauses) == 2
+    assert all(7 <= pause <= 7 * 1.3 for pause in pauses)
+
+
+def test_a_connection_that_stays_away_ends_after_some_tries(pauses: list[float]) -> None:
+    api = Api(httpx.ConnectError("refused"))
+    with api.client() as darkroom, pytest.raises(httpx.ConnectError):
+        darkroom.ping()
+    assert len(api.requests) == retry.TRIES
+    assert pauses == sorted(pauses)
+    assert sum(pauses) < 6
+
+
+def test_a_refusal_has_the_servers_words() -> None:
+    fields = [{"loc": ["body", "type"], "msg": "is missing"}]
+    problem = {"code": "invalid_request", "detail": "type: is missing", "errors": fields}
+    with Api(httpx.Response(422, json=problem)).client() as darkroom, pytest.raises(Refused) as refused:
+        darkroom.submit({})
+    assert (refused.value.status, refused.value.code) == (422, "invalid_request")
+    assert (refused.value.detail, list(refused.value.errors)) == ("type: is missing", fields)
+
+
+@pytest.mark.parametrize("answer", ["<html>", "[]", '{"version": "1"}'])
+def test_what_is_not_darkroom_is_said_to_be_none(answer: str) -> None:
+    with Api(httpx.Response(200, text=answer)).client() as darkroom, pytest.raises(NotDarkroom):
+        darkroom.ping()
+
+
+def test_the_history_is_followed_to_its_end_with_the_same_filters() -> None:
+    page = {"jobs": [job()], "next": "further"}
+    api = Api(httpx.Response(200, json=page), httpx.Response(200, json={**page, "next": None}))
+    with api.client() as darkroom:
+        assert len(list(darkroom.history(status=["fail", "succeed"], from_="2026-01-01"))) == 2
+    asked = "status=fail&status=succeed&from=2026-01-01"
+    assert [request.url.query.decode() for request in api.requests] == [asked, f"{asked}&before=further"]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_csv_of_all_pages_has_one_header_and_no_mark(mark: str) -> None:
+    link = {"Content-Type": "text/csv; charset=utf-8", "Link": '<?q=%E6%A1%9C&before=fur+ther>; rel="next"'}
+    first = f'{mark}id,prompt\r\n1,"two\r\nlines, 桜"\r\n'
+    api = Api(
+        httpx.Response(200, content=first.encode(), headers=link),
+        httpx.Response(200, content=b"id,prompt\r\n2,x\r\n", headers={"Content-Type": "text/csv"}),
+    )
+    with api.client() as darkroom:
+        rows = list(darkroom.history_rows(q="桜"))
+    assert rows == [["id", "prompt"], ["1", "two\r\nlines, 桜"], ["2", "x"]]
+    assert [request.url.params.get("before") for request in api.requests] == [None, "fur ther"]
+    assert api.requests[1].url.params["q"] == "桜"
+
+
+def picture(number: int, content: bytes, suffix: str = ".png") -> dict[str, Any]:
+    digest = hashlib.sha256(content).hexdigest()
+    return {
+        "url": f"https://s3.example.com/{number}?signed",
+        "key": f"jobs/x/output/{number}{suffix}",
+        "sha256": digest,
+    }
+
+
+def test_pictures_are_saved_byte_for_byte_and_never_over_a_file(tmp_path: Path) -> None:
+    api = Api(httpx.Response(200, content=b"one"), httpx.Response(200, content=b"two"))
+    made: Any = job(images=[picture(0, b"one"), picture(1, b"two", ".webp")])
+    with api.client() as darkroom:
+        paths = darkroom.save_pictures(made, tmp_path / "new")
+        assert [path.name for path in paths] == [f"{JOB}-1.png", f"{JOB}-2.webp"]
+        assert [path.read_bytes() for path in paths] == [b"one", b"two"]
+        asked = len(api.requests)
+        paths[0].unlink()
+        with pytest.raises(Failure, match="is there already"):
+            darkroom.save_pictures(made, tmp_path / "new")
+        assert (len(api.requests), paths[0].exists()) == (asked, False)
+    assert all("Authorization" not in request.headers for request in api.requests)
+
+
+def test_a_picture_that_arrives_broken_is_not_saved(tmp_path: Path) -> None:
+    made: Any = job(images=[picture(0, b"whole")])
+    with Api(httpx.Response(200, content=b"half")).client() as darkroom, pytest.raises(Failure, match="try again"):
+        darkroom.save_pictures(made, tmp_path)
+    assert list(tmp_path.iterdir()) == []
