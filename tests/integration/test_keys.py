@@ -219,7 +219,7 @@ def test_a_key_is_withdrawn_even_if_it_got_its_secret_after_the_index_was_read(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = post_again().json
-    store = stage.adapters.key_store
+    store: Any = stage.adapters.key_store
     late = store._query(made["id"], "=", 1)
     renewed = post_again().json["secret"]
     monkeypatch.setattr(store, "_query", lambda *_: late)

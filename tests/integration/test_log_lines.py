@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +16,13 @@ from tests.support.lines import written
 
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
+
+
+@pytest.fixture(autouse=True)
+def _no_job_left() -> Iterator[None]:
+    """Other tests call services outside of any request, where nothing forgets the job."""
+    with logs.job(None):
+        yield
 
 
 def keys(lines: list[dict[str, Any]]) -> list[tuple[Any, Any, Any]]:

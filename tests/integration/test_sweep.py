@@ -468,7 +468,7 @@ def test_a_job_that_kills_its_round_does_not_kill_the_next(
             call("POST", f"/jobs/{job_id}/cancel")
             put(stage, f"jobs/{job_id}/output/0.png")
     clock.seconds = TIMEOUTS.forgotten + 60 if ended else 301
-    does, save = (outputs.delete, store.save) if ended else (outputs.read_answer, store.save)
+    does, save = (outputs.delete if ended else outputs.read_answer), stage.adapters.bookmarks.save
 
     def kills(job_id: str, *more: Any) -> Any:
         if job_id == killer:
