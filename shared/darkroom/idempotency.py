@@ -33,7 +33,7 @@ class Idempotency:
     @property
     def row_id(self) -> str:
         """What the record is stored under. Two owners may send the same key."""
-        return "idem#" + self._name
+        return row_id(self.owner, self.key)
 
     @property
     def claim_id(self) -> str:
@@ -47,7 +47,7 @@ class Idempotency:
 
     @property
     def _name(self) -> str:
-        return hashlib.sha256(f"{self.owner}\0{self.key}".encode()).hexdigest()
+        return _name(self.owner, self.key)
 
 
 class ClaimStore(Protocol):
@@ -75,6 +75,15 @@ class Claims:
         if not self._store.claim(used):
             raise reused()
         return used.fingerprint
+
+
+def row_id(owner: str, key: str) -> str:
+    """What the record of a key is stored under, before the request itself is known."""
+    return "idem#" + _name(owner, key)
+
+
+def _name(owner: str, key: str) -> str:
+    return hashlib.sha256(f"{owner}\0{key}".encode()).hexdigest()
 
 
 def idempotency(owner: str, key: str, request: BaseModel, now: float) -> Idempotency:

@@ -10,8 +10,9 @@ import pytest
 
 from darkroom import ids
 from darkroom.aws.jobs import DynamoJobs
+from darkroom.idempotency import Idempotency
 from darkroom.jobs.contract import WorkError
-from darkroom.jobs.model import Idempotency, Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.ports import AnswerTooLarge, KeyUsed, WriteResult
 from darkroom.jobs.state import ENDS, STATUSES, Status, may
 from tests.integration.conftest import moto_stage

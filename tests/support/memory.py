@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from darkroom.aws.jobs import shard_of
 from darkroom.checkpoints.model import ModelKey
+from darkroom.idempotency import Idempotency
 from darkroom.jobs.history import Filters, Slice, Stream
 from darkroom.jobs.model import (
-    Idempotency,
     Job,
     JobLine,
     OpenJobCounts,

@@ -1,6 +1,5 @@
 """The jobs table in DynamoDB."""
 
-import hashlib
 import json
 import random
 import time
@@ -14,9 +13,10 @@ from botocore.exceptions import ClientError
 from darkroom import ids
 from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import Busy
+from darkroom.idempotency import Idempotency, row_id
 from darkroom.jobs.contract import PaintedImage, Timings, WorkError
 from darkroom.jobs.history import Filters, Slice, Stream
-from darkroom.jobs.model import Idempotency, Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.ports import KeyUsed, ModelsNotActive, WriteResult
 from darkroom.jobs.state import CANCELLED, CREATED, OPEN, SUCCEED, CancelPoint, Origin, Status, origins, short_of
 from darkroom.tables import JOBS
@@ -88,7 +88,7 @@ class DynamoJobs:
         return {
             "TableName": self._table,
             "Item": {
-                "id": {"S": _idempotency_id(used.owner, used.key)},
+                "id": {"S": used.row_id},
                 "job_id": {"S": job_id},
                 "digest": {"S": used.digest},
                 "expires_at": {"N": str(used.expires_at)},
@@ -102,7 +102,7 @@ class DynamoJobs:
     def idempotency(self, owner: str, key: str) -> KeyUsed | None:
         """See `JobStore.idempotency`: one consistent GetItem."""
         item = self._client.get_item(
-            TableName=self._table, Key={"id": {"S": _idempotency_id(owner, key)}}, ConsistentRead=True
+            TableName=self._table, Key={"id": {"S": row_id(owner, key)}}, ConsistentRead=True
         ).get("Item")
         if item is None or int(item["expires_at"]["N"]) <= self._clock():
             return None
@@ -362,10 +362,6 @@ def _refusal(cancelled: ClientError, puts: int, models: tuple[ModelKey, ...]) ->
     if missing:
         return ModelsNotActive(missing)
     return Busy("aws_busy", "The job could not be written because of another write to the same rows.")
-
-
-def _idempotency_id(owner: str, key: str) -> str:
-    return "idem#" + hashlib.sha256(f"{owner}\0{key}".encode()).hexdigest()
 
 
 def _bookmark_id(name: str) -> str:

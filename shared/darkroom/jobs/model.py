@@ -154,17 +154,6 @@ class OpenJobCounts:
     by_endpoint: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Idempotency:
-    """The key a caller sent with `POST /jobs` and the SHA-256 of what it sent along; times in epoch seconds."""
-
-    owner: str
-    key: str
-    digest: str
-    now: int
-    expires_at: int
-
-
 def job_prefix(job_id: str) -> str:
     """The S3 prefix of all objects of a job, without the bucket."""
     return f"jobs/{job_id}/"

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from darkroom.checkpoints.model import ModelKey
+from darkroom.idempotency import Idempotency
 from darkroom.jobs.history import Filters, Slice, Stream
-from darkroom.jobs.model import Idempotency, Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.state import CancelPoint, Status
 
 

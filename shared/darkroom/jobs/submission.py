@@ -11,7 +11,8 @@ from darkroom import ids, logs
 from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.endpoints.service import Endpoints
-from darkroom.errors import Busy, Conflict, FieldError, Invalid, Missing
+from darkroom.errors import Busy, Conflict, Missing
+from darkroom.idempotency import IDEMPOTENCY_SECONDS, Idempotency, reused
 from darkroom.images.service import Images, check
 from darkroom.jobs.api import JobIn, JobOut
 from darkroom.jobs.dispatcher import REFUSED, Dispatcher, StageResources
@@ -28,14 +29,12 @@ from darkroom.jobs.draft import (
     with_networks,
 )
 from darkroom.jobs.limiter import OpenJobLimiter
-from darkroom.jobs.model import Idempotency, Job
+from darkroom.jobs.model import Job
 from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive
 from darkroom.jobs.service import Jobs
 from darkroom.jobs.types import JOB_TYPES
 
 log = logging.getLogger(__name__)
-
-IDEMPOTENCY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -216,11 +215,7 @@ class Submission:
 
     def _same_job(self, used: KeyUsed, digest: str) -> Submitted:
         if used.digest != digest:
-            raise Invalid(
-                "idempotency_key_reused",
-                "This Idempotency-Key was used with another body in the last 24 hours; use a new key.",
-                (FieldError(("header", "Idempotency-Key"), "was used with another body"),),
-            )
+            raise reused()
         logs.note_job(used.job_id)
         try:
             return Submitted(self._jobs.get(used.job_id), created=False)
