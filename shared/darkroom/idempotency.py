@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -91,9 +91,10 @@ def idempotency(owner: str, key: str, request: BaseModel, now: float) -> Idempot
     return Idempotency(owner, key, request_digest(request), int(now), int(now) + IDEMPOTENCY_SECONDS)
 
 
-def request_digest(request: BaseModel) -> str:
-    """SHA-256 in hex of what a request says, whatever the order of its fields."""
-    fields = request.model_dump(mode="json", exclude_unset=True)
+def request_digest(request: BaseModel, **read: Any) -> str:
+    """SHA-256 in hex of what a request says, whatever the order of its fields; `read` are fields that stand there as
+    the request's own code reads them."""
+    fields = request.model_dump(mode="json", exclude_unset=True) | read
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,7 +1,6 @@
 """Submission: the one way in for a job. Its steps stand in `Submission.submit` and `_complete`, in their order."""
 
 import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy, Conflict, Missing
-from darkroom.idempotency import IDEMPOTENCY_SECONDS, Idempotency, reused
+from darkroom.idempotency import IDEMPOTENCY_SECONDS, Idempotency, request_digest, reused
 from darkroom.images.service import Images, check
 from darkroom.jobs.api import JobIn, JobOut
 from darkroom.jobs.dispatcher import REFUSED, Dispatcher, StageResources
@@ -96,7 +95,9 @@ class Submission:
         to take it at once: a second try of the caller would make a second job. `open_jobs_limit` is how many open jobs
         the caller's key allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge or TooMany.
         """
-        options = SubmitOptions(idempotency_key, _digest(request), pictures_of=owner)
+        options = SubmitOptions(
+            idempotency_key, request_digest(request, parameters=request.parameters.fields()), pictures_of=owner
+        )
         if same := self._made_before(owner, options):
             return same
         self._limiter.admit(owner, open_jobs_limit)
@@ -232,9 +233,3 @@ def _check_expired(lost: list[str]) -> None:
             "inputs_expired",
             f"The picture {', '.join(lost)} of this job has expired. Upload it again and submit a new job.",
         )
-
-
-def _digest(request: JobIn) -> str:
-    """SHA-256 of what the request says, whatever the order of its fields."""
-    said = request.model_dump(mode="json", exclude_unset=True) | {"parameters": request.parameters.fields()}
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
