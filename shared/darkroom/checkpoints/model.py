@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal, get_args
 
-Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet"]
+Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet", "upscaler", "text_encoder"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ModelStatus = Literal["uploading", "importing", "active", "fail"]
 
@@ -40,7 +40,9 @@ class Checkpoint:
     uploader says; `upload_id` while it is uploaded or imported; `reason` when it failed. Of an import, `source` is
     where it comes from, `done` its bytes so far, `attempts` how often in a row a step failed, `step` the number of the
     last step that was begun (0 before the first), and `step_token` the token of the message that began it.
-    `fingerprint` is that of the request that made the row, if it came with an `Idempotency-Key`."""
+    `fingerprint` is that of the request that made the row, if it came with an `Idempotency-Key`. `folder` is where the
+    file lies in the WebUI below the folder of its kind, as its uploader says; `aliases` are other names that it is
+    called by; `old_hash` is the WebUI's old hash of it (None in rows from before it was kept)."""
 
     key: ModelKey
     status: ModelStatus
@@ -58,6 +60,9 @@ class Checkpoint:
     step: int = 0
     step_token: str | None = None
     fingerprint: str | None = None
+    folder: str | None = None
+    aliases: tuple[str, ...] = ()
+    old_hash: str | None = None
 
     def made_by(self, fingerprint: str | None) -> bool:
         """Whether the request with this fingerprint made this row; no request without one did."""

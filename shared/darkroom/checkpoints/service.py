@@ -1,7 +1,10 @@
 """The shelf: model files come in by parts, are checked, and go."""
 
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
+from unicodedata import normalize
 
 from darkroom.checkpoints.api import (
     CheckpointIn,
@@ -32,6 +35,9 @@ from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, UploadGone
 from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_length, read_header
 from darkroom.errors import Conflict, FieldError, Forbidden, Invalid, Malformed, Missing, TooMany
 from darkroom.times import iso
+from darkroom.webui.spelling import OLD_HASH_BYTES, OLD_HASH_START, folded, old_hash_of, stem
+
+log = logging.getLogger(__name__)
 
 URL_SECONDS = 900
 MAX_OPEN = 20
@@ -39,6 +45,7 @@ MAX_OPEN = 20
 an import the time of a function."""
 RETRY_SECONDS = 60
 """After which a file more may be begun, if some are done by then."""
+DESCRIBED_A_PAGE = 10
 MAX_HEADER_READ = 8 * 1024 * 1024
 """Bytes of a header that are read; no model's header comes near (they have some hundred kilobytes)."""
 
@@ -64,7 +71,7 @@ class Checkpoints:
         """
         key = ModelKey(request.kind, request.name)
         self.check_format(key)
-        found = self._registry.get(key)
+        found = self._find(key)
         if found is None or (found.status == "fail" and not found.made_by(fingerprint)):
             if found:
                 _check_owner(found, scope)
@@ -78,6 +85,7 @@ class Checkpoints:
                 created_at=iso(datetime.now(UTC)),
                 upload_id=self._files.begin(key),
                 fingerprint=fingerprint,
+                folder=request.folder,
             )
             if self._registry.begin(row):
                 return _registered(row), True
@@ -127,7 +135,7 @@ class Checkpoints:
         if row.status == "active":
             return CheckpointOut.of(row)
         try:
-            finished = self.finish(self._uploading(key))
+            finished = self.finish(self._uploading(row.key))
         except UploadGone as gone:
             raise Conflict("not_uploading", f"{key.name} was deleted while it was completed.") from gone
         if finished.status == "fail":
@@ -148,13 +156,20 @@ class Checkpoints:
             # The object goes while the row still holds the name: nobody else's can lie there.
             self._files.delete(row.key)
             return failed if self._registry.change(row, failed) else self._get(row.key)
-        active = replace(settled, status="active", base_model=header.base_model, trigger_words=header.trigger_words)
+        active = replace(
+            settled,
+            status="active",
+            base_model=header.base_model,
+            trigger_words=header.trigger_words,
+            **self._called(row, header),
+        )
         return active if self._registry.change(row, active) else self._get(row.key)
 
     def page(self, kind: Kind | None, q: str | None, after: str | None, limit: int) -> CheckpointList:
         """Up to `limit` rows by kind and name: one Query a kind. `after` is the `next` of the page before.
 
-        `q` is looked for in names, in any case; a page may then be short and still have a `next`.
+        `q` is looked for in names, in any case; a page may then be short and still have a `next`. A few rows from
+        before aliases and hashes were kept get theirs, by two or three reads of the file each.
         """
         kinds, begin = _from(kind, after)
         rows: list[Checkpoint] = []
@@ -162,6 +177,7 @@ class Checkpoints:
             listed = self._registry.page(each, begin, limit - len(rows))
             rows += listed.rows
             begin = None
+            self._describe(listed.rows)
             if listed.after is not None or (len(rows) == limit and number < len(kinds) - 1):
                 following = f"{each}/{listed.after or rows[-1].key.name}"
                 return CheckpointList(checkpoints=_shown(rows, q), next=following)
@@ -170,6 +186,7 @@ class Checkpoints:
     def delete(self, key: ModelKey, *, scope: str | None = None) -> None:
         """Take a file off the shelf, or give its upload up. Raises Missing, Conflict `checkpoint_busy`."""
         row = self._get(key, scope)
+        key = row.key
         # While the row is there nobody can bring another file of that name, so the bytes go first.
         if row.upload_id:
             self._files.abort(key, row.upload_id)
@@ -211,8 +228,31 @@ class Checkpoints:
             raise Conflict("checkpoint_exists", f"{name} is {row.status} already; delete it to import another.")
         _check_owner(row, scope)
 
-    def _get(self, key: ModelKey, scope: str | None = None) -> Checkpoint:
+    def _describe(self, rows: list[Checkpoint]) -> None:
+        """Older rows have no old hash and no alias: read them from the file, some at a time."""
+        older = [row for row in rows if row.status == "active" and row.old_hash is None]
+        for row in older[:DESCRIBED_A_PAGE]:
+            try:
+                self._registry.describe(replace(row, **self._called(row, self._look_into(row))))
+            except (NotSafetensors, UploadGone) as error:
+                log.warning("a %s could not be read again: %s", row.key.kind, type(error).__name__)
+
+    def _called(self, row: Checkpoint, header: Header) -> dict[str, Any]:
+        """What a file is called besides its name: aliases, and the WebUI's old hash. One read of the file."""
+        length = max(0, min(OLD_HASH_BYTES, (row.size or 0) - OLD_HASH_START))
+        content = self._files.read(row.key, OLD_HASH_START, length) if length else b""
+        aliases = [header.alias] if header.alias and header.alias != stem(row.key.name) else []
+        return {"aliases": tuple(dict.fromkeys([*row.aliases, *aliases])), "old_hash": old_hash_of(content)}
+
+    def _find(self, key: ModelKey) -> Checkpoint | None:
+        """The row of this name, also one from before names were composed, as a Mac wrote it."""
         row = self._registry.get(key)
+        if row is None and not key.name.isascii():
+            row = self._registry.get(replace(key, name=normalize("NFD", key.name)))
+        return row
+
+    def _get(self, key: ModelKey, scope: str | None = None) -> Checkpoint:
+        row = self._find(key)
         if row is None:
             raise Missing("checkpoint_not_found", f"There is no {key.kind} called {key.name!r}.")
         _check_owner(row, scope)
@@ -297,5 +337,7 @@ def _from(kind: Kind | None, after: str | None) -> tuple[list[Kind], str | None]
 
 
 def _shown(rows: list[Checkpoint], q: str | None) -> list[CheckpointOut]:
-    wanted = (q or "").casefold()
-    return [CheckpointOut.of(row) for row in rows if wanted in row.key.name.casefold()]
+    wanted = folded(q or "")
+    return [
+        CheckpointOut.of(row) for row in rows if any(wanted in folded(name) for name in (row.key.name, *row.aliases))
+    ]
