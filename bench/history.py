@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from darkroom import ids
-from darkroom.aws.jobs import to_item
+from darkroom.aws.job_items import to_item
 from darkroom.jobs.history import Filters, Page, Slice, Stream, fill, plan
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.state import Status

@@ -8,7 +8,8 @@ from typing import Any, Protocol, get_args
 from hypothesis import strategies as st
 
 from darkroom import ids
-from darkroom.aws.jobs import DynamoJobs, to_item
+from darkroom.aws.job_items import to_item
+from darkroom.aws.jobs import DynamoJobs
 from darkroom.jobs.history import Filters, Slice, Stream, fill, plan
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.state import STATUSES

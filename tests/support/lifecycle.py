@@ -51,6 +51,7 @@ class World:
 
     clock: "Clock"
     store: Any
+    bookmarks: Any
     outputs: Any
     images: Images
     networks: Networks
@@ -160,7 +161,7 @@ class Lifecycle(RuleBasedStateMachine):
         )
         self.events = Events(on.store, endings)
         self.sweeper = Sweep(
-            on.store, on.store, on.outputs, endings, dispatcher, endpoints, TIMEOUTS, SHARDS, 1, self.clock
+            on.store, on.bookmarks, on.outputs, endings, dispatcher, endpoints, TIMEOUTS, SHARDS, 1, self.clock
         )
         self.mail: list[str] = []
         self.seen: dict[str, JobOut] = {}

@@ -8,7 +8,7 @@ import pytest
 from bench.chaos import orphans
 from bench.ledger import Ledger
 from darkroom import ids
-from darkroom.aws.jobs import to_item
+from darkroom.aws.job_items import to_item
 from darkroom.jobs.model import Job, JobLine
 
 SINCE = ids.first_of(datetime(2026, 1, 1, tzinfo=UTC))

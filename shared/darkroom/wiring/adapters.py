@@ -161,7 +161,9 @@ class Adapters:
     @cached_property
     def bookmarks(self) -> Bookmarks:
         """Where the sweeper stopped, in the jobs table."""
-        return self.store  # type: ignore[return-value]
+        from darkroom.aws.bookmarks import DynamoBookmarks
+
+        return DynamoBookmarks(self.clients("dynamodb"), self.settings.jobs_table, self.clock)
 
     @cached_property
     def letters(self) -> Letters:
