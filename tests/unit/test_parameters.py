@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from darkroom.jobs.parameters import Parameters, checkpoint_in, vae_in
+from darkroom.jobs.parameters import Parameters
 
 # What the WebUI's own /docs page offers as an example of /sdapi/v1/img2img, with its pictures left out.
 WEBUI_IMG2IMG: dict[str, Any] = {
@@ -82,19 +82,3 @@ def test_unknown_fields_are_kept_and_can_always_be_written_as_json(unknown: dict
     fields = Parameters.model_validate(unknown).fields()
     assert set(fields) == set(unknown)
     assert Parameters.model_validate(json.loads(json.dumps(fields, allow_nan=False))).fields() == fields
-
-
-@pytest.mark.parametrize(
-    ("settings", "checkpoint", "vae"),
-    [
-        ({"sd_model_checkpoint": "a b.safetensors [6ce0161689]", "sd_vae": "x.pt"}, "a b.safetensors", "x.pt"),
-        ({"sd_model_checkpoint": "plain.ckpt"}, "plain.ckpt", None),
-        ({"sd_model_checkpoint": "", "sd_vae": 5}, None, None),
-        (None, None, None),
-    ],
-)
-def test_checkpoint_and_vae_are_read_from_override_settings(
-    settings: dict[str, Any] | None, checkpoint: str | None, vae: str | None
-) -> None:
-    fields = {"override_settings": settings}
-    assert (checkpoint_in(fields), vae_in(fields)) == (checkpoint, vae)

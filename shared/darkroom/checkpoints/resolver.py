@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.checkpoints.ports import ModelRegistry
@@ -83,8 +82,8 @@ class ModelResolver:
         name = upscalers.file_of(mention.name) if "upscaler" in mention.kinds else mention.name
         for fresh in (False, True):
             for kind in mention.kinds:
-                if file := self._names(cast(Kind, kind), fresh).find(name):
-                    return ModelKey(cast(Kind, kind), file)
+                if file := self._names(kind, fresh).find(name):
+                    return ModelKey(kind, file)
         return None
 
     def _names(self, kind: Kind, fresh: bool = False) -> FileNames:

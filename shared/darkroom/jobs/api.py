@@ -1,10 +1,10 @@
 """What `/jobs` takes and answers."""
 
+import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from darkroom.checkpoints.api import FileName
 from darkroom.jobs.contract import Timings, WorkError
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.parameters import Parameters
@@ -12,8 +12,28 @@ from darkroom.jobs.phase import Phase, PhaseName
 from darkroom.jobs.ports import Outputs
 from darkroom.jobs.state import CancelPoint, Status
 from darkroom.jobs.types import JobType, Mode
+from darkroom.webui.infotext import filled_in
+from darkroom.webui.spelling import composed
 
-FileNames = Annotated[list[FileName], Field(max_length=32)]
+
+def _inside(name: str) -> str:
+    if ".." in re.split(r"[/\\]", name):
+        raise ValueError("is a path that leads out of its folder")
+    return name
+
+
+ModelName = Annotated[
+    str,
+    AfterValidator(composed),
+    AfterValidator(_inside),
+    Field(
+        min_length=1,
+        max_length=300,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="a model file's name in any spelling of the WebUI: with or without extension, folder and hash",
+    ),
+]
+ModelNames = Annotated[list[ModelName], Field(max_length=32)]
 ImageId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture's bytes, in hex")]
 ImageName = Annotated[str, Field(pattern="^[a-z0-9_]{1,64}$")]
 EndpointName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", max_length=63)]
@@ -25,11 +45,13 @@ class ModelsIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    vae: FileName | None = None
-    lora: FileNames = []
-    hypernetwork: FileNames = []
-    embedding: FileNames = []
-    controlnet: FileNames = []
+    vae: ModelName | None = None
+    lora: ModelNames = []
+    hypernetwork: ModelNames = []
+    embedding: ModelNames = []
+    controlnet: ModelNames = []
+    upscaler: ModelNames = []
+    text_encoder: ModelNames = []
 
 
 class JobIn(BaseModel):
@@ -40,11 +62,20 @@ class JobIn(BaseModel):
 
     type: JobType
     mode: Mode | None = None
-    checkpoint: FileName | None = None
+    checkpoint: ModelName | None = None
     models: ModelsIn = ModelsIn()
     endpoint: EndpointName | None = None
     images: Annotated[dict[ImageName, ImageId], Field(max_length=32)] = {}
     parameters: Parameters = Parameters()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_infotext(cls, body: Any) -> Any:
+        """Fill in what the infotext of a body says, before its fields are checked."""
+        match body:
+            case {"type": str(call), "parameters": dict(fields)}:
+                return {**body, "parameters": filled_in(fields, call)}
+        return body
 
 
 class HistoryQuery(BaseModel):

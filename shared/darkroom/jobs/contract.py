@@ -16,12 +16,14 @@ IMAGE_REFERENCE = "image:"
 
 
 class ModelFile(BaseModel):
-    """A model file: its name as the WebUI shows it and its S3 URI (None: the VAE called `None`)."""
+    """A model file: its name as the WebUI shows it and its S3 URI (None: the VAE called `None`). `spellings` are the
+    names that the parameters say for it, where they are not the file's own: `v1-5 [6ce0161689]`, a LoRA's alias."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     s3: str | None
+    spellings: list[str] = Field(default=[], exclude_if=lambda spellings: not spellings)
 
 
 class WorkRequest(BaseModel):

@@ -90,23 +90,3 @@ def _sayable(value: Any) -> Any:
     if isinstance(value, list):
         return [_sayable(item) for item in value]
     return value
-
-
-def checkpoint_in(fields: dict[str, Any]) -> str | None:
-    """The checkpoint that `override_settings` of a WebUI body names, without the short hash the WebUI
-    shows behind it (`name.safetensors [6ce0161689]`)."""
-    return _setting(fields, "sd_model_checkpoint")
-
-
-def vae_in(fields: dict[str, Any]) -> str | None:
-    """The VAE that `override_settings` of a WebUI body names."""
-    return _setting(fields, "sd_vae")
-
-
-def _setting(fields: dict[str, Any], name: str) -> str | None:
-    settings = fields.get("override_settings")
-    value = settings.get(name) if isinstance(settings, dict) else None
-    if not isinstance(value, str) or not value.strip():
-        return None
-    title = value.strip()
-    return title.rsplit(" [", 1)[0] if title.endswith("]") else title

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
+from darkroom.checkpoints.model import Kind
 from darkroom.webui.scripts import Path, Script
 
 TITLE = "x/y/z plot"
-_Kinds = Mapping[str, Mapping[int, tuple[str, ...]]]
+_Kinds = Mapping[str, Mapping[int, tuple[Kind, ...]]]
 _CERTAIN: _Kinds = {"txt2img": {11: ("stable-diffusion",)}, "img2img": {10: ("stable-diffusion",)}}
 """Kinds of the axes that have had their number since the WebUI 1.6."""
 _LIKELY: _Kinds = {
@@ -27,7 +28,7 @@ _LIKELY: _Kinds = {
     "img2img": {28: ("vae",), 29: ("vae",), 36: ("stable-diffusion",), 37: ("stable-diffusion",)},
 }
 """Kinds of the axes whose numbers differ by one among builds of 1.10: a value may be no model at all."""
-MODEL_AXES = {
+MODEL_AXES: Mapping[str, Kind] = {
     "checkpoint name": "stable-diffusion",
     "refiner checkpoint": "stable-diffusion",
     "vae": "vae",
@@ -41,7 +42,7 @@ class AxisValue:
     """A value of an axis that names a model of one of these kinds; `certain` is False where the axis may be another
     one. `path` is where the values stand."""
 
-    kinds: tuple[str, ...]
+    kinds: tuple[Kind, ...]
     name: str
     path: Path
     certain: bool
@@ -64,7 +65,7 @@ def values(script: Script, tab: str) -> Iterator[AxisValue]:
             yield AxisValue(kinds, name, (*script.path, place), certain)
 
 
-def _kinds(axis_type: Any, tab: str) -> tuple[tuple[str, ...], bool]:
+def _kinds(axis_type: Any, tab: str) -> tuple[tuple[Kind, ...], bool]:
     if isinstance(axis_type, str):
         kind = MODEL_AXES.get(axis_type.strip().lower())
         return ((kind,) if kind else (), True)

@@ -13,6 +13,7 @@ from typing import Any
 _PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _SIZE = re.compile(r"(\d+)x(\d+)")
 _NEGATIVE = "Negative prompt:"
+_CALLS = ("txt2img", "img2img")
 _LEAST_PAIRS = 3
 """A last line with fewer pairs is part of the prompt."""
 
@@ -60,10 +61,10 @@ _SIZES = {
 
 
 def filled_in(fields: dict[str, Any], call: str) -> dict[str, Any]:
-    """The body with what its `infotext` says added, as far as the body does not say it; the same without one.
-    `call` is `txt2img` or `img2img`. A value that cannot be read is left out."""
+    """The body with what its `infotext` says added, as far as the body does not say it; the same without one, and for
+    any call but `txt2img` and `img2img`. A value that cannot be read is left out."""
     text = fields.get("infotext")
-    if not isinstance(text, str) or not text.strip():
+    if call not in _CALLS or not isinstance(text, str) or not text.strip():
         return fields
     found, settings = read(text)
     if call == "txt2img" and found.keys() & {"hr_scale", "hr_upscaler", "hr_resize_x"}:

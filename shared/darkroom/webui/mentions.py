@@ -10,12 +10,16 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
+from darkroom.checkpoints.model import Kind
 from darkroom.webui import axes, prompt, upscalers
 from darkroom.webui.scripts import Path, Script, running, units
 
-CHECKPOINT, VAE, LORA, UPSCALER = "stable-diffusion", "vae", "lora", "upscaler"
+CHECKPOINT: Final = "stable-diffusion"
+VAE: Final = "vae"
+LORA: Final = "lora"
+UPSCALER: Final = "upscaler"
 _SAME = frozenset({"", "none", "automatic", "use same checkpoint", "use same vae", "use same choices"})
 """Values of a setting that name no model, in lower case."""
 _PICTURE = "image:"
@@ -29,7 +33,7 @@ class Mention:
     `required` is False where the WebUI goes on without a file that is not there.
     """
 
-    kinds: tuple[str, ...]
+    kinds: tuple[Kind, ...]
     name: str
     path: Path
     required: bool = True
@@ -55,7 +59,7 @@ class _Found:
     models: list[Mention] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
 
-    def model(self, kind: str, name: Any, path: Path, required: bool = True) -> None:
+    def model(self, kind: Kind, name: Any, path: Path, required: bool = True) -> None:
         """A model named in a field or an argument; nothing for a value that names none."""
         if isinstance(name, str) and name.strip().lower() not in _SAME:
             if kind == UPSCALER and not upscalers.needs_file(name):
@@ -139,7 +143,7 @@ def _modules(found: _Found, names: Any, path: Path) -> None:
             found.models.append(Mention(("text_encoder", VAE), re.split(r"[/\\]", name)[-1], path))
 
 
-def _setting(settings: dict[str, Any], name: str, kind: str) -> Mention | None:
+def _setting(settings: dict[str, Any], name: str, kind: Kind) -> Mention | None:
     value = settings.get(name)
     if not isinstance(value, str) or not value.strip():
         return None
@@ -175,10 +179,11 @@ def _axes(found: _Found, script: Script, call: str) -> None:
 
 def _detailer(found: _Found, unit: dict[str, Any], path: Path) -> None:
     """A unit of ADetailer: it may paint with a checkpoint, a VAE and a ControlNet of its own."""
-    for switch, name, kind in (
+    switches: tuple[tuple[str, str, Kind], ...] = (
         ("ad_use_checkpoint", "ad_checkpoint", CHECKPOINT),
         ("ad_use_vae", "ad_vae", VAE),
-    ):
+    )
+    for switch, name, kind in switches:
         if unit.get(switch) is True:
             found.model(kind, unit.get(name), (*path, name))
     found.model("controlnet", unit.get("ad_controlnet_model"), (*path, "ad_controlnet_model"))

@@ -6,11 +6,13 @@ first argument without an equals sign) and modules/processing_scripts/comments.p
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from darkroom.checkpoints.model import Kind
 
 _TAG = re.compile(r"<(\w+):([^>]+)>")
 _COMMENT = re.compile(r"#[^\n]*")
-TAG_KINDS = {"lora": "lora", "lyco": "lora", "hypernet": "hypernetwork"}
+TAG_KINDS: Mapping[str, Kind] = {"lora": "lora", "lyco": "lora", "hypernet": "hypernetwork"}
 """Types of tags that load a file, with the kind of the file. The WebUI skips any other type."""
 
 
@@ -19,7 +21,7 @@ def without_comments(text: str, comments: bool = True) -> str:
     return _COMMENT.sub("", text) if comments else text
 
 
-def tags(text: str) -> Iterator[tuple[str, str]]:
+def tags(text: str) -> Iterator[tuple[Kind, str]]:
     """Kind of file and name of each tag that loads a file, in their order; a name may come twice."""
     for found in _TAG.finditer(text):
         kind = TAG_KINDS.get(found[1])

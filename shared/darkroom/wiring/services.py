@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from darkroom.checkpoints.imports import Imports
-    from darkroom.checkpoints.networks import Networks
+    from darkroom.checkpoints.resolver import ModelResolver
     from darkroom.checkpoints.service import Checkpoints
     from darkroom.dead_letters.service import DeadLetters
     from darkroom.endpoints.fleet import Fleet
@@ -81,11 +81,11 @@ class Services:
         return Images(self.adapters.image_store, self.settings.retention_days)
 
     @cached_property
-    def networks(self) -> Networks:
-        """Finds the extra networks that a prompt names."""
-        from darkroom.checkpoints.networks import Networks
+    def resolver(self) -> ModelResolver:
+        """Finds the model files that a job names."""
+        from darkroom.checkpoints.resolver import ModelResolver
 
-        return Networks(self.adapters.registry)
+        return ModelResolver(self.adapters.registry)
 
     @cached_property
     def checkpoints(self) -> Checkpoints:
@@ -174,7 +174,7 @@ class Services:
             self.jobs,
             self.images,
             self.adapters.registry,
-            self.networks,
+            self.resolver,
             self.endpoints,
             self.limiter,
             self.dispatcher,
