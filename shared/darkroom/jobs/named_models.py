@@ -26,7 +26,7 @@ _AUTOMATIC = frozenset({"", "automatic", "auto"})
 @dataclass(frozen=True)
 class NamedModels:
     """What a request names, as written. `vae` is None where nothing or Automatic is said, and `no_vae` is the WebUI's
-    `None`; `words` may call for embeddings."""
+    `None`; `words` may call for embeddings; `spellings` are those of the job that is repeated."""
 
     checkpoint: Mention | None = None
     vae: Mention | None = None
@@ -34,6 +34,7 @@ class NamedModels:
     no_vae: bool = False
     others: tuple[Mention, ...] = ()
     words: tuple[str, ...] = ()
+    spellings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def all(self) -> tuple[Mention, ...]:
@@ -106,6 +107,7 @@ def named_again(job: Job) -> NamedModels:
         no_vae=vae == NO_VAE,
         others=(*stored, *(m for m in map(_in_body, body.models if body else ()) if m)),
         words=body.words if body else (),
+        spellings=job.spellings or {},
     )
 
 
@@ -188,4 +190,8 @@ def _collected(named: NamedModels, resolution: Resolution) -> tuple[dict[str, li
             spellings.setdefault(key.kind, {})[mention.name] = key.name
         if mention is not named.checkpoint and key.name not in files.setdefault(key.kind, []):
             files[key.kind].append(key.name)
+    for kind, before in named.spellings.items():
+        now = spellings.setdefault(kind, {})
+        # A file that was renamed since is found by its old name.
+        now.update({text: now.get(file, file) for text, file in before.items()})
     return {kind: names for kind, names in files.items() if names}, spellings
