@@ -46,6 +46,7 @@ def keeping(resources: Resources) -> list[Grant]:
         *_set_up_scaling(resources),
         allow(
             ["dynamodb:Query"],
+            resources.index(resources.jobs, "open"),
             resources.index(resources.jobs, "by_status"),
             resources.index(resources.jobs, "by_endpoint"),
         ),

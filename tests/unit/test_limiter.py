@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 
 from darkroom.errors import TooMany
-from darkroom.jobs.limiter import CACHE_SECONDS, DOUBT_SECONDS, OpenJobLimiter
+from darkroom.jobs.limiter import CACHE_SECONDS, REFUSAL_SECONDS, OpenJobLimiter
 from darkroom.jobs.model import OpenJobCounts
 
 
@@ -70,7 +70,7 @@ def test_it_counts_again_once_in_a_while_and_before_it_refuses_by_an_old_count()
     with pytest.raises(TooMany):
         full.admit("alice")
     assert store.asked == 1
-    clock.now = DOUBT_SECONDS + 1
+    clock.now = REFUSAL_SECONDS + 1
     full.admit("alice")
     assert store.asked == 2
     clock.now += CACHE_SECONDS

@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -28,9 +30,11 @@ _FAILURE = "failure"
 class S3Images:
     """`darkroom.images.ports.ImageStore` on S3."""
 
-    def __init__(self, client: "S3Client", bucket: str) -> None:
+    def __init__(self, client: "S3Client", bucket: str, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives epoch seconds."""
         self._client = client
         self._bucket = bucket
+        self._clock = clock
 
     def find(self, owner: str, image_id: str) -> Stored | None:
         """See `ImageStore.find`: one HeadObject."""
@@ -40,7 +44,7 @@ class S3Images:
             if _is_absent(error):
                 return None
             raise
-        return Stored(head["ContentLength"], _age(head["LastModified"]))
+        return Stored(head["ContentLength"], self._age(head["LastModified"]))
 
     def start(self, owner: str, image_id: str, length: int) -> Start | None:
         """See `ImageStore.start`: one ranged GetObject."""
@@ -58,7 +62,10 @@ class S3Images:
         content = answer["Body"].read(length)
         total = answer.get("ContentRange", "").rpartition("/")[2]
         size = int(total) if total.isdigit() else answer["ContentLength"]
-        return Start(content, size, _age(answer["LastModified"]))
+        return Start(content, size, self._age(answer["LastModified"]))
+
+    def _age(self, modified: datetime) -> float:
+        return self._clock() - modified.timestamp()
 
     def put(self, owner: str, image_id: str, content: bytes, content_type: str) -> None:
         """See `ImageStore.put`: one PutObject with its checksum."""
@@ -256,10 +263,6 @@ class S3Outputs:
 
 def _presigned(client: "S3Client", bucket: str, key: str) -> str:
     return client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=URL_SECONDS)
-
-
-def _age(modified: datetime) -> float:
-    return (datetime.now(UTC) - modified).total_seconds()
 
 
 def _base64(sha256: str) -> str:
