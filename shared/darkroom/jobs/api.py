@@ -7,13 +7,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from darkroom.jobs.contract import Timings, WorkError
 from darkroom.jobs.model import Job, JobLine
-from darkroom.jobs.parameters import Parameters
+from darkroom.jobs.parameters import Parameters, without_idle
 from darkroom.jobs.phase import Phase, PhaseName
 from darkroom.jobs.ports import Outputs
 from darkroom.jobs.state import CancelPoint, Status
-from darkroom.jobs.types import JobType, Mode
+from darkroom.jobs.types import MASK, SKETCH, JobType, Mode
+from darkroom.webui.calls import CALLS, of_other_calls
 from darkroom.webui.infotext import filled_in
 from darkroom.webui.spelling import composed
+from darkroom.webui.switches import switched_off
 
 
 def _inside(name: str) -> str:
@@ -38,6 +40,17 @@ ImageId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of
 ImageName = Annotated[str, Field(pattern="^[a-z0-9_]{1,64}$")]
 EndpointName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", max_length=63)]
 PROMPT_PREVIEW = 120
+
+
+_MASKED = {MASK, SKETCH}
+
+
+def _check_call(call: str, fields: dict[str, Any]) -> None:
+    """A body without a prompt but with fields of another call was meant for that call."""
+    foreign = list(of_other_calls(call, fields)) if call in CALLS and "prompt" not in fields else []
+    if foreign:
+        says = ", ".join(f"{name} ({other})" for name, other in foreign)
+        raise ValueError(f"`parameters` has no prompt, and fields of other calls than {call}: {says}")
 
 
 class ModelsIn(BaseModel):
@@ -70,11 +83,15 @@ class JobIn(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_infotext(cls, body: Any) -> Any:
-        """Fill in what the infotext of a body says, before its fields are checked."""
+    def _prepare(cls, body: Any) -> Any:
+        """Before fields are checked: fill in what the infotext of the body says, and leave out what decides nothing
+        and is out of its bounds."""
         match body:
             case {"type": str(call), "parameters": dict(fields)}:
-                return {**body, "parameters": filled_in(fields, call)}
+                fields = filled_in(fields, call)
+                _check_call(call, fields)
+                masked = isinstance(images := body.get("images"), dict) and not images.keys().isdisjoint(_MASKED)
+                return {**body, "parameters": without_idle(fields, switched_off(call, fields, masked))}
         return body
 
 
