@@ -205,7 +205,7 @@ class Checkpoints:
         taken = ", ".join(SAFE + (PICKLES if self._pickles else ()))
         why = f"is of a format that this stage does not take; it takes {taken}"
         if key.is_pickle:
-            why += ". Pickle formats can run code when they are loaded; the stage's setting allow_pickle decides"
+            why += ". Pickle formats can run code when they are loaded; the stage's setting pickles decides"
         raise Invalid("format_not_taken", f"{key.name} {why}.", (FieldError(("body", "name"), why),))
 
     def check_room(self, owner: str, kind: Kind, status: ModelStatus) -> None:

@@ -97,7 +97,7 @@ class Services:
         """The model shelf with its files."""
         from darkroom.checkpoints.service import Checkpoints
 
-        return Checkpoints(self.adapters.registry, self.adapters.model_files, self.settings.allow_pickle)
+        return Checkpoints(self.adapters.registry, self.adapters.model_files, self.settings.takes_pickles)
 
     @cached_property
     def imports(self) -> Imports:
