@@ -82,6 +82,7 @@ class Shelf:
                 "POST /checkpoints/complete": self._complete,
                 "GET /checkpoints": self._list,
                 "DELETE /checkpoints": self._delete,
+                "POST /checkpoints/rename": self._rename,
             }[call](body or query)
 
     def _register(self, body: dict[str, Any]) -> tuple[int, Any]:
@@ -90,7 +91,7 @@ class Shelf:
             return 409, {"code": "checkpoint_exists", "detail": "It is there."}
         if row is None:
             self.stored.clear()
-        self.rows[body["kind"], body["name"]] = row or row_of(body["kind"], body["name"], size=body["size"])
+        self.rows[body["kind"], body["name"]] = row or row_of(**body)
         shape = {"part_size": self.part_size, "parts": -(-body["size"] // self.part_size)}
         row = self.rows[body["kind"], body["name"]]
         return 201, {"checkpoint": row, "upload": shape}
@@ -146,10 +147,18 @@ class Shelf:
             return 404, {"code": "checkpoint_not_found", "detail": "There is no such model file."}
         return 204, None
 
+    def _rename(self, body: dict[str, Any]) -> tuple[int, Any]:
+        row = self.rows.pop((body["kind"], body["name"]), None)
+        if row is None:
+            return 404, {"code": "checkpoint_not_found", "detail": "There is no such model file."}
+        renamed = {**row, "name": body["to"], "aliases": [body["name"]]}
+        self.rows[body["kind"], body["to"]] = renamed
+        return 200, renamed
+
 
 def row_of(kind: str, name: str, **changes: Any) -> dict[str, Any]:
     """A row as the API answers it."""
     nothing = dict.fromkeys(("size", "sha256", "created_at", "base_model", "reason", "done"))
     pickle = not name.endswith(".safetensors")
     row = {"kind": kind, "name": name, "status": "uploading", "owner": "ana", "pickle": pickle, "trigger_words": []}
-    return {**nothing, **row, **changes}
+    return {**nothing, **row, "folder": None, "aliases": [], **changes}
