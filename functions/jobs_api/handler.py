@@ -6,15 +6,14 @@ from pydantic import BaseModel
 
 from darkroom import wiring
 from darkroom.edge.http import Api, IdempotencyKey, Path, Query, Response, answers, created
+from darkroom.edge.queries import grouped
 from darkroom.images.api import ImageIn, ImageOut
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary
 from darkroom.jobs.export import render
-from darkroom.jobs.state import Status
-from darkroom.jobs.types import JobType
+from darkroom.jobs.filters import PARAMETERS, Filters
 
 app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
 JobId = Annotated[str, Path(description="a job's id")]
-Text = Annotated[str | None, Query(min_length=1, max_length=255)]
 PAGE = answers(JobPage, _200="A page; the header Link names the next one")
 for form in ("text/csv", "application/x-ndjson"):
     PAGE[200]["content"][form] = {"schema": {"type": "string"}}
@@ -61,24 +60,17 @@ def post_job(
 
 
 @app.get("/jobs", summary="The history, newest first", tags=["jobs"], responses=PAGE)
+@grouped("filters", Filters, PARAMETERS)
 def get_jobs(
+    *,
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
     before: Annotated[str | None, Query(description="the `next` of the page before")] = None,
-    type: Annotated[list[JobType] | None, Query(description="one of these types")] = None,
-    status: Annotated[list[Status] | None, Query(description="one of these statuses")] = None,
-    endpoint: Text = None,
-    checkpoint: Text = None,
-    owner: Text = None,
-    lora: Annotated[
-        str | None, Query(min_length=1, max_length=255, description="file name, with or without its extension")
-    ] = None,
-    q: Annotated[str | None, Query(max_length=500, description="words that all occur in the prompt")] = None,
+    filters: Filters,
     from_: Annotated[str | None, Query(alias="from", description="ISO 8601")] = None,
     to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
 ) -> Response[Any]:
     """Show All = follow `next`. Also as CSV or NDJSON, by the Accept header."""
-    query = HistoryQuery(limit=limit, before=before, type=type or [], status=status or [], endpoint=endpoint,
-                         checkpoint=checkpoint, owner=owner, lora=lora, q=q, from_=from_, to=to)  # fmt: skip
+    query = HistoryQuery(limit, before, filters, from_, to)
     page = wiring.stage().jobs.page(query, scope=app.read_scope)
     file = render(page, app.accept, first=before is None)
     answer = app.page(file.content_type, file.body, following=page.next)

@@ -10,7 +10,8 @@ from darkroom import ids
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.aws.pictures import S3Images
 from darkroom.errors import Busy, Throttled
-from darkroom.jobs.history import Filters, fill, plan
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import fill, plan
 from darkroom.jobs.model import Job, JobLine
 from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, manifest

@@ -1,11 +1,13 @@
 """What `/jobs` takes and answers."""
 
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom.checkpoints.api import FileName
 from darkroom.jobs.contract import Timings, WorkError
+from darkroom.jobs.filters import Filters
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.parameters import Parameters
 from darkroom.jobs.phase import Phase, PhaseName
@@ -47,18 +49,13 @@ class JobIn(BaseModel):
     parameters: Parameters = Parameters()
 
 
-class HistoryQuery(BaseModel):
-    """What `GET /jobs` may ask for; `type` and `status` may repeat. Times are ISO 8601, `q` words of the prompt."""
+@dataclass(frozen=True)
+class HistoryQuery:
+    """The query of `GET /jobs`. `before` is the `next` of the page before; `from_` and `to` are ISO 8601."""
 
     limit: int = 10
     before: str | None = None
-    type: list[JobType] = []
-    status: list[Status] = []
-    endpoint: str | None = None
-    checkpoint: str | None = None
-    owner: str | None = None
-    lora: str | None = None
-    q: str | None = None
+    filters: Filters = field(default_factory=Filters)
     from_: str | None = None
     to: str | None = None
 

@@ -13,11 +13,10 @@ DynamoDB; the adapter and the twin in the tests are both just a `Read`.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
-from unicodedata import normalize
 
 from darkroom import ids
+from darkroom.jobs.filters import FILTERS, Filters
 from darkroom.jobs.model import JobLine
-from darkroom.jobs.state import SUCCEED, Status
 
 BUDGET = 1_000
 """Items examined for one page. A page that spends it is short, and `next` says where to go on."""
@@ -26,49 +25,6 @@ PROBE = 24
 LEAST = 8
 """Items read at once from each of several streams: DynamoDB bills 4 KB for a Query however little it brings."""
 LARGEST_SLICE = 250
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What a job must be to be listed; empty means anything.
-
-    `low` and `high` are the ids between which it must lie, both included. `words` are folded and must
-    all occur in the prompt; `lora` is a file name, with or without its extension.
-    """
-
-    types: frozenset[str] = frozenset()
-    statuses: frozenset[Status] = frozenset()
-    endpoint: str | None = None
-    checkpoint: str | None = None
-    owner: str | None = None
-    lora: str | None = None
-    words: tuple[str, ...] = ()
-    low: str = ids.LOWEST
-    high: str = ids.HIGHEST
-
-    def match(self, line: JobLine) -> bool:
-        """Whether a line is what was asked for."""
-        return (
-            self.low <= line.id <= self.high
-            and (not self.types or line.type in self.types)
-            and (not self.statuses or line.status in self.statuses)
-            and self.endpoint in (None, line.endpoint)
-            and self.checkpoint in (None, line.checkpoint)
-            and self.owner in (None, line.owner)
-            and (self.lora is None or any(self.lora in (name, name.rpartition(".")[0]) for name in line.lora))
-            and self._says(line.prompt)
-        )
-
-    def _says(self, prompt: str | None) -> bool:
-        if not self.words:
-            return True
-        text = folded(prompt or "")
-        return all(word in text for word in self.words)
-
-
-def folded(text: str) -> str:
-    """A text as words are compared: in any case, and however its accents are encoded (Unicode, UAX 15)."""
-    return normalize("NFC", text).casefold()
 
 
 @dataclass(frozen=True)
@@ -113,25 +69,17 @@ class Page:
 
 def plan(filters: Filters, shards: int) -> list[QueryPlan]:
     """Every way to answer, the one that is usually most selective first. Never empty."""
-    numbers = range(shards)
-    ways: list[tuple[tuple[Stream, ...], Filters]] = []
-    if filters.checkpoint is not None:
-        ways.append(((Stream("by_checkpoint", filters.checkpoint),), Filters(checkpoint=filters.checkpoint)))
-    if filters.endpoint is not None:
-        ways.append(((Stream("by_endpoint", filters.endpoint),), Filters(endpoint=filters.endpoint)))
-    if filters.statuses and SUCCEED not in filters.statuses:
-        # Only jobs that did not succeed stand in this index.
-        keys = tuple(Stream("by_status", f"{s}#{n}") for s in sorted(filters.statuses) for n in numbers)
-        ways.append((keys, Filters(statuses=filters.statuses)))
-    if filters.owner is not None:
-        ways.append(((Stream("by_owner", filters.owner),), Filters(owner=filters.owner)))
-    if filters.types:
-        keys = tuple(Stream("by_type", f"{t}#{n}") for t in sorted(filters.types) for n in numbers)
-        ways.append((keys, Filters(types=filters.types)))
-    if not ways:
-        ways.append((tuple(Stream("feed", str(n)) for n in numbers), Filters()))
-    asked = Filters(**{**vars(filters), "low": ids.LOWEST, "high": ids.HIGHEST})
-    return [QueryPlan(streams, covered == asked) for streams, covered in ways]
+    given = {*filters.compared_by_dynamodb, *filters.compared_here}
+    plans = []
+    for name, rule in sorted(FILTERS.items(), key=lambda item: item[1].rank):
+        values = filters.compared_by_dynamodb.get(name, [])
+        if rule.index and values and rule.not_in_index.isdisjoint(values):
+            keys = [f"{value}#{shard}" for value in values for shard in range(shards)] if rule.sharded else values
+            plans.append(QueryPlan(tuple(Stream(rule.index, key) for key in keys), exact=given == {name}))
+    if not plans:
+        feed = tuple(Stream("feed", str(shard)) for shard in range(shards))
+        plans.append(QueryPlan(feed, exact=not given))
+    return plans
 
 
 def fill(read: Read, filters: Filters, plans: list[QueryPlan], limit: int, budget: int = BUDGET) -> Page:

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
-from darkroom.jobs.history import Filters, Slice, Stream
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import Slice, Stream
 from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.state import CancelPoint, Status
 

@@ -5,7 +5,8 @@ from collections import Counter
 
 from darkroom import ids
 from darkroom.jobs.api import Summary
-from darkroom.jobs.history import LEAST, Filters, Read, fill, plan
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import LEAST, Read, fill, plan
 from darkroom.jobs.state import CANCELLED
 from darkroom.times import iso
 
