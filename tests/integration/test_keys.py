@@ -219,10 +219,15 @@ def test_a_key_is_withdrawn_even_if_it_got_its_secret_after_the_index_was_read(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = post_again().json
-    store: Any = stage.adapters.key_store
-    late = store._query(made["id"], "=", 1)
+    client = stage.clients("dynamodb")
+    late = client.query(
+        TableName="keys",
+        IndexName="by_id",
+        KeyConditionExpression="listed = :listed AND id = :id",
+        ExpressionAttributeValues={":listed": {"S": "key"}, ":id": {"S": made["id"]}},
+    )
     renewed = post_again().json["secret"]
-    monkeypatch.setattr(store, "_query", lambda *_: late)
+    monkeypatch.setattr(client, "query", lambda **_: late)
     assert call("DELETE", f"/keys/{made['id']}").status == 204
     assert send("GET", "/ping", key=renewed).status == 401
     # The answer to this may have been lost, too.

@@ -6,6 +6,9 @@ from typing import Literal, get_args
 
 Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+TAGS: dict[str, Kind] = {"lora": "lora", "lyco": "lora", "hypernet": "hypernetwork"}
+"""The word of a tag in a prompt, as in `<lora:name:0.8>`, and the kind of file that it names. A kind without a tag is
+named in the request alone."""
 ModelStatus = Literal["uploading", "importing", "active", "fail"]
 
 MAX_BYTES = 50 * 1024**3

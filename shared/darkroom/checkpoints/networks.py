@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from darkroom.checkpoints.model import Kind, ModelKey
+from darkroom.checkpoints.model import TAGS, Kind, ModelKey
 from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.errors import Invalid
 
 CACHE_SECONDS = 30.0
 MAX_TAGS = 40
-_TAG = re.compile(r"<(lora|lyco|hypernet):([^:<>]{1,200})(?::[^<>]*)?>", re.IGNORECASE)
-_KINDS: dict[str, Kind] = {"lora": "lora", "lyco": "lora", "hypernet": "hypernetwork"}
+_TAG = re.compile(rf"<({'|'.join(TAGS)}):([^:<>]{{1,200}})(?::[^<>]*)?>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Networks:
     def resolve(self, texts: Iterable[str]) -> ResolvedNetworks:
         """What these prompts call for: one Query a tag, and one for all embeddings unless made lately."""
         text = "\n".join(texts)
-        wanted = dict.fromkeys((_KINDS[kind.lower()], name.strip()) for kind, name in _TAG.findall(text))
+        wanted = dict.fromkeys((TAGS[kind.lower()], name.strip()) for kind, name in _TAG.findall(text))
         if len(wanted) > MAX_TAGS:
             raise Invalid("too_many_models", f"A prompt may call for at most {MAX_TAGS} networks, not {len(wanted)}.")
         found = {tag: self._file_of(*tag) for tag in wanted}

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from darkroom.checkpoints.api import FileName
 from darkroom.jobs.contract import Timings, WorkError
 from darkroom.jobs.filters import Filters
-from darkroom.jobs.model import Job, JobLine
+from darkroom.jobs.model import EXTRA_KINDS, Job, JobLine
 from darkroom.jobs.parameters import Parameters
 from darkroom.jobs.phase import Phase, PhaseName
 from darkroom.jobs.ports import Outputs
@@ -22,16 +22,15 @@ EndpointName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", ma
 PROMPT_PREVIEW = 120
 
 
-class ModelsIn(BaseModel):
-    """Model files besides the checkpoint. `vae` may be `Automatic` or `None`, as in the WebUI."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    vae: FileName | None = None
-    lora: FileNames = []
-    hypernetwork: FileNames = []
-    embedding: FileNames = []
-    controlnet: FileNames = []
+_EXTRAS: dict[str, Any] = {kind: (FileNames, []) for kind in EXTRA_KINDS}
+ModelsIn = create_model(
+    "ModelsIn",
+    __config__=ConfigDict(extra="forbid"),
+    __doc__="Model files besides the checkpoint. `vae` may be `Automatic` or `None`, as in the WebUI.",
+    vae=(FileName | None, None),
+    **_EXTRAS,
+)
+"""One field for each kind of model file."""
 
 
 class JobIn(BaseModel):
@@ -43,7 +42,7 @@ class JobIn(BaseModel):
     type: JobType
     mode: Mode | None = None
     checkpoint: FileName | None = None
-    models: ModelsIn = ModelsIn()
+    models: ModelsIn = ModelsIn()  # type: ignore[valid-type]  # mypy knows no model that is made from a table
     endpoint: EndpointName | None = None
     images: Annotated[dict[ImageName, ImageId], Field(max_length=32)] = {}
     parameters: Parameters = Parameters()

@@ -1,13 +1,12 @@
-"""The history: which index a question is answered from, and how a page is filled.
+"""The history: which index a query is answered from, and how a page is filled.
 
-Every index of the jobs table sorts by id, and ids sort by time of creation. So order, time range and the
-place where a page goes on are all just an id, in every index alike, and several index partitions are read
-as one by merging them.
+Every index of the jobs table sorts by id, and ids sort by time of creation. So in every index a time range is a range
+of ids, a page continues below an id, and several partitions can be merged into one list.
 
     Filters ──plan()──▶ candidate plans, each a set of streams ──fill()──▶ a page
 
-A stream is one partition of one index. `fill` reads streams in slices through `Read` and knows nothing of
-DynamoDB; the adapter and the twin in the tests are both just a `Read`.
+A stream is one partition of one index. `fill` reads streams in slices through a `Read` function and knows nothing of
+DynamoDB: the adapter and the tests' double in memory both give such a function.
 """
 
 from collections.abc import Callable
@@ -19,11 +18,11 @@ from darkroom.jobs.filters import FILTERS, Filters
 from darkroom.jobs.model import JobLine
 
 BUDGET = 1_000
-"""Items examined for one page. A page that spends it is short, and `next` says where to go on."""
+"""Items examined at most for one page. A page that reaches this may be short, and `next` says where to continue."""
 PROBE = 24
 """Items each plan examines before the plans are compared."""
 LEAST = 8
-"""Items read at once from each of several streams: DynamoDB bills 4 KB for a Query however little it brings."""
+"""Items read at least at once from each of several streams: DynamoDB bills at least 4 KB for each Query."""
 LARGEST_SLICE = 250
 
 
@@ -37,7 +36,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class QueryPlan:
-    """Streams that together hold every job asked for; `exact` when they hold nothing else."""
+    """Streams that together hold every job that is to be listed; `exact` when they hold no other."""
 
     streams: tuple[Stream, ...]
     exact: bool
@@ -45,8 +44,8 @@ class QueryPlan:
 
 @dataclass(frozen=True)
 class Slice:
-    """What one read of a stream brought: the matching lines, newest first; how many items were examined; and the
-    id it got to, None when the stream holds nothing more in the range."""
+    """The result of one read of a stream: the matching lines, newest first; how many items were examined; and the id
+    of the last one, None when the stream has no more items in the range."""
 
     lines: list[JobLine]
     examined: int
@@ -54,12 +53,13 @@ class Slice:
 
 
 Read = Callable[[Stream, Filters, str, int], Slice]
-"""Reads a stream from an id downwards (included), at most so many items; lines that do not match are left out."""
+"""Reads a stream from an id (included) downwards, at most so many items, and returns the lines that match."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Lines, newest first, and the id to go on below, None only at the end; `examined` items and `reads` it took."""
+    """Lines, newest first; the id below which the next page starts, None only at the end; how many items were examined
+    and how many reads were made."""
 
     lines: list[JobLine]
     next: str | None
@@ -83,8 +83,8 @@ def plan(filters: Filters, shards: int) -> list[QueryPlan]:
 
 
 def fill(read: Read, filters: Filters, plans: list[QueryPlan], limit: int, budget: int = BUDGET) -> Page:
-    """Up to `limit` lines. Of several plans, each examines a few items, and the one that got furthest back in time
-    for them goes on alone: it is the one with the fewest items in its way."""
+    """A page of up to `limit` lines. Of several plans, each first examines a few items. The one that reaches furthest
+    back in time with them continues alone: it has the fewest other items in between."""
     tally = _Tally(budget)
     best: _Merge | None = None
     for way in plans:
@@ -102,7 +102,7 @@ def fill(read: Read, filters: Filters, plans: list[QueryPlan], limit: int, budge
 
 @dataclass
 class _Tally:
-    """What was read so far for one page."""
+    """How much was read so far for one page."""
 
     budget: int
     examined: int = 0
@@ -115,7 +115,7 @@ class _Tally:
 
 @dataclass
 class _Cursor:
-    """How far a stream was read: everything at or above `lowest_read` is known; "" when it is known to its end."""
+    """How far a stream was read: down to the id `lowest_read`, which is "" when it was read to its end."""
 
     stream: Stream
     lowest_read: str
@@ -123,7 +123,7 @@ class _Cursor:
 
 @dataclass
 class _Merge:
-    """The streams of a plan read as one. A line counts once every stream was read down to it."""
+    """The streams of a plan, merged. A line is certain as soon as every stream was read down to it."""
 
     read: Read
     filters: Filters
@@ -138,18 +138,19 @@ class _Merge:
 
     @property
     def frontier(self) -> str:
-        """Down to which id all streams are known; "" when all are known to their ends."""
+        """The id down to which all streams were read; "" when all were read to their ends."""
         return max(cursor.lowest_read for cursor in self.cursors)
 
     def full(self, limit: int) -> bool:
-        """Whether a page of `limit` lines is there."""
+        """Whether there are `limit` certain lines."""
         return sum(line.id >= self.frontier for line in self.found) >= limit
 
     def advance(self, limit: int, allowance: int, must_move: bool = False) -> None:
-        """Read on, always the stream that lags most, until a page is there, the end, or `allowance` items.
+        """Read until a page is full, all streams end, or `allowance` items were examined; always from the stream that
+        was read the least far.
 
-        With `must_move` the allowance does not count before every stream was read once: a page that went
-        nowhere would send its reader round in a circle.
+        With `must_move` every stream is read at least once, whatever the allowance: otherwise a page could end where it
+        began, and its reader would ask for the same page for ever.
         """
         stop = self.tally.examined + min(allowance, self.tally.left)
         while self.frontier and not self.full(limit):
@@ -158,7 +159,7 @@ class _Merge:
                 break
             lagging = max(self.cursors, key=lambda cursor: cursor.lowest_read)
             unread = sum(cursor.lowest_read == self.start for cursor in self.cursors)
-            # While some streams were not looked at, what room there is belongs to all of them.
+            # While some streams are unread, the remaining items are shared among them.
             size = max(1, min(self._slice(limit), ceil(room / max(1, unread))))
             part = self.read(lagging.stream, self.filters, ids.before(lagging.lowest_read), size)
             self.tally.examined += part.examined
@@ -169,7 +170,7 @@ class _Merge:
         self.found.sort(key=lambda line: line.id, reverse=True)
 
     def page(self, limit: int) -> tuple[list[JobLine], str | None]:
-        """The lines that are certain, and the id to go on below."""
+        """The certain lines, and the id below which the next page starts."""
         frontier = self.frontier
         certain = [line for line in self.found if line.id >= frontier]
         if len(certain) > limit or (len(certain) == limit and frontier):
@@ -177,7 +178,8 @@ class _Merge:
         return certain, frontier or None
 
     def _slice(self, limit: int) -> int:
-        """How many items to read next: what is missing when all of them match, else more, by the share that did."""
+        """How many items to read next: the number of missing lines if all items match, else more, by the share of items
+        that matched so far."""
         missing = limit - sum(line.id >= self.frontier for line in self.found)
         if not self.plan.exact:
             share = len(self.found) / self.seen if self.seen else 1.0

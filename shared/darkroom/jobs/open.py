@@ -54,7 +54,8 @@ class JobsByEndpoint:
             before = ids.before(page.next)
 
     def last(self, endpoint: str) -> float | None:
-        """When the newest job of an endpoint was created or ended, in epoch seconds: one Query of one item."""
+        """When the newest job of an endpoint was created or ended, in epoch seconds, None without jobs: one Query of
+        one item."""
         found = self._store.read(Stream("by_endpoint", endpoint), Filters(), ids.HIGHEST, 1)
         if not found.lines:
             return None

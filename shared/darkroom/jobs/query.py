@@ -1,4 +1,4 @@
-"""From the query of `GET /jobs` to filters: dates, ids and words as people write them."""
+"""Turns the times and cursors of a query, as people write them, into a range of ids."""
 
 import re
 from dataclasses import replace

@@ -1,5 +1,4 @@
-"""How many jobs there are of each kind in a time range, and what they cost: what filter menus, a small chart and
-a bill need."""
+"""Counts the jobs of a time range by status, type, endpoint, checkpoint and day, and adds up their cost."""
 
 from collections import Counter
 
