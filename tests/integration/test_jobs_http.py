@@ -137,6 +137,7 @@ def test_interrogate_needs_only_a_picture(stage: Stage, kind: str) -> None:
     assert call("POST", "/jobs", {"type": kind}).code == "image_missing"
 
 
+THIRTY_TWO_OF_EACH = {kind: [f"{kind}{number}" for number in range(32)] for kind in EXTRA_KINDS}
 LONG_NAME = {"override_settings": {"sd_model_checkpoint": "a" * 5000}}
 ALMOST_A_PICTURE = b64(png()[:48])
 BAD_REQUESTS = [
@@ -163,7 +164,7 @@ BAD_REQUESTS = [
     ("too much", txt2img(parameters={"notes": ["x" * 1000] * 300}), 413, "parameters_too_large"),
     (
         "too many models",
-        txt2img(models={k: [f"{k}{n}" for n in range(32)] for k in EXTRA_KINDS}),
+        txt2img(models=THIRTY_TWO_OF_EACH),
         422,
         "too_many_models",
     ),

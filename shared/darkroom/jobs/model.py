@@ -111,7 +111,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A transition to `status` for the reason `basis`, with the values that it writes; None leaves a value unchanged."""
+    """A transition to `status` for the reason `basis`, with the values that it writes; None leaves one unchanged."""
 
     status: Status
     basis: Basis

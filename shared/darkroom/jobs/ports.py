@@ -80,9 +80,11 @@ class JobStore(Protocol):
         """Write the progress of an open job; a lower one than the stored is not applied."""
 
     def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
-        """Record that the job is handed over once more, at `now` (ISO 8601), after `before` recorded times. True if this
-        caller may hand it over. False when the job is not `created` any more, its worker has begun, or another caller
-        recorded it first. The same claim sent twice gives True both times."""
+        """Record that the job is handed over once more, at `now` (ISO 8601), after `before` recorded times.
+
+        True if this caller may hand it over. False when the job is not `created` any more, its worker has begun, or
+        another caller recorded it first. The same claim sent twice gives True both times.
+        """
 
     def note_cancel_point(self, job_id: str, point: CancelPoint) -> WriteResult:
         """Write how far a cancelled job had come; an earlier point than the stored one is not applied."""

@@ -91,9 +91,9 @@ class Submission:
         """Create a job and hand it to SageMaker.
 
         Everything is checked before anything is written. If the endpoint refuses the invoke all the same, the job fails
-        with the reason. Once the job is written, it is returned even when AWS is too busy to hand it over: if the caller
-        tried again, there would be a second job. `open_jobs_limit` is how many open jobs
-        the caller's key allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge or TooMany.
+        with the reason. Once the job is written, it is returned even when AWS is too busy to hand it over: if the
+        caller tried again, there would be a second job. `open_jobs_limit` is how many open jobs the caller's key
+        allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge or TooMany.
         """
         options = SubmitOptions(
             idempotency_key, request_digest(request, parameters=request.parameters.fields()), pictures_of=owner

@@ -19,8 +19,8 @@ HAND_OVERS = 6
 """How often a job is handed over again. The waiting time doubles, so the last try comes after hours in which AWS may be
 unavailable. The number is small because SageMaker may accept each of them and run the job."""
 LIGHT = 2 * 1024 * 1024
-"""Bytes of an answer that is read while other threads read theirs. Larger answers are read one at a time, because parsing
-one takes several times its size in memory."""
+"""Bytes of an answer that is read while other threads read theirs. Larger answers are read one at a time, because
+parsing one takes several times its size in memory."""
 MAX_FAILURE_TEXT = 2_000
 
 
@@ -84,8 +84,8 @@ class Rules:
             self._hand_over_again(job)
 
     def look_again(self, job_id: str) -> None:
-        """Handle a job that ended long ago. If it timed out and its answer is in S3 by now, it succeeds. The objects of a
-        cancelled job are removed, and the pictures of a failed job, which no row names."""
+        """Handle a job that ended long ago. If it timed out and its answer is in S3 by now, it succeeds. The objects of
+        a cancelled job are removed, and the pictures of a failed job, which no row names."""
         self._round.count("looked_at")
         job = self._store.get(job_id)
         if job is None:

@@ -56,9 +56,9 @@ class Round:
         return self._left() <= 0 or self._busy >= BUSY_IN_A_ROW
 
     def each(self, job_ids: list[str], act: Callable[[str], None]) -> tuple[int, list[str]]:
-        """Call `act` for the jobs, several at a time. A job for which it fails does not stop the others. No job is begun
-        when the time is used up or AWS is too busy. Returns how many jobs, from the first on, were begun, and those of
-        them that failed."""
+        """Call `act` for the jobs, several at a time. A job for which it fails does not stop the others. No job is
+        begun when the time is used up or AWS is too busy. Returns how many jobs, from the first on, were begun, and
+        those of them that failed."""
         broken: set[str] = set()
         skipped: list[int] = []
 
