@@ -37,5 +37,7 @@ def _query(name: str, taken: Any) -> Parameter:
     # Powertools takes one FieldInfo for a parameter, and nested types may have several.
     field = FieldInfo.from_annotation(taken)
     limits = (part for part in field.metadata if isinstance(part, BaseMetadata))
-    annotation = Annotated[(field.annotation, *limits, Query(description=field.description))]  # type: ignore[valid-type]
+    # mypy reads a subscript of Annotated as a type, and this one is only known when the program runs.
+    annotated: Any = Annotated
+    annotation = annotated[(field.annotation, *limits, Query(description=field.description))]
     return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -42,7 +42,7 @@ class JobIn(BaseModel):
     type: JobType
     mode: Mode | None = None
     checkpoint: FileName | None = None
-    models: ModelsIn = ModelsIn()  # type: ignore[valid-type]  # mypy knows no model that is made from a table
+    models: ModelsIn = ModelsIn()
     endpoint: EndpointName | None = None
     images: Annotated[dict[ImageName, ImageId], Field(max_length=32)] = {}
     parameters: Parameters = Parameters()

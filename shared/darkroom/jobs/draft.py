@@ -190,8 +190,9 @@ def _models(request: JobIn, fields: dict[str, Any]) -> dict[str, list[str]]:
     """File names by kind; an empty `vae` is Automatic, `None` is the VAE called so."""
     if not JOB_TYPES[request.type].uses_models:
         return {}
-    named = {kind: list(getattr(request.models, kind)) for kind in EXTRA_KINDS}
-    vae = request.models.vae or _file_name(vae_in(fields), "sd_vae") or AUTOMATIC_VAE
+    given = request.models.model_dump()
+    named = {kind: list(given[kind]) for kind in EXTRA_KINDS}
+    vae = given["vae"] or _file_name(vae_in(fields), "sd_vae") or AUTOMATIC_VAE
     named["vae"] = [] if vae == AUTOMATIC_VAE else [vae]
     return {kind: names for kind, names in named.items() if names}
 
