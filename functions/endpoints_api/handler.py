@@ -13,7 +13,7 @@ Name = Annotated[str, Path(description="an endpoint's name, with or without the 
 @app.get("/endpoints", summary="SageMaker endpoints of this stage", tags=["endpoints"])
 def get_endpoints() -> EndpointList:
     """Newest first; at most seconds old."""
-    return EndpointList(endpoints=[EndpointOut.of(shown) for shown in wiring.stage().endpoints.shown()])
+    return EndpointList(endpoints=[EndpointOut.of(view) for view in wiring.stage().endpoints.views()])
 
 
 @app.post(
@@ -26,19 +26,19 @@ def post_endpoint(endpoint: EndpointIn, idempotency_key: IdempotencyKey = None) 
     """Model, configuration and endpoint at once. The same request again goes on where one broke off."""
     wiring.stage().claims.claim(app.owner, idempotency_key, endpoint)
     name, new = wiring.stage().fleet.create(app.owner, endpoint)
-    return created(EndpointOut.of(wiring.stage().endpoints.show(name)), new)
+    return created(EndpointOut.of(wiring.stage().endpoints.view(name)), new)
 
 
 @app.get("/endpoints/<name>", summary="One endpoint", tags=["endpoints"])
 def get_endpoint(name: Name) -> EndpointOut:
     """As it is now."""
-    return EndpointOut.of(wiring.stage().endpoints.show(name))
+    return EndpointOut.of(wiring.stage().endpoints.view(name))
 
 
 @app.patch("/endpoints/<name>", summary="Change between how many instances it scales", tags=["endpoints"])
 def patch_endpoint(name: Name, bounds: EndpointPatch) -> EndpointOut:
     """With `min_instances` 0 it sleeps when it has nothing to do."""
-    return EndpointOut.of(wiring.stage().endpoints.show(wiring.stage().fleet.scale(name, bounds)))
+    return EndpointOut.of(wiring.stage().endpoints.view(wiring.stage().fleet.scale(name, bounds)))
 
 
 @app.delete(
@@ -52,7 +52,7 @@ def delete_endpoint(name: Name) -> Response[EndpointOut | None]:
     """Its open jobs fail with `endpoint_deleted`. Deleting what is gone is fine."""
     if wiring.stage().fleet.delete(name):
         return Response(204)
-    return Response(202, content_type="application/json", body=EndpointOut.of(wiring.stage().endpoints.show(name)))
+    return Response(202, content_type="application/json", body=EndpointOut.of(wiring.stage().endpoints.view(name)))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

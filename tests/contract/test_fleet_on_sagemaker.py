@@ -68,7 +68,7 @@ class Place:
         """One round of the sweeper, after the grace."""
         later = lambda: self.stage.now() + GRACE_SECONDS + 60  # noqa: E731
         parts = (self.fleet_at(later), self.source, self.control, self.scaling, self.jobs, Guard(12, False))
-        return EndpointSweep(*parts, now=later).run(lambda: 100.0)
+        return EndpointSweep(*parts, clock=later).run(lambda: 100.0)
 
     def status(self) -> str | None:
         described = self.source.describe(self.name)
@@ -85,7 +85,7 @@ class Place:
     def left(self) -> list[str]:
         """The names of all that is there."""
         parts = [part.name for kind in PART_KINDS for part in self.source.parts(kind)]
-        return [*(found.name for found in self.source.all()), *parts, *self.scaling.standing()]
+        return [*(found.name for found in self.source.all()), *parts, *self.scaling.states()]
 
     @contextmanager
     def killed_at(self, number: int, moment: str) -> Iterator[list[str]]:
@@ -121,11 +121,11 @@ def test_the_whole_life(place: Place) -> None:
     assert place.fleet.create("alice", ANIME) == (place.name, False)
     place.in_service()
     assert place.fleet.reconcile(place.name) == "scaling set up"
-    assert place.scaling.standing() == {place.name: STANDING}
+    assert place.scaling.states() == {place.name: STANDING}
     described = place.source.describe(place.name)
     assert described
     assert (described.current, described.image, described.failure) == (1, "worker:1", None)
-    made = place.source.made(described)
+    made = place.source.endpoint_tags(described)
     assert (made.instance_type, made.owner, made.bounds) == ("ml.g5.xlarge", "alice", Bounds(0, 1))
     place.fleet.scale("anime", EndpointPatch(min_instances=1, max_instances=2))
     assert place.scaling.bounds([place.name]) == {place.name: Bounds(1, 2)}
@@ -176,7 +176,7 @@ def test_a_set_up_that_is_killed_twice_between_any_two_calls_still_ends_register
             place.fleet.reconcile(place.name)
         assert calls == SETTING_UP[:number]
     place.sweep()
-    assert place.scaling.standing() == {place.name: STANDING}
+    assert place.scaling.states() == {place.name: STANDING}
     assert place.sweep().scaling_set_up == 0
 
 
@@ -242,7 +242,7 @@ def test_of_one_that_is_gone_nothing_is_told_and_nothing_breaks(place: Place) ->
     assert described
     place.fleet.delete("anime")
     place.gone()
-    assert place.source.made(described) == EndpointTags(None, {})
+    assert place.source.endpoint_tags(described) == EndpointTags(None, {})
     for name in ("my_endpoint", "a b", "x" * 70):
         assert place.source.describe(name) is None
         assert place.fleet.delete(name) is True

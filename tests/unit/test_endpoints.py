@@ -24,7 +24,7 @@ def endpoints_of(source: FakeSageMaker, jobs: FakeOpenJobs | None = None, **more
 
 def test_a_warm_function_asks_sagemaker_once_in_a_while() -> None:
     source, now = Counting(), [0.0]
-    endpoints = endpoints_of(source, clock=lambda: now[0])
+    endpoints = endpoints_of(source, monotonic=lambda: now[0])
     for _ in range(5):
         assert endpoints.choose(None) == "darkroom-test-a"
     assert source.reads == 1
@@ -75,7 +75,7 @@ def test_an_endpoint_that_changes_its_instances_takes_jobs_but_comes_second() ->
     endpoints = endpoints_of(source, FakeOpenJobs(**{"darkroom-test-b": 9}))
     assert endpoints.choose(None) == "darkroom-test-b"
     assert endpoints.choose("darkroom-test-a") == "darkroom-test-a"
-    assert [shown.endpoint.usable for shown in endpoints.shown()] == [False, True]
+    assert [view.endpoint.usable for view in endpoints.views()] == [False, True]
 
 
 def test_the_stages_prefix_may_be_left_out() -> None:
@@ -104,6 +104,6 @@ def test_a_list_is_read_once_in_a_while_with_everything_in_it() -> None:
     endpoints = endpoints_of(source, FakeOpenJobs(**{"darkroom-test-a": 2}))
     source.on_call = calls.append
     for _ in range(3):
-        (shown,) = endpoints.shown()
-    assert (shown.open_jobs, shown.described.current, shown.bounds, shown.scaling) == (2, 1, None, False)
+        (view,) = endpoints.views()
+    assert (view.open_jobs, view.details.current, view.bounds, view.scaling) == (2, 1, None, False)
     assert calls == ["ListEndpoints", "DescribeEndpoint", "ListTags"]

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
-from darkroom.endpoints.fleet import GRACE_SECONDS, MAX_NAME, Fleet, endpoint_of
+from darkroom.endpoints.fleet import GRACE_SECONDS, Fleet
 from darkroom.endpoints.model import Bounds, ScalingState
 from darkroom.endpoints.service import Endpoints
+from darkroom.endpoints.spec import MAX_NAME, endpoint_of
 from darkroom.endpoints.sweep import EndpointsSwept, EndpointSweep, Guard
 from darkroom.errors import Busy, Conflict, DarkroomError, Invalid
 from tests.support.sagemaker import FakeOpenJobs, FakeSageMaker, FakeScaling, endpoint
