@@ -10,7 +10,7 @@ from darkroom.errors import Busy, Conflict, DarkroomError, Invalid, Malformed, M
 from darkroom.idempotency import IDEMPOTENCY_SECONDS, Idempotency
 from darkroom.keys.api import KeyIn, KeyMade, LimitsIn
 from darkroom.keys.model import Caller, Key, Limits, digest, hour_of
-from darkroom.keys.ports import KeyWrite, Listed, MadeBefore
+from darkroom.keys.ports import IdempotencyRecord, KeyWrite, Listed
 from darkroom.keys.service import ADMIN_SECONDS, DEFAULT_DAYS, Authenticator, Keys
 
 KEY = "a-key-of-sixteen-or-more"
@@ -25,7 +25,7 @@ class Store:
     def __init__(self) -> None:
         self.keys: dict[str, Key] = {}
         self.names: dict[str, frozenset[str]] = {}
-        self.records: dict[str, MadeBefore] = {}
+        self.records: dict[str, IdempotencyRecord] = {}
         self.notes: list[str] = []
         self.notable = True
         self.contended = 0
@@ -49,20 +49,20 @@ class Store:
         assert write.held == self.held(write.key.name)
         self._write(write)
         if used:
-            self.records[used.row_id] = MadeBefore(used.digest, write.digest, used.expires_at)
+            self.records[used.row_id] = IdempotencyRecord(used.digest, write.digest, used.expires_at)
         return True
 
-    def made_before(self, record: str) -> MadeBefore | None:
-        return self.records.get(record)
+    def idempotency_record(self, row_id: str) -> IdempotencyRecord | None:
+        return self.records.get(row_id)
 
-    def renew(self, write: KeyWrite, made: MadeBefore, used: Idempotency) -> bool:
+    def renew(self, write: KeyWrite, record: IdempotencyRecord, used: Idempotency) -> bool:
         if self.contended:
             self.contended -= 1
             return False
-        assert self.records[used.row_id] == made
-        del self.keys[made.key]
+        assert self.records[used.row_id] == record
+        del self.keys[record.key]
         self._write(write)
-        self.records[used.row_id] = replace(made, key=write.digest)
+        self.records[used.row_id] = replace(record, key=write.digest)
         return True
 
     def _write(self, write: KeyWrite) -> None:
@@ -99,7 +99,7 @@ def store() -> Store:
 
 
 def authenticator(store: Store, secret: Secret | None = None, now: float = NOW) -> Authenticator:
-    return Authenticator(store, secret or Secret(), now=lambda: now)
+    return Authenticator(store, secret or Secret(), clock=lambda: now)
 
 
 def test_a_key_is_its_owner_and_the_secret_is_the_admin(store: Store) -> None:
@@ -133,7 +133,7 @@ def test_the_use_of_a_key_is_noted_once_an_hour_and_never_stands_in_its_way(stor
 
 def test_wrong_keys_cost_no_call_for_the_secret_and_a_rotated_one_is_good_in_seconds(store: Store) -> None:
     secret, now = Secret(), [0.0]
-    made = Authenticator(store, secret, clock=lambda: now[0])
+    made = Authenticator(store, secret, monotonic=lambda: now[0])
     for number in range(10):
         made.caller(f"Bearer wrong-key-number-{number}")
     assert secret.reads == 1
@@ -151,7 +151,7 @@ def test_a_stage_without_a_secret_lets_nobody_in_as_admin(store: Store) -> None:
 
 def create(store: Store, now: float = NOW, **more: object) -> KeyMade:
     asked = {"name": "bob", "role": "artist", **more}
-    return Keys(store, now=lambda: now).create(KeyIn.model_validate(asked))
+    return Keys(store, clock=lambda: now).create(KeyIn.model_validate(asked))
 
 
 def refusal(store: Store, now: float = NOW, **more: object) -> tuple[type[DarkroomError], str]:
@@ -226,7 +226,7 @@ def test_two_who_make_a_key_for_one_name_at_once_do_not_overtake_each_other(stor
 
 def create_once(store: Store, now: float = NOW, key: str = "try-1", **more: object) -> tuple[KeyMade, bool]:
     request = KeyIn.model_validate({"name": "bob", "role": "artist", **more})
-    return Keys(store, now=lambda: now).create_once("admin", request, key)
+    return Keys(store, clock=lambda: now).create_once("admin", request, key)
 
 
 def test_a_repeat_finds_the_same_key_with_a_new_secret_for_a_day(store: Store) -> None:

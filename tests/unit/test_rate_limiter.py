@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from darkroom.errors import Busy
-from darkroom.keys.rate_limiter import MOST_UNTOLD, RateLimiter
+from darkroom.keys.rate_limiter import MAX_UNSHARED, RateLimiter
 
 
 class Counts:
@@ -32,7 +32,7 @@ def through(limiter: RateLimiter, requests: int, limit: int, key: str = "k") -> 
 @pytest.mark.parametrize("limit", [1, 2, 7, 8, 60, 600])
 def test_one_function_lets_through_exactly_the_limit_and_says_when_to_come_back(limit: int) -> None:
     counts = Counts()
-    limiter = RateLimiter(counts, now=lambda: 605.4)
+    limiter = RateLimiter(counts, clock=lambda: 605.4)
     assert through(limiter, 2 * limit + 5, limit) == limit
     assert limiter.wait("k", limit) == 60 - 5
     assert through(limiter, 1, limit, key="another") == 1
@@ -40,7 +40,7 @@ def test_one_function_lets_through_exactly_the_limit_and_says_when_to_come_back(
 
 def test_the_next_minute_begins_anew() -> None:
     now = [59.0]
-    limiter = RateLimiter(Counts(), now=lambda: now[0])
+    limiter = RateLimiter(Counts(), clock=lambda: now[0])
     assert through(limiter, 9, limit=3) == 3
     assert limiter.wait("k", 3) == 1
     now[0] = 60.0
@@ -49,8 +49,8 @@ def test_the_next_minute_begins_anew() -> None:
 
 def test_the_first_requests_cost_no_call_and_refused_ones_none_either() -> None:
     counts = Counts()
-    limiter = RateLimiter(counts, now=lambda: 0.0)
-    through(limiter, MOST_UNTOLD - 1, limit=600)
+    limiter = RateLimiter(counts, clock=lambda: 0.0)
+    through(limiter, MAX_UNSHARED - 1, limit=600)
     assert counts.calls == 0
     through(limiter, 600, limit=600)
     spent = counts.calls
@@ -62,22 +62,22 @@ def test_the_first_requests_cost_no_call_and_refused_ones_none_either() -> None:
 @pytest.mark.parametrize("functions", [2, 10])
 def test_several_functions_share_one_limit(functions: int) -> None:
     counts = Counts()
-    limiters = [RateLimiter(counts, now=lambda: 0.0) for _ in range(functions)]
+    limiters = [RateLimiter(counts, clock=lambda: 0.0) for _ in range(functions)]
     let = sum(limiters[number % functions].wait("k", 600) is None for number in range(5000))
-    assert 600 <= let <= 600 + functions * MOST_UNTOLD
+    assert 600 <= let <= 600 + functions * MAX_UNSHARED
     # A function that starts late hears of the others with its first shared count.
-    assert through(RateLimiter(counts, now=lambda: 0.0), 1000, limit=600) <= MOST_UNTOLD
+    assert through(RateLimiter(counts, clock=lambda: 0.0), 1000, limit=600) <= MAX_UNSHARED
 
 
 def test_without_the_shared_count_a_function_goes_by_its_own() -> None:
     counts = Counts()
     counts.reachable = False
-    assert through(RateLimiter(counts, now=lambda: 0.0), 1000, limit=600) == 600
+    assert through(RateLimiter(counts, clock=lambda: 0.0), 1000, limit=600) == 600
 
 
 def test_what_is_remembered_does_not_grow_with_the_keys_of_the_past() -> None:
     now = [0.0]
-    limiter = RateLimiter(Counts(), now=lambda: now[0])
+    limiter = RateLimiter(Counts(), clock=lambda: now[0])
     for minute in range(3):
         now[0] = 60.0 * minute
         for number in range(1000):
