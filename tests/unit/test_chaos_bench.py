@@ -12,8 +12,8 @@ from darkroom.aws.jobs import to_item
 from darkroom.jobs.model import Job, JobLine
 
 SINCE = ids.first_of(datetime(2026, 1, 1, tzinfo=UTC))
-JOB = ids.made_at(datetime(2026, 1, 2, tzinfo=UTC))
-OLD = ids.made_at(datetime(2025, 12, 31, tzinfo=UTC))
+JOB = ids.new_id_at(datetime(2026, 1, 2, tzinfo=UTC))
+OLD = ids.new_id_at(datetime(2025, 12, 31, tzinfo=UTC))
 
 
 class Table:
