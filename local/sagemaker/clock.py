@@ -1,4 +1,4 @@
-"""The clock that everything in the simulator reads, so that a test can turn it instead of waiting."""
+"""The clock of the simulator. A test can turn it ahead instead of waiting."""
 
 import asyncio
 import time
@@ -13,8 +13,8 @@ TICK_SECONDS = 0.05
 
 
 class TurnableClock:
-    """This machine's clock, plus the seconds that it was turned ahead. They outlive the process, so that time never
-    goes backwards for what is kept.
+    """This machine's clock, plus the seconds by which it was turned ahead. These seconds are stored, so that the time
+    does not go backwards after a restart.
     """
 
     def __init__(self, documents: Documents) -> None:
