@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from typer.testing import CliRunner
 
-from darkroom_cli.commands.checkpoints import GOES_ON, table_of
+from darkroom_cli.commands.checkpoints import UPLOAD_STOPPED, table_of
 from darkroom_cli.main import app
 from darkroom_cli.progress import Bar
 from darkroom_client import retry, transfer
@@ -76,7 +76,7 @@ def test_ctrl_c_says_that_it_goes_on_and_it_does(shelf: Shelf, lora: Path) -> No
         _, errors = process.communicate(timeout=20)
     finally:
         process.kill()
-    assert (process.returncode, errors.strip()) == (130, GOES_ON)
+    assert (process.returncode, errors.strip()) == (130, UPLOAD_STOPPED)
     shelf.hold.set()
     shelf.hold = None
     while shelf.in_flight:
