@@ -104,7 +104,7 @@ def _install(packages: Path, platform: str, python: str) -> None:
     ]
     # uv must not consider an active virtual environment: the options above choose the wheels.
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603 - our own words
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603 - a fixed command
     if done.returncode:
         raise BuildError(
             f"The dependency layer for {platform}, Python {python} cannot be installed. uv says:\n"

@@ -54,7 +54,7 @@ def licences() -> dict[str, str]:
     names = shipped()
     tool = [str(Path(sys.executable).with_name("pip-licenses")), "--python", sys.executable]
     command = [*tool, "--from", "mixed", "--format", "json", "--packages", *names]
-    listed = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)  # noqa: S603 - our own words
+    listed = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)  # noqa: S603 - a fixed command
     known: dict[str, str] = {canonicalize_name(one["Name"]): str(one["License"]) for one in listed}
     return {name: known.get(name, "UNKNOWN") for name in names}
 
@@ -92,7 +92,7 @@ def _audit() -> int:
             "-f",
             "json",
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
         if not done.stdout.startswith("{"):
             print(f"{lock.name}: pip-audit could not work. It says:\n{done.stderr[-2000:]}", file=sys.stderr)
             return 2

@@ -112,7 +112,7 @@ def post_cancel(job_id: JobId) -> JobOut:
 
 @app.post(
     "/jobs/<job_id>/replay",
-    summary="Submit a job anew with the same inputs",
+    summary="Submit a job again with the same inputs",
     tags=["jobs"],
     responses=answers(JobOut, _200="The job this Idempotency-Key made before", _201="The new job"),
 )

@@ -25,13 +25,13 @@ class TurnableClock:
         return time.time() + self._ahead
 
     def turn(self, seconds: float) -> None:
-        """Put the clock ahead by so many seconds."""
+        """Turn the clock ahead by `seconds`."""
         self._ahead += seconds
         self._documents.put("clock", "current", {"ahead": self._ahead})
 
 
 async def wait(clock: Clock, seconds: float) -> None:
-    """Return when so many seconds have passed on `clock`, which may be turned meanwhile."""
+    """Return when `seconds` have passed on `clock`, which may be turned ahead meanwhile."""
     until = clock() + seconds
     while (left := until - clock()) > 0:
         await asyncio.sleep(min(left, TICK_SECONDS))

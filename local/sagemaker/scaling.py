@@ -117,7 +117,7 @@ class Scaling:
         return empty and self._load(endpoint) > 0 and bool(self._policies(target, "StepScaling"))
 
     def _scale(self, endpoint: Document, variant: Document, instances: int, cause: Document) -> None:
-        """Change a variant to so many instances, because of the policy `cause`."""
+        """Change the number of instances of a variant, because of the policy `cause`."""
         name, before = endpoint["EndpointName"], variant["DesiredInstanceCount"]
         log.info("endpoint %s scales from %d to %d instances", name, before, instances)
         more = instances > before
@@ -131,7 +131,7 @@ class Scaling:
                 "ResourceId": cause["ResourceId"],
                 "ScalableDimension": cause["ScalableDimension"],
                 "Description": f"Setting desired instance count to {instances}.",
-                # The words of public reports; the alarm's name stands where it is known.
+                # The words of public reports, which also contain the alarm's name.
                 "Cause": f"monitor alarm in state ALARM triggered policy {cause['PolicyName']}",
                 "StartTime": now,
                 "EndTime": round(now + seconds, 3),

@@ -94,7 +94,7 @@ def build(settings: SimulatorSettings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         for service in ("sagemaker", "sagemaker-runtime", "application-autoscaling"):
-            service_model(service)  # read now, so that no call waits for it
+            service_model(service)  # loaded now, so that no call waits for it
         worker = httpx.AsyncClient(base_url=settings.worker, trust_env=False, limits=httpx.Limits(max_connections=None))
         async with worker:
             with closing(open_database(settings.state)) as database:

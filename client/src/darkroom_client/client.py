@@ -77,7 +77,7 @@ class Darkroom:
         return expect(Job, self.request("POST", f"/jobs/{job_id}/cancel"))
 
     def replay(self, job_id: str, idempotency_key: str | None = None) -> Job:
-        """Submit a job anew; returns the new one."""
+        """Submit a job again with the same inputs; returns the new job."""
         return expect(Job, self.request("POST", f"/jobs/{job_id}/replay", idempotency_key=idempotency_key))
 
     def delete_job(self, job_id: str) -> None:

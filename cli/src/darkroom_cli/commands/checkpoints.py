@@ -40,7 +40,7 @@ def upload(
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
-    """Upload model files. What was broken off goes on where it stopped."""
+    """Upload model files. An interrupted upload goes on where it stopped."""
     with reported_errors(UPLOAD_STOPPED), connected(url, key_file) as darkroom:
         from darkroom_client import model_files
 

@@ -12,14 +12,14 @@ from darkroom_client.answers import Letter, Queue
 if TYPE_CHECKING:
     from rich.table import Table
 
-app = typer.Typer(help="Messages that nothing could take in.", no_args_is_help=True)
+app = typer.Typer(help="Messages that could not be handled.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="QUEUE", help="A queue's name, as `list` shows it.")]
 
 
 @app.command("list")
 def list_(as_json: AsJson = False, url: Url = None, key_file: KeyFile = None) -> None:
-    """List the queues, how many messages lie there, and since when."""
+    """List the queues: how many messages they have, and when the oldest was sent."""
     with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_client import dead_letters
 
@@ -35,7 +35,7 @@ def show(
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
-    """Show what lies in a queue: what each message is about, never its text."""
+    """Show the messages of a queue: what each is about, never its text."""
     with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_client import dead_letters
 

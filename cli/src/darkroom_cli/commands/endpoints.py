@@ -38,7 +38,7 @@ def create(
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
-    """Make an endpoint. The same command again goes on where one broke off."""
+    """Make an endpoint. The same command again finishes what was interrupted."""
     with reported_errors("Stopped waiting; it is being made."), connected(url, key_file) as darkroom:
         from darkroom_client import endpoints
         from darkroom_client.client import without_none
@@ -82,14 +82,14 @@ def list_(
 
 @app.command()
 def wait(name: Name, timeout: Minutes = 30, url: Url = None, key_file: KeyFile = None) -> None:
-    """Wait until an endpoint is in service, and tell when it fails."""
+    """Wait until an endpoint is in service, or has failed."""
     with reported_errors("Stopped waiting."), connected(url, key_file) as darkroom:
         _wait(darkroom, name, timeout)
 
 
 @app.command()
 def scale(name: Name, least: Least = None, most: Most = None, url: Url = None, key_file: KeyFile = None) -> None:
-    """Change between how many instances an endpoint scales."""
+    """Change how many instances an endpoint may have."""
     with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_client import Failure, endpoints
         from darkroom_client.client import without_none

@@ -63,7 +63,7 @@ def list_(
 
 @app.command()
 def show(job_id: JobId, as_json: AsJson = False, url: Url = None, key_file: KeyFile = None) -> None:
-    """Show all that is known of a job."""
+    """Show all fields of a job."""
     with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_cli import history
 
@@ -106,7 +106,7 @@ def cancel(job_id: JobId, url: Url = None, key_file: KeyFile = None) -> None:
 
 @app.command()
 def replay(job_id: JobId, url: Url = None, key_file: KeyFile = None) -> None:
-    """Submit a job anew with the same inputs; prints the new job's label."""
+    """Submit a job again with the same inputs; prints the new job's label."""
     with reported_errors(), connected(url, key_file) as darkroom:
         typer.echo(darkroom.replay(job_id)["label"])
 

@@ -72,7 +72,7 @@ def list_(as_json: AsJson = False, url: Url = None, key_file: KeyFile = None) ->
 
 @app.command()
 def delete(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as the list tells it.")],
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as the list shows it.")],
     yes: Yes = False,
     url: Url = None,
     key_file: KeyFile = None,
