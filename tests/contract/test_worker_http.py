@@ -1,28 +1,25 @@
-"""The worker over HTTP, with S3 and SQS behind it: what `docs/worker-contract.md` promises."""
+"""The worker over HTTP, with S3 and SQS behind it: everything that `docs/worker-contract.md` says."""
 
-import contextlib
 import hashlib
 import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
-import httpx
 import pytest
 from moto import mock_aws
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
 from darkroom.jobs.contract import Progress, WorkAnswer, WorkRequest
+from tests.support.pictures import encoded
 from worker import engines
 from worker.engines import Engine, Painting, Task
 from worker.engines.preview import PreviewEngine
@@ -34,7 +31,7 @@ REGION = "eu-west-1"
 
 
 @pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def aws_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_REGION", REGION)
@@ -56,13 +53,11 @@ def s3() -> Any:
 
 
 def upload(name: str, image: Image.Image) -> str:
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    s3().put_object(Bucket=BUCKET, Key=f"images/ann/{name}", Body=out.getvalue())
+    s3().put_object(Bucket=BUCKET, Key=f"images/ann/{name}", Body=encoded(image))
     return f"s3://{BUCKET}/images/ann/{name}"
 
 
-def work(**fields: Any) -> dict[str, Any]:
+def job_body(**fields: Any) -> dict[str, Any]:
     return {
         "job_id": JOB,
         "type": "txt2img",
@@ -73,12 +68,12 @@ def work(**fields: Any) -> dict[str, Any]:
 
 
 def invoke(worker: TestClient, **fields: Any) -> WorkAnswer:
-    response = worker.post("/invocations", json=work(**fields))
+    response = worker.post("/invocations", json=job_body(**fields))
     assert response.status_code == 200, response.text
     return WorkAnswer.model_validate_json(response.text)
 
 
-def stored(answer: WorkAnswer, number: int = 0) -> Image.Image:
+def stored_picture(answer: WorkAnswer, number: int = 0) -> Image.Image:
     body = s3().get_object(Bucket=BUCKET, Key=answer.images[number].key)["Body"].read()
     image = Image.open(io.BytesIO(body))
     image.load()
@@ -89,16 +84,16 @@ def code_of(answer: WorkAnswer) -> str | None:
     return answer.error.code if answer.error else None
 
 
-def written() -> list[str]:
+def job_keys() -> list[str]:
     listed = s3().list_objects_v2(Bucket=BUCKET, Prefix="jobs/").get("Contents", [])
     return [entry["Key"] for entry in listed]
 
 
-def init() -> Image.Image:
+def init_picture() -> Image.Image:
     return Image.new("RGB", (64, 64), (10, 120, 200))
 
 
-def spot(colour: Any = 255, mode: str = "L") -> Image.Image:
+def square_mask(colour: Any = 255, mode: str = "L") -> Image.Image:
     mask = Image.new(mode, (64, 64), 0)
     ImageDraw.Draw(mask).rectangle((16, 16, 47, 47), fill=colour)
     return mask
@@ -119,11 +114,11 @@ def test_an_unknown_engine_is_refused_with_the_names_there_are() -> None:
 # -- every type and mode -------------------------------------------------------------------------------
 
 
-def test_txt2img_stores_its_pictures_where_it_says(worker: TestClient) -> None:
-    parameters = {**work()["parameters"], "batch_size": 2, "n_iter": 2}
+def test_txt2img_stores_its_pictures_under_the_keys_of_the_answer(worker: TestClient) -> None:
+    parameters = {**job_body()["parameters"], "batch_size": 2, "n_iter": 2}
     answer = invoke(worker, parameters=parameters, checkpoint={"name": "sd.safetensors", "s3": "s3://m/sd"})
     assert [image.key for image in answer.images] == [f"jobs/{JOB}/output/{n}.png" for n in range(4)]
-    assert written() == [image.key for image in answer.images]
+    assert job_keys() == [image.key for image in answer.images]
     assert [image.seed for image in answer.images] == [5, 6, 7, 8]
     assert isinstance(answer.info, dict)
     assert answer.info["all_seeds"] == [5, 6, 7, 8]
@@ -148,88 +143,90 @@ def test_the_answer_describes_the_stored_bytes(worker: TestClient) -> None:
 def test_a_second_attempt_writes_the_same_keys_and_bytes(worker: TestClient) -> None:
     parameters = {"prompt": "a pier", "width": 64, "height": 64}
     assert invoke(worker, parameters=parameters).images == invoke(worker, parameters=parameters).images
-    assert len(written()) == 1
+    assert len(job_keys()) == 1
 
 
 @pytest.mark.parametrize("mode", ["img2img", "sketch", None])
 def test_img2img_starts_from_its_init_picture(worker: TestClient, mode: str | None) -> None:
     parameters = {"init_images": ["image:init"], "denoising_strength": 0}
-    answer = invoke(worker, type="img2img", mode=mode, parameters=parameters, images={"init": upload("init", init())})
-    assert stored(answer).tobytes() == init().tobytes()
+    answer = invoke(
+        worker, type="img2img", mode=mode, parameters=parameters, images={"init": upload("init", init_picture())}
+    )
+    assert stored_picture(answer).tobytes() == init_picture().tobytes()
 
 
 @pytest.mark.parametrize("mode", ["inpaint", "inpaint_upload"])
 def test_inpaint_changes_only_the_masked_part(worker: TestClient, mode: str) -> None:
-    images = {"init": upload("init", init()), "mask": upload("mask", spot())}
+    images = {"init": upload("init", init_picture()), "mask": upload("mask", square_mask())}
     parameters = {"init_images": ["image:init"], "mask": "image:mask", "denoising_strength": 1, "seed": 3}
-    result = stored(invoke(worker, type="img2img", mode=mode, parameters=parameters, images=images))
+    result = stored_picture(invoke(worker, type="img2img", mode=mode, parameters=parameters, images=images))
     assert result.getpixel((32, 32)) != (10, 120, 200)
     result.paste((10, 120, 200), (16, 16, 48, 48))
-    assert result.tobytes() == init().tobytes()
+    assert result.tobytes() == init_picture().tobytes()
 
 
 def test_inpaint_sketch_takes_its_mask_from_the_sketch(worker: TestClient) -> None:
-    sketch = init()
+    sketch = init_picture()
     ImageDraw.Draw(sketch).rectangle((16, 16, 47, 47), fill="yellow")
-    images = {"init": upload("init", init()), "sketch": upload("sketch", sketch)}
+    images = {"init": upload("init", init_picture()), "sketch": upload("sketch", sketch)}
     parameters = {"denoising_strength": 1, "seed": 3, "mask_blur": 0}
-    result = stored(invoke(worker, type="img2img", mode="inpaint_sketch", parameters=parameters, images=images))
+    result = stored_picture(invoke(worker, type="img2img", mode="inpaint_sketch", parameters=parameters, images=images))
     assert result.getpixel((32, 32)) != (10, 120, 200)
     result.paste((10, 120, 200), (16, 16, 48, 48))
-    assert result.tobytes() == init().tobytes()
+    assert result.tobytes() == init_picture().tobytes()
 
 
 def test_interrogate_clip_answers_a_sentence(worker: TestClient) -> None:
-    answer = invoke(worker, type="interrogate_clip", images={"init": upload("init", init())})
+    answer = invoke(worker, type="interrogate_clip", images={"init": upload("init", init_picture())})
     assert answer.caption
     assert "blue" in answer.caption
-    assert (answer.images, written()) == ([], [])
+    assert (answer.images, job_keys()) == ([], [])
 
 
 def test_interrogate_deepbooru_answers_tags(worker: TestClient) -> None:
-    answer = invoke(worker, type="interrogate_deepbooru", images={"init": upload("init", init())})
+    answer = invoke(worker, type="interrogate_deepbooru", images={"init": upload("init", init_picture())})
     assert "blue theme" in (answer.caption or "").split(", ")
 
 
-# -- what goes wrong is told ---------------------------------------------------------------------------
+# -- errors --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("body", "names"),
+    ("body", "message"),
     [
         (b"not json", "body"),
         (b"[]", "body"),
         (b"{}", "job_id"),
-        (json.dumps(work(type="video")).encode(), "type"),
-        (json.dumps(work(type="img2img", mode="dream")).encode(), "mode"),
-        (json.dumps(work(output="/tmp/out/")).encode(), "S3 URI"),  # noqa: S108
-        (json.dumps(work(output=f"s3://{BUCKET}/jobs/1/output")).encode(), "slash"),
-        (json.dumps(work(images={"init": "https://example.com/a.png"})).encode(), "S3 URI"),
+        (json.dumps(job_body(type="video")).encode(), "type"),
+        (json.dumps(job_body(type="img2img", mode="dream")).encode(), "mode"),
+        (json.dumps(job_body(output="/tmp/out/")).encode(), "S3 URI"),  # noqa: S108
+        (json.dumps(job_body(output=f"s3://{BUCKET}/jobs/1/output")).encode(), "slash"),
+        (json.dumps(job_body(images={"init": "https://example.com/a.png"})).encode(), "S3 URI"),
     ],
 )
-def test_a_malformed_request_is_answered_400(worker: TestClient, body: bytes, names: str) -> None:
+def test_a_malformed_request_is_answered_400(worker: TestClient, body: bytes, message: str) -> None:
     response = worker.post("/invocations", content=body)
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "bad_request"
-    assert names in response.json()["error"]["message"]
+    assert message in response.json()["error"]["message"]
 
 
-def test_a_bad_parameter_is_an_answer_that_names_it(worker: TestClient) -> None:
+def test_an_invalid_parameter_is_named_in_the_answer(worker: TestClient) -> None:
     answer = invoke(worker, parameters={"steps": 0})
     assert code_of(answer) == "parameter_invalid"
     assert answer.error
     assert "steps" in answer.error.message
 
 
-def test_an_image_that_is_gone_is_named(worker: TestClient) -> None:
+def test_an_error_names_the_image_that_is_not_in_s3(worker: TestClient) -> None:
     answer = invoke(worker, type="interrogate_clip", images={"init": f"s3://{BUCKET}/images/gone"})
     assert code_of(answer) == "image_missing"
     assert answer.error
     assert "'init'" in answer.error.message
 
 
-def test_an_image_that_was_never_named_is_missing_too(worker: TestClient) -> None:
-    images = {"init": upload("init", init())}
+def test_an_image_that_the_request_does_not_name_is_missing(worker: TestClient) -> None:
+    images = {"init": upload("init", init_picture())}
     assert code_of(invoke(worker, type="img2img", mode="inpaint", images=images)) == "image_missing"
 
 
@@ -239,8 +236,8 @@ def test_a_broken_image_is_unreadable(worker: TestClient) -> None:
     assert code_of(answer) == "image_unreadable"
 
 
-def test_an_error_answer_is_nothing_but_the_error(worker: TestClient) -> None:
-    response = worker.post("/invocations", json=work(parameters={"steps": 0}))
+def test_an_error_answer_has_no_other_fields(worker: TestClient) -> None:
+    response = worker.post("/invocations", json=job_body(parameters={"steps": 0}))
     assert list(response.json()) == ["error"]
 
 
@@ -250,10 +247,10 @@ def test_an_error_answer_is_nothing_but_the_error(worker: TestClient) -> None:
 def test_a_job_cancelled_before_it_starts_paints_nothing(worker: TestClient) -> None:
     s3().put_object(Bucket=BUCKET, Key=f"jobs/{JOB}/cancelled", Body=b"")
     assert code_of(invoke(worker)) == "cancelled"
-    assert written() == [f"jobs/{JOB}/cancelled"]
+    assert job_keys() == [f"jobs/{JOB}/cancelled"]
 
 
-def test_somebody_elses_cancel_does_not_count(worker: TestClient) -> None:
+def test_the_cancel_marker_of_another_job_does_not_count(worker: TestClient) -> None:
     s3().put_object(Bucket=BUCKET, Key="jobs/other/cancelled", Body=b"")
     assert code_of(invoke(worker)) is None
 
@@ -269,7 +266,7 @@ def test_a_progress_message_is_sent_when_the_job_starts(worker: TestClient) -> N
     assert progress.started_at.endswith("Z")
 
 
-def test_a_queue_that_is_gone_does_not_fail_the_job(worker: TestClient) -> None:
+def test_a_missing_progress_queue_does_not_fail_the_job(worker: TestClient) -> None:
     queue = f"https://sqs.{REGION}.amazonaws.com/123456789012/gone"
     assert len(invoke(worker, progress_queue=queue).images) == 1
 
@@ -278,51 +275,54 @@ def test_a_queue_that_is_gone_does_not_fail_the_job(worker: TestClient) -> None:
 
 
 class SlowEngine(PreviewEngine):
-    """Paints until it is let go, or until a step ends it."""
+    """Paints until the test sets `finish`, or until a step stops the job. It counts jobs that run at the same time."""
 
     def __init__(self) -> None:
         self.painting = threading.Event()
-        self.go = threading.Event()
-        self.side_by_side = 0
-        self.most = 0
+        self.finish = threading.Event()
+        self.running = 0
+        self.most_at_once = 0
 
     def paint(self, task: Task) -> Iterator[Painting]:
-        self.side_by_side += 1
-        self.most = max(self.most, self.side_by_side)
+        self.running += 1
+        self.most_at_once = max(self.most_at_once, self.running)
         self.painting.set()
         try:
-            while not self.go.wait(0.01):
+            while not self.finish.wait(0.01):
                 task.step(0.5)
             yield from super().paint(task)
         finally:
-            self.side_by_side -= 1
+            self.running -= 1
 
 
 class BrokenEngine(PreviewEngine):
+    """Fails before it paints, with a message that must not be passed on."""
+
     def load(self, request: WorkRequest) -> None:
         raise MemoryError("the prompt of somebody")
 
 
-def serve(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> TestClient:
+def worker_with(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> TestClient:
+    """A worker with this engine, as a context manager."""
     monkeypatch.setitem(engines.ENGINES, "other", lambda: engine)
     return TestClient(create_app("other"))
 
 
-def test_ping_answers_while_a_job_is_painted_and_jobs_wait_in_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ping_answers_while_a_job_is_painted_and_a_second_job_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = SlowEngine()
-    with serve(monkeypatch, engine) as worker, ThreadPoolExecutor(2) as callers:
+    with worker_with(monkeypatch, engine) as worker, ThreadPoolExecutor(2) as callers:
         jobs = [callers.submit(invoke, worker) for _ in range(2)]
         assert engine.painting.wait(10)
         assert worker.get("/ping").status_code == 200
-        engine.go.set()
+        engine.finish.set()
         assert [len(job.result(10).images) for job in jobs] == [1, 1]
-    assert engine.most == 1
+    assert engine.most_at_once == 1
 
 
 def test_a_job_cancelled_while_it_is_painted_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.watch.LOOK_EVERY", 0.05)
     engine = SlowEngine()
-    with serve(monkeypatch, engine) as worker, ThreadPoolExecutor(1) as caller:
+    with worker_with(monkeypatch, engine) as worker, ThreadPoolExecutor(1) as caller:
         job = caller.submit(invoke, worker)
         assert engine.painting.wait(10)
         s3().put_object(Bucket=BUCKET, Key=f"jobs/{JOB}/cancelled", Body=b"")
@@ -330,8 +330,8 @@ def test_a_job_cancelled_while_it_is_painted_stops(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_engine_that_breaks_is_a_500_with_a_reason_and_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serve(monkeypatch, BrokenEngine()) as worker:
-        response = worker.post("/invocations", json=work())
+    with worker_with(monkeypatch, BrokenEngine()) as worker:
+        response = worker.post("/invocations", json=job_body())
         assert response.status_code == 500
         assert response.json()["error"] == {
             "code": "worker_failed",
@@ -343,8 +343,8 @@ def test_an_engine_that_breaks_is_a_500_with_a_reason_and_no_secrets(monkeypatch
 def test_an_engine_that_breaks_is_logged_by_type_and_place_alone(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with serve(monkeypatch, BrokenEngine()) as worker:
-        worker.post("/invocations", json=work(parameters={"prompt": "canary-prompt"}))
+    with worker_with(monkeypatch, BrokenEngine()) as worker:
+        worker.post("/invocations", json=job_body(parameters={"prompt": "canary-prompt"}))
     [record] = [record for record in caplog.records if record.name == "worker.server"]
     assert record.levelname == "ERROR"
     assert "MemoryError" in record.getMessage()
@@ -353,20 +353,16 @@ def test_an_engine_that_breaks_is_logged_by_type_and_place_alone(
         assert secret not in caplog.text
 
 
-def test_a_stopped_worker_ends_at_once_and_in_order() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "worker.server", "--port", str(port)]
+def test_a_worker_ends_on_sigterm() -> None:
+    command = [sys.executable, "-m", "worker.server", "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
-    try:
-        for _ in range(200):
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"http://127.0.0.1:{port}/ping").status_code == 200:
-                    break
-            time.sleep(0.05)
-        process.terminate()
-        assert process.wait(10) in (0, -signal.SIGTERM)
-    finally:
-        process.kill()
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr
+            assert any("Uvicorn running on" in line for line in process.stderr), "the worker did not start"
+            process.terminate()
+            assert process.wait(10) in (0, -signal.SIGTERM)
+        finally:
+            process.kill()
