@@ -60,9 +60,7 @@ def test_another_endpoint_of_the_same_name_is_refused(stage: Stage, other: Endpo
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("call", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"])
 @pytest.mark.parametrize("repaired_by", ["repeat", "sweep"])
-def test_a_creation_that_is_killed_is_finished_or_cleaned_up(
-    stage: Stage, call: str, moment: str, repaired_by: str
-) -> None:
+def test_a_killed_creation_is_finished_or_cleaned_up(stage: Stage, call: str, moment: str, repaired_by: str) -> None:
     def kill(name: str) -> None:
         if name == call:
             raise Killed
