@@ -31,8 +31,8 @@ def test_a_target_is_registered_changed_described_and_deregistered(sagemaker_sta
         **target_of(name), PolicyName="p", PolicyType="StepScaling", StepScalingPolicyConfiguration=STEP
     )
     scaling.deregister_scalable_target(**target_of(name))
-    gone = refusal(scaling.deregister_scalable_target, "ObjectNotFoundException", **target_of(name))
-    assert gone == (
+    message = refusal(scaling.deregister_scalable_target, "ObjectNotFoundException", **target_of(name))
+    assert message == (
         f"No scalable target found for service namespace: sagemaker, resource ID: {resource}, "
         f"scalable dimension: {DIMENSION}"
     )
@@ -44,8 +44,8 @@ def test_a_target_that_cannot_be_scaled_is_refused_and_not_stored(sagemaker_stag
     scaling, name = sagemaker_stage.autoscaling, sagemaker_stage.endpoint().name
     register: Any = scaling.register_scalable_target
     bounds: Any = {"MinCapacity": 1, "MaxCapacity": 2}
-    missing = refusal(register, **target_of("nobody"), **bounds)
-    assert missing == 'Could not find endpoint "arn:aws:sagemaker:us-east-1:000000000000:endpoint/nobody".'
+    missing = refusal(register, **target_of("missing"), **bounds)
+    assert missing == 'Could not find endpoint "arn:aws:sagemaker:us-east-1:000000000000:endpoint/missing".'
     other = target_of(name) | {"ResourceId": f"endpoint/{name}/variant/other"}
     assert 'variant "other"' in refusal(register, **other, **bounds)
     assert 'variant "all"' in refusal(register, **target_of(name.upper()), **bounds)
@@ -130,8 +130,8 @@ def test_policies_are_put_changed_described_and_deleted(sagemaker_stage: Stage) 
     assert found["track"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 7.0
     assert found["wake"]["StepScalingPolicyConfiguration"] == STEP
     scaling.delete_scaling_policy(**target_of(name), PolicyName="wake")
-    gone = refusal(scaling.delete_scaling_policy, "ObjectNotFoundException", **target_of(name), PolicyName="wake")
-    assert gone.endswith(f"scalable dimension: {DIMENSION}, policy name: wake")
+    message = refusal(scaling.delete_scaling_policy, "ObjectNotFoundException", **target_of(name), PolicyName="wake")
+    assert message.endswith(f"scalable dimension: {DIMENSION}, policy name: wake")
 
 
 @pytest.mark.parametrize(

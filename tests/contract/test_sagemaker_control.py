@@ -101,10 +101,10 @@ def test_lists_are_filtered_ordered_and_paged_and_new_entries_shift_no_page(sage
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
         sagemaker_stage.turn(0)
     first = sagemaker.list_endpoints(NameContains=part)
-    assert [found["EndpointName"] for found in first["Endpoints"]] == names[:1:-1]
+    assert [endpoint["EndpointName"] for endpoint in first["Endpoints"]] == names[:1:-1]
     sagemaker.create_endpoint(EndpointName=f"p-{part}-new", EndpointConfigName=config)
     second = sagemaker.list_endpoints(NameContains=part, NextToken=first["NextToken"])
-    assert [found["EndpointName"] for found in second["Endpoints"]] == names[1::-1]
+    assert [endpoint["EndpointName"] for endpoint in second["Endpoints"]] == names[1::-1]
     assert "NextToken" not in second
     sagemaker_stage.turn()
     assert sagemaker_stage.status(f"p-{part}-new") == "InService"
@@ -115,12 +115,12 @@ def test_lists_are_filtered_ordered_and_paged_and_new_entries_shift_no_page(sage
         SortOrder="Ascending",
         PaginationConfig={"PageSize": 5},
     )
-    listed = [found["EndpointName"] for page in pages for found in page["Endpoints"]]
+    listed = [endpoint["EndpointName"] for page in pages for endpoint in page["Endpoints"]]
     assert listed == [*names, f"p-{part}-new"]
     assert sagemaker.list_endpoints(NameContains=part, StatusEquals="Failed")["Endpoints"] == []
     newest = first["Endpoints"][0]["CreationTime"]
     newer = sagemaker.list_endpoints(NameContains=part, CreationTimeAfter=newest)["Endpoints"]
-    assert [found["EndpointName"] for found in newer] == [f"p-{part}-new"]
+    assert [endpoint["EndpointName"] for endpoint in newer] == [f"p-{part}-new"]
     assert "token" in refusal(sagemaker.list_endpoints, NextToken="not-a-token")
 
 

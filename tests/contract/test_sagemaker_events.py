@@ -177,8 +177,8 @@ class FakeAws:
 
     def invocations(self) -> list[tuple[dict[str, str], dict[str, Any]]]:
         """Headers and event of every invocation of the function."""
-        found = [request for request in self.requests if request[0].endswith("/invocations")]
-        return [(headers, json.loads(body)) for _, headers, body in found]
+        invocations = [request for request in self.requests if request[0].endswith("/invocations")]
+        return [(headers, json.loads(body)) for _, headers, body in invocations]
 
 
 def test_events_wait_for_eventbridge_and_reach_a_function_in_order(tmp_path: Path) -> None:

@@ -129,11 +129,11 @@ def test_txt2img_stores_its_pictures_under_the_keys_of_the_answer(worker: TestCl
 
 def test_the_answer_describes_the_stored_bytes(worker: TestClient) -> None:
     image = invoke(worker).images[0]
-    found = s3().get_object(Bucket=BUCKET, Key=image.key)
-    body = found["Body"].read()
+    stored = s3().get_object(Bucket=BUCKET, Key=image.key)
+    body = stored["Body"].read()
     digest = hashlib.sha256(body)
     assert (image.sha256, image.bytes) == (digest.hexdigest(), len(body))
-    assert found["ContentType"] == "image/png"
+    assert stored["ContentType"] == "image/png"
     picture = Image.open(io.BytesIO(body))
     assert picture.size == (image.width, image.height)
     assert picture.info["parameters"] == image.infotext
@@ -219,7 +219,7 @@ def test_an_invalid_parameter_is_named_in_the_answer(worker: TestClient) -> None
 
 
 def test_an_error_names_the_image_that_is_not_in_s3(worker: TestClient) -> None:
-    answer = invoke(worker, type="interrogate_clip", images={"init": f"s3://{BUCKET}/images/gone"})
+    answer = invoke(worker, type="interrogate_clip", images={"init": f"s3://{BUCKET}/images/missing"})
     assert code_of(answer) == "image_missing"
     assert answer.error
     assert "'init'" in answer.error.message
@@ -267,7 +267,7 @@ def test_a_progress_message_is_sent_when_the_job_starts(worker: TestClient) -> N
 
 
 def test_a_missing_progress_queue_does_not_fail_the_job(worker: TestClient) -> None:
-    queue = f"https://sqs.{REGION}.amazonaws.com/123456789012/gone"
+    queue = f"https://sqs.{REGION}.amazonaws.com/123456789012/missing"
     assert len(invoke(worker, progress_queue=queue).images) == 1
 
 
@@ -299,7 +299,7 @@ class BrokenEngine(PreviewEngine):
     """Fails before it paints, with a message that must not be passed on."""
 
     def load(self, request: WorkRequest) -> None:
-        raise MemoryError("the prompt of somebody")
+        raise MemoryError("secret-prompt")
 
 
 def worker_with(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> TestClient:
@@ -349,7 +349,7 @@ def test_an_engine_that_breaks_is_logged_by_type_and_place_alone(
     assert record.levelname == "ERROR"
     assert "MemoryError" in record.getMessage()
     assert "test_worker_http.py:" in record.getMessage()
-    for secret in ("the prompt of somebody", "canary-prompt"):
+    for secret in ("secret-prompt", "canary-prompt"):
         assert secret not in caplog.text
 
 

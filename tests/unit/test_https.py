@@ -88,11 +88,11 @@ class Dripping:
 
 
 class FileServer(http.server.ThreadingHTTPServer):
-    """A file server of one file; `seen` are the paths of the requests."""
+    """A file server of one file; `paths` are those of the requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Files)
-        self.seen: list[str] = []
+        self.paths: list[str] = []
         self.dripping = Dripping()
 
 
@@ -102,7 +102,7 @@ class Files(http.server.BaseHTTPRequestHandler):
     server: FileServer
 
     def do_GET(self) -> None:
-        self.server.seen.append(self.path)
+        self.server.paths.append(self.path)
         if self.path.startswith("/to?"):
             self.send_response(302)
             self.send_header("Location", self.path.removeprefix("/to?"))
@@ -196,7 +196,7 @@ def test_redirects_are_checked_as_the_first_url_was(source: Source) -> None:
             source.fetcher.size(f"{source.url}/to?{target}")
     with pytest.raises(SourceRefused, match="redirects more"):
         source.fetcher.size(f"{source.url}/to?" * 7 + f"{source.url}/file")
-    assert "/meta" not in source.server.seen
+    assert "/meta" not in source.server.paths
 
 
 def test_a_file_that_changed_its_size_is_refused(source: Source) -> None:
@@ -216,7 +216,7 @@ def test_a_source_that_drips_its_headers_is_given_up_in_time(source: Source, mon
         with pytest.raises(SourceBusy, match="too slow"):
             source.fetcher.size(source.url + path)
         assert source.server.dripping.ends.get(timeout=10) == "cut off"
-    assert source.server.seen == ["/drip", f"/to?{source.url}/drip", "/drip"]
+    assert source.server.paths == ["/drip", f"/to?{source.url}/drip", "/drip"]
 
 
 def test_a_source_that_drips_its_tls_is_given_up_in_time(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,6 @@ def test_the_policy_is_far_smaller_than_the_limits_of_the_gateway() -> None:
 
 def test_the_gateway_and_the_functions_refuse_with_the_same_code() -> None:
     source = Path(ROOT / "shared" / "darkroom" / "edge" / "http.py").read_text()
-    found: Any = PROBLEMS["ACCESS_DENIED"]
-    assert (found.status, found.code) == (403, "not_permitted")
+    problem: Any = PROBLEMS["ACCESS_DENIED"]
+    assert (problem.status, problem.code) == (403, "not_permitted")
     assert '"not_permitted"' in source

@@ -147,11 +147,11 @@ def test_knobs_and_the_number_of_failures_to_come_are_kept_for_a_new_process(tmp
         assert Chance(Documents(after), Backlog(after)).knobs == Knobs(fail_next=1, seed=3)
 
 
-def patterns_of(shape: Shape, seen: set[str]) -> Iterator[str]:
-    """Every pattern of a shape and of the shapes inside it, except of those `seen` before."""
-    if shape.name in seen:
+def patterns_of(shape: Shape, visited: set[str]) -> Iterator[str]:
+    """Every pattern of a shape and of the shapes inside it, except of those that were `visited` before."""
+    if shape.name in visited:
         return
-    seen.add(shape.name)
+    visited.add(shape.name)
     if "pattern" in shape.metadata:
         yield shape.metadata["pattern"]
     inner: list[Any] = []
@@ -162,16 +162,16 @@ def patterns_of(shape: Shape, seen: set[str]) -> Iterator[str]:
     elif isinstance(shape, MapShape):
         inner = [shape.key, shape.value]
     for member in inner:
-        yield from patterns_of(member, seen)
+        yield from patterns_of(member, visited)
 
 
 def test_python_understands_every_pattern_of_the_service_model() -> None:
     operations = ["CreateModel", "CreateEndpointConfig", "CreateEndpoint", "ListEndpoints", "AddTags", "ListTags"]
-    seen: set[str] = set()
-    patterns = [pattern for name in operations for pattern in patterns_of(input_shape("sagemaker", name), seen)]
-    patterns += patterns_of(input_shape("sagemaker-runtime", "InvokeEndpointAsync"), seen)
+    visited: set[str] = set()
+    patterns = [pattern for name in operations for pattern in patterns_of(input_shape("sagemaker", name), visited)]
+    patterns += patterns_of(input_shape("sagemaker-runtime", "InvokeEndpointAsync"), visited)
     for name in ("RegisterScalableTarget", "PutScalingPolicy"):
-        patterns += patterns_of(input_shape("application-autoscaling", name), seen)
+        patterns += patterns_of(input_shape("application-autoscaling", name), visited)
     assert len(patterns) > 30
     assert all("\\p" not in python_pattern(pattern).pattern for pattern in patterns)
 

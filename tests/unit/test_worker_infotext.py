@@ -124,9 +124,9 @@ def test_only_values_that_would_break_the_line_are_quoted(value: object, quoted:
 
 def test_the_reader_of_the_webui_finds_every_field() -> None:
     text = text_of({"sampler_name": 'odd, "name": x', "scheduler": "Karras", "steps": 12})
-    found = dict(FIELD.findall(text.splitlines()[-1]))
-    assert json.loads(found["Sampler"]) == 'odd, "name": x'
-    assert (found["Steps"], found["Schedule type"], found["Size"]) == ("12", "Karras", "512x768")
+    fields = dict(FIELD.findall(text.splitlines()[-1]))
+    assert json.loads(fields["Sampler"]) == 'odd, "name": x'
+    assert (fields["Steps"], fields["Schedule type"], fields["Size"]) == ("12", "Karras", "512x768")
 
 
 def test_the_info_lists_every_picture() -> None:
