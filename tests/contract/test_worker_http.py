@@ -1,103 +1,30 @@
-"""The worker over HTTP, with S3 and SQS behind it: everything that `docs/worker-contract.md` says."""
+"""The worker over HTTP, with S3 behind it: pictures, captions and errors, as `docs/worker-contract.md` says."""
 
 import hashlib
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
-from darkroom.jobs.contract import Progress, WorkAnswer, WorkRequest
-from tests.support.pictures import encoded
-from worker import engines
-from worker.engines import Engine, Painting, Task
+from darkroom.jobs.contract import WorkRequest
+from tests.contract.worker_client import (
+    BUCKET,
+    JOB,
+    code_of,
+    init_picture,
+    invoke,
+    job_body,
+    job_keys,
+    s3,
+    square_mask,
+    stored_picture,
+    upload,
+    worker_with,
+)
 from worker.engines.preview import PreviewEngine
 from worker.server import create_app
-
-BUCKET = "pictures"
-JOB = "0192f0c1-1111-7000-8000-000000000001"
-REGION = "eu-west-1"
-
-
-@pytest.fixture(autouse=True)
-def aws_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_REGION", REGION)
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        s3().create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        yield
-
-
-@pytest.fixture
-def worker() -> Iterator[TestClient]:
-    with TestClient(create_app()) as client:
-        yield client
-
-
-def s3() -> Any:
-    return boto3.client("s3", region_name=REGION)
-
-
-def upload(name: str, image: Image.Image) -> str:
-    s3().put_object(Bucket=BUCKET, Key=f"images/ann/{name}", Body=encoded(image))
-    return f"s3://{BUCKET}/images/ann/{name}"
-
-
-def job_body(**fields: Any) -> dict[str, Any]:
-    return {
-        "job_id": JOB,
-        "type": "txt2img",
-        "parameters": {"prompt": "a pier", "seed": 5, "steps": 20, "width": 64, "height": 64},
-        "output": f"s3://{BUCKET}/jobs/{JOB}/output/",
-        **fields,
-    }
-
-
-def invoke(worker: TestClient, **fields: Any) -> WorkAnswer:
-    response = worker.post("/invocations", json=job_body(**fields))
-    assert response.status_code == 200, response.text
-    return WorkAnswer.model_validate_json(response.text)
-
-
-def stored_picture(answer: WorkAnswer, number: int = 0) -> Image.Image:
-    body = s3().get_object(Bucket=BUCKET, Key=answer.images[number].key)["Body"].read()
-    image = Image.open(io.BytesIO(body))
-    image.load()
-    return image
-
-
-def code_of(answer: WorkAnswer) -> str | None:
-    return answer.error.code if answer.error else None
-
-
-def job_keys() -> list[str]:
-    listed = s3().list_objects_v2(Bucket=BUCKET, Prefix="jobs/").get("Contents", [])
-    return [entry["Key"] for entry in listed]
-
-
-def init_picture() -> Image.Image:
-    return Image.new("RGB", (64, 64), (10, 120, 200))
-
-
-def square_mask(colour: Any = 255, mode: str = "L") -> Image.Image:
-    mask = Image.new(mode, (64, 64), 0)
-    ImageDraw.Draw(mask).rectangle((16, 16, 47, 47), fill=colour)
-    return mask
-
 
 # -- health --------------------------------------------------------------------------------------------
 
@@ -241,60 +168,6 @@ def test_an_error_answer_has_no_other_fields(worker: TestClient) -> None:
     assert list(response.json()) == ["error"]
 
 
-# -- cancel and progress -------------------------------------------------------------------------------
-
-
-def test_a_job_cancelled_before_it_starts_paints_nothing(worker: TestClient) -> None:
-    s3().put_object(Bucket=BUCKET, Key=f"jobs/{JOB}/cancelled", Body=b"")
-    assert code_of(invoke(worker)) == "cancelled"
-    assert job_keys() == [f"jobs/{JOB}/cancelled"]
-
-
-def test_the_cancel_marker_of_another_job_does_not_count(worker: TestClient) -> None:
-    s3().put_object(Bucket=BUCKET, Key="jobs/other/cancelled", Body=b"")
-    assert code_of(invoke(worker)) is None
-
-
-def test_a_progress_message_is_sent_when_the_job_starts(worker: TestClient) -> None:
-    sqs = boto3.client("sqs", region_name=REGION)
-    queue = sqs.create_queue(QueueName="progress")["QueueUrl"]
-    invoke(worker, progress_queue=queue)
-    messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
-    assert len(messages) == 1
-    progress = Progress.model_validate_json(messages[0]["Body"])
-    assert (progress.job_id, progress.progress) == (JOB, 0.0)
-    assert progress.started_at.endswith("Z")
-
-
-def test_a_missing_progress_queue_does_not_fail_the_job(worker: TestClient) -> None:
-    queue = f"https://sqs.{REGION}.amazonaws.com/123456789012/missing"
-    assert len(invoke(worker, progress_queue=queue).images) == 1
-
-
-# -- the process ---------------------------------------------------------------------------------------
-
-
-class SlowEngine(PreviewEngine):
-    """Paints until the test sets `finish`, or until a step stops the job. It counts jobs that run at the same time."""
-
-    def __init__(self) -> None:
-        self.painting = threading.Event()
-        self.finish = threading.Event()
-        self.running = 0
-        self.most_at_once = 0
-
-    def paint(self, task: Task) -> Iterator[Painting]:
-        self.running += 1
-        self.most_at_once = max(self.most_at_once, self.running)
-        self.painting.set()
-        try:
-            while not self.finish.wait(0.01):
-                task.step(0.5)
-            yield from super().paint(task)
-        finally:
-            self.running -= 1
-
-
 class BrokenEngine(PreviewEngine):
     """Fails before it paints, with a message that must not be passed on."""
 
@@ -302,34 +175,9 @@ class BrokenEngine(PreviewEngine):
         raise MemoryError("secret-prompt")
 
 
-def worker_with(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> TestClient:
-    """A worker with this engine, as a context manager."""
-    monkeypatch.setitem(engines.ENGINES, "other", lambda: engine)
-    return TestClient(create_app("other"))
-
-
-def test_ping_answers_while_a_job_is_painted_and_a_second_job_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = SlowEngine()
-    with worker_with(monkeypatch, engine) as worker, ThreadPoolExecutor(2) as callers:
-        jobs = [callers.submit(invoke, worker) for _ in range(2)]
-        assert engine.painting.wait(10)
-        assert worker.get("/ping").status_code == 200
-        engine.finish.set()
-        assert [len(job.result(10).images) for job in jobs] == [1, 1]
-    assert engine.most_at_once == 1
-
-
-def test_a_job_cancelled_while_it_is_painted_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.watch.LOOK_EVERY", 0.05)
-    engine = SlowEngine()
-    with worker_with(monkeypatch, engine) as worker, ThreadPoolExecutor(1) as caller:
-        job = caller.submit(invoke, worker)
-        assert engine.painting.wait(10)
-        s3().put_object(Bucket=BUCKET, Key=f"jobs/{JOB}/cancelled", Body=b"")
-        assert code_of(job.result(10)) == "cancelled"
-
-
-def test_an_engine_that_breaks_is_a_500_with_a_reason_and_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_breaks_is_a_500_with_a_reason_and_no_secrets(
+    monkeypatch: pytest.MonkeyPatch, aws_in_memory: None
+) -> None:
     with worker_with(monkeypatch, BrokenEngine()) as worker:
         response = worker.post("/invocations", json=job_body())
         assert response.status_code == 500
@@ -341,7 +189,7 @@ def test_an_engine_that_breaks_is_a_500_with_a_reason_and_no_secrets(monkeypatch
 
 
 def test_an_engine_that_breaks_is_logged_by_type_and_place_alone(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, aws_in_memory: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     with worker_with(monkeypatch, BrokenEngine()) as worker:
         worker.post("/invocations", json=job_body(parameters={"prompt": "canary-prompt"}))
@@ -351,18 +199,3 @@ def test_an_engine_that_breaks_is_logged_by_type_and_place_alone(
     assert "test_worker_http.py:" in record.getMessage()
     for secret in ("secret-prompt", "canary-prompt"):
         assert secret not in caplog.text
-
-
-def test_a_worker_ends_on_sigterm() -> None:
-    command = [sys.executable, "-m", "worker.server", "--port", "0"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(  # noqa: S603 - our own command
-        command, env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stderr
-            assert any("Uvicorn running on" in line for line in process.stderr), "the worker did not start"
-            process.terminate()
-            assert process.wait(10) in (0, -signal.SIGTERM)
-        finally:
-            process.kill()
