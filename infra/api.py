@@ -113,7 +113,10 @@ class Api(Construct):
                     # A gateway response cannot choose among several origins. Any may read it then: it says nothing but
                     # why there is no answer, and the preflight lets the stated origins alone send a key.
                     **(
-                        {"Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'"}
+                        {
+                            "Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'",
+                            "Access-Control-Expose-Headers": "'Retry-After, x-amzn-RequestId'",
+                        }
                         if origins
                         else {}
                     ),

@@ -15,7 +15,14 @@ from darkroom.jobs.types import JobType
 app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
 JobId = Annotated[str, Path(description="a job's id")]
 Text = Annotated[str | None, Query(min_length=1, max_length=255)]
-PAGE = answers(JobPage, _200="A page; the header Link names the next one")
+PAGE = answers(
+    JobPage,
+    headers={
+        "Link": "where the next page is (RFC 8288), if there is one",
+        "Content-Disposition": "the name of the file, for CSV and NDJSON",
+    },
+    _200="A page; the header Link names the next one",
+)
 for form in ("text/csv", "application/x-ndjson"):
     PAGE[200]["content"][form] = {"schema": {"type": "string"}}
 
