@@ -86,7 +86,7 @@ permissions: install ## write docs/permissions.md anew from the templates
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json
 
-reliability: install ## write the table of faults in docs/reliability.md anew, by breaking every AWS call once
+reliability: install ## break every AWS call once, and write what becomes of it into tests/integration/snapshots/faults.md
 	@python -m tests.support.fault_table
 
 wheels: install ## build the wheels of client and command line into dist/
