@@ -12,7 +12,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test check audit fix bench chaos fuzz lock openapi permissions reliability wheels clean
+.PHONY: help install demo up down status url test coverage check audit fix bench chaos fuzz lock openapi permissions reliability wheels clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -52,6 +52,9 @@ url: .venv/installed ## print the address of the running API
 test: install ## run every test
 	@python -m pytest -n 2 --ignore=tests/e2e
 	@python -m pytest tests/e2e
+
+coverage: install ## run every test but the end-to-end ones, and print the lines that no test ran
+	@python -m pytest -n 2 --ignore=tests/e2e --cov --cov-report=term-missing
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
 check: install ## format, lint, types, imports, licences, then every test (templates are linted there)
