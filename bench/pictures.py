@@ -26,7 +26,7 @@ WIDTH, HEIGHT = 768, 384
 
 
 def submit(client: Darkroom) -> str:
-    """Submit the jobs, wait for their ends, cancel one that waits; the id of the first."""
+    """Submit the jobs and wait for their ends; the id of the first."""
     ids = [
         client.submit(
             {
