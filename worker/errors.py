@@ -1,8 +1,8 @@
-"""What ends a job without a picture, told so that a person can act on it."""
+"""The error of a job that a person can correct."""
 
 
 class JobError(Exception):
-    """Becomes the answer `{"error": {"code", "message"}}`.
+    """Ends a job without a picture; becomes the answer `{"error": {"code", "message"}}`.
 
     `code` is a stable snake_case word (they are listed in `docs/worker-contract.md`), `message` a sentence.
     """

@@ -29,13 +29,13 @@ from worker.work import perform
 log = logging.getLogger(__name__)
 
 GRACE = 20
-"""Seconds that a job under way gets to finish after SIGTERM; SageMaker kills a container after 30."""
+"""Seconds that running jobs have to finish after SIGTERM; SageMaker kills a container after 30."""
 
 
 def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
-    """The app around one engine; `at_once` jobs are painted side by side, others wait in line.
+    """The web application with one engine. It runs `at_once` jobs at the same time; others wait.
 
-    ValueError for an engine that there is not. AWS is first spoken to by the first job.
+    Raises ValueError for an unknown engine. The first call to AWS is made by the first job.
     """
     engine = make_engine(engine_name)
     store = Store()
@@ -45,7 +45,7 @@ def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        # A painter still at work leaves at its next step; the process cannot end before its threads do.
+        # A job that still runs ends at its next step. Without this the process would wait for its threads.
         stopping.set()
         painters.shutdown(wait=False, cancel_futures=True)
 
@@ -65,11 +65,11 @@ def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
 
 
 def read_request(body: bytes) -> WorkRequest:
-    """The job in a request body; ValueError with a readable message when it is not one."""
+    """The job in a request body; raises ValueError with a readable message when the body is no job."""
     try:
         work = WorkRequest.model_validate_json(body)
     except ValidationError as error:
-        # Without the inputs: prompts and signed addresses have no place in logs and error messages.
+        # Without the input values: prompts and signed URLs must not be in logs and error messages.
         wrong = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         raise ValueError("; ".join(wrong)) from error
     if not work.output.endswith("/"):
@@ -83,8 +83,8 @@ def _respond(work: WorkRequest, engine: Engine, store: Store, stopping: threadin
     try:
         answer = perform(work, engine, store, stopping)
     except Exception as error:
-        # 500, so that it counts as a fault of the endpoint; the body ends up in the job's failure reason.
-        # The type and the place alone: the text may hold a prompt or a signed address.
+        # 500, so that it counts as an error of the endpoint; the body becomes part of the job's failure reason.
+        # Only the type and the place of the error: its text may contain a prompt or a signed URL.
         log.error("job %s failed: %s at %s", work.job_id, type(error).__name__, _where(error))
         return _answer(_error("worker_failed", f"The worker failed with {type(error).__name__}."), 500)
     outcome = answer.error.code if answer.error else "done"
@@ -93,7 +93,7 @@ def _respond(work: WorkRequest, engine: Engine, store: Store, stopping: threadin
 
 
 def _where(error: Exception) -> str:
-    """File and line of the last frames, without the text of any value."""
+    """File and line of the last eight frames, without any values."""
     frames = traceback.extract_tb(error.__traceback__)[-8:]
     return " ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames)
 
@@ -107,11 +107,11 @@ def _answer(answer: WorkAnswer, status: int) -> Response:
 
 
 def main() -> None:
-    """Runs the worker until SIGTERM or SIGINT. Options win over the environment."""
+    """Runs the worker until SIGTERM or SIGINT. Options override the environment."""
     env = os.environ
     parser = argparse.ArgumentParser(prog="python -m worker.server", description=__doc__)
     parser.add_argument("--host", default=env.get("DARKROOM_HOST", "127.0.0.1"))
-    # SageMaker names the port itself when it is not 8080.
+    # SageMaker sets this variable when the port is not 8080.
     parser.add_argument("--port", type=int, default=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")))
     parser.add_argument("--engine", default=env.get("DARKROOM_ENGINE", "preview"))
     options = parser.parse_args()

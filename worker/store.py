@@ -1,4 +1,4 @@
-"""The worker's side of AWS: pictures and the cancel marker in S3, progress to SQS."""
+"""The worker's calls of AWS: pictures and the cancel marker in S3, progress to SQS."""
 
 import base64
 import hashlib
@@ -23,19 +23,19 @@ log = logging.getLogger(__name__)
 
 MAX_BYTES = 100 * 1024 * 1024
 MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404", "403", "AccessDenied"})
-"""S3 says 403 instead of 404 for a key that is not there to a role that may not list the bucket."""
+"""S3 answers 403 instead of 404 for a missing key when the role may not list the bucket."""
 
 
 @dataclass(frozen=True)
 class Location:
-    """A place in S3: a bucket and a key, or a prefix of keys."""
+    """A location in S3: a bucket and a key, or a prefix of keys."""
 
     bucket: str
     key: str
 
     @classmethod
     def parse(cls, uri: str) -> "Location":
-        """From `s3://bucket/key`; ValueError for anything else."""
+        """Reads `s3://bucket/key`; raises ValueError for anything else."""
         bucket, slash, key = uri.removeprefix("s3://").partition("/")
         if not uri.startswith("s3://") or not bucket or not slash or not key:
             raise ValueError(f"not an S3 URI: {uri}")
@@ -52,10 +52,11 @@ class Location:
 
 
 class Store:
-    """S3 and SQS for one process; the clients are made at first use and kept."""
+    """S3 and SQS for one process; the clients are made when they are first used."""
 
     def read(self, uri: str, name: str) -> bytes:
-        """The bytes at `uri`. JobError `image_missing`, or `image_too_large` above MAX_BYTES."""
+        """The bytes at `uri`; error messages use `name`. Raises JobError `image_missing`, or `image_too_large` above
+        MAX_BYTES."""
         at = Location.parse(uri)
         try:
             found = self._s3.get_object(Bucket=at.bucket, Key=at.key)
@@ -69,7 +70,7 @@ class Store:
         return found["Body"].read()
 
     def write(self, at: Location, png: bytes) -> str:
-        """Stores a PNG and returns its SHA-256 (hex); S3 refuses it should a byte change on the way."""
+        """Stores a PNG and returns its SHA-256 (hex), which S3 checks."""
         digest = hashlib.sha256(png)
         self._s3.put_object(
             Bucket=at.bucket,
@@ -81,7 +82,7 @@ class Store:
         return digest.hexdigest()
 
     def exists(self, at: Location) -> bool:
-        """Whether the key is there; False as well when S3 will not say, as no job should fail over that."""
+        """Whether the key exists. Also False when S3 does not answer, because no job shall fail for that."""
         try:
             self._s3.head_object(Bucket=at.bucket, Key=at.key)
         except ClientError as error:
@@ -94,7 +95,8 @@ class Store:
         return True
 
     def send(self, queue: str, progress: Progress) -> None:
-        """Puts `progress` on the queue with that URL; a failure is only logged, for it is only news."""
+        """Sends `progress` to the queue with that URL. An error is only logged, because no job depends on the
+        message."""
         try:
             self._sqs.send_message(QueueUrl=queue, MessageBody=progress.model_dump_json())
         except (BotoCoreError, ClientError) as error:
@@ -106,7 +108,7 @@ class Store:
 
     @cached_property
     def _sqs(self) -> "SQSClient":
-        # Short: painting waits while progress is sent.
+        # Short timeouts, because painting waits while progress is sent.
         return self._session.client(
             "sqs", config=Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
         )

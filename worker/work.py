@@ -1,4 +1,4 @@
-"""One job from request to answer: look, load, read, paint, store, tell."""
+"""One job from request to answer: loading models, reading pictures, painting, storing the result."""
 
 import threading
 import time
@@ -14,9 +14,10 @@ from worker.watch import Watch
 
 
 def perform(request: WorkRequest, engine: Engine, store: Store, stopping: threading.Event) -> WorkAnswer:
-    """Paints or describes, and answers the manifest; a JobError becomes an error answer, others rise.
+    """Carries out a job; returns the worker's answer. A JobError becomes an answer with `error`; other errors are
+    raised.
 
-    Every attempt at one job writes the same keys, so a second one is harmless.
+    Every attempt at a job writes the same keys in S3, so a second attempt does no harm.
     """
     try:
         return _perform(request, engine, store, Watch(request, store, stopping))
@@ -26,7 +27,7 @@ def perform(request: WorkRequest, engine: Engine, store: Store, stopping: thread
 
 def _perform(request: WorkRequest, engine: Engine, store: Store, watch: Watch) -> WorkAnswer:
     watch.step(0.0)
-    begun = time.monotonic()
+    started = time.monotonic()
     engine.load(request)
     loaded = time.monotonic()
     pictures = {name: decode(store.read(uri, name), name) for name, uri in request.images.items()}
@@ -35,14 +36,14 @@ def _perform(request: WorkRequest, engine: Engine, store: Store, watch: Watch) -
         answer = _paint(task, engine, store)
     else:
         answer = WorkAnswer(caption=engine.caption(task))
-    timings = Timings(model=round(loaded - begun, 3), run=round(time.monotonic() - loaded, 3))
+    timings = Timings(model=round(loaded - started, 3), run=round(time.monotonic() - loaded, 3))
     return answer.model_copy(update={"timings": timings})
 
 
 def _paint(task: Task, engine: Engine, store: Store) -> WorkAnswer:
     output = Location.parse(task.request.output)
     images: list[PaintedImage] = []
-    # One at a time: a hundred large pictures would not fit into memory together.
+    # One picture at a time, because a hundred large ones would not fit into memory.
     for number, painting in enumerate(engine.paint(task)):
         at = output.within(f"{number}.png")
         sha256 = store.write(at, painting.png)

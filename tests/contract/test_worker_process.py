@@ -80,7 +80,7 @@ def test_ping_answers_while_a_job_is_painted_and_a_second_job_waits(
 
 
 def test_a_job_cancelled_while_it_is_painted_stops(monkeypatch: pytest.MonkeyPatch, aws_in_memory: None) -> None:
-    monkeypatch.setattr("worker.watch.LOOK_EVERY", 0.05)
+    monkeypatch.setattr("worker.watch.CANCEL_CHECK_SECONDS", 0.05)
     engine = SlowEngine()
     with worker_with(monkeypatch, engine) as worker, ThreadPoolExecutor(1) as caller:
         job = caller.submit(invoke, worker)

@@ -1,4 +1,4 @@
-"""The strip on every preview that says what it is, with the prompt under it."""
+"""The strip on every preview that says that it is one, with the prompt."""
 
 from functools import cache
 
@@ -19,7 +19,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def stamp(image: Image.Image, note: str, prompt: str, mask: Image.Image | None = None) -> None:
     """Draws the strip onto `image` (RGB, changed in place): the title and `note`, then the prompt, wrapped.
 
-    With a `mask` (L) it is put where most of it is seen; without one, at the bottom.
+    With a `mask` (L) the strip is put where the mask shows most of it; without one, at the bottom.
     """
     area = mask.getbbox() if mask else (0, 0, *image.size)
     if area is None or area[2] - area[0] < 24 or area[3] - area[1] < 8:
@@ -28,8 +28,8 @@ def stamp(image: Image.Image, note: str, prompt: str, mask: Image.Image | None =
     size = _title_size(width, min(width, height))
     gap = max(2, size // 2)
     line = round(size * 1.3)
-    room = max(0, int(height * 0.4) - line - 2 * gap) // line
-    lines = wrap(prompt, _font(size), width - 2 * gap, min(room, 5))
+    max_lines = max(0, int(height * 0.4) - line - 2 * gap) // line
+    lines = wrap(prompt, _font(size), width - 2 * gap, min(max_lines, 5))
     box = _place(area, 2 * gap + line * (1 + len(lines)), mask)
     veil = Image.new("RGB", (box[2] - box[0], box[3] - box[1]), PAPER)
     image.paste(Image.blend(image.crop(box), veil, 0.8), box)
@@ -44,7 +44,7 @@ def stamp(image: Image.Image, note: str, prompt: str, mask: Image.Image | None =
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int, most: int) -> list[str]:
-    """`text` in at most `most` lines no wider than `width` pixels; what is left out shows as an ellipsis."""
+    """`text` in at most `most` lines, none wider than `width` pixels. Text that does not fit becomes an ellipsis."""
     words = text.split()
     lines: list[str] = []
     while words and len(lines) < most:
@@ -66,7 +66,8 @@ def wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: i
 
 
 def _title_size(width: int, short: int) -> int:
-    """Pixels: as large as suits the picture, and small enough that the title fits into `width`."""
+    """The size of the title in pixels: in proportion to the picture's short side, and small enough to fit into
+    `width`."""
     size = max(11, min(28, short // 25))
     while size > 6 and _font(size).getlength(TITLE) > width - size:
         size -= 1
@@ -77,7 +78,7 @@ def _place(area: Box, height: int, mask: Image.Image | None) -> Box:
     left, top, right, bottom = area
     height = min(height, bottom - top)
     spare = bottom - top - height
-    places = [(left, top + spare * n // 12, right, top + spare * n // 12 + height) for n in range(13)]
+    boxes = [(left, top + spare * n // 12, right, top + spare * n // 12 + height) for n in range(13)]
     if mask is None:
-        return places[-1]
-    return max(places, key=lambda box: ImageStat.Stat(mask.crop(box)).mean[0])
+        return boxes[-1]
+    return max(boxes, key=lambda box: ImageStat.Stat(mask.crop(box)).mean[0])
