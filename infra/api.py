@@ -114,7 +114,10 @@ class Api(Construct):
                     # it says only why the request was refused, and by the preflight only the stated origins can send a
                     # key.
                     **(
-                        {"Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'"}
+                        {
+                            "Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'",
+                            "Access-Control-Expose-Headers": "'Retry-After, x-amzn-RequestId'",
+                        }
                         if origins
                         else {}
                     ),

@@ -16,9 +16,9 @@ from infra.stage import Stage
 
 _HEAD = """# Permissions
 
-What each function and the worker may do in a stage called `prod`: `infra/permissions.py` says it, and this page is
-made from the templates (`make permissions`). Where a name stands in angle brackets, AWS fills it in. A resource with a
-`*` has its reason in the last column; `infra/resources.py` gives it, and cdk-nag takes it from there.
+What each function and the worker may do in a stage called `prod`. `make permissions` writes this page from the
+CloudFormation templates; the source is `infra/permissions.py`. AWS fills in the names in angle brackets. Where a
+resource has a `*`, the last column says why. These reasons are in `infra/resources.py`, and cdk-nag reads them there.
 """
 _EXPORT = re.compile(r"^.*:ExportsOutput(?:Ref|FnGetAtt)")
 _HASH = re.compile(r"[0-9A-F]{8}(?:Arn|Id)?(?:[0-9A-F]{8})?$")

@@ -14,7 +14,14 @@ from darkroom.jobs.filters import PARAMETERS, Filters
 
 app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
 JobId = Annotated[str, Path(description="a job's id")]
-PAGE = answers(JobPage, _200="A page; the header Link names the next one")
+PAGE = answers(
+    JobPage,
+    headers={
+        "Link": "where the next page is (RFC 8288), if there is one",
+        "Content-Disposition": "the name of the file, for CSV and NDJSON",
+    },
+    _200="A page; the header Link names the next one",
+)
 for form in ("text/csv", "application/x-ndjson"):
     PAGE[200]["content"][form] = {"schema": {"type": "string"}}
 

@@ -24,6 +24,7 @@ def get_keys(
     tags=["keys"],
     responses=answers(
         KeyMade,
+        headers={"Cache-Control": "always `no-store`: a secret belongs into no cache"},
         _200="The key this Idempotency-Key made before, with a new secret; the one before stops working",
         _201="The key, with its secret, which no other answer contains",
     ),

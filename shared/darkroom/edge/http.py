@@ -33,6 +33,9 @@ __all__ = ["Api", "IdempotencyKey", "Path", "Query", "Response", "answers", "cre
 
 Event = dict[str, Any]
 MAX_ERRORS = 20
+EXPOSED_HEADERS = ("Content-Disposition", "Link", "Retry-After", "x-amzn-RequestId")
+"""The headers that a page in a browser may read, beside those that every page may read anyway (Fetch standard,
+"CORS-safelisted response-header name"). API Gateway sets the last one, the id of the request."""
 IdempotencyKey = Annotated[
     str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern="^[!-~]+$")
 ]
@@ -93,7 +96,7 @@ class Api(APIGatewayRestResolver):
         if (origin := headers.get("origin")) in self._origins():
             cors = {
                 "Access-Control-Allow-Origin": origin,
-                "Access-Control-Expose-Headers": "Link, Retry-After",
+                "Access-Control-Expose-Headers": ", ".join(EXPOSED_HEADERS),
                 "Vary": "Origin",
             }
             answer.setdefault("headers", {}).update(cors)
@@ -227,10 +230,15 @@ class Api(APIGatewayRestResolver):
         return unexpected(request_id)
 
 
-def answers(model: type[Any], **descriptions: str) -> dict[int, Any]:
-    """A route's `responses` for its OpenAPI, by status: `answers(JobOut, _200="the same job", _201="the new job")`."""
-    content = {"application/json": {"model": model}}
-    return {int(code.strip("_")): {"description": text, "content": content} for code, text in descriptions.items()}
+def answers(model: type[Any], headers: dict[str, str] | None = None, **descriptions: str) -> dict[int, Any]:
+    """A route's `responses` for its OpenAPI, by status: `answers(JobOut, _200="the same job", _201="the new job")`.
+    `headers` are the names of headers that these answers may have, each with what it says."""
+    answer: dict[str, Any] = {"content": {"application/json": {"model": model}}}
+    if headers:
+        answer["headers"] = {
+            name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()
+        }
+    return {int(code.strip("_")): {"description": text, **answer} for code, text in descriptions.items()}
 
 
 def created(model: Any, new: bool) -> Response[Any]:

@@ -23,6 +23,14 @@ _WITH_BODY = {
     415: "Not application/json",
     422: "Not valid; `errors` says which field and why",
 }
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "seconds after which the same request is worth sending again",
+        "schema": {"type": "integer"},
+    }
+}
+_REPEATABLE = (429, 500, 503)
+"""The statuses that may come with `Retry-After`; 500 has it when API Gateway answers."""
 _WITH_PARAMETERS = {400: "A parameter that cannot be read"}
 _WITH_PATH = {404: "Not there"}
 
@@ -35,7 +43,8 @@ def document(apis: list[Api]) -> dict[str, Any]:
     merge = OpenAPIMerge(
         title="Darkroom",
         version="1",
-        description="Jobs, images, checkpoints and endpoints of one stage. Send your key as `Authorization: Bearer …`.",
+        description="Jobs, images, checkpoints and endpoints of one stage. Send your key as `Authorization: Bearer …`. "
+        "On AWS every answer has the id of its request in the header `x-amzn-RequestId`.",
         on_conflict="error",
         security_schemes={"key": {"type": "http", "scheme": "bearer"}},  # type: ignore[dict-item]
         security=[{"key": []}],
@@ -83,7 +92,11 @@ def _responses(path: str, operation: dict[str, Any]) -> dict[str, Any]:
     successes = {code: dict(response) for code, response in responses.items() if int(code) < 300}
     successes.get("204", {}).pop("content", None)
     refusals = {
-        str(code): {"description": text, "content": {CONTENT_TYPE: {"schema": {"$ref": _REF + "Problem"}}}}
+        str(code): {
+            "description": text,
+            **({"headers": _RETRY_AFTER} if code in _REPEATABLE else {}),
+            "content": {CONTENT_TYPE: {"schema": {"$ref": _REF + "Problem"}}},
+        }
         for code, text in sorted(problems.items())
     }
     return {**successes, **refusals}
