@@ -62,7 +62,7 @@ class Location:
 class Store:
     """S3 and SQS for one process; the clients are made at first use and kept."""
 
-    def read(self, uri: str, name: str, look: Callable[[], None] = lambda: None) -> bytes:
+    def read(self, uri: str, name: str, look: Callable[[], object] = lambda: None) -> bytes:
         """The bytes at `uri`. JobError `image_missing`, or `image_too_large` above MAX_BYTES.
 
         `look` is called before each PIECE, and what it raises ends the reading.
