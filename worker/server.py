@@ -32,6 +32,7 @@ from worker.work import perform
 
 log = logging.getLogger(__name__)
 
+MOST_AT_ONCE = 16
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_IMAGES = 32
 MAX_MODELS = 128
@@ -166,12 +167,15 @@ def main() -> None:
     # SageMaker names the port itself when it is not 8080.
     parser.add_argument("--port", type=int, default=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")))
     parser.add_argument("--engine", default=env.get("DARKROOM_ENGINE", "preview"))
+    parser.add_argument("--jobs-at-once", type=int, default=env.get("DARKROOM_JOBS_AT_ONCE", "1"))
     options = parser.parse_args()
+    if not 1 <= options.jobs_at_once <= MOST_AT_ONCE:
+        parser.error(f"--jobs-at-once must be from 1 to {MOST_AT_ONCE}")
     level = env.get("DARKROOM_LOG_LEVEL", "INFO")
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     hold_libraries()
     try:
-        app = create_app(options.engine)
+        app = create_app(options.engine, options.jobs_at_once)
     except ValueError as error:
         parser.error(str(error))
     config = uvicorn.Config(

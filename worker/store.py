@@ -4,6 +4,7 @@ import base64
 import hashlib
 import logging
 import os
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -62,6 +63,9 @@ class Location:
 class Store:
     """S3 and SQS for one process; the clients are made at first use and kept."""
 
+    # Clients may be used by several threads at once, but not made by them.
+    _making = threading.Lock()
+
     def read(self, uri: str, name: str, look: Callable[[], object] = lambda: None) -> bytes:
         """The bytes at `uri`. JobError `image_missing`, or `image_too_large` above MAX_BYTES.
 
@@ -119,15 +123,18 @@ class Store:
 
     @cached_property
     def _s3(self) -> "S3Client":
-        return self._session.client("s3", config=PATIENT)
+        with self._making:
+            return self._session.client("s3", config=PATIENT)
 
     @cached_property
     def _quick_s3(self) -> "S3Client":
-        return self._session.client("s3", config=QUICK)
+        with self._making:
+            return self._session.client("s3", config=QUICK)
 
     @cached_property
     def _sqs(self) -> "SQSClient":
-        return self._session.client("sqs", config=QUICK)
+        with self._making:
+            return self._session.client("sqs", config=QUICK)
 
     @cached_property
     def _session(self) -> "boto3.session.Session":

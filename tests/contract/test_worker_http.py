@@ -26,7 +26,7 @@ from darkroom.jobs.contract import Progress, WorkAnswer, WorkRequest
 from worker import engines
 from worker.engines import Engine, Painting, Task
 from worker.engines.preview import PreviewEngine
-from worker.server import create_app
+from worker.server import create_app, main
 
 BUCKET = "pictures"
 JOB = "0192f0c1-1111-7000-8000-000000000001"
@@ -303,9 +303,9 @@ class BrokenEngine(PreviewEngine):
         raise MemoryError("the prompt of somebody")
 
 
-def serve(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> TestClient:
+def serve(monkeypatch: pytest.MonkeyPatch, engine: Engine, at_once: int = 1) -> TestClient:
     monkeypatch.setitem(engines.ENGINES, "other", lambda: engine)
-    return TestClient(create_app("other"))
+    return TestClient(create_app("other", at_once))
 
 
 def test_ping_answers_while_a_job_is_painted_and_jobs_wait_in_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,6 +317,47 @@ def test_ping_answers_while_a_job_is_painted_and_jobs_wait_in_line(monkeypatch: 
         engine.go.set()
         assert [len(job.result(10).images) for job in jobs] == [1, 1]
     assert engine.most == 1
+
+
+def test_as_many_jobs_as_it_is_told_are_painted_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = SlowEngine()
+    both = threading.Barrier(2)
+    monkeypatch.setattr(engine, "load", lambda request: both.wait(30))
+    with serve(monkeypatch, engine, at_once=2) as worker, ThreadPoolExecutor(2) as callers:
+        outputs = [f"s3://{BUCKET}/jobs/{name}/output/" for name in ("one", "other")]
+        jobs = [callers.submit(invoke, worker, output=output) for output in outputs]
+        engine.go.set()
+        assert [len(job.result(30).images) for job in jobs] == [1, 1]
+
+
+@pytest.mark.parametrize("number", ["0", "17", "many"])
+def test_a_number_of_jobs_that_makes_no_sense_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: str
+) -> None:
+    monkeypatch.setenv("DARKROOM_JOBS_AT_ONCE", number)
+    monkeypatch.setattr(sys, "argv", ["worker"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "--jobs-at-once" in capsys.readouterr().err
+
+
+def test_a_body_over_the_limit_is_refused(worker: TestClient) -> None:
+    response = worker.post("/invocations", content=b" " * (8 * 1024 * 1024 + 1))
+    assert response.status_code == 400
+    assert "at most 8,388,608 bytes" in response.json()["error"]["message"]
+
+
+def test_the_time_in_line_is_told(worker: TestClient) -> None:
+    answer = invoke(worker)
+    assert answer.timings
+    assert answer.timings.queued is not None
+
+
+@pytest.mark.parametrize("letters", [2_000, 99_000, 100_000])
+def test_a_prompt_without_a_blank_is_painted_and_kept(worker: TestClient, letters: int) -> None:
+    answer = invoke(worker, parameters={"prompt": "x" * letters, "width": 64, "height": 64})
+    found = s3().get_object(Bucket=BUCKET, Key=answer.images[0].key)["Body"].read()
+    assert Image.open(io.BytesIO(found)).info["parameters"].startswith("x" * letters + "\nSteps: ")
 
 
 def test_a_job_cancelled_while_it_is_painted_stops(monkeypatch: pytest.MonkeyPatch) -> None:

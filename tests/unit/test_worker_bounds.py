@@ -222,7 +222,7 @@ def jobs(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Image.Image]]:
 
 
 @given(job=jobs())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_job_is_painted_with_few_measurements(job: tuple[dict[str, Any], dict[str, Image.Image]]) -> None:
     fields, pictures = job
     with measurements() as measured:

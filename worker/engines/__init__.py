@@ -37,7 +37,10 @@ class Painting:
 
 
 class Engine(Protocol):
-    """Paints and describes; used by one thread at a time. A JobError is for what a person can act on."""
+    """Paints and describes, in as many threads as jobs are painted side by side.
+
+    A JobError is for what a person can act on.
+    """
 
     @property
     def version(self) -> str:
