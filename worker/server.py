@@ -34,9 +34,11 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 16
 MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_ID, MAX_KEY = 200, 1_000
 MAX_IMAGES = 32
 MAX_MODELS = 128
-"""What a job may name, kinds of models included. Darkroom's API allows less, or as much."""
+"""What one request may be: bytes, characters of an id and of `output`, pictures, models with their kinds. Darkroom's API
+allows as much, or less."""
 
 
 def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
@@ -100,6 +102,8 @@ def read_request(body: bytes) -> WorkRequest:
         # Without the inputs: prompts and signed addresses have no place in logs and error messages.
         wrong = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         raise ValueError("; ".join(wrong)) from error
+    if len(work.job_id) > MAX_ID or len(work.output) > MAX_KEY:
+        raise ValueError(f"job_id, output: must be at most {MAX_ID} and {MAX_KEY} characters")
     if not work.output.endswith("/"):
         raise ValueError("output: must end with a slash")
     for uri in (work.output, *work.images.values()):
