@@ -37,8 +37,8 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_ID, MAX_KEY = 200, 1_000
 MAX_IMAGES = 32
 MAX_MODELS = 128
-"""What one request may be: bytes, characters of an id and of `output`, pictures, models with their kinds. Darkroom's API
-allows as much, or less."""
+"""What one request may be: bytes, characters of an id and of `output`, pictures, models with their kinds.
+Darkroom's API allows as much, or less."""
 
 
 def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
