@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -98,9 +97,6 @@ class Worker:
     """The worker as a process of its own, and its callers."""
 
     def __init__(self, s3: Bucket, code: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(sys.path),
@@ -109,18 +105,19 @@ class Worker:
             "AWS_REGION": "eu-west-1",
             "AWS_ENDPOINT_URL": s3.url,
         }
-        command = [sys.executable, "-c", code, "--port", str(self.port)]
+        command = [sys.executable, "-c", code, "--port", "0"]
         self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)  # noqa: S603
         self.said: list[str] = []
-        self.wait_for("Uvicorn running")
+        address = self.wait_for("Uvicorn running on").split("Uvicorn running on ")[1].split()[0]
+        self.port = int(address.rpartition(":")[2])
 
-    def wait_for(self, words: str) -> None:
-        """Until the process has said `words` on its standard error."""
+    def wait_for(self, words: str) -> str:
+        """The line, once the process has written one with `words` in it to its standard error."""
         assert self.process.stderr
         for line in self.process.stderr:
             self.said.append(line)
             if words in line:
-                return
+                return line
         raise AssertionError(f"never said {words!r}: {self.said}")
 
     def invoke(self, **fields: Any) -> HTTPConnection:
