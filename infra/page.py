@@ -1,4 +1,4 @@
-"""`python -m infra.page`: docs/permissions.md, made from the templates of a stage called `prod`."""
+"""`python -m infra.page` prints docs/permissions.md, which is made from the templates of a stage called `prod`."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def text() -> str:
 
 
 def _reasons(stack: Stack, grants: Sequence[Grant]) -> dict[str, str]:
-    """Why a resource has a wildcard, by its text on this page."""
+    """The reason for each wildcard, by the resource as this page writes it."""
     patterns = [pattern for grant in grants for pattern in grant.patterns()]
     return {str(_plain(stack.resolve(pattern.arn))): pattern.reason for pattern in patterns}
 
@@ -74,7 +74,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A template's value as a person writes it: references by the name of what they refer to."""
+    """A template's value as text for people: a reference becomes the name of its resource."""
     if isinstance(value, list):
         return [_plain(one) for one in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Jobs, their pictures, and ping."""
+"""The routes of jobs and pictures, and ping."""
 
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ for form in ("text/csv", "application/x-ndjson"):
 
 
 class Pong(BaseModel):
-    """Which Darkroom answers."""
+    """Version and stage of the Darkroom that answers."""
 
     version: str
     stage: str
@@ -29,7 +29,7 @@ class Pong(BaseModel):
 
 @app.get("/ping", summary="Version and stage", tags=["stage"])
 def ping() -> Pong:
-    """Tell version and stage."""
+    """Also a check of the key: a wrong key is refused."""
     return Pong(version=wiring.stage().settings.version, stage=wiring.stage().settings.stage)
 
 
@@ -40,7 +40,7 @@ def ping() -> Pong:
     responses=answers(ImageOut, _200="These bytes are stored already", _201="Upload the bytes now"),
 )
 def post_image(image: ImageIn) -> Response[ImageOut]:
-    """200 when the bytes are stored already, else 201 with a presigned POST."""
+    """Answers 200 when the bytes are stored already, otherwise 201 with a presigned POST."""
     registered = wiring.stage().images.register(app.owner, image)
     return created(registered, new=registered.upload is not None)
 
@@ -55,7 +55,7 @@ def post_job(
     job: JobIn,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[JobOut]:
-    """201 with the job; 200 when the same Idempotency-Key made it before."""
+    """Answers 201 with the job, or 200 when the same Idempotency-Key made it before."""
     submitted = wiring.stage().submission.submit(app.owner, job, idempotency_key, app.open_jobs_limit)
     return created(submitted.job, new=submitted.created)
 
@@ -76,7 +76,7 @@ def get_jobs(
     from_: Annotated[str | None, Query(alias="from", description="ISO 8601")] = None,
     to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
 ) -> Response[Any]:
-    """Show All = follow `next`. Also as CSV or NDJSON, by the Accept header."""
+    """To read all pages, follow `next`. The Accept header chooses JSON, CSV or NDJSON."""
     query = HistoryQuery(limit=limit, before=before, type=type or [], status=status or [], endpoint=endpoint,
                          checkpoint=checkpoint, owner=owner, lora=lora, q=q, from_=from_, to=to)  # fmt: skip
     page = wiring.stage().jobs.page(query, scope=app.read_scope)
@@ -91,7 +91,7 @@ def get_summary(
     from_: Annotated[str | None, Query(alias="from", description="ISO 8601")] = None,
     to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
 ) -> Summary:
-    """Exact up to 10,000 jobs; of more, the newest are counted."""
+    """Exact for up to 10,000 jobs; when there are more, the newest are counted."""
     return wiring.stage().jobs.summary(from_, to, scope=app.read_scope)
 
 
@@ -100,24 +100,24 @@ def get_job(
     job_id: JobId,
     wait: Annotated[int, Query(ge=0, le=20, description="seconds to wait for the job's end")] = 0,
 ) -> JobOut:
-    """The job as it is, or as it is once it settles."""
+    """With `wait`, the answer comes when the job ends, or after that many seconds."""
     return wiring.stage().jobs.get(job_id, wait, scope=app.read_scope)
 
 
 @app.post("/jobs/<job_id>/cancel", summary="End an open job, and stop its worker", tags=["jobs"])
 def post_cancel(job_id: JobId) -> JobOut:
-    """The job; one that is cancelled already stays as it is."""
+    """Answers the job. A job that is cancelled already stays as it is."""
     return wiring.stage().jobs.cancel(job_id, scope=app.write_scope)
 
 
 @app.post(
     "/jobs/<job_id>/replay",
-    summary="Submit a job anew with the same inputs",
+    summary="Submit a job again with the same inputs",
     tags=["jobs"],
     responses=answers(JobOut, _200="The job this Idempotency-Key made before", _201="The new job"),
 )
 def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Response[JobOut]:
-    """201 with the new job; `replay_of` names the old one."""
+    """Answers 201 with the new job; its `replay_of` is the old job's id."""
     submitted = wiring.stage().submission.replay(
         app.owner, job_id, idempotency_key, app.open_jobs_limit, scope=app.read_scope
     )
@@ -131,7 +131,7 @@ def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Respon
     responses={204: {"description": "Deleted"}},
 )
 def delete_job(job_id: JobId) -> Response[None]:
-    """204 with nothing."""
+    """Answers 204."""
     wiring.stage().jobs.delete(job_id, scope=app.write_scope)
     return Response(204)
 

@@ -109,7 +109,7 @@ def test_the_answer_tells_how_long_the_job_waited(worker: TestClient) -> None:
 
 
 def test_a_job_cancelled_while_it_is_painted_stops(monkeypatch: pytest.MonkeyPatch, aws_in_memory: None) -> None:
-    monkeypatch.setattr("worker.watch.LOOK_EVERY", 0.05)
+    monkeypatch.setattr("worker.watch.CANCEL_CHECK_SECONDS", 0.05)
     engine = SlowEngine()
     with worker_with(monkeypatch, engine) as worker, ThreadPoolExecutor(1) as caller:
         job = caller.submit(invoke, worker)

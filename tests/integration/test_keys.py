@@ -318,7 +318,7 @@ def test_a_known_key_costs_one_read_and_one_note_an_hour(stage: Stage) -> None:
 
 
 def test_a_key_over_its_limit_is_told_when_to_come_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage.services.rate_limiter, "_now", lambda: 1_000_000_010.0)
+    monkeypatch.setattr(stage.services.rate_limiter, "_clock", lambda: 1_000_000_010.0)
     slow, other = make(limits={"requests_per_minute": 3})["secret"], make()["secret"]
     replies = [send("GET", "/ping", key=slow) for _ in range(5)]
     assert [reply.status for reply in replies] == [200, 200, 200, 429, 429]

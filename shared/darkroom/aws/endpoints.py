@@ -78,15 +78,15 @@ class SageMakerEndpoints:
             arn=found["EndpointArn"],
             config=found.get("EndpointConfigName", ""),
             current=variant.get("CurrentInstanceCount", 0),
-            wanted=variant.get("DesiredInstanceCount", 0),
+            desired=variant.get("DesiredInstanceCount", 0),
             image=images[0] if images else None,
             failure=found.get("FailureReason"),
         )
 
-    def made(self, described: EndpointDetails) -> EndpointTags:
-        """See `EndpointSource.made`: one ListTags and one DescribeEndpointConfig."""
-        machine = self.machine(described.config)
-        return EndpointTags(machine.instance_type if machine else None, self.tags(described.arn))
+    def endpoint_tags(self, details: EndpointDetails) -> EndpointTags:
+        """See `EndpointSource.endpoint_tags`: one ListTags and one DescribeEndpointConfig."""
+        machine = self.machine(details.config)
+        return EndpointTags(machine.instance_type if machine else None, self.tags(details.arn))
 
     def tags(self, arn: str) -> dict[str, str]:
         """See `EndpointSource.tags`: one ListTags."""
@@ -139,20 +139,20 @@ class SageMakerControl:
         self._source = source
         self._defaults = defaults
 
-    def make_model(self, plan: EndpointSpec) -> None:
+    def make_model(self, spec: EndpointSpec) -> None:
         """See `EndpointControl.make_model`: one CreateModel."""
         self._make(
             "model",
-            plan.parts,
+            spec.parts,
             lambda: self._client.create_model(
-                ModelName=plan.parts,
-                PrimaryContainer={"Image": plan.image},
+                ModelName=spec.parts,
+                PrimaryContainer={"Image": spec.image},
                 ExecutionRoleArn=self._defaults.role,
-                Tags=_tags(plan.tags),
+                Tags=_tags(spec.tags),
             ),
         )
 
-    def make_config(self, plan: EndpointSpec) -> None:
+    def make_config(self, spec: EndpointSpec) -> None:
         """See `EndpointControl.make_config`: one CreateEndpointConfig.
 
         An endpoint begins with one instance at least (SageMaker Developer Guide, "Autoscale an asynchronous
@@ -161,15 +161,15 @@ class SageMakerControl:
         told = self._defaults
         variant: Any = {
             "VariantName": VARIANT,
-            "ModelName": plan.parts,
-            "InstanceType": plan.instance_type,
-            "InitialInstanceCount": max(1, plan.bounds.least),
+            "ModelName": spec.parts,
+            "InstanceType": spec.instance_type,
+            "InitialInstanceCount": max(1, spec.bounds.least),
         }
         self._make(
             "config",
-            plan.parts,
+            spec.parts,
             lambda: self._client.create_endpoint_config(
-                EndpointConfigName=plan.parts,
+                EndpointConfigName=spec.parts,
                 ProductionVariants=[variant],
                 AsyncInferenceConfig={
                     "OutputConfig": {
@@ -181,19 +181,19 @@ class SageMakerControl:
                             "IncludeInferenceResponseIn": ["SUCCESS_NOTIFICATION_TOPIC", "ERROR_NOTIFICATION_TOPIC"],
                         },
                     },
-                    "ClientConfig": {"MaxConcurrentInvocationsPerInstance": plan.at_once},
+                    "ClientConfig": {"MaxConcurrentInvocationsPerInstance": spec.at_once},
                 },
-                Tags=_tags(plan.tags),
+                Tags=_tags(spec.tags),
             ),
         )
 
-    def make_endpoint(self, plan: EndpointSpec) -> None:
+    def make_endpoint(self, spec: EndpointSpec) -> None:
         """See `EndpointControl.make_endpoint`: one CreateEndpoint."""
         self._make(
             "endpoint",
-            plan.name,
+            spec.name,
             lambda: self._client.create_endpoint(
-                EndpointName=plan.name, EndpointConfigName=plan.parts, Tags=_tags(plan.tags)
+                EndpointName=spec.name, EndpointConfigName=spec.parts, Tags=_tags(spec.tags)
             ),
         )
 

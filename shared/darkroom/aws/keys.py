@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from darkroom.errors import Busy
 from darkroom.idempotency import Idempotency
 from darkroom.keys.model import Key, Limits
-from darkroom.keys.ports import KeyWrite, Listed, MadeBefore
+from darkroom.keys.ports import IdempotencyRecord, KeyWrite, Listed
 from darkroom.tables import KEYS
 
 if TYPE_CHECKING:
@@ -73,12 +73,12 @@ class DynamoKeys:
             puts.append(self._put(_record(used, write.digest, used.expires_at), unused))
         return self._transact(puts)
 
-    def made_before(self, record: str) -> MadeBefore | None:
-        """See `KeyStore.made_before`: one consistent GetItem."""
-        item = self._client.get_item(TableName=self._table, Key=_key(record), ConsistentRead=True).get("Item")
-        return MadeBefore(item["digest"]["S"], item["made"]["S"], int(item["expires_at"]["N"])) if item else None
+    def idempotency_record(self, row_id: str) -> IdempotencyRecord | None:
+        """See `KeyStore.idempotency_record`: one consistent GetItem."""
+        item = self._client.get_item(TableName=self._table, Key=_key(row_id), ConsistentRead=True).get("Item")
+        return IdempotencyRecord(item["digest"]["S"], item["made"]["S"], int(item["expires_at"]["N"])) if item else None
 
-    def renew(self, write: KeyWrite, made: MadeBefore, used: Idempotency) -> bool:
+    def renew(self, write: KeyWrite, record: IdempotencyRecord, used: Idempotency) -> bool:
         """See `KeyStore.renew`: one TransactWriteItems."""
         there = {
             "ConditionExpression": "attribute_exists(#hash)",
@@ -86,14 +86,14 @@ class DynamoKeys:
         }
         unchanged = {
             "ConditionExpression": "made = :made",
-            "ExpressionAttributeValues": {":made": {"S": made.key}},
+            "ExpressionAttributeValues": {":made": {"S": record.key}},
         }
         return self._transact(
             [
-                {"Delete": {"TableName": self._table, "Key": _key(made.key), **there}},
+                {"Delete": {"TableName": self._table, "Key": _key(record.key), **there}},
                 self._put_key(write),
                 self._put_name(write),
-                self._put(_record(used, write.digest, made.expires_at), unchanged),
+                self._put(_record(used, write.digest, record.expires_at), unchanged),
             ]
         )
 
@@ -213,11 +213,11 @@ def _name_key(name: str) -> Item:
     return _key(f"name#{name}")
 
 
-def _record(used: Idempotency, made: str, expires_at: int) -> Item:
-    """The row of an `Idempotency-Key`: the digest of its request, and what the key that it made is stored under."""
+def _record(used: Idempotency, key_digest: str, expires_at: int) -> Item:
+    """The row of an `Idempotency-Key`: the digest of its request, and the digest that its key is stored under."""
     return _key(used.row_id) | {
         "digest": {"S": used.digest},
-        "made": {"S": made},
+        "made": {"S": key_digest},
         "expires_at": {"N": str(expires_at)},
     }
 

@@ -96,8 +96,8 @@ class AutoScaling:
         self._if_there(partial(self._client.deregister_scalable_target, **where))
         self._cloudwatch.delete_alarms(AlarmNames=[_alarm(name)])
 
-    def standing(self) -> dict[str, ScalingState]:
-        """See `Scaling.standing`: three calls for each page."""
+    def states(self) -> dict[str, ScalingState]:
+        """See `Scaling.states`: three calls for each page."""
         found: dict[str, ScalingState] = {}
         for target in self._pages("describe_scalable_targets", "ScalableTargets"):
             if name := self._name(target["ResourceId"]):

@@ -31,11 +31,11 @@ def phase_of(job: Job, endpoints: Endpoints) -> Phase | None:
         return Phase("running", f"It is being painted since {job.started_at}.")
     if line.endpoint is None:
         return Phase("in_line", "It waits for an endpoint.")
-    described = endpoints.described(line.endpoint)
-    if described is None or not described.endpoint.serving:
+    details = endpoints.details(line.endpoint)
+    if details is None or not details.endpoint.serving:
         return None
-    if described.current:
-        return Phase("in_line", f"It waits in line; {line.endpoint} has {_counted(described.current)} running.")
+    if details.current:
+        return Phase("in_line", f"It waits in line; {line.endpoint} has {_counted(details.current)} running.")
     took = endpoints.wakeups(line.endpoint)
     told = (
         f"The last wake-ups took {_joined(took)}." if took else "How long that takes is not known yet; minutes often."

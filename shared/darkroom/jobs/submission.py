@@ -123,7 +123,7 @@ class Submission:
         if same := self._made_before(owner, options):
             return same
         old = self._jobs.find(job_id, scope)
-        _check_expired(self._images.lost(old.line.owner, old.inputs))
+        _check_expired(self._images.missing(old.line.owner, old.inputs))
         self._limiter.admit(owner, open_jobs_limit)
         work = self._resolve_networks(draft_again(old, self._usable(old.line.endpoint)))
         return self._complete(owner, work, replace(options, pictures_of=old.line.owner))
@@ -187,7 +187,7 @@ class Submission:
     def _store_pictures(self, owner: str, work: Draft, pictures_of: str) -> dict[str, str]:
         """Store the pictures of the body, and copy those of another owner. Returns ids by name of the first."""
         if owner != pictures_of:
-            _check_expired(self._images.take_over(pictures_of, owner, work.images))
+            _check_expired(self._images.copy(pictures_of, owner, work.images))
         return {picture.name: self._images.put(owner, picture.content) for picture in work.extracted}
 
     def _write(self, job: Job, work: Draft, options: SubmitOptions, now: int) -> None:
