@@ -14,6 +14,11 @@ CANCEL_CHECK_SECONDS = 3.0
 """The shortest time between two progress messages, and between two checks for the cancel marker."""
 
 
+def stopped() -> JobError:
+    """What a job ends with that the end of the process leaves unfinished."""
+    return JobError("worker_stopped", "The worker was shut down before the job was done. Run it again.")
+
+
 class Watch:
     """Watches one job from its start. The engine calls `step` between its steps; a JobError from it ends the job."""
 
@@ -40,7 +45,7 @@ class Watch:
         CANCEL_CHECK_SECONDS), and `worker_stopped` when the process is about to end.
         """
         if self._stopping.is_set():
-            raise JobError("worker_stopped", "The worker was shut down before the job was done. Run it again.")
+            raise stopped()
         now = self._monotonic()
         if now - self._checked >= CANCEL_CHECK_SECONDS:
             self._checked = now

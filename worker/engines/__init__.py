@@ -14,8 +14,9 @@ from worker.parameters import GenerationSettings
 class Task:
     """One job, ready to be painted.
 
-    `pictures` has every entry of `request.images`, decoded and upright. An engine calls `step(progress)` between steps
-    with the share that is done, 0 to 1. To end the job, `step` raises a JobError, which the engine must not catch.
+    `pictures` holds every entry of `request.images`, decoded and upright. `step(progress)` is to be called
+    between steps with the share done, 0 to 1; it ends the job by raising a JobError, to be let through. Every loop
+    that gets longer with what the job asks for calls it, or the job can be neither cancelled nor shut down.
     """
 
     request: WorkRequest
@@ -36,12 +37,23 @@ class Painting:
 
 
 class Engine(Protocol):
-    """Paints and describes pictures; used by one thread at a time. Raises JobError for errors that a person can
-    correct."""
+    """Paints and describes, in as many threads as jobs are painted side by side.
+
+    A JobError is for what a person can act on.
+    """
 
     @property
     def version(self) -> str:
         """The `Version` in the infotext."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """What it paints on: `cpu`, `cuda`."""
+        ...
+
+    def models_loaded(self) -> list[str]:
+        """The names of the model files that are ready; asked for beside a job that is painted."""
         ...
 
     def load(self, request: WorkRequest) -> None:

@@ -3,9 +3,11 @@
 Everything but the drawing is as with a real engine: sizes, seeds, masks, strength, infotext.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from PIL import Image
 
@@ -28,7 +30,7 @@ class Canvas:
     """What is painted on. `size` is the size of the result, `requested` the one that the infotext names.
 
     `start` is the picture that is painted over, `mask` (L, 255 = repaint) says where, and `kept` is the picture that
-    stays everywhere else.
+    stays everywhere else. `soft` is the mask with its edges blurred.
     """
 
     size: tuple[int, int]
@@ -36,12 +38,18 @@ class Canvas:
     start: Image.Image | None = None
     kept: Image.Image | None = None
     mask: Image.Image | None = None
+    soft: Image.Image | None = None
 
 
 class PreviewEngine:
     """Draws a scene that depends on the job only: the same job always gives the same bytes."""
 
     version = "Darkroom preview"
+    device = "cpu"
+
+    def models_loaded(self) -> list[str]:
+        """None, as it has no models."""
+        return []
 
     def load(self, request: WorkRequest) -> None:
         """Nothing to load."""
@@ -51,8 +59,10 @@ class PreviewEngine:
         another size."""
         canvas = _canvas(task)
         seeds = seeds_of(task.request, task.settings)
+        subject = _subject(task.request, task.settings)
         for number, (seed, subseed) in enumerate(seeds):
-            task.step(number / len(seeds))
+            look = partial(task.step, number / len(seeds))
+            look()
             text = infotext(
                 task.request,
                 task.settings,
@@ -61,8 +71,9 @@ class PreviewEngine:
                 size=canvas.requested,
                 version=self.version,
             )
-            image = _painted(canvas, task.request, task.settings, seed, subseed)
-            yield Painting(encode(image, text), image.width, image.height, seed, text)
+            varied = f" {subseed}" if task.settings.subseed_strength else ""
+            image = _painted(canvas, task.settings, f"{subject} {seed}{varied}", f"seed {seed}", look)
+            yield Painting(encode(image, text, look), image.width, image.height, seed, text)
 
     def caption(self, task: Task) -> str:
         """See Engine. The description has only what can be measured: colours, light, shape."""
@@ -71,28 +82,32 @@ class PreviewEngine:
 
 
 def _painted(
-    canvas: Canvas, request: WorkRequest, settings: GenerationSettings, seed: int, subseed: int
+    canvas: Canvas, settings: GenerationSettings, recipe: str, note: str, look: Callable[[], None]
 ) -> Image.Image:
+    """One picture; `look` is called between its stages, each of which takes up to a second for the largest sizes."""
     strength = 1.0 if canvas.start is None else settings.denoising_strength
     if strength == 0 and canvas.start is not None:
         image = canvas.start
     else:
-        image = draw_scene(_recipe(request, settings, seed, subseed), canvas.size)
+        image = draw_scene(recipe, canvas.size)
+        look()
         if canvas.start is not None:
             image = Image.blend(canvas.start, image, strength)
-        stamp(image, f"seed {seed}", settings.prompt, canvas.mask)
-    if canvas.mask is None or canvas.kept is None:
+        stamp(image, note, settings.prompt, canvas.mask)
+    look()
+    if canvas.kept is None or canvas.soft is None:
         return image
-    return Image.composite(image, canvas.kept, feather(canvas.mask, settings.blur))
+    return Image.composite(image, canvas.kept, canvas.soft)
 
 
-def _recipe(request: WorkRequest, settings: GenerationSettings, seed: int, subseed: int) -> str:
-    """A text with everything that a real model's picture depends on, except its size and the pictures it starts
-    from."""
-    return json.dumps(
+def _subject(request: WorkRequest, settings: GenerationSettings) -> str:
+    """A digest of all that a real model's pictures depend on, apart from seeds, size and the pictures they start from.
+
+    Made once a job: the prompt and the list of models may be long, and the pictures many.
+    """
+    text = json.dumps(
         [
-            seed,
-            [subseed, settings.subseed_strength] if settings.subseed_strength else None,
+            settings.subseed_strength,
             settings.prompt,
             settings.negative_prompt,
             request.checkpoint.name if request.checkpoint else None,
@@ -100,6 +115,7 @@ def _recipe(request: WorkRequest, settings: GenerationSettings, seed: int, subse
             [settings.steps, settings.sampler, settings.scheduler, settings.cfg_scale, settings.clip_skip],
         ]
     )
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _canvas(task: Task) -> Canvas:
@@ -112,10 +128,15 @@ def _canvas(task: Task) -> Canvas:
     if not is_masked(task.request):
         return Canvas(size=requested, requested=requested, start=fit(init, requested, settings.resize_mode))
     start, mask = _masked(task, init)
-    # "Only masked" puts the painted part into the picture at its own size; "whole picture" resizes the picture first.
+    # "Only masked" pastes what it paints back into the picture as it came; "whole picture" resizes it first.
     size = init.size if settings.inpaint_full_res else requested
-    start, kept, mask = (fit(each, size, settings.resize_mode) for each in (start, init, mask))
-    return Canvas(size, requested, start, kept, mask)
+    fitted = []
+    for each in (start, init, mask):
+        task.step(0.0)
+        fitted.append(fit(each, size, settings.resize_mode))
+    task.step(0.0)
+    start, kept, mask = fitted
+    return Canvas(size, requested, start, kept, mask, soft=feather(mask, settings.blur))
 
 
 def _masked(task: Task, init: Image.Image) -> tuple[Image.Image, Image.Image]:
