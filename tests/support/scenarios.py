@@ -222,7 +222,7 @@ def send_part(world: World) -> None:
     row = world.stage.adapters.registry.get(ModelKey(LORA["kind"], LORA["name"]))
     assert row is not None
     world.stage.s3.upload_part(
-        Bucket=SETTINGS.models_bucket, Key=row.key.s3_key, UploadId=row.upload_id, PartNumber=1, Body=MODEL
+        Bucket=SETTINGS.models_bucket, Key=row.object_key, UploadId=row.upload_id, PartNumber=1, Body=MODEL
     )
 
 
@@ -237,7 +237,7 @@ def put_together(world: World) -> None:
     row = world.stage.adapters.registry.get(ModelKey(LORA["kind"], LORA["name"]))
     assert row is not None
     files = world.stage.adapters.model_files
-    files.complete(row.key, row.upload_id or "", files.parts(row.key, row.upload_id or ""))
+    files.complete(row.object_key, row.upload_id or "", files.parts(row.object_key, row.upload_id or ""))
 
 
 def on_the_shelf(world: World) -> None:

@@ -107,7 +107,16 @@ def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str]
         price=placement.price,
     )
     models, spellings = work.models.files, work.models.spellings
-    return Job(line, work.parameters, inputs, models, spellings, expires_at, placement.instance_type)
+    return Job(
+        line,
+        work.parameters,
+        inputs,
+        models,
+        spellings,
+        expires_at,
+        placement.instance_type,
+        objects=work.models.objects,
+    )
 
 
 def _mode(request: JobIn, names: set[str]) -> Mode | None:

@@ -41,13 +41,14 @@ class KnownFile:
     """A model file that is there. `folder` is where it lay in the WebUI, with slashes, empty right in the folder of its
     kind, None when nobody said;
     `aliases` are other names it is called by; `sha256` are the hex digits of the whole file, `old_hash` the eight of
-    `old_hash_of`."""
+    `old_hash_of`; `object` is where its bytes are stored, None where its name tells."""
 
     name: str
     folder: str | None = None
     aliases: tuple[str, ...] = ()
     sha256: str | None = None
     old_hash: str | None = None
+    object: str | None = None
 
 
 OLD_HASH_START, OLD_HASH_BYTES = 0x100000, 0x10000
@@ -92,6 +93,10 @@ class FileNames:
                     return meant
                 raise
         return self._by_hash(bare) or (self._by_hash(behind[1]) if behind else None)
+
+    def object_of(self, name: str) -> str | None:
+        """Where the bytes of the file with exactly this name are stored; None where its name tells."""
+        return next((file.object for file in self.files if file.name == name), None)
 
     def _by_name(self, spelled: str) -> str | None:
         folder, _, name = spelled.replace("\\", "/").rpartition("/")
@@ -145,8 +150,9 @@ def _all_aliases(file: KnownFile) -> Iterable[str]:
     underscore (the WebUI's `name_for_extra`)."""
     for alias in file.aliases:
         yield from {alias, stem(alias)}
-    for name in (file.name, *file.aliases) if file.folder else ():
-        yield f"{file.folder.replace('/', '_')}_{stem(name)}"
+    if file.folder:
+        for name in (file.name, *file.aliases):
+            yield f"{file.folder.replace('/', '_')}_{stem(name)}"
 
 
 def _table(pairs: Iterable[tuple[str, KnownFile]]) -> dict[str, tuple[KnownFile, ...]]:
