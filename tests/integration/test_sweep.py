@@ -277,7 +277,7 @@ def test_objects_without_a_job_go_once_nothing_can_come_any_more(stage: Stage, s
 
 
 def test_old_folders_are_looked_through_again_once_a_day(stage: Stage, sweep: Sweep, clock: Clock) -> None:
-    old = ids.made_at(datetime(2026, 1, 1, tzinfo=UTC))
+    old = ids.new_id_at(datetime(2026, 1, 1, tzinfo=UTC))
     sweep.run(plenty)
     sweep.run(plenty)
     put(stage, f"jobs/{submit()}/x")

@@ -1,4 +1,4 @@
-"""Whatever happens to jobs, over twins in memory: `tests/support/lifecycle.py` says what may happen and must hold."""
+"""Random events over stores in memory. `tests/support/lifecycle.py` has the events and what must always hold."""
 
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from tests.support.memory import MemoryBookmarks, MemoryJobs, MemoryOutputs
 
 
 class ModelRegistry:
-    """A shelf with one checkpoint."""
+    """A registry with one checkpoint."""
 
     def known_files(self, kind: str) -> list[KnownFile]:
         return [KnownFile("v1-5.safetensors")] if kind == "stable-diffusion" else []
@@ -23,6 +23,7 @@ class ModelRegistry:
 
 
 def in_memory() -> World:
+    """A world without AWS."""
     clock, outputs = Clock(), MemoryOutputs()
     return World(
         clock=clock,

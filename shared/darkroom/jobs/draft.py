@@ -1,4 +1,4 @@
-"""The draft of a job: what a request or a stored job says, taken apart and checked without a write."""
+"""The draft of a job: what a request or a stored job asks for, checked without any write."""
 
 from dataclasses import dataclass, field
 from typing import Any
