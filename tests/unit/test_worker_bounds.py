@@ -345,7 +345,9 @@ def test_the_largest_jobs_that_the_api_takes_are_taken() -> None:
     assert server.MAX_IMAGES >= body_pictures.MAX_PICTURES
     kinds = 8
     assert named_models.MAX_MODELS + kinds <= server.MAX_MODELS
-    assert server.MAX_BODY_BYTES > draft.MAX_PARAMETER_BYTES + 1024 * (named_models.MAX_MODELS + body_pictures.MAX_PICTURES)
+    assert server.MAX_BODY_BYTES > draft.MAX_PARAMETER_BYTES + 1024 * (
+        named_models.MAX_MODELS + body_pictures.MAX_PICTURES
+    )
     assert parameters.MAX_TEXT >= 100_000
     read_request(
         body(

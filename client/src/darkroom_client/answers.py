@@ -11,7 +11,7 @@ Mode = Literal["img2img", "sketch", "inpaint", "inpaint_sketch", "inpaint_upload
 Status = Literal["created", "in_progress", "succeed", "fail", "cancelled"]
 Phase = Literal["waking", "in_line", "running"]
 CancelledWhen = Literal["before", "during", "after"]
-Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet"]
+Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet", "upscaler", "text_encoder"]
 ModelStatus = Literal["uploading", "importing", "active", "fail"]
 Role = Literal["viewer", "artist", "admin"]
 
