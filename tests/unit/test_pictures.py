@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from darkroom.errors import Invalid
-from darkroom.images.model import NotAnImage, read_header
+from darkroom.images.header import read_header
+from darkroom.images.source import NotAnImage
 from darkroom.jobs.pictures import extract
 from tests.support.pictures import encoded, png
 

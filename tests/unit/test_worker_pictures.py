@@ -5,8 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from darkroom.images import model
-from worker import pictures
+from darkroom.images import header
 from worker.engines.describe import sentence, tags
 from worker.errors import JobError
 from worker.pictures import decode, encode, flatten
@@ -40,8 +39,9 @@ def test_what_is_transparent_turns_white_as_in_the_webui() -> None:
 
 
 def test_a_cmyk_picture_becomes_rgb() -> None:
-    flat = flatten(decode(saved(halves().convert("CMYK"), "TIFF"), "init"))
-    assert (flat.mode, flat.getpixel((5, 5))) == ("RGB", (200, 30, 30))
+    flat = flatten(decode(saved(halves().convert("CMYK"), "JPEG", quality=100), "init"))
+    assert flat.mode == "RGB"
+    assert all(abs(a - b) < 4 for a, b in zip(flat.getpixel((5, 5)), (200, 30, 30), strict=True))
 
 
 def test_sixteen_bits_are_scaled_and_not_cut_off() -> None:
@@ -69,21 +69,17 @@ def test_a_broken_picture_is_refused_by_name(data: bytes) -> None:
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 40 * 20 - 1)
+    monkeypatch.setattr(header, "MAX_PIXELS", 40 * 20 - 1)
     with pytest.raises(JobError) as refused:
         decode(saved(halves()), "init")
     assert refused.value.code == "image_too_large"
 
 
 def test_a_very_long_picture_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_SIDE", 39)
+    monkeypatch.setattr(header, "MAX_SIDE", 39)
     with pytest.raises(JobError) as refused:
         decode(saved(halves()), "init")
     assert refused.value.code == "image_too_large"
-
-
-def test_worker_and_api_have_the_same_limits() -> None:
-    assert (pictures.MAX_SIDE, pictures.MAX_PIXELS) == (model.MAX_SIDE, model.MAX_PIXELS)
 
 
 def test_a_decompression_bomb_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from darkroom.checkpoints.api import FileName
 from darkroom.checkpoints.model import ModelKey
 from darkroom.checkpoints.networks import ResolvedNetworks
 from darkroom.errors import FieldError, Invalid, TooLarge
-from darkroom.images.model import ImageHeader
+from darkroom.images.header import ImageHeader
 from darkroom.jobs.api import JobIn
 from darkroom.jobs.model import MODEL_KINDS, NO_VAE, Job, JobLine, as_json
 from darkroom.jobs.parameters import checkpoint_in, vae_in

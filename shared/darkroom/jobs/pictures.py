@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom.errors import FieldError, Invalid
-from darkroom.images.model import format_of
+from darkroom.images.formats import format_of
 from darkroom.jobs.contract import IMAGE_REFERENCE
 
 Path = tuple[str | int, ...]
