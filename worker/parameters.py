@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from darkroom.jobs.contract import WorkRequest
+from darkroom.jobs.contract import WorkRequest, starting_pictures
 from worker.errors import JobError
 
 MASKED_MODES = frozenset({"inpaint", "inpaint_upload", "inpaint_sketch"})
@@ -84,12 +84,20 @@ class GenerationSettings(BaseModel):
 
 
 def settings_of(request: WorkRequest) -> GenerationSettings:
-    """The job's parameters, checked; a JobError `parameter_invalid` names each field that is wrong."""
+    """The job's parameters, checked; a JobError `parameter_invalid` names each field that is wrong.
+
+    As in the WebUI, several pictures to start from make the batch as large as they are many, and never larger.
+    """
     try:
-        return GenerationSettings.model_validate(request.parameters)
+        settings = GenerationSettings.model_validate(request.parameters)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise JobError("parameter_invalid", f"The worker cannot use these parameters: {wrong}.") from error
+    starts = len(starting_pictures(request.parameters)) if request.type == "img2img" else 1
+    if starts > settings.batch_size:
+        message = f"init_images holds {starts} pictures, and batch_size is {settings.batch_size}: it must be as many."
+        raise JobError("parameter_invalid", message)
+    return settings.model_copy(update={"batch_size": starts}) if starts > 1 else settings
 
 
 def is_masked(request: WorkRequest) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from darkroom.jobs.contract import WorkRequest
+from darkroom.jobs.contract import WorkRequest, starting_pictures
 from worker.engines import Painting, Task
 from worker.engines.banner import stamp
 from worker.engines.describe import sentence, tags
@@ -48,10 +48,14 @@ class PreviewEngine:
     def paint(self, task: Task) -> Iterator[Painting]:
         """See Engine. JobError `image_missing` without a needed picture, `sizes_differ` for a mask that does
         not fit."""
-        canvas = _canvas(task)
+        starts = starting_pictures(task.request.parameters)
+        canvas = _canvas(task, starts[0])
         seeds = seeds_of(task.request, task.settings)
         for number, (seed, subseed) in enumerate(seeds):
             task.step(number / len(seeds))
+            if len(starts) > 1:
+                # Each made when its turn comes: all of them at once may not fit into memory.
+                canvas = _canvas(task, starts[number % len(starts)], canvas.asked)
             text = infotext(
                 task.request,
                 task.settings,
@@ -100,13 +104,14 @@ def _recipe(request: WorkRequest, settings: GenerationSettings, seed: int, subse
     )
 
 
-def _canvas(task: Task) -> Canvas:
+def _canvas(task: Task, name: str, size: tuple[int, int] | None = None) -> Canvas:
+    """What the picture `name` is painted on; `size` is that of the batch, None for the one that the job says."""
     settings = task.settings
     if task.request.type == "txt2img":
         asked = (settings.width or TXT2IMG_SIDE, settings.height or TXT2IMG_SIDE)
         return Canvas(size=_hires(asked, settings) if settings.enable_hr else asked, asked=asked)
-    init = flatten(_picture(task, "init"))
-    asked = (settings.width or init.width, settings.height or init.height)
+    init = flatten(_picture(task, name))
+    asked = size or (settings.width or init.width, settings.height or init.height)
     if not is_masked(task.request):
         return Canvas(size=asked, asked=asked, start=fit(init, asked, settings.resize_mode))
     start, mask = _masked(task, init)

@@ -1,6 +1,7 @@
 """The draft of a job: what a request or a stored job says, taken apart and checked without a write."""
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,11 +12,12 @@ from darkroom.checkpoints.networks import ResolvedNetworks
 from darkroom.errors import FieldError, Invalid, TooLarge
 from darkroom.images.header import ImageHeader
 from darkroom.jobs.api import JobIn
+from darkroom.jobs.contract import starting_pictures
 from darkroom.jobs.model import MODEL_KINDS, NO_VAE, Job, JobLine, as_json
 from darkroom.jobs.parameters import checkpoint_in, vae_in
-from darkroom.jobs.pictures import ExtractedPicture, Path, extract
+from darkroom.jobs.pictures import ExtractedPicture, Path, check_batch, extract
 from darkroom.jobs.state import CREATED
-from darkroom.jobs.types import INIT, JOB_TYPES, MASK, SKETCH, JobType, Mode, implied_mode, needed_pictures
+from darkroom.jobs.types import JOB_TYPES, MASK, SKETCH, JobType, Mode, implied_mode, needed_pictures
 
 AUTOMATIC_VAE = "Automatic"
 PROMPT_IN_LINE = 2_000
@@ -73,6 +75,7 @@ def draft_of(request: JobIn) -> Draft:
     """The draft of a request, checked without looking anything up. Raises Invalid."""
     fields, extracted, references = extract(request.parameters.fields())
     _check_names(request, extracted, references)
+    check_batch(request.type, fields)
     names = set(request.images) | {picture.name for picture in extracted}
     mode = _mode(request, names)
     checkpoint = None
@@ -134,12 +137,13 @@ def not_active(models: tuple[ModelKey, ...]) -> Invalid:
 
 
 def check_sizes(work: Draft, headers: dict[str, ImageHeader]) -> None:
-    """Mask and sketch lie over `init` pixel by pixel; raises Invalid `image_sizes_differ`."""
-    init = headers.get(INIT)
-    for name in (MASK, SKETCH):
-        other = headers.get(name)
-        if init and other and other.size != init.size and JOB_TYPES[work.type].modes:
-            why = f"is {other.width}x{other.height} pixels, but init is {init.width}x{init.height}"
+    """Mask and sketch lie over the pictures to start from, pixel by pixel; raises Invalid `image_sizes_differ`."""
+    if not JOB_TYPES[work.type].modes:
+        return
+    for name, start in product((MASK, SKETCH), starting_pictures(work.parameters)):
+        init, other = headers.get(start), headers.get(name)
+        if init and other and other.size != init.size:
+            why = f"is {other.width}x{other.height} pixels, but {start} is {init.width}x{init.height}"
             raise Invalid(
                 "image_sizes_differ",
                 f"The picture {name} {why}; both must have the same size.",
