@@ -80,7 +80,7 @@ def invoke(worker: TestClient, **fields: Any) -> WorkAnswer:
 
 def stored(answer: WorkAnswer, number: int = 0) -> Image.Image:
     body = s3().get_object(Bucket=BUCKET, Key=answer.images[number].key)["Body"].read()
-    image = Image.open(io.BytesIO(body))
+    image = Image.open(io.BytesIO(body), formats=["png"])
     image.load()
     return image
 
@@ -139,7 +139,7 @@ def test_the_answer_describes_the_stored_bytes(worker: TestClient) -> None:
     digest = hashlib.sha256(body)
     assert (image.sha256, image.bytes) == (digest.hexdigest(), len(body))
     assert found["ContentType"] == "image/png"
-    picture = Image.open(io.BytesIO(body))
+    picture = Image.open(io.BytesIO(body), formats=["png"])
     assert picture.size == (image.width, image.height)
     assert picture.info["parameters"] == image.infotext
     assert "Seed: 5, Size: 64x64" in (image.infotext or "")

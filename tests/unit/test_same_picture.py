@@ -1,5 +1,6 @@
 """API and worker see the same picture, and the one that the WebUI would see: its size, and which way up it is."""
 
+import ast
 import random
 import struct
 import zlib
@@ -12,6 +13,7 @@ from PIL import Image, ImageOps
 
 from darkroom.errors import Invalid
 from darkroom.images.header import read_header
+from local.home import ROOT
 from tests.support.picture_files import (
     PLACES,
     RangedStore,
@@ -240,3 +242,11 @@ def test_what_has_no_size_that_all_agree_on_is_refused_by_both(content: bytes) -
     with pytest.raises(JobError, match="'init'") as failed:
         decode(content, "init")
     assert failed.value.code == "image_unreadable"
+
+
+def test_pillow_is_told_everywhere_which_formats_it_may_open() -> None:
+    sources = [path for root in ("worker", "local", "bench", "shared", "tests") for path in (ROOT / root).rglob("*.py")]
+    calls = [node for path in sources for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    opened = [node for node in calls if ast.unparse(node.func) == "Image.open"]
+    assert len(opened) > 5
+    assert [ast.unparse(node) for node in opened if "formats" not in {word.arg for word in node.keywords}] == []

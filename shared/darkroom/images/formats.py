@@ -70,5 +70,5 @@ def why_not(start: bytes) -> str | None:
     if format_of(start):
         return None
     name = foreign_format(start)
-    what = f"a file of the format {name}" if name else "no picture"
+    what = f"a file of the format {name}, which is not taken" if name else "no picture"
     return f"it is {what}; send a PNG, JPEG or WebP file"
