@@ -15,7 +15,7 @@ from typing import Any
 from darkroom.errors import FieldError, Invalid
 from darkroom.images.formats import START_BYTES, foreign_format, format_of, why_not
 from darkroom.jobs.contract import IMAGE_REFERENCE, starting_pictures
-from darkroom.jobs.types import JobType
+from darkroom.jobs.types import JOB_TYPES, JobType
 
 Path = tuple[str | int, ...]
 
@@ -89,7 +89,7 @@ def check_batch(job_type: JobType, fields: dict[str, Any]) -> None:
     """Several pictures to start from are painted as one batch, which must be as large; raises Invalid
     `too_many_images`. `fields` are parameters without their pictures."""
     count, batch = len(starting_pictures(fields)), fields.get("batch_size") or 1
-    if job_type == "img2img" and count > batch:
+    if JOB_TYPES[job_type].modes and count > batch:
         why = f"holds {count} pictures, and a batch starts from batch_size ({batch}) of them at most"
         loc = ("body", "parameters", "init_images")
         message = f"parameters.init_images {why}: set batch_size to {count}, or send a job for each."
