@@ -1,4 +1,4 @@
-"""Pictures inside a WebUI body are found wherever they stand, and nothing else is taken for one."""
+"""Pictures in a WebUI body are found in every place that may have one, and nothing else is taken for a picture."""
 
 import base64
 from collections.abc import Callable
@@ -32,7 +32,7 @@ PICTURE = base64.b64encode(png()).decode()
         ({"script_args": [1, PICTURE]}, ["script_args_1"]),
     ],
 )
-def test_every_picture_is_lifted_out_and_named(fields: dict[str, Any], names: list[str]) -> None:
+def test_every_picture_is_extracted_and_named(fields: dict[str, Any], names: list[str]) -> None:
     remaining, extracted, _ = extract(fields)
     assert [picture.name for picture in extracted] == names
     assert all(picture.content == png() for picture in extracted)
@@ -203,19 +203,19 @@ def test_a_job_with_one_picture_starts_from_init(entries: Any) -> None:
         {"prompt_image": "data:image/png;base64,%%%"},
     ],
 )
-def test_what_stands_for_a_picture_and_is_none_is_refused(fields: dict[str, Any]) -> None:
+def test_an_invalid_picture_is_refused_where_a_picture_is_expected(fields: dict[str, Any]) -> None:
     with pytest.raises(Invalid) as refused:
         extract(fields)
     assert refused.value.code == "image_unreadable"
     assert refused.value.errors[0].loc[:2] == ("body", "parameters")
 
 
-def test_prompts_and_empty_places_are_left_alone() -> None:
+def test_prompts_and_empty_picture_fields_are_not_changed() -> None:
     fields: dict[str, Any] = {"prompt": "a" * 400, "notes": "aGVsbG8=" * 20, "mask": "", "init_images": [], "n": 3}
     assert extract(fields) == (fields, [], {})
 
 
-def test_more_pictures_than_a_job_takes_are_refused() -> None:
+def test_more_pictures_than_a_job_may_have_are_refused() -> None:
     with pytest.raises(Invalid) as refused:
         extract({"init_images": [PICTURE] * 33})
     assert refused.value.code == "too_many_images"

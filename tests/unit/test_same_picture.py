@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from darkroom.errors import Invalid
 from darkroom.images.header import read_header
+from darkroom.images.source import NotAnImage
 from local.home import ROOT
 from tests.support.picture_files import (
     PLACES,
@@ -242,6 +243,17 @@ def test_what_has_no_size_that_all_agree_on_is_refused_by_both(content: bytes) -
     with pytest.raises(JobError, match="'init'") as failed:
         decode(content, "init")
     assert failed.value.code == "image_unreadable"
+
+
+@given(
+    st.binary(max_size=300), st.sampled_from([b"", PNG[:33], JPEG[:2], b"\xff\xd8\xff", WEBP[:12], b"RIFF....WEBPVP8X"])
+)
+def test_any_bytes_are_read_or_refused(content: bytes, start: bytes) -> None:
+    try:
+        header = read_header(start + content)
+    except NotAnImage:
+        return
+    assert min(header.size) > 0
 
 
 def test_pillow_is_told_everywhere_which_formats_it_may_open() -> None:
