@@ -215,6 +215,12 @@ def test_a_broken_orientation_in_exif_leaves_xmp_the_word() -> None:
     assert read_header(content).orientation == 6
 
 
+def test_a_webp_tells_what_it_announces_and_nothing_else() -> None:
+    content = bytearray(file_of(Image.new("RGB", (72, 40)), "WEBP", exif=tiff(6)))
+    content[20] &= ~0x08  # the flag of its extended header that announces EXIF
+    assert seen_by_api(bytes(content)) == as_the_webui(bytes(content)).size == (72, 40)
+
+
 # -- what is broken ---------------------------------------------------------------------------------------
 
 

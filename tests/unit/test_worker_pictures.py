@@ -42,8 +42,8 @@ def test_transparent_parts_become_white_as_in_the_webui() -> None:
 
 def test_a_cmyk_picture_becomes_rgb() -> None:
     flat = flatten(decode(file_of(halves().convert("CMYK"), "JPEG", quality=100), "init"))
-    difference = ImageChops.difference(flat, halves())
-    assert max(most for _, most in difference.resize((2, 1)).getextrema()) < 4
+    # A JPEG's colours are off by a little.
+    assert ImageChops.difference(flat, halves()).point(lambda value: 255 if value > 3 else 0).getbbox() is None
 
 
 def test_sixteen_bits_are_scaled_to_eight() -> None:
