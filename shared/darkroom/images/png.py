@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from darkroom.images.source import MAX_METADATA, MAX_PARTS, Facts, InMemory, NotAnImage, Source
 
-TAIL_BYTES = 64 * 1024
+TAIL_BYTES = 256 * 1024
 """How much of the end is searched for what stands after the pixels. A large file has thousands of chunks of pixels, and
 walking over them all would take reading it whole."""
 
