@@ -236,7 +236,7 @@ def test_a_batch_is_never_larger_than_its_pictures_are_many_as_in_the_webui() ->
 
 
 def test_a_batch_that_is_too_small_for_its_pictures_is_refused() -> None:
-    with pytest.raises(JobError, match="init_images holds 2 pictures") as refused:
+    with pytest.raises(JobError, match="init_images has 2 pictures") as refused:
         batch(batch_size=1)
     assert refused.value.code == "parameter_invalid"
 

@@ -1,4 +1,4 @@
-"""JPEG files: what stands before the pixels (ITU-T T.81, annex B; Exif 2.3; XMP part 3)."""
+"""JPEG files: size, EXIF and XMP, and the file without them (ITU-T T.81, annex B; Exif 2.3; XMP part 3)."""
 
 import re
 from collections.abc import Iterator

@@ -2,11 +2,11 @@
 
 MAX_BYTES = 32 * 1024 * 1024
 HEADER_BYTES = 64 * 1024
-"""How much of a stored picture is read at first: nearly every picture has its pixels begin in there."""
+"""How many bytes of a stored picture are read first. In nearly every picture the pixels begin within these."""
 LONG_HEADER_BYTES = 2 * 1024 * 1024
-"""How much is read at a time where that does not do: a long profile or text, or what stands behind the pixels."""
+"""How many bytes are read at a time after that: behind a long profile or text, or at the end of the file."""
 
 
 def image_key(owner: str, image_id: str) -> str:
-    """Where an owner's picture lies in the pictures bucket."""
+    """The key of an owner's picture in the pictures bucket."""
     return f"images/{owner}/{image_id}"

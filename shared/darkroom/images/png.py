@@ -1,7 +1,7 @@
-"""PNG files: what stands beside the pixels (PNG 1.2 and its extensions).
+"""PNG files: size, EXIF and XMP, and the file without them (PNG 1.2 and its extensions).
 
-A PNG may tell its orientation in the chunk eXIf, and, by custom, in texts: `Raw profile type exif` (ImageMagick),
-`exif`, and `XML:com.adobe.xmp`. All may stand before the pixels or after them.
+A PNG may have its orientation in the chunk eXIf, and, by custom, in texts: `Raw profile type exif` (ImageMagick),
+`exif`, and `XML:com.adobe.xmp`. All may come before the pixels or after them.
 """
 
 import re
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from darkroom.images.source import MAX_METADATA, MAX_PARTS, Facts, InMemory, NotAnImage, Source
 
 TAIL_BYTES = 256 * 1024
-"""How much of the end is searched for what stands after the pixels. A large file has thousands of chunks of pixels, and
-walking over them all would take reading it whole."""
+"""How many bytes at the end are searched for chunks after the pixels. A large file has thousands of chunks of pixels;
+to walk over all of them, the whole file would have to be read."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNKS = re.compile(rb"IDAT|IEND|eXIf|[itz]TXt|tIME")

@@ -1,4 +1,4 @@
-"""WebP files: the size, and what stands behind the pixels (RFC 9649)."""
+"""WebP files: size, EXIF and XMP, and the file without them (RFC 9649)."""
 
 from collections.abc import Iterator
 

@@ -1,8 +1,8 @@
-"""Pictures inside a WebUI body: found wherever they stand, lifted out, and named.
+"""Extracts the pictures inside a WebUI body and names them.
 
 In the WebUI's API a picture is a base64 string or a data URI: in the fields of PLACES, in ControlNet units, and in the
-arguments of other scripts. Each leaves `image:<name>` in its place. What is a picture is told by its bytes, the same
-way everywhere; one of a format that is not taken is refused, wherever it stands.
+arguments of other scripts. `image:<name>` replaces it. A picture is recognised by its bytes, in the same way in every
+place; a picture of a format that Darkroom does not take is refused in every place, too.
 """
 
 import base64
@@ -21,25 +21,25 @@ Path = tuple[str | int, ...]
 
 MAX_PICTURES = 32
 PLACES = frozenset({"init_images", "mask", "image", "firstpass_image", "latent_mask"})
-"""The WebUI's fields in which nothing but a picture can stand."""
+"""The WebUI's fields that may hold nothing but pictures."""
 _UNIT_PLACES = frozenset(
     {"image", "input_image", "mask", "mask_image", "image_fg", "mask_image_fg", "effective_region_mask"}
 )
-"""The same in a ControlNet unit, of the extension and of Forge."""
+"""The same for a ControlNet unit, of the extension and of Forge."""
 _LAYERS = frozenset({"image", "mask", "background", "foreground", "composite"})
-"""What a picture is made of where it is an object: picture and mask in Gradio 3, layers in Gradio 4 and in Forge."""
+"""The keys of a picture that is an object: picture and mask in Gradio 3, layers in Gradio 4 and in Forge."""
 _WHOLE = frozenset({"image", "background"})
-"""The layers that are the picture itself; the others lie over it."""
+"""Of these, the picture itself; the others are drawn over it."""
 _EMPTY = frozenset({"", "none"})
-"""What clients write where they have no picture."""
+"""What clients send when there is no picture."""
 _WORDS = frozenset({"prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt", "styles", "infotext"})
-"""Fields of words: never a picture and never a reference to one, whatever they begin with."""
+"""Fields of text: their values are never taken for a picture or a reference to one."""
 
 _DATA_URI = re.compile(r"\s*data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*,", re.ASCII | re.IGNORECASE)
 _SHORTEST = 64
-"""No picture in base64 is shorter than this; shorter strings are never looked at."""
+"""No picture in base64 is shorter than this, so shorter strings are not decoded."""
 _START = START_BYTES // 3 * 4
-"""Letters of base64 that hold as many bytes as are needed to know a format."""
+"""Characters of base64 for as many bytes as are needed to recognise a format."""
 _URL_SAFE = str.maketrans("-_", "+/")
 _REFERENCE = re.compile(re.escape(IMAGE_REFERENCE) + r"([a-z0-9_]{1,64})")
 
@@ -56,9 +56,9 @@ class ExtractedPicture:
 def extract(fields: dict[str, Any]) -> tuple[dict[str, Any], list[ExtractedPicture], dict[str, Path]]:
     """The parameters without their pictures, the pictures, and the names that `image:<name>` refer to.
 
-    Equal bytes in two places still get two names. Raises Invalid `image_unreadable` for a string that stands where only
-    a picture can stand and is none, and for a picture of a format that is not taken; `too_many_images` for more than
-    32.
+    Equal bytes in two places get two names. Raises Invalid `image_unreadable` for a string that is no picture in a
+    place where only a picture is allowed, and for a picture of a format that Darkroom does not take;
+    `too_many_images` for more than 32 pictures.
     """
     extracted: list[ExtractedPicture] = []
     references: dict[str, Path] = {}
@@ -86,18 +86,18 @@ def extract(fields: dict[str, Any]) -> tuple[dict[str, Any], list[ExtractedPictu
 
 
 def check_batch(job_type: JobType, fields: dict[str, Any]) -> None:
-    """Several pictures to start from are painted as one batch, which must be as large; raises Invalid
-    `too_many_images`. `fields` are parameters without their pictures."""
+    """Several `init_images` are one batch. Raises Invalid `too_many_images` when `batch_size` is smaller than their
+    number. `fields` are the parameters after `extract`."""
     count, batch = len(starting_pictures(fields)), fields.get("batch_size") or 1
     if JOB_TYPES[job_type].modes and count > batch:
-        why = f"holds {count} pictures, and a batch starts from batch_size ({batch}) of them at most"
+        why = f"has {count} pictures, but batch_size is only {batch}"
         loc = ("body", "parameters", "init_images")
         message = f"parameters.init_images {why}: set batch_size to {count}, or send a job for each."
         raise Invalid("too_many_images", message, (FieldError(loc, why),))
 
 
 def _decode(text: str, path: Path) -> bytes | None:
-    """The bytes of a picture in base64, None for a string that is none. Raises Invalid `image_unreadable`."""
+    """The bytes of a picture in base64, None for a string that is no picture. Raises Invalid `image_unreadable`."""
     uri = _DATA_URI.match(text)
     must_be = _must_be_picture(path) or bool(uri and (uri[1] or "").lower().startswith("image/"))
     if must_be and text.strip().lower() in _EMPTY:
@@ -106,7 +106,7 @@ def _decode(text: str, path: Path) -> bytes | None:
     if not must_be:
         if len(text) < _SHORTEST:
             return None
-        # Blanks and line breaks stand between the letters where mail programs and `base64` wrap their lines.
+        # Mail programs and `base64` wrap their lines, so there may be line breaks between the characters.
         start = _bytes("".join(encoded[: _START * 2].split())[:_START]) or b""
         if format_of(start) is None and foreign_format(start) is None:
             return None
@@ -128,7 +128,7 @@ def _bytes(encoded: str) -> bytes | None:
 
 
 def _must_be_picture(path: Path) -> bool:
-    """Whether only a picture can stand here: a known field or one of its layers, at the top or in a ControlNet unit."""
+    """Whether only a picture is allowed here: in some fields at the top, and in those of a ControlNet unit."""
     names = [part for part in path if isinstance(part, str)]
     if names[0] in PLACES:
         return len(names) == 1 or names[-1] in _LAYERS
@@ -146,7 +146,7 @@ def _unreadable(path: Path, reason: str) -> Invalid:
 
 
 def _name(path: Path, taken: set[str]) -> str:
-    """`init`, `mask`, or a name made of where the picture stood (`controlnet_args_0_image`)."""
+    """`init`, `mask`, or a name made from the path (`controlnet_args_0_image`)."""
     if path[0] in PLACES and path[-1] in _WHOLE:
         path = path[:-1] or path
     if path == ("image",) or (path[0] == "init_images" and isinstance(path[-1], int)):
