@@ -12,11 +12,11 @@ from darkroom.aws.pictures import S3Images
 from darkroom.errors import Busy, Throttled
 from darkroom.jobs.history import Filters, fill, plan
 from darkroom.jobs.model import Job, JobLine
-from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, manifest
 from tests.support.http import call
 from tests.support.pictures import image_id, png
 from tests.support.sagemaker import endpoint
+from tests.support.stage import Stage
 
 CHECKPOINT = "v1-5.safetensors"
 UNKNOWN = "01900000-0000-7000-8000-000000000000"

@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, settings
 
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.checkpoints.networks import Networks
-from tests.integration.conftest import moto_stage
 from tests.support.aws import SETTINGS
 from tests.support.lifecycle import SHARDS, Clock, Lifecycle, World
+from tests.support.stage import moto_stage
 
 
 def on_moto() -> World:

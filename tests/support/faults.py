@@ -32,11 +32,11 @@ from darkroom.jobs.model import answer_key, cancel_key, output_prefix
 from darkroom.jobs.state import ENDS
 from functions.sweeper.handler import handler as sweeper
 from infra.problems import PROBLEMS
-from tests.integration.conftest import Stage, moto_stage
 from tests.support.aws import REGION, SETTINGS, TIMEOUTS
 from tests.support.events import completed, deliver_to, manifest
 from tests.support.http import Context, Reply, call
 from tests.support.sagemaker import FakeSageMaker, FakeScaling
+from tests.support.stage import Stage, moto_stage
 
 ACCOUNT = "123456789012"
 """The account of moto."""
