@@ -9,7 +9,7 @@ import pytest
 from darkroom.checkpoints import imports as steps
 from darkroom.checkpoints import service
 from darkroom.checkpoints.imports import ATTEMPTS, BROKEN_OFF, NET_DELAY
-from darkroom.checkpoints.model import Checkpoint
+from darkroom.checkpoints.model import Checkpoint, ModelKey
 from darkroom.checkpoints.ports import SourceBusy, SourceRefused
 from darkroom.errors import Busy
 from infra.events import ATTEMPTS as QUEUE_ATTEMPTS
@@ -405,6 +405,22 @@ class LosesAnswer:
         return answer
 
 
+class Begun:
+    """Notes which messages begin steps: their tokens, by the number of the step."""
+
+    def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.messages: dict[int, set[str]] = {}
+        self._change = stage.adapters.registry.change
+        monkeypatch.setattr(stage.adapters.registry, "change", self._note)
+
+    def _note(self, old: Checkpoint, new: Checkpoint) -> bool:
+        changed = self._change(old, new)
+        # Only what begins a step counts an attempt as broken off.
+        if changed and new.attempts == old.attempts + BROKEN_OFF:
+            self.messages.setdefault(new.step, set()).add(new.step_token or "")
+        return changed
+
+
 def port_of(stage: Stage, name: str) -> Any:
     """The port that has a method of CALLS."""
     adapters = stage.adapters
@@ -455,21 +471,28 @@ def test_the_calls_whose_answers_are_lost_below_are_all_there_are(
 def test_whatever_answer_of_a_step_is_lost_one_chain_goes_on_and_ends(
     stage: Stage, queue: Queue, monkeypatch: pytest.MonkeyPatch, name: str, number: int, fault: BaseException
 ) -> None:
-    begun: list[int] = []
-    change = stage.adapters.registry.change
-
-    def noted(old: Checkpoint, new: Checkpoint) -> bool:
-        changed = change(old, new)
-        # Only what begins a step counts an attempt as broken off.
-        if changed and new.attempts == old.attempts + BROKEN_OFF:
-            begun.append(new.step)
-        return changed
-
-    monkeypatch.setattr(stage.adapters.registry, "change", noted)
+    begun = Begun(stage, monkeypatch)
     losing = LosesAnswer(getattr(port_of(stage, name), name), number, fault)
     monkeypatch.setattr(port_of(stage, name), name, losing)
     run_with_redelivery(queue)
     assert losing.calls >= number, "no answer was lost, for the call was not made"
     assert shown()["status"] == "active"
-    # Size, three parts and the end; a step that met the fault comes twice. Two chains would need twice as many.
-    assert len(begun) <= 4 + 2, begun
+    # Step by step, and each by one message, which the queue may give out again. In two chains it would be two.
+    assert list(begun.messages) == list(range(1, len(begun.messages) + 1)), begun.messages
+    assert {len(tokens) for tokens in begun.messages.values()} == {1}, begun.messages
+
+
+@pytest.mark.usefixtures("three_parts")
+def test_of_two_messages_that_read_the_row_at_the_same_moment_one_is_carried_out(
+    stage: Stage, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = stage.adapters.registry
+    first, net = queue.waiting
+    before = registry.get(ModelKey("lora", NAME))
+    begun = Begun(stage, monkeypatch)
+    assert deliver_to("checkpoint_imports", first) == []
+    with monkeypatch.context() as patched:
+        patched.setattr(registry, "get", lambda key: before)
+        assert deliver_to("checkpoint_imports", net) == []
+    assert [len(tokens) for tokens in begun.messages.values()] == [1]
+    assert len(queue.waiting) == 3
