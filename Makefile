@@ -48,10 +48,9 @@ status: .venv/installed ## tell whether the local stack runs, and where
 url: .venv/installed ## print the address of the running API
 	@python -m local url
 
-# The e2e tests share one running stack, so they come one after the other.
+# Tests that share a running stack come one after the other on one worker (tests/conftest.py), beside the rest.
 test: install ## run every test
-	@python -m pytest -n 2 --ignore=tests/e2e
-	@python -m pytest tests/e2e
+	@python -m pytest -n 2 --dist loadgroup
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
 check: install ## format, lint, types, imports, licences, then every test (templates are linted there)
