@@ -219,10 +219,13 @@ def test_a_key_is_withdrawn_even_if_it_got_its_secret_after_the_index_was_read(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = post_again().json
-    store: Any = stage.adapters.key_store
-    late = store._query(made["id"], "=", 1)
+    client = stage.clients("dynamodb")
+    query, answers = client.query, []
+    with monkeypatch.context() as patched:
+        patched.setattr(client, "query", lambda **asked: answers.append(query(**asked)) or answers[-1])
+        assert [key["id"] for key in keys()] == [made["id"]]
     renewed = post_again().json["secret"]
-    monkeypatch.setattr(store, "_query", lambda *_: late)
+    monkeypatch.setattr(client, "query", lambda **_: answers[-1])
     assert call("DELETE", f"/keys/{made['id']}").status == 204
     assert send("GET", "/ping", key=renewed).status == 401
     # The answer to this may have been lost, too.

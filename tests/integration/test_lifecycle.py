@@ -28,6 +28,7 @@ def on_moto() -> World:
         networks=Networks(stage.adapters.registry, clock),
         objects=stage.objects,
         put=put,
+        registry=stage.adapters.registry,
         close=stack.close,
     )
 

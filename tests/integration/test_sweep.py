@@ -9,6 +9,7 @@ import pytest
 
 from darkroom import ids
 from darkroom.errors import Busy
+from darkroom.jobs.dispatcher import Dispatcher
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.ports import ANSWER_LIMIT
 from darkroom.jobs.sweep import Sweep
@@ -38,21 +39,31 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def sweep(stage: Stage, clock: Clock) -> Sweep:
-    store, outputs = stage.adapters.store, stage.adapters.outputs
+def sweep_of(stage: Stage, clock: Clock, threads: int = 2, dispatcher: Dispatcher | None = None) -> Sweep:
+    """The sweeper of a stage, which looks at `threads` jobs side by side."""
     return Sweep(
-        store,
+        stage.adapters.store,
         stage.adapters.bookmarks,
-        outputs,
+        stage.adapters.outputs,
         stage.services.endings,
-        stage.services.dispatcher,
+        dispatcher or stage.services.dispatcher,
         stage.services.endpoints,
         TIMEOUTS,
         1,
-        2,
+        threads,
         clock,
     )
+
+
+@pytest.fixture
+def sweep(stage: Stage, clock: Clock) -> Sweep:
+    return sweep_of(stage, clock)
+
+
+@pytest.fixture
+def one_by_one(stage: Stage, clock: Clock) -> Sweep:
+    """A sweeper that looks at one job after the other."""
+    return sweep_of(stage, clock, threads=1)
 
 
 @pytest.fixture
@@ -174,11 +185,20 @@ def test_past_its_time_a_job_fails_and_its_answer_counts_after_all(
     assert (shown(job_id)["status"], shown(job_id)["error"]) == ("succeed", None)
 
 
-def test_a_job_that_was_handed_over_late_has_its_whole_time(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+def test_a_job_that_was_handed_over_late_has_its_whole_time(stage: Stage, clock: Clock) -> None:
     job_id = created(stage)
     clock.seconds = TIMEOUTS.deadline - 60
-    dispatcher = stage.services.dispatcher
-    dispatcher._clock = clock
+    adapters, services = stage.adapters, stage.services
+    dispatcher = Dispatcher(
+        adapters.store,
+        services.images,
+        adapters.outputs,
+        services.endings,
+        adapters.inference,
+        services.resources,
+        clock,
+    )
+    sweep = sweep_of(stage, clock, dispatcher=dispatcher)
     sweep.run(plenty)
     clock.seconds = TIMEOUTS.deadline + 3_600
     sweep.run(plenty)
@@ -298,9 +318,8 @@ def test_old_folders_are_looked_through_again_once_a_day(stage: Stage, sweep: Sw
     assert f"jobs/{old}/output/0.png" not in stage.objects()
 
 
-def test_a_round_whose_time_is_out_goes_on_where_it_stopped(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+def test_a_round_whose_time_is_out_goes_on_where_it_stopped(stage: Stage, one_by_one: Sweep, clock: Clock) -> None:
     """Time is looked at before every read of a page and before every job."""
-    sweep._threads = 1
     made = [submit() for _ in range(5)]
     for job_id in made:
         answer(stage, job_id, manifest(job_id))
@@ -311,7 +330,7 @@ def test_a_round_whose_time_is_out_goes_on_where_it_stopped(stage: Stage, sweep:
 
     # The first round finds that none is created, which the second one still knows.
     for done, times in ((2, 4), (4, 3), (5, 3)):
-        sweep.run(so_often(times))
+        one_by_one.run(so_often(times))
         assert ended() == made[:done]
     assert next(item for item in stage.rows() if item["id"]["S"].startswith("sweep#")).keys() == {
         "id",
@@ -486,20 +505,19 @@ def test_a_job_that_kills_its_round_does_not_kill_the_next(
 
 
 def test_ended_jobs_to_be_looked_at_once_more_are_kept_when_the_time_is_out(
-    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, one_by_one: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [submit() for _ in range(4)]
     for job_id in made:
         call("POST", f"/jobs/{job_id}/cancel")
         put(stage, f"jobs/{job_id}/output/0.png")
     clock.seconds = TIMEOUTS.forgotten + 60
-    sweep._threads = 1
     with monkeypatch.context() as patched:
         patched.setattr(stage.adapters.outputs, "delete", lambda *_: (_ for _ in ()).throw(ValueError))
-        assert sweep.run(plenty)["broken"] == made
+        assert one_by_one.run(plenty)["broken"] == made
     # Both statuses of open jobs are read; then there is time for two of the four.
-    assert sweep.run(so_often(4))["tidied"] == 2
-    assert sweep.run(plenty)["tidied"] == 2
+    assert one_by_one.run(so_often(4))["tidied"] == 2
+    assert one_by_one.run(plenty)["tidied"] == 2
 
 
 def test_an_ended_job_that_kills_the_round_that_looks_once_more_does_so_once(
@@ -523,18 +541,17 @@ def test_an_ended_job_that_kills_the_round_that_looks_once_more_does_so_once(
 
 
 def test_a_walk_stops_while_aws_is_too_busy_for_all(
-    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, one_by_one: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [submit() for _ in range(20)]
     for job_id in made:
         answer(stage, job_id, manifest(job_id))
     clock.seconds = 301
-    sweep._threads = 1
     with monkeypatch.context() as patched:
         patched.setattr(stage.adapters.outputs, "read_answer", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
-        assert sweep.run(plenty)["broken"] == made[:16]
-    assert sweep.run(plenty)["succeed"] == 4
-    assert sweep.run(plenty)["succeed"] == 16
+        assert one_by_one.run(plenty)["broken"] == made[:16]
+    assert one_by_one.run(plenty)["succeed"] == 4
+    assert one_by_one.run(plenty)["succeed"] == 16
 
 
 def test_a_job_whose_mark_never_comes_is_handed_over_a_few_times_ever_more_seldom(

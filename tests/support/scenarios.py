@@ -171,7 +171,7 @@ def answered(message: Callable[[World], Any]) -> Callable[[World], None]:
     """The worker's answer comes; nobody else answers for it."""
 
     def act(world: World) -> None:
-        world._answered = len(world.wire.invoked)
+        world.answered = len(world.wire.invoked)
         world.deliver("job_events", message(world))
 
     return act
@@ -411,7 +411,7 @@ def delete_endpoint(world: World) -> None:
 def busy_endpoint(world: World) -> None:
     standing(world)
     submit(world, endpoint="new")
-    world._answered = len(world.wire.invoked)
+    world.answered = len(world.wire.invoked)
     world.usual.add("the job fails with `endpoint_deleted`")
 
 
@@ -485,7 +485,7 @@ def round_at(ahead: int, name: str = "jobs") -> Callable[[World], None]:
 
     def act(world: World) -> None:
         world.clock.ahead = ahead
-        world._answered = len(world.wire.invoked)
+        world.answered = len(world.wire.invoked)
         services = world.stage.services
         with patch.object(services, "rounds", {name: services.rounds[name]}):
             world.sweep()

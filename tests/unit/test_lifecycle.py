@@ -22,15 +22,16 @@ class ModelRegistry:
 
 
 def in_memory() -> World:
-    clock, outputs = Clock(), MemoryOutputs()
+    clock, outputs, registry = Clock(), MemoryOutputs(), cast(Any, ModelRegistry())
     return World(
         clock=clock,
         store=MemoryJobs(clock, SHARDS),
         outputs=outputs,
         images=Images(cast(Any, None), 90),
-        networks=Networks(cast(Any, ModelRegistry()), clock),
+        networks=Networks(registry, clock),
         objects=lambda: list(outputs.objects),
         put=outputs.objects.__setitem__,
+        registry=registry,
     )
 
 
