@@ -48,9 +48,10 @@ status: .venv/installed ## tell whether the local stack runs, and where
 url: .venv/installed ## print the address of the running API
 	@python -m local url
 
-# Tests that share a running stack come one after the other on one worker (tests/conftest.py), beside the rest.
+# The e2e tests share one running stack, so they come one after the other.
 test: install ## run every test
-	@python -m pytest -n 2 --dist loadgroup
+	@python -m pytest -n 2 --ignore=tests/e2e
+	@python -m pytest tests/e2e
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
 check: install ## format, lint, types, imports, licences, then every test (templates are linted there)

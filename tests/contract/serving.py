@@ -32,7 +32,7 @@ def wait_until(condition: Callable[[], T], seconds: float = 10) -> T:
 @contextmanager
 def served(app: Starlette, port: int = 0) -> Iterator[str]:
     """Serve an application from a thread of this process, on a free port unless one is given; yields its base URL."""
-    # uvicorn closes a connection after five idle seconds, perhaps while a client that tries once sends the next request.
+    # uvicorn closes a connection after five idle seconds, perhaps while a client that tries once sends a request on it.
     config = uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1, timeout_keep_alive=600)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
