@@ -31,7 +31,7 @@ from rich.table import Table
 from bench.ledger import Ledger
 from bench.stage import DOWN, Stage
 from darkroom import ids
-from darkroom.aws.jobs import from_item
+from darkroom.aws.job_items import from_item
 from darkroom.jobs.model import answer_key
 from darkroom_client import Darkroom, Refused
 from local import stack

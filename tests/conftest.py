@@ -1,27 +1,6 @@
-"""Credentials that lead nowhere, for every test, and which tests one worker runs."""
+"""Credentials that lead nowhere, for every test."""
 
 import pytest
-
-GROUPS = {
-    "darkroom": "the running stack",
-    "demos": "the demos",
-    "sagemaker_stage": "the simulator",
-    "aws_on_this_machine": "the simulator",
-    "installations": "the templates",
-    "built": "the wheels",
-}
-"""What takes long to make is made once: all tests that use a fixture of these run on one worker of pytest-xdist (with
-`--dist loadgroup`, as `make test` has it). The rest goes to whichever worker is free."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        used = set(getattr(item, "fixturenames", ()))
-        for fixture, group in GROUPS.items():
-            if fixture in used:
-                item.add_marker(pytest.mark.xdist_group(group))
-                break
 
 
 @pytest.fixture(autouse=True)

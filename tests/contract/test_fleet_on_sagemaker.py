@@ -66,7 +66,7 @@ class DarkroomStage:
         """One round of the sweeper, after the grace period."""
         later = lambda: self.stage.now() + GRACE_SECONDS + 60  # noqa: E731
         parts = (self.fleet_at(later), self.source, self.control, self.scaling, self.jobs, Guard(12, False))
-        return EndpointSweep(*parts, now=later).run(lambda: 100.0)
+        return EndpointSweep(*parts, clock=later).run(lambda: 100.0)
 
     def status(self) -> str | None:
         described = self.source.describe(self.name)
@@ -83,7 +83,7 @@ class DarkroomStage:
     def resources(self) -> list[str]:
         """The names of all endpoints, models, configurations and scalable targets of this stage."""
         parts = [part.name for kind in PART_KINDS for part in self.source.parts(kind)]
-        return [*(found.name for found in self.source.all()), *parts, *self.scaling.standing()]
+        return [*(found.name for found in self.source.all()), *parts, *self.scaling.states()]
 
     @contextmanager
     def killed_at(self, number: int, moment: str) -> Iterator[list[str]]:
@@ -120,11 +120,11 @@ def test_an_endpoint_is_created_scaled_and_deleted(darkroom: DarkroomStage) -> N
     assert darkroom.fleet.create("alice", ANIME) == (darkroom.name, False)
     darkroom.turn_until_in_service()
     assert darkroom.fleet.reconcile(darkroom.name) == "scaling set up"
-    assert darkroom.scaling.standing() == {darkroom.name: COMPLETE}
+    assert darkroom.scaling.states() == {darkroom.name: COMPLETE}
     described = darkroom.source.describe(darkroom.name)
     assert described
     assert (described.current, described.image, described.failure) == (1, "worker:1", None)
-    tags = darkroom.source.made(described)
+    tags = darkroom.source.endpoint_tags(described)
     assert (tags.instance_type, tags.owner, tags.bounds) == ("ml.g5.xlarge", "alice", Bounds(0, 1))
     darkroom.fleet.scale("anime", EndpointPatch(min_instances=1, max_instances=2))
     assert darkroom.scaling.bounds([darkroom.name]) == {darkroom.name: Bounds(1, 2)}
@@ -175,7 +175,7 @@ def test_a_set_up_that_is_killed_twice_between_any_two_calls_still_ends_register
             darkroom.fleet.reconcile(darkroom.name)
         assert calls == SETTING_UP[:number]
     darkroom.sweep()
-    assert darkroom.scaling.standing() == {darkroom.name: COMPLETE}
+    assert darkroom.scaling.states() == {darkroom.name: COMPLETE}
     assert darkroom.sweep().scaling_set_up == 0
 
 
@@ -243,7 +243,7 @@ def test_an_endpoint_that_does_not_exist_has_no_tags_and_can_be_deleted_again(da
     assert described
     darkroom.fleet.delete("anime")
     darkroom.turn_until_deleted()
-    assert darkroom.source.made(described) == EndpointTags(None, {})
+    assert darkroom.source.endpoint_tags(described) == EndpointTags(None, {})
     for name in ("my_endpoint", "a b", "x" * 70):
         assert darkroom.source.describe(name) is None
         assert darkroom.fleet.delete(name) is True

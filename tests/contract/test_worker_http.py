@@ -30,7 +30,7 @@ from worker.server import create_app
 
 
 def test_ping_answers_without_aws(worker: TestClient) -> None:
-    assert worker.get("/ping").json() == {"status": "ok", "engine": "preview"}
+    assert worker.get("/ping").json() == {"ready": True, "engine": "preview", "device": "cpu", "models_loaded": []}
 
 
 def test_an_unknown_engine_is_refused_with_the_names_there_are() -> None:
@@ -166,6 +166,18 @@ def test_a_broken_image_is_unreadable(worker: TestClient) -> None:
 def test_an_error_answer_has_no_other_fields(worker: TestClient) -> None:
     response = worker.post("/invocations", json=job_body(parameters={"steps": 0}))
     assert list(response.json()) == ["error"]
+
+
+def test_a_body_over_the_limit_is_refused(worker: TestClient) -> None:
+    response = worker.post("/invocations", content=b" " * (8 * 1024 * 1024 + 1))
+    assert response.status_code == 400
+    assert "at most 8,388,608 bytes" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("letters", [2_000, 99_000, 100_000])
+def test_a_prompt_without_a_blank_is_painted_and_kept(worker: TestClient, letters: int) -> None:
+    answer = invoke(worker, parameters={"prompt": "x" * letters, "width": 64, "height": 64})
+    assert stored_picture(answer).info["parameters"].startswith("x" * letters + "\nSteps: ")
 
 
 class BrokenEngine(PreviewEngine):

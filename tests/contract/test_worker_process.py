@@ -16,6 +16,7 @@ from darkroom.jobs.contract import Progress
 from tests.contract.worker_client import BUCKET, JOB, REGION, code_of, invoke, job_keys, s3, worker_with
 from worker.engines import Painting, Task
 from worker.engines.preview import PreviewEngine
+from worker.server import main
 
 
 def test_a_job_cancelled_before_it_starts_paints_nothing(worker: TestClient) -> None:
@@ -79,8 +80,36 @@ def test_ping_answers_while_a_job_is_painted_and_a_second_job_waits(
     assert engine.most_at_once == 1
 
 
+def test_two_jobs_are_painted_at_once_by_a_worker_for_two(monkeypatch: pytest.MonkeyPatch, aws_in_memory: None) -> None:
+    engine = SlowEngine()
+    both = threading.Barrier(2)
+    monkeypatch.setattr(engine, "load", lambda request: both.wait(30))
+    engine.finish.set()
+    with worker_with(monkeypatch, engine, jobs_at_once=2) as worker, ThreadPoolExecutor(2) as callers:
+        outputs = [f"s3://{BUCKET}/jobs/{name}/output/" for name in ("one", "other")]
+        jobs = [callers.submit(invoke, worker, output=output) for output in outputs]
+        assert [len(job.result(30).images) for job in jobs] == [1, 1]
+
+
+@pytest.mark.parametrize("number", ["0", "17", "many"])
+def test_jobs_at_once_out_of_range_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: str
+) -> None:
+    monkeypatch.setenv("DARKROOM_JOBS_AT_ONCE", number)
+    monkeypatch.setattr(sys, "argv", ["worker"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "--jobs-at-once" in capsys.readouterr().err
+
+
+def test_the_answer_tells_how_long_the_job_waited(worker: TestClient) -> None:
+    timings = invoke(worker).timings
+    assert timings is not None
+    assert timings.queued is not None
+
+
 def test_a_job_cancelled_while_it_is_painted_stops(monkeypatch: pytest.MonkeyPatch, aws_in_memory: None) -> None:
-    monkeypatch.setattr("worker.watch.LOOK_EVERY", 0.05)
+    monkeypatch.setattr("worker.watch.CANCEL_CHECK_SECONDS", 0.05)
     engine = SlowEngine()
     with worker_with(monkeypatch, engine) as worker, ThreadPoolExecutor(1) as caller:
         job = caller.submit(invoke, worker)

@@ -77,7 +77,7 @@ def square_mask(colour: Any = 255, mode: str = "L") -> Image.Image:
     return mask
 
 
-def worker_with(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> TestClient:
+def worker_with(monkeypatch: pytest.MonkeyPatch, engine: Engine, jobs_at_once: int = 1) -> TestClient:
     """A worker with this engine, as a context manager."""
     monkeypatch.setitem(engines.ENGINES, "other", lambda: engine)
-    return TestClient(create_app("other"))
+    return TestClient(create_app("other", jobs_at_once))

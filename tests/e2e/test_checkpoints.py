@@ -60,6 +60,7 @@ def test_imports_from_s3_arrive_and_addresses_of_our_own_network_are_not_fetched
         return None if "importing" in {row["status"] for row in rows.values()} else rows
 
     rows = eventually(imported, 60)
+    assert rows
     assert rows["ink.safetensors"]["status"] == "active"
     assert rows["inside.safetensors"]["status"] == "fail"
     assert "no public address" in rows["inside.safetensors"]["reason"]

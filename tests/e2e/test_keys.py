@@ -68,7 +68,7 @@ def test_a_key_of_each_role_does_what_its_role_may_until_it_is_withdrawn(darkroo
 
 def test_a_key_over_its_own_limit_waits(darkroom: Running) -> None:
     secret = make(darkroom, "e2e-slow", "viewer", limits={"requests_per_minute": 4})["secret"]
-    answers = []
+    answers: list[httpx.Response] = []
     while not answers or answers[-1].status_code != 429:
         answers.append(ask(darkroom, secret, "GET", "/ping" if len(answers) % 2 else "/endpoints"))
         # The count begins anew with each minute of the clock.

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from darkroom import ids
-from darkroom.aws.jobs import to_item
+from darkroom.aws.job_items import to_item
 from darkroom.jobs.draft import MAX_PARAMETER_BYTES
 from darkroom.jobs.model import Job, JobLine, as_json
 from tests.support.events import completed, deliver, failed, manifest, progress

@@ -8,7 +8,7 @@ import pytest
 
 from darkroom.checkpoints import imports as steps
 from darkroom.checkpoints import service
-from darkroom.checkpoints.imports import ATTEMPTS, BROKEN_OFF, NET_DELAY
+from darkroom.checkpoints.imports import ATTEMPTS, FALLBACK_DELAY, KILLED_COUNTS_AS
 from darkroom.checkpoints.model import Checkpoint, ModelKey
 from darkroom.checkpoints.ports import SourceBusy, SourceRefused
 from darkroom.errors import Busy
@@ -55,7 +55,7 @@ class Queue:
 
     def send(self, body: str, delay: int) -> None:
         if json.loads(body)["step"] == 1 and delay:
-            assert delay == NET_DELAY
+            assert delay == FALLBACK_DELAY
             self.nets.append(body)
             return
         self.waiting.append(body)
@@ -99,7 +99,7 @@ def test_a_file_of_the_web_comes_to_the_shelf_step_by_step(
     stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "STEP_SECONDS", 0.0)
-    monkeypatch.setattr(stage.services.imports, "_clock", iter(range(1000)).__next__)
+    monkeypatch.setattr(stage.services.imports, "_monotonic", iter(range(1000)).__next__)
     reply = begin()
     assert (reply.status, reply.json["status"], reply.json["name"]) == (202, "importing", NAME)
     assert "secret" not in reply.body
@@ -416,7 +416,7 @@ class Begun:
     def _note(self, old: Checkpoint, new: Checkpoint) -> bool:
         changed = self._change(old, new)
         # Only what begins a step counts an attempt as broken off.
-        if changed and new.attempts == old.attempts + BROKEN_OFF:
+        if changed and new.attempts == old.attempts + KILLED_COUNTS_AS:
             self.messages.setdefault(new.step, set()).add(new.step_token or "")
         return changed
 
@@ -447,7 +447,7 @@ def run_with_redelivery(queue: Queue) -> None:
 def three_parts(stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """An import that was begun, takes one part in each step, and whose safety net comes right behind its first step."""
     monkeypatch.setattr(steps, "STEP_SECONDS", 0.0)
-    monkeypatch.setattr(stage.services.imports, "_clock", iter(range(1000)).__next__)
+    monkeypatch.setattr(stage.services.imports, "_monotonic", iter(range(1000)).__next__)
     begin()
     queue.waiting.append(queue.nets.pop(0))
 

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 from hypothesis import HealthCheck, settings
 
+from darkroom.aws.bookmarks import DynamoBookmarks
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.checkpoints.networks import Networks
 from tests.support.aws import SETTINGS
@@ -23,6 +24,7 @@ def on_moto() -> World:
     return World(
         clock=clock,
         store=DynamoJobs(dynamodb, SETTINGS.jobs_table, SETTINGS.models_table, SHARDS, clock),
+        bookmarks=DynamoBookmarks(dynamodb, SETTINGS.jobs_table, clock),
         outputs=stage.adapters.outputs,
         images=stage.services.images,
         networks=Networks(stage.adapters.registry, clock),

@@ -16,7 +16,7 @@ from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.ports import AnswerTooLarge, KeyUsed, WriteResult
 from darkroom.jobs.state import ENDS, STATUSES, Status, may
 from tests.support.aws import SETTINGS
-from tests.support.memory import MemoryJobs, MemoryOutputs
+from tests.support.memory import MemoryBookmarks, MemoryJobs, MemoryOutputs
 from tests.support.stage import moto_stage
 
 NOW = 1_780_000_000.0
@@ -45,7 +45,7 @@ def outputs(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Callable[[str
 
 
 def job_id(number: int = 0) -> str:
-    return ids.made_at(datetime.fromtimestamp(NOW + number, UTC))
+    return ids.new_id_at(datetime.fromtimestamp(NOW + number, UTC))
 
 
 def job(number: int = 0, **line: Any) -> Job:
@@ -173,13 +173,24 @@ def test_rows_are_found_by_the_hundred(store: Any) -> None:
     assert store.existing([*others, *(one.line.id for one in made)]) == {one.line.id for one in made}
 
 
-def test_a_bookmark_is_kept_and_is_no_job(store: Any) -> None:
-    assert store.load("jobs") == {}
-    store.save("jobs", {"a": "1", "b": "2"})
-    store.save("jobs", {"a": "3"})
-    assert store.load("jobs") == {"a": "3"}
-    assert store.load("others") == {}
-    assert store.open_jobs().total == 0
+@pytest.mark.parametrize("where", ["memory", "moto"])
+def test_a_bookmark_is_kept_under_its_name(where: str) -> None:
+    with moto_stage() as stage:
+        bookmarks = MemoryBookmarks() if where == "memory" else stage.adapters.bookmarks
+        assert bookmarks.load("jobs") == {}
+        bookmarks.save("jobs", {"a": "1", "b": "2"})
+        bookmarks.save("jobs", {"a": "3"})
+        assert bookmarks.load("jobs") == {"a": "3"}
+        assert bookmarks.load("others") == {}
+
+
+def test_a_bookmark_is_in_no_index_and_expires() -> None:
+    with moto_stage() as stage:
+        stage.configure(clock=lambda: NOW)
+        stage.adapters.bookmarks.save("jobs", {"a": "1"})
+        assert stage.rows() == [
+            {"id": {"S": "sweep#jobs"}, "places": {"S": '{"a":"1"}'}, "expires_at": {"N": "1782592000"}}
+        ]
 
 
 def test_an_idempotency_key_counts_until_it_expires(store: Any) -> None:

@@ -51,6 +51,7 @@ class World:
 
     clock: "Clock"
     store: Any
+    bookmarks: Any
     outputs: Any
     images: Images
     networks: Networks
@@ -157,11 +158,11 @@ class Lifecycle(RuleBasedStateMachine):
             dispatcher,
             RESOURCES,
             self.clock,
-            lambda: ids.made_at(datetime.fromtimestamp(self.clock(), UTC)),
+            lambda: ids.new_id_at(datetime.fromtimestamp(self.clock(), UTC)),
         )
         self.events = Events(on.store, endings)
         self.sweeper = Sweep(
-            on.store, on.store, on.outputs, endings, dispatcher, endpoints, TIMEOUTS, SHARDS, 1, self.clock
+            on.store, on.bookmarks, on.outputs, endings, dispatcher, endpoints, TIMEOUTS, SHARDS, 1, self.clock
         )
         self.mail: list[str] = []
         self.seen: dict[str, JobOut] = {}

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from darkroom.aws.jobs import shard_of
+from darkroom.aws.job_items import shard_of
 from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
-from darkroom.jobs.history import Filters, Slice, Stream
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import Slice, Stream
 from darkroom.jobs.model import (
     Job,
     JobLine,
@@ -88,7 +89,7 @@ class MemoryHistory:
 
 
 class MemoryJobs:
-    """`darkroom.jobs.ports.JobStore` and `Bookmarks`. Every model file is active; `basis` keeps what the last change of
+    """`darkroom.jobs.ports.JobStore`. Every model file is active; `basis` keeps what the last change of
     each job rested on."""
 
     def __init__(self, clock: Callable[[], float], shards: int = 1) -> None:
@@ -97,7 +98,6 @@ class MemoryJobs:
         self._clock = clock
         self._shards = shards
         self._keys: dict[tuple[str, str], tuple[str, str, int]] = {}
-        self._bookmarks: dict[str, dict[str, str]] = {}
 
     def create(self, job: Job, models: tuple[ModelKey, ...], idempotency: Idempotency | None) -> None:
         if idempotency:
@@ -189,15 +189,22 @@ class MemoryJobs:
     def existing(self, job_ids: list[str]) -> set[str]:
         return self.jobs.keys() & set(job_ids)
 
+    @staticmethod
+    def _refused(job: Job | None) -> WriteResult:
+        return WriteResult(False, True, job.line.status, job.failure_location) if job else WriteResult(False, False)
+
+
+class MemoryBookmarks:
+    """`darkroom.jobs.ports.Bookmarks`."""
+
+    def __init__(self) -> None:
+        self._bookmarks: dict[str, dict[str, str]] = {}
+
     def load(self, name: str) -> dict[str, str]:
         return dict(self._bookmarks.get(name, {}))
 
     def save(self, name: str, bookmarks: dict[str, str]) -> None:
         self._bookmarks[name] = dict(bookmarks)
-
-    @staticmethod
-    def _refused(job: Job | None) -> WriteResult:
-        return WriteResult(False, True, job.line.status, job.failure_location) if job else WriteResult(False, False)
 
 
 class MemoryOutputs:

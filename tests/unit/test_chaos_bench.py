@@ -8,12 +8,12 @@ import pytest
 from bench.chaos import orphans
 from bench.ledger import Ledger
 from darkroom import ids
-from darkroom.aws.jobs import to_item
+from darkroom.aws.job_items import to_item
 from darkroom.jobs.model import Job, JobLine
 
 SINCE = ids.first_of(datetime(2026, 1, 1, tzinfo=UTC))
-JOB = ids.made_at(datetime(2026, 1, 2, tzinfo=UTC))
-OLD_JOB = ids.made_at(datetime(2025, 12, 31, tzinfo=UTC))
+JOB = ids.new_id_at(datetime(2026, 1, 2, tzinfo=UTC))
+OLD_JOB = ids.new_id_at(datetime(2025, 12, 31, tzinfo=UTC))
 Row = dict[str, Any]
 Write = tuple[Row | None, Row | None]
 """A row before and after a write."""

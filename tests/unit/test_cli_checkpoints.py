@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from darkroom_cli.commands.checkpoints import GOES_ON, table_of
+from darkroom_cli.commands.checkpoints import UPLOAD_STOPPED, table_of
 from darkroom_cli.progress import Bar
 from darkroom_client import retry, transfer
 from darkroom_client.model_files import ModelFile
@@ -93,7 +93,7 @@ def test_ctrl_c_says_that_the_upload_can_be_continued_and_it_can(shelf: WatchedS
         _, errors = process.communicate(timeout=20)
     finally:
         process.kill()
-    assert (process.returncode, errors.strip()) == (130, GOES_ON)
+    assert (process.returncode, errors.strip()) == (130, UPLOAD_STOPPED)
     shelf.hold.set()
     shelf.hold = None
     shelf.wait_until_idle()

@@ -27,7 +27,7 @@ def endpoints_of(source: FakeSageMaker, jobs: FakeOpenJobs | None = None, **more
 
 def test_the_list_of_endpoints_is_read_again_only_after_a_time() -> None:
     source, clock = CountingSageMaker(), Clock()
-    endpoints = endpoints_of(source, clock=clock)
+    endpoints = endpoints_of(source, monotonic=clock)
     for _ in range(5):
         assert endpoints.choose(None) == "darkroom-test-a"
     assert source.reads == 1
@@ -78,7 +78,7 @@ def test_an_endpoint_that_is_updating_takes_jobs_but_is_not_preferred() -> None:
     endpoints = endpoints_of(source, FakeOpenJobs(**{"darkroom-test-b": 9}))
     assert endpoints.choose(None) == "darkroom-test-b"
     assert endpoints.choose("darkroom-test-a") == "darkroom-test-a"
-    assert [view.endpoint.usable for view in endpoints.shown()] == [False, True]
+    assert [view.endpoint.usable for view in endpoints.views()] == [False, True]
 
 
 def test_the_prefix_of_the_stage_may_be_left_out() -> None:
@@ -107,6 +107,6 @@ def test_the_list_with_all_details_is_read_once_and_then_used_again() -> None:
     endpoints = endpoints_of(source, FakeOpenJobs(**{"darkroom-test-a": 2}))
     source.on_call = calls.append
     for _ in range(3):
-        (view,) = endpoints.shown()
-    assert (view.open_jobs, view.described.current, view.bounds, view.scaling) == (2, 1, None, False)
+        (view,) = endpoints.views()
+    assert (view.open_jobs, view.details.current, view.bounds, view.scaling) == (2, 1, None, False)
     assert calls == ["ListEndpoints", "DescribeEndpoint", "ListTags"]

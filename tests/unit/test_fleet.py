@@ -3,8 +3,9 @@
 import pytest
 
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
-from darkroom.endpoints.fleet import GRACE_SECONDS, MAX_NAME, Fleet, endpoint_of
+from darkroom.endpoints.fleet import GRACE_SECONDS, Fleet
 from darkroom.endpoints.service import Endpoints
+from darkroom.endpoints.spec import MAX_NAME, endpoint_of
 from darkroom.errors import Busy, Conflict, DarkroomError, Invalid
 from tests.unit.fleet_stage import ANIME, NAME, PREFIX, Killed, Stage, complete_scaling, refusal
 

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given, settings
 
 from darkroom import ids
-from darkroom.jobs.history import PROBE, Filters, fill, plan
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import PROBE, fill, plan
 from darkroom.jobs.model import JobLine
+from darkroom.jobs.state import Status
 from tests.support.history import Story, check, id_at, stories
 from tests.support.memory import MemoryHistory
 
@@ -52,10 +54,10 @@ def history_of(count: int, shards: int = 1, **more: object) -> MemoryHistory:
     [
         Filters(),
         Filters(owner="alice"),
-        Filters(types=frozenset({"txt2img"})),
+        Filters(type=["txt2img"]),
         Filters(endpoint="a"),
         Filters(checkpoint="rare"),
-        Filters(statuses=frozenset({"fail"})),
+        Filters(status=["fail"]),
         Filters(low=id_at(500, 0), high=id_at(900, 0)),
     ],
 )
@@ -67,7 +69,7 @@ def test_one_filter_examines_one_item_for_each_it_returns_however_many_there_are
 
 def test_the_index_with_fewer_items_is_used_even_if_it_is_planned_later() -> None:
     """Nearly every job has the checkpoint `common`, so the index of failures has fewer items to read."""
-    filters = Filters(checkpoint="common", statuses=frozenset({"fail"}))
+    filters = Filters(checkpoint="common", status=["fail"])
     ways = plan(filters, 1)
     assert [way.streams[0].index for way in ways] == ["by_checkpoint", "by_status"]
     page = fill(history_of(5_000).read, filters, ways, 10)
@@ -79,28 +81,29 @@ def test_the_index_with_fewer_items_is_used_even_if_it_is_planned_later() -> Non
 
 
 def test_words_in_the_prompt_are_found_with_a_bounded_number_of_items() -> None:
-    filters = Filters(words=("storm",))
+    filters = Filters(q="storm")
     page = fill(history_of(5_000).read, filters, plan(filters, 1), 10)
     assert len(page.lines) == 10
     assert page.examined <= 2 * PROBE + 50
 
 
 def test_a_page_that_uses_up_its_budget_is_short_and_says_where_the_next_one_starts() -> None:
-    filters = Filters(words=("never",))
+    filters = Filters(q="never")
     page = fill(history_of(5_000).read, filters, plan(filters, 1), 10, budget=200)
     assert (page.lines, page.examined) == ([], 200)
     assert page.next == id_at(4_800, 4_800)
 
 
 def test_a_budget_below_the_number_of_shards_still_makes_progress() -> None:
-    filters = Filters(words=("never",), high=ids.HIGHEST)
+    filters = Filters(q="never", high=ids.HIGHEST)
     page = fill(history_of(500, shards=8).read, filters, plan(filters, 8), 10, budget=1)
     assert page.next is not None
     assert page.next < id_at(500, 0)
 
 
 def test_succeeded_jobs_are_not_looked_for_in_the_index_that_lacks_them() -> None:
-    for statuses in ({"succeed"}, {"succeed", "fail"}):
-        [way] = plan(Filters(statuses=frozenset(statuses)), 1)  # type: ignore[arg-type]
+    filtered: list[list[Status]] = [["succeed"], ["succeed", "fail"]]
+    for statuses in filtered:
+        [way] = plan(Filters(status=statuses), 1)
         assert [stream.index for stream in way.streams] == ["feed"]
         assert not way.exact

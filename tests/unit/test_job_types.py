@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import get_args
 
 import darkroom
+from darkroom.checkpoints.model import KINDS, TAGS
 from darkroom.jobs.api import ModelsIn
 from darkroom.jobs.model import MODEL_KINDS
 from darkroom.jobs.state import STATUSES
 from darkroom.jobs.types import JOB_TYPES, JobType, Mode, implied_mode
+from darkroom_client.answers import Kind as ClientKind
+from darkroom_client.model_files import FOLDERS
 
 JOBS = Path(darkroom.__path__[0]) / "jobs"
 
@@ -27,6 +30,15 @@ def test_pictures_imply_the_mode() -> None:
 
 def test_a_request_may_name_every_kind_of_model_file() -> None:
     assert set(ModelsIn.model_fields) == set(MODEL_KINDS)
+
+
+def test_every_tag_of_a_prompt_names_a_kind() -> None:
+    assert set(TAGS.values()) <= set(KINDS)
+
+
+def test_the_client_knows_every_kind_and_a_folder_of_each() -> None:
+    assert get_args(ClientKind) == KINDS
+    assert set(FOLDERS.values()) == set(KINDS)
 
 
 def test_no_other_module_of_jobs_has_a_status_or_a_job_type_as_text() -> None:

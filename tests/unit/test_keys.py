@@ -10,7 +10,7 @@ from darkroom.errors import Busy, Conflict, DarkroomError, Invalid, Malformed, M
 from darkroom.idempotency import IDEMPOTENCY_SECONDS, Idempotency
 from darkroom.keys.api import KeyIn, KeyMade, LimitsIn
 from darkroom.keys.model import Caller, Key, Limits, digest, hour_of
-from darkroom.keys.ports import KeyWrite, Listed, MadeBefore
+from darkroom.keys.ports import IdempotencyRecord, KeyWrite, Listed
 from darkroom.keys.service import ADMIN_SECONDS, DEFAULT_DAYS, Authenticator, Keys
 from tests.unit.clocks import Clock
 
@@ -26,7 +26,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.keys: dict[str, Key] = {}
         self.names: dict[str, frozenset[str]] = {}
-        self.records: dict[str, MadeBefore] = {}
+        self.records: dict[str, IdempotencyRecord] = {}
         self.uses: list[str] = []
         self.uses_can_be_noted = True
         self.contended = 0
@@ -50,20 +50,20 @@ class MemoryStore:
         assert write.held == self.held(write.key.name)
         self._write(write)
         if used:
-            self.records[used.row_id] = MadeBefore(used.digest, write.digest, used.expires_at)
+            self.records[used.row_id] = IdempotencyRecord(used.digest, write.digest, used.expires_at)
         return True
 
-    def made_before(self, record: str) -> MadeBefore | None:
-        return self.records.get(record)
+    def idempotency_record(self, row_id: str) -> IdempotencyRecord | None:
+        return self.records.get(row_id)
 
-    def renew(self, write: KeyWrite, made: MadeBefore, used: Idempotency) -> bool:
+    def renew(self, write: KeyWrite, record: IdempotencyRecord, used: Idempotency) -> bool:
         if self.contended:
             self.contended -= 1
             return False
-        assert self.records[used.row_id] == made
-        del self.keys[made.key]
+        assert self.records[used.row_id] == record
+        del self.keys[record.key]
         self._write(write)
-        self.records[used.row_id] = replace(made, key=write.digest)
+        self.records[used.row_id] = replace(record, key=write.digest)
         return True
 
     def _write(self, write: KeyWrite) -> None:
@@ -102,7 +102,7 @@ def store() -> MemoryStore:
 
 
 def authenticator(store: MemoryStore, secret: FakeSecret | None = None, now: float = NOW) -> Authenticator:
-    return Authenticator(store, secret or FakeSecret(), now=lambda: now)
+    return Authenticator(store, secret or FakeSecret(), clock=lambda: now)
 
 
 def test_a_key_identifies_its_owner_and_the_secret_identifies_the_admin(store: MemoryStore) -> None:
@@ -154,7 +154,7 @@ def test_without_an_admin_secret_nobody_is_the_admin(store: MemoryStore) -> None
 
 def create(store: MemoryStore, now: float = NOW, **more: object) -> KeyMade:
     request = KeyIn.model_validate({"name": "bob", "role": "artist", **more})
-    return Keys(store, now=lambda: now).create(request)
+    return Keys(store, clock=lambda: now).create(request)
 
 
 def refusal(store: MemoryStore, now: float = NOW, **more: object) -> tuple[type[DarkroomError], str]:
@@ -229,7 +229,7 @@ def test_a_key_is_tried_again_when_another_request_was_faster_and_then_given_up(
 
 def create_once(store: MemoryStore, now: float = NOW, key: str = "try-1", **more: object) -> tuple[KeyMade, bool]:
     request = KeyIn.model_validate({"name": "bob", "role": "artist", **more})
-    return Keys(store, now=lambda: now).create_once("admin", request, key)
+    return Keys(store, clock=lambda: now).create_once("admin", request, key)
 
 
 def test_a_repeat_within_a_day_returns_the_same_key_with_a_new_secret(store: MemoryStore) -> None:

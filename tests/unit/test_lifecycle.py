@@ -8,7 +8,7 @@ from darkroom.checkpoints.model import ModelKey
 from darkroom.checkpoints.networks import Networks
 from darkroom.images.service import Images
 from tests.support.lifecycle import SHARDS, Clock, Lifecycle, World
-from tests.support.memory import MemoryJobs, MemoryOutputs
+from tests.support.memory import MemoryBookmarks, MemoryJobs, MemoryOutputs
 
 
 class ModelRegistry:
@@ -27,6 +27,7 @@ def in_memory() -> World:
     return World(
         clock=clock,
         store=MemoryJobs(clock, SHARDS),
+        bookmarks=MemoryBookmarks(),
         outputs=outputs,
         images=Images(cast(Any, None), 90),
         networks=Networks(registry, clock),

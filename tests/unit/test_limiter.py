@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 
 from darkroom.errors import TooMany
-from darkroom.jobs.limiter import CACHE_SECONDS, DOUBT_SECONDS, OpenJobLimiter
+from darkroom.jobs.limiter import CACHE_SECONDS, REFUSAL_SECONDS, OpenJobLimiter
 from darkroom.jobs.model import OpenJobCounts
 from tests.unit.clocks import Clock
 
@@ -64,7 +64,7 @@ def test_the_count_is_read_again_after_a_time_and_sooner_before_a_refusal() -> N
     with pytest.raises(TooMany):
         limiter.admit("alice")
     assert store.reads == 1
-    clock.now = DOUBT_SECONDS + 1
+    clock.now = REFUSAL_SECONDS + 1
     limiter.admit("alice")
     assert store.reads == 2
     clock.now += CACHE_SECONDS

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from darkroom.errors import Busy
-from darkroom.keys.rate_limiter import MOST_UNTOLD, RateLimiter
+from darkroom.keys.rate_limiter import MAX_UNSHARED, RateLimiter
 from tests.unit.clocks import Clock
 
 
@@ -51,7 +51,7 @@ def test_the_count_starts_again_with_the_next_minute() -> None:
 def test_the_first_requests_and_refused_requests_cost_no_call() -> None:
     counts = SharedCounts()
     limiter = RateLimiter(counts, Clock())
-    allowed(limiter, MOST_UNTOLD - 1, limit=600)
+    allowed(limiter, MAX_UNSHARED - 1, limit=600)
     assert counts.calls == 0
     allowed(limiter, 600, limit=600)
     calls = counts.calls
@@ -65,9 +65,9 @@ def test_several_functions_share_one_limit(functions: int) -> None:
     counts = SharedCounts()
     limiters = [RateLimiter(counts, Clock()) for _ in range(functions)]
     total = sum(limiters[number % functions].wait("k", 600) is None for number in range(5000))
-    assert 600 <= total <= 600 + functions * MOST_UNTOLD
+    assert 600 <= total <= 600 + functions * MAX_UNSHARED
     # A function that starts later learns of the others' requests with its first shared count.
-    assert allowed(RateLimiter(counts, Clock()), 1000, limit=600) <= MOST_UNTOLD
+    assert allowed(RateLimiter(counts, Clock()), 1000, limit=600) <= MAX_UNSHARED
 
 
 def test_without_the_shared_counts_a_function_uses_its_own() -> None:

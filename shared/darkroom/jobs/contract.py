@@ -2,7 +2,7 @@
 
 Any container that speaks these shapes can stand behind a Darkroom endpoint: `WorkRequest` is the
 body of `POST /invocations`, `WorkAnswer` the JSON it answers, `Progress` the message it may put
-on the progress queue while it paints. `docs/worker-contract.md` tells the same in prose.
+on the progress queue while it paints. `docs/worker-contract.md` describes the same in prose.
 """
 
 from typing import Annotated, Any, Literal
@@ -58,7 +58,8 @@ class PaintedImage(BaseModel):
 
 
 MOST_BUSY_SECONDS = 86_400.0
-"""SageMaker ends an invocation after an hour; a day is beyond doubt."""
+"""More than any job can take: SageMaker ends an invocation after an hour at the latest. A worker that reports more has
+a wrong clock."""
 
 
 class Timings(BaseModel):
@@ -70,11 +71,12 @@ class Timings(BaseModel):
 
     @property
     def busy(self) -> float | None:
-        """Seconds the instance worked for the job: loading and painting. None when the worker told neither."""
+        """Seconds that the instance worked for the job, loading and painting. None when the worker reported neither,
+        and when the sum is negative or over `MOST_BUSY_SECONDS`."""
         if self.model is None and self.run is None:
             return None
         busy = (self.model or 0.0) + (self.run or 0.0)
-        # A worker that cannot tell the time must not cost a picture: what nobody can believe is not told.
+        # A worker with a wrong clock must not lose its pictures: an impossible time is left out, not an error.
         return round(busy, 3) if 0 <= busy <= MOST_BUSY_SECONDS else None
 
 

@@ -1,0 +1,66 @@
+"""Expressions that the jobs table is written and read with."""
+
+from collections.abc import Iterable
+
+from darkroom.aws.job_items import Item, attribute
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.state import Origin
+
+
+class Expression:
+    """An update, a condition or a filter that grows, with the names and values of its placeholders.
+
+    Every attribute name goes through a placeholder, for DynamoDB reserves `status` and many other words.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.values: Item = {}
+        self._sets: list[str] = []
+        self._removes: list[str] = []
+
+    def name(self, name: str) -> str:
+        """The placeholder of an attribute's name."""
+        self.names[f"#{name}"] = name
+        return f"#{name}"
+
+    def value(self, value: object) -> str:
+        """A new placeholder for a value."""
+        placeholder = f":v{len(self.values)}"
+        self.values[placeholder] = attribute(value)
+        return placeholder
+
+    def set(self, name: str, value: object) -> None:
+        """Write an attribute."""
+        self._sets.append(f"{self.name(name)} = {self.value(value)}")
+
+    def remove(self, *names: str) -> None:
+        """Remove attributes."""
+        self._removes += [self.name(name) for name in names]
+
+    def update(self) -> str:
+        """The UpdateExpression of everything that is set and removed."""
+        removes = f" REMOVE {', '.join(self._removes)}" if self._removes else ""
+        return f"SET {', '.join(self._sets)}{removes}"
+
+    def one_of(self, name: str, values: Iterable[str]) -> str:
+        """The condition that an attribute has one of these values."""
+        return f"{self.name(name)} IN ({', '.join(self.value(value) for value in values)})"
+
+    def stands_at(self, origins: Iterable[Origin]) -> str:
+        """The condition that a job stands at one of these origins."""
+        parts = []
+        for origin in origins:
+            part = f"{self.name('status')} = {self.value(origin.status)}"
+            if origin.error_code:
+                part += f" AND {self.name('error_code')} = {self.value(origin.error_code)}"
+            parts.append(f"({part})")
+        return " OR ".join(parts)
+
+
+def filter_expression(expression: Expression, filters: Filters, partition: str) -> str:
+    """What DynamoDB itself can leave out, so that it does not travel: words and LoRA names are compared in the
+    function. `partition` is the partition attribute of the index: DynamoDB takes no attribute of the key in a filter.
+    """
+    allowed = {name: values for name, values in filters.compared_by_dynamodb.items() if name != partition}
+    return " AND ".join(expression.one_of(name, values) for name, values in allowed.items())
