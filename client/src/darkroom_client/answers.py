@@ -148,7 +148,7 @@ class Image(TypedDict):
 class Checkpoint(TypedDict):
     """A model file. `size` is in bytes. `pickle` marks formats that can run code when they are loaded. `reason` says
     why the file failed or why an import waits. `done` is how many bytes of an import are stored so far. `folder` is
-    where it lies in the WebUI, and `aliases` are other names that it is called by."""
+    where the file lies in the WebUI, and `aliases` are other names that it is called by."""
 
     kind: Kind
     name: str

@@ -20,8 +20,8 @@ def page(
     """Up to `limit` rows of one kind or of all (None), ordered by kind and name; one Query for each kind.
 
     `after` is the `next` of the page before. `q` is searched for in names and aliases, whatever the case; a page may
-    then be short and still have a `next`. `seen` gets the rows that were read. Raises Malformed when `after` is not of
-    such a list.
+    then be short and still have a `next`. `seen` gets the rows that were read. Raises Malformed when
+    `after` is not of such a list.
     """
     kinds, start = _start_of(kind, after)
     rows: list[Checkpoint] = []

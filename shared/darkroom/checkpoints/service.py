@@ -3,7 +3,6 @@
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from unicodedata import normalize
 
 from darkroom.checkpoints import listing
@@ -20,6 +19,7 @@ from darkroom.checkpoints.api import (
     StoredPartOut,
     UploadOut,
 )
+from darkroom.checkpoints.contents import header_of, names_of
 from darkroom.checkpoints.model import (
     PICKLES,
     SAFE,
@@ -35,10 +35,10 @@ from darkroom.checkpoints.model import (
 )
 from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, UploadGone
 from darkroom.checkpoints.renaming import check_rename, renamed_row, taken
-from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_length, read_header
+from darkroom.checkpoints.safetensors import NotSafetensors
 from darkroom.errors import Conflict, FieldError, Forbidden, Invalid, Missing, TooMany
 from darkroom.times import iso
-from darkroom.webui.spelling import OLD_HASH_BYTES, OLD_HASH_START, folded, old_hash_of, stem
+from darkroom.webui.spelling import folded, stem
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +49,6 @@ cost money, and an import also takes the time of a function."""
 RETRY_SECONDS = 60
 """The `Retry-After` of a refusal for too many open uploads."""
 DESCRIBED_A_PAGE = 10
-MAX_HEADER_READ = 8 * 1024 * 1024
-"""The longest header that is read, in bytes. Headers of real models have some hundred kilobytes."""
 
 
 class Checkpoints:
@@ -162,7 +160,7 @@ class Checkpoints:
             row, upload_id=None, source=None, done=None, attempts=0, reason=None, step=0, step_token=None
         )
         try:
-            header = self._read_header(row)
+            header = header_of(self._files, row)
         except NotSafetensors as error:
             failed = replace(finished, status="fail", reason=f"The file is no model: {error}.")
             # Deleted before the row changes: an object that no row names would stay for ever.
@@ -173,7 +171,7 @@ class Checkpoints:
             status="active",
             base_model=header.base_model,
             trigger_words=header.trigger_words,
-            **self._called(row, header),
+            **names_of(self._files, row, header),
         )
         return active if self._registry.change(row, active) else self._get(row.key)
 
@@ -262,16 +260,9 @@ class Checkpoints:
         older = [row for row in rows if row.status == "active" and row.old_hash is None]
         for row in older[:DESCRIBED_A_PAGE]:
             try:
-                self._registry.describe(replace(row, **self._called(row, self._read_header(row))))
+                self._registry.describe(replace(row, **names_of(self._files, row, header_of(self._files, row))))
             except (NotSafetensors, UploadGone) as error:
                 log.warning("a %s could not be read again: %s", row.key.kind, type(error).__name__)
-
-    def _called(self, row: Checkpoint, header: Header) -> dict[str, Any]:
-        """What a file is called besides its name: aliases, and the WebUI's old hash. One read of the file."""
-        length = max(0, min(OLD_HASH_BYTES, (row.size or 0) - OLD_HASH_START))
-        content = self._files.read(row.object_key, OLD_HASH_START, length) if length else b""
-        aliases = [header.alias] if header.alias and header.alias != stem(row.key.name) else []
-        return {"aliases": tuple(dict.fromkeys([*row.aliases, *aliases])), "old_hash": old_hash_of(content)}
 
     def _same_name(self, row: Checkpoint, target: ModelKey) -> str | None:
         """The name of another active file that differs from the target's in case alone."""
@@ -317,20 +308,6 @@ class Checkpoints:
             # An earlier try may have joined the parts and been killed. The object then has the announced size.
             if self._files.size(row.object_key) != row.size:
                 raise Conflict("parts_missing", f"No part of {row.key.name} is there; send them again.") from gone
-
-    def _read_header(self, row: Checkpoint) -> Header:
-        """What the file says about the model. Raises NotSafetensors, also for a pickle file that is not one."""
-        size = row.size or 0
-        start = self._files.read(row.object_key, 0, 8)
-        if row.key.is_pickle:
-            # A zip, as PyTorch has saved since 1.6, or a bare pickle (protocol 2 and up begin with 0x80).
-            if not start.startswith((b"PK\x03\x04", b"\x80")):
-                raise NotSafetensors("it is neither a zip nor a pickle")
-            return Header(None, ())
-        length = header_length(start)
-        if length > min(size - 8, MAX_HEADER_READ):
-            raise NotSafetensors("its header is longer than it can be")
-        return read_header(self._files.read(row.object_key, 8, length), size - 8 - length)
 
 
 def _check_owner(row: Checkpoint, scope: str | None) -> None:

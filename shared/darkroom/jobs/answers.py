@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from darkroom.images.model import NotAnImage, read_header
+from darkroom.images.header import read_header
+from darkroom.images.source import NotAnImage
 from darkroom.jobs.contract import PaintedImage, Timings, WorkAnswer, WorkError
 from darkroom.jobs.model import output_prefix
 

@@ -9,10 +9,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from darkroom.jobs.types import JobType, Mode
+from darkroom.jobs.types import INIT, JobType, Mode
 
 IMAGE_REFERENCE = "image:"
 """A string in `WorkRequest.parameters` that starts with this names an entry of `WorkRequest.images`."""
+
+
+def starting_pictures(parameters: dict[str, Any]) -> tuple[str, ...]:
+    """The names of the pictures that an img2img job starts from: those that `init_images` refers to where they are
+    several, which makes them one batch, each picture of it painted from its own; else `init` alone."""
+    entries = parameters.get("init_images")
+    named = [entry for entry in entries if isinstance(entry, str)] if isinstance(entries, list) else []
+    names = [entry.removeprefix(IMAGE_REFERENCE) for entry in named if entry.startswith(IMAGE_REFERENCE)]
+    return tuple(names) if len(names) > 1 else (INIT,)
 
 
 class ModelFile(BaseModel):
@@ -31,7 +40,8 @@ class WorkRequest(BaseModel):
 
     `parameters` is the body of the WebUI's `/sdapi/v1/txt2img` or `/img2img`; pictures in it are
     replaced by `image:<name>` and stand in `images` as `<name>: s3://bucket/key`. The picture to
-    start from is always `images["init"]`, the mask `images["mask"]`, the painted-over picture of
+    start from is always `images["init"]`; where `init_images` refers to several, they are a batch, each
+    of whose pictures starts from its own. The mask is `images["mask"]`, the painted-over picture of
     `inpaint_sketch` `images["sketch"]`. Numbers that JSON cannot say travel as the strings
     `Infinity`, `-Infinity`, `NaN`. An empty `models["vae"]` means Automatic.
     """
