@@ -202,7 +202,7 @@ class Checkpoints:
         finds that it was done.
 
         Raises Missing `checkpoint_not_found`, Conflict `not_active`, `checkpoint_exists` or `checkpoint_busy`, and
-        Invalid `format_not_taken` or `format_differs`.
+        Invalid `format_differs`.
         """
         key, target = ModelKey(request.kind, request.name), ModelKey(request.kind, request.to)
         row, there = self._find(key), self._registry.get(target)
@@ -212,7 +212,6 @@ class Checkpoints:
         row = self._get(key, scope)
         if row.key == target:
             return CheckpointOut.of(row)
-        self.check_format(target, "to")
         check_rename(row, target.name, there.key.name if there else self._same_name(row, target))
         renamed = renamed_row(row, target)
         if not self._registry.rename(row, renamed):
@@ -223,7 +222,7 @@ class Checkpoints:
                 raise Conflict("checkpoint_busy", f"{row.key.name} changed while it was renamed; try again.")
         return CheckpointOut.of(renamed)
 
-    def check_format(self, key: ModelKey, field: str = "name") -> None:
+    def check_format(self, key: ModelKey) -> None:
         """Raises Invalid `format_not_taken` when this stage does not take files with the extension of this name."""
         if key.name.lower().endswith(SAFE) or (key.is_pickle and self._pickles):
             return
@@ -233,7 +232,7 @@ class Checkpoints:
             why = f"does not end in the extension of a model file; this stage takes {extensions}"
         if key.is_pickle:
             why += ". Pickle formats can run code when they are loaded; the stage's setting pickles decides"
-        raise Invalid("format_not_taken", f"{key.name} {why}.", (FieldError(("body", field), why),))
+        raise Invalid("format_not_taken", f"{key.name} {why}.", (FieldError(("body", "name"), why),))
 
     def check_room(self, owner: str, kind: Kind, status: ModelStatus) -> None:
         """Raises TooMany `too_many_uploads` when the owner has MAX_OPEN files of a kind in that status already."""
