@@ -21,6 +21,7 @@ class Shelf:
         self.asked: list[list[int]] = []
         self.refusals: list[tuple[int, int, str]] = []
         self.problems: dict[str, tuple[int, str, str]] = {}
+        self.errors: list[dict[str, Any]] = []
         self.hold: threading.Event | None = None
         """While it is not set, parts from the third on arrive and are not stored; `held` tells that one has."""
         self.held = threading.Event()
@@ -74,7 +75,7 @@ class Shelf:
         call = f"{request.command} {url.path}"
         if call in self.problems:
             status, code, detail = self.problems[call]
-            return status, {"code": code, "detail": detail}
+            return status, {"code": code, "detail": detail, "errors": self.errors}
         with self._lock:
             return {
                 "POST /checkpoints": self._register,

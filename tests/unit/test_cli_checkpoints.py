@@ -123,7 +123,8 @@ def test_rename_says_the_new_name(shelf: Shelf) -> None:
 
 
 def test_an_import_without_a_file_name_asks_for_one(shelf: Shelf) -> None:
-    shelf.problems["POST /checkpoints/import"] = (422, "name_needed", "give `name`")
+    shelf.problems["POST /checkpoints/import"] = (422, "invalid_request", "The URL has no file name.")
+    shelf.errors = [{"loc": ["body", "name"], "msg": "give `name`"}]
     output = checkpoints("import", "https://civitai.com/api/download/models/123", "--kind", "lora", code=1)
     assert "say what to call it with --as" in output
 

@@ -276,7 +276,7 @@ def _is_whole(size: int, part: Part | None) -> bool:
 
 
 def _name_in(url: str) -> str:
-    """The name of a model file at the end of a URL's path; raises Invalid `name_needed` when there is none."""
+    """The name of a model file at the end of a URL's path; raises Invalid when there is none."""
     last = ""
     try:
         last = unquote(urlsplit(url).path.rpartition("/")[2])
@@ -286,7 +286,7 @@ def _name_in(url: str) -> str:
     if not name.lower().endswith(SAFE + PICKLES):
         shown = f"ends in {last[:100]!r}, which is no name of a model file" if last else "does not end in a file name"
         why = f"the URL {shown}; give `name`, with the extension, such as film.safetensors"
-        raise Invalid("name_needed", f"{why[0].upper()}{why[1:]}.", (FieldError(("body", "name"), why),))
+        raise Invalid("invalid_request", f"{why[0].upper()}{why[1:]}.", (FieldError(("body", "name"), why),))
     return name
 
 

@@ -74,9 +74,11 @@ def import_(
         try:
             row = checkpoints.import_from(darkroom, source, kind, name)
         except Refused as refused:
-            if refused.code != "name_needed":
+            if name or ["body", "name"] not in [list(error["loc"]) for error in refused.errors]:
                 raise
-            raise Failure("The URL does not end in a model file's name: say what to call it with --as.") from refused
+            raise Failure(
+                "The URL does not end in a model file's name: say what to call it with --as NAME."
+            ) from refused
         typer.echo(f"{row['kind']} {row['name']}: importing")
         if wait:
             with screen().status(f"{row['name']}: importing") as line:
