@@ -13,7 +13,8 @@ from darkroom.jobs.contract import ModelFile, PaintedImage, WorkRequest
 from worker.parameters import GenerationSettings, is_masked, seeds_of
 
 MASKED_CONTENT = {0: "fill", 2: "latent noise", 3: "latent nothing"}
-TITLE_HASH = re.compile(r"\s*\[([0-9a-fA-F]{8,64})\]$")
+MAX_INFO = 24 * 1024
+HASH = re.compile(r"[0-9a-fA-F]{8,64}")
 
 
 def infotext(
@@ -62,6 +63,19 @@ def info(
         "clip_skip": settings.clip_skip,
         "version": version,
     }
+
+
+def bounded(told: dict[str, Any]) -> dict[str, Any] | None:
+    """What `info` told, or None if it is longer than MAX_INFO characters: it repeats the prompt for every picture."""
+    return told if _characters(told) <= MAX_INFO else None
+
+
+def _characters(value: object) -> int:
+    if isinstance(value, dict):
+        return sum(map(_characters, value.values()))
+    if isinstance(value, list):
+        return sum(map(_characters, value))
+    return len(value) if isinstance(value, str) else 0
 
 
 def quote(value: object) -> str:
@@ -133,9 +147,11 @@ def _model(checkpoint: ModelFile | None) -> tuple[str | None, str | None]:
     """A checkpoint's name as the WebUI shows it (no folder, no extension) and the hash in its title, if any."""
     if checkpoint is None:
         return None, None
-    title = TITLE_HASH.search(checkpoint.name)
-    file = PurePosixPath(TITLE_HASH.sub("", checkpoint.name).replace("\\", "/"))
-    return file.stem, title.group(1) if title else None
+    # Cut and not searched: a pattern that may begin with any blank takes the square of their number.
+    name, _, bracketed = checkpoint.name.rpartition("[")
+    found = HASH.fullmatch(bracketed.removesuffix("]")) if bracketed.endswith("]") else None
+    file = PurePosixPath((name.rstrip() if found else checkpoint.name).replace("\\", "/"))
+    return file.stem, found.group() if found else None
 
 
 def _vae(request: WorkRequest) -> str | None:

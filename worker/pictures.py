@@ -2,6 +2,8 @@
 
 import io
 import struct
+from collections.abc import Callable
+from typing import IO, cast
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 from PIL.PngImagePlugin import PngInfo
@@ -88,15 +90,33 @@ def fit(image: Image.Image, size: tuple[int, int], resize_mode: int) -> Image.Im
         return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
     stretched = image.resize(size, Image.Resampling.LANCZOS)
     if resize_mode == RESIZE_AND_FILL:
-        whole = ImageOps.contain(image, size, Image.Resampling.LANCZOS)
+        scale = min(size[0] / image.width, size[1] / image.height)
+        # Of a picture a thousand times as wide as high at least one row is left.
+        inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        whole = image.resize(inner, Image.Resampling.LANCZOS)
         stretched.paste(whole, ((size[0] - whole.width) // 2, (size[1] - whole.height) // 2))
     return stretched
 
 
-def encode(image: Image.Image, infotext: str) -> bytes:
-    """A PNG with its infotext as the text chunk `parameters` (iTXt where Latin-1 does not reach)."""
+def encode(image: Image.Image, infotext: str, look: Callable[[], None] = lambda: None) -> bytes:
+    """A PNG with its infotext as the text chunk `parameters` (iTXt where Latin-1 does not reach).
+
+    `look` is called before each piece of the file, and what it raises ends the encoding.
+    """
     notes = PngInfo()
     notes.add_text("parameters", infotext)
-    out = io.BytesIO()
-    image.save(out, "PNG", pnginfo=notes, compress_level=4)
-    return out.getvalue()
+    out = _Looking(look)
+    image.save(cast("IO[bytes]", out), "PNG", pnginfo=notes, compress_level=4)
+    return out.content.getvalue()
+
+
+class _Looking:
+    """A file in memory that calls `look` before each write: a picture of 8192 by 8192 pixels is some seconds' work."""
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self.content = io.BytesIO()
+        self._look = look
+
+    def write(self, data: bytes) -> int:
+        self._look()
+        return self.content.write(data)

@@ -5,16 +5,17 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
-import threading
+import time
 import traceback
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 
 import uvicorn
 from pydantic import ValidationError
+from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,13 +24,18 @@ from starlette.routing import Route
 from darkroom.jobs.contract import WorkAnswer, WorkError, WorkRequest
 from darkroom.logs import hold_libraries
 from worker.engines import Engine, make_engine
+from worker.errors import MAX_MESSAGE
+from worker.shutdown import GRACE, LAST_ANSWERS, Server, Shutdown
 from worker.store import Location, Store
+from worker.watch import stopped
 from worker.work import perform
 
 log = logging.getLogger(__name__)
 
-GRACE = 20
-"""Seconds that a job under way gets to finish after SIGTERM; SageMaker kills a container after 30."""
+MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_IMAGES = 32
+MAX_MODELS = 128
+"""What a job may name, kinds of models included. Darkroom's API allows less, or as much."""
 
 
 def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
@@ -39,35 +45,56 @@ def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
     """
     engine = make_engine(engine_name)
     store = Store()
-    stopping = threading.Event()
+    shutdown = Shutdown()
     painters = ThreadPoolExecutor(at_once, thread_name_prefix="painter")
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        # A painter still at work leaves at its next step; the process cannot end before its threads do.
-        stopping.set()
+        shutdown.begun.set()
+        shutdown.urgent.set()
         painters.shutdown(wait=False, cancel_futures=True)
 
     async def ping(_: Request) -> Response:
-        return JSONResponse({"status": "ok", "engine": engine_name})
+        return JSONResponse(
+            {
+                "ready": not shutdown.begun.is_set(),
+                "engine": engine_name,
+                "device": engine.device,
+                "models_loaded": engine.models_loaded(),
+            }
+        )
 
     async def invocations(request: Request) -> Response:
+        arrived = time.monotonic()
         try:
-            work = read_request(await request.body())
+            work = read_request(await _body_of(request))
         except ValueError as error:
             return _answer(_error("bad_request", str(error)), 400)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(painters, _respond, work, engine, store, stopping)
+        return await loop.run_in_executor(painters, _respond, work, engine, store, shutdown, arrived)
 
     routes = [Route("/ping", ping), Route("/invocations", invocations, methods=["POST"])]
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.state.shutdown = shutdown
+    return app
+
+
+async def _body_of(request: Request) -> bytes:
+    """The request's body; ValueError as soon as it is over MAX_BODY_BYTES, the rest is not read."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            raise ValueError(f"body: must be at most {MAX_BODY_BYTES:,} bytes")
+    return bytes(body)
 
 
 def read_request(body: bytes) -> WorkRequest:
     """The job in a request body; ValueError with a readable message when it is not one."""
+    document = _counted(body)
     try:
-        work = WorkRequest.model_validate_json(body)
+        work = WorkRequest.model_validate(document)
     except ValidationError as error:
         # Without the inputs: prompts and signed addresses have no place in logs and error messages.
         wrong = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
@@ -79,9 +106,34 @@ def read_request(body: bytes) -> WorkRequest:
     return work
 
 
-def _respond(work: WorkRequest, engine: Engine, store: Store, stopping: threading.Event) -> Response:
+def _counted(body: bytes) -> object:
+    """The JSON in `body`; ValueError for what is none, or names more than a job may.
+
+    Counted before it is checked, as the check remembers every single entry that is wrong.
+    """
     try:
-        answer = perform(work, engine, store, stopping)
+        document = from_json(body)
+    except ValueError as error:
+        raise ValueError(f"body: {error}") from error
+    fields = document if isinstance(document, dict) else {}
+    if _entries(fields.get("images")) > MAX_IMAGES:
+        raise ValueError(f"images: must be at most {MAX_IMAGES}")
+    if _entries(fields.get("models")) > MAX_MODELS:
+        raise ValueError(f"models: must be at most {MAX_MODELS}")
+    return document
+
+
+def _entries(value: object) -> int:
+    """The entries of a list or object and of what is directly in it."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return len(inner) + sum(len(each) for each in inner if isinstance(each, list | dict))
+
+
+def _respond(work: WorkRequest, engine: Engine, store: Store, shutdown: Shutdown, arrived: float) -> Response:
+    if shutdown.begun.is_set():
+        return _answer(_error("worker_stopped", stopped().message), 200)
+    try:
+        answer = perform(work, engine, store, shutdown.urgent, queued=time.monotonic() - arrived)
     except Exception as error:
         # 500, so that it counts as a fault of the endpoint; the body ends up in the job's failure reason.
         # The type and the place alone: the text may hold a prompt or a signed address.
@@ -99,7 +151,7 @@ def _where(error: Exception) -> str:
 
 
 def _error(code: str, message: str) -> WorkAnswer:
-    return WorkAnswer(error=WorkError(code=code, message=message))
+    return WorkAnswer(error=WorkError(code=code, message=message[:MAX_MESSAGE]))
 
 
 def _answer(answer: WorkAnswer, status: int) -> Response:
@@ -122,7 +174,19 @@ def main() -> None:
         app = create_app(options.engine)
     except ValueError as error:
         parser.error(str(error))
-    uvicorn.run(app, host=options.host, port=options.port, timeout_graceful_shutdown=GRACE, access_log=False)
+    config = uvicorn.Config(
+        app,
+        host=options.host,
+        port=options.port,
+        access_log=False,
+        timeout_graceful_shutdown=int(GRACE + LAST_ANSWERS),
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        Server(config, app.state.shutdown).run()
+    # Reached after Ctrl-C, and after SIGTERM where the process is the first of its container. Python would wait for a
+    # painter that hangs in a library, though nobody waits for its answer any more.
+    logging.shutdown()
+    os._exit(0)
 
 
 if __name__ == "__main__":

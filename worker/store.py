@@ -4,6 +4,8 @@ import base64
 import hashlib
 import logging
 import os
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,8 +24,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 100 * 1024 * 1024
+PIECE = 256 * 1024
 MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404", "403", "AccessDenied"})
 """S3 says 403 instead of 404 for a key that is not there to a role that may not list the bucket."""
+
+QUICK = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2})
+"""For what painting waits for, and may go without: a look for the cancel marker, a message of progress."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,11 @@ class Location:
 class Store:
     """S3 and SQS for one process; the clients are made at first use and kept."""
 
-    def read(self, uri: str, name: str) -> bytes:
-        """The bytes at `uri`. JobError `image_missing`, or `image_too_large` above MAX_BYTES."""
+    def read(self, uri: str, name: str, look: Callable[[], None] = lambda: None) -> bytes:
+        """The bytes at `uri`. JobError `image_missing`, or `image_too_large` above MAX_BYTES.
+
+        `look` is called before each PIECE, and what it raises ends the reading.
+        """
         at = Location.parse(uri)
         try:
             found = self._s3.get_object(Bucket=at.bucket, Key=at.key)
@@ -64,9 +73,15 @@ class Store:
                 raise
             message = f"The image '{name}' is not in the store any more, or this worker may not read it."
             raise JobError("image_missing", message) from error
-        if found["ContentLength"] > MAX_BYTES:
-            raise JobError("image_too_large", f"The image '{name}' has more than {MAX_BYTES:,} bytes.")
-        return found["Body"].read()
+        with closing(found["Body"]) as body:
+            if found["ContentLength"] > MAX_BYTES:
+                raise JobError("image_too_large", f"The image '{name}' has more than {MAX_BYTES:,} bytes.")
+            content = bytearray()
+            look()
+            while piece := body.read(PIECE):
+                content += piece
+                look()
+        return bytes(content)
 
     def write(self, at: Location, png: bytes) -> str:
         """Stores a PNG and returns its SHA-256 (hex); S3 refuses it should a byte change on the way."""
@@ -83,7 +98,7 @@ class Store:
     def exists(self, at: Location) -> bool:
         """Whether the key is there; False as well when S3 will not say, as no job should fail over that."""
         try:
-            self._s3.head_object(Bucket=at.bucket, Key=at.key)
+            self._quick_s3.head_object(Bucket=at.bucket, Key=at.key)
         except ClientError as error:
             if _code(error) not in MISSING:
                 log.warning("cannot look for %s: %s", at.key, _code(error))
@@ -102,14 +117,19 @@ class Store:
 
     @cached_property
     def _s3(self) -> "S3Client":
-        return self._session.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+        # An S3 that is silent holds a job for four times 25 seconds at the most.
+        return self._session.client(
+            "s3",
+            config=Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}),
+        )
+
+    @cached_property
+    def _quick_s3(self) -> "S3Client":
+        return self._session.client("s3", config=QUICK)
 
     @cached_property
     def _sqs(self) -> "SQSClient":
-        # Short: painting waits while progress is sent.
-        return self._session.client(
-            "sqs", config=Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
-        )
+        return self._session.client("sqs", config=QUICK)
 
     @cached_property
     def _session(self) -> "boto3.session.Session":

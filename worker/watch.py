@@ -14,6 +14,11 @@ LOOK_EVERY = 3.0
 """Seconds between two progress messages, and between two looks for the cancel marker."""
 
 
+def stopped() -> JobError:
+    """What a job ends with that the end of the process leaves unfinished."""
+    return JobError("worker_stopped", "The worker was shut down before the job was done. Run it again.")
+
+
 class Watch:
     """Over one job, from its start: `step` is called between steps and stops the job by a JobError."""
 
@@ -40,7 +45,7 @@ class Watch:
         every LOOK_EVERY seconds), `worker_stopped` when the process is ending.
         """
         if self._stopping.is_set():
-            raise JobError("worker_stopped", "The worker was shut down before the job was done. Run it again.")
+            raise stopped()
         now = self._clock()
         if now - self._looked >= LOOK_EVERY:
             self._looked = now

@@ -108,7 +108,7 @@ def spot(colour: Any = 255, mode: str = "L") -> Image.Image:
 
 
 def test_ping_answers_without_aws(worker: TestClient) -> None:
-    assert worker.get("/ping").json() == {"status": "ok", "engine": "preview"}
+    assert worker.get("/ping").json() == {"ready": True, "engine": "preview", "device": "cpu", "models_loaded": []}
 
 
 def test_an_unknown_engine_is_refused_with_the_names_there_are() -> None:

@@ -15,7 +15,8 @@ class Task:
     """One job, ready to be painted.
 
     `pictures` holds every entry of `request.images`, decoded and upright. `step(progress)` is to be called
-    between steps with the share done, 0 to 1; it ends the job by raising a JobError, to be let through.
+    between steps with the share done, 0 to 1; it ends the job by raising a JobError, to be let through. Every loop
+    that gets longer with what the job asks for calls it, or the job can be neither cancelled nor shut down.
     """
 
     request: WorkRequest
@@ -41,6 +42,15 @@ class Engine(Protocol):
     @property
     def version(self) -> str:
         """What the infotext's `Version` says."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """What it paints on: `cpu`, `cuda`."""
+        ...
+
+    def models_loaded(self) -> list[str]:
+        """The names of the model files that are ready; asked for beside a job that is painted."""
         ...
 
     def load(self, request: WorkRequest) -> None:

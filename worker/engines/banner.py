@@ -1,11 +1,13 @@
 """The strip on every preview that says what it is, with the prompt under it."""
 
+from collections.abc import Callable
 from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont, ImageStat
 
 TITLE = "Darkroom preview"
 PAPER, INK, PALE = (16, 18, 24), (255, 255, 255), (205, 210, 220)
+MOST_LINES = 5
 
 Box = tuple[int, int, int, int]
 
@@ -29,7 +31,7 @@ def stamp(image: Image.Image, note: str, prompt: str, mask: Image.Image | None =
     gap = max(2, size // 2)
     line = round(size * 1.3)
     room = max(0, int(height * 0.4) - line - 2 * gap) // line
-    lines = wrap(prompt, _font(size), width - 2 * gap, min(room, 5))
+    lines = wrap(prompt, _font(size), width - 2 * gap, min(room, MOST_LINES))
     box = _place(area, 2 * gap + line * (1 + len(lines)), mask)
     veil = Image.new("RGB", (box[2] - box[0], box[3] - box[1]), PAPER)
     image.paste(Image.blend(image.crop(box), veil, 0.8), box)
@@ -44,25 +46,44 @@ def stamp(image: Image.Image, note: str, prompt: str, mask: Image.Image | None =
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int, most: int) -> list[str]:
-    """`text` in at most `most` lines no wider than `width` pixels; what is left out shows as an ellipsis."""
-    words = text.split()
+    """`text` in at most `most` lines no wider than `width` pixels; what is left out shows as an ellipsis.
+
+    A line breaks at its last blank, or within a word that is wider than a line. However long the text is, a line
+    measures fewer than 30 pieces of it, none of them longer than `width` characters.
+    """
+    rest = " ".join(text.split())
     lines: list[str] = []
-    while words and len(lines) < most:
-        line = words.pop(0)
-        while words and font.getlength(f"{line} {words[0]}") <= width:
-            line += f" {words.pop(0)}"
-        cut = len(line)
-        while cut > 1 and font.getlength(line[:cut]) > width:
-            cut -= 1
-        if line[cut:]:
-            words.insert(0, line[cut:])
-        lines.append(line[:cut])
-    if words and lines:
+    while rest and len(lines) < most:
+        cut = max(1, _fitting(rest, "", font, width))
+        if cut < len(rest) and rest[cut] != " ":
+            # A blank is never the first character, so 0 and -1 both mean one word over the whole line.
+            cut = max(rest.rfind(" ", 0, cut), 0) or cut
+        lines.append(rest[:cut])
+        rest = rest[cut:].lstrip()
+    if rest and lines:
         last = lines[-1]
-        while last and font.getlength(f"{last}...") > width:
-            last = last[:-1]
-        lines[-1] = f"{last.rstrip()}..."
+        lines[-1] = f"{last[: _fitting(last, '...', font, width)].rstrip()}..."
     return lines
+
+
+def _fitting(text: str, end: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> int:
+    """How many characters of `text`, with `end` behind them, fit into `width` pixels: one a pixel at the most, for
+    there are characters without any width."""
+    return _longest(min(len(text), width), lambda cut: font.getlength(text[:cut] + end) <= width)
+
+
+def _longest(most: int, fits: Callable[[int], bool]) -> int:
+    """The largest number from 0 to `most` that `fits`, where everything below one that fits does as well.
+
+    It is looked for from small numbers on: measuring costs by the length, and few characters fit into most lines.
+    """
+    low, high = 0, min(16, most)
+    while high < most and fits(high):
+        low, high = high, min(2 * high, most)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
 
 
 def _title_size(width: int, short: int) -> int:

@@ -3,9 +3,11 @@
 What it shares with a real one is everything around the painting: sizes, seeds, masks, strength, infotext.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from PIL import Image
 
@@ -41,6 +43,11 @@ class PreviewEngine:
     """Draws a scene that depends on nothing but the job: the same job, the same bytes."""
 
     version = "Darkroom preview"
+    device = "cpu"
+
+    def models_loaded(self) -> list[str]:
+        """None, as it has no models."""
+        return []
 
     def load(self, request: WorkRequest) -> None:
         """Nothing to load."""
@@ -50,8 +57,10 @@ class PreviewEngine:
         not fit."""
         canvas = _canvas(task)
         seeds = seeds_of(task.request, task.settings)
+        subject = _subject(task.request, task.settings)
         for number, (seed, subseed) in enumerate(seeds):
-            task.step(number / len(seeds))
+            look = partial(task.step, number / len(seeds))
+            look()
             text = infotext(
                 task.request,
                 task.settings,
@@ -60,8 +69,10 @@ class PreviewEngine:
                 size=canvas.asked,
                 version=self.version,
             )
-            image = _painted(canvas, task.request, task.settings, seed, subseed)
-            yield Painting(encode(image, text), image.width, image.height, seed, text)
+            varied = f" {subseed}" if task.settings.subseed_strength else ""
+            image = _painted(canvas, task.settings, f"{subject} {seed}{varied}", f"seed {seed}")
+            look()
+            yield Painting(encode(image, text, look), image.width, image.height, seed, text)
 
     def caption(self, task: Task) -> str:
         """See Engine; only what can be measured: colours, light, shape."""
@@ -69,28 +80,28 @@ class PreviewEngine:
         return sentence(picture) if task.request.type == "interrogate_clip" else tags(picture)
 
 
-def _painted(
-    canvas: Canvas, request: WorkRequest, settings: GenerationSettings, seed: int, subseed: int
-) -> Image.Image:
+def _painted(canvas: Canvas, settings: GenerationSettings, recipe: str, note: str) -> Image.Image:
     strength = 1.0 if canvas.start is None else settings.denoising_strength
     if strength == 0 and canvas.start is not None:
         image = canvas.start
     else:
-        image = draw_scene(_recipe(request, settings, seed, subseed), canvas.size)
+        image = draw_scene(recipe, canvas.size)
         if canvas.start is not None:
             image = Image.blend(canvas.start, image, strength)
-        stamp(image, f"seed {seed}", settings.prompt, canvas.mask)
+        stamp(image, note, settings.prompt, canvas.mask)
     if canvas.mask is None or canvas.kept is None:
         return image
     return Image.composite(image, canvas.kept, feather(canvas.mask, settings.blur))
 
 
-def _recipe(request: WorkRequest, settings: GenerationSettings, seed: int, subseed: int) -> str:
-    """All that a real model's picture depends on, apart from its size and the pictures it starts from."""
-    return json.dumps(
+def _subject(request: WorkRequest, settings: GenerationSettings) -> str:
+    """A digest of all that a real model's pictures depend on, apart from seeds, size and the pictures they start from.
+
+    Made once a job: the prompt and the list of models may be long, and the pictures many.
+    """
+    text = json.dumps(
         [
-            seed,
-            [subseed, settings.subseed_strength] if settings.subseed_strength else None,
+            settings.subseed_strength,
             settings.prompt,
             settings.negative_prompt,
             request.checkpoint.name if request.checkpoint else None,
@@ -98,6 +109,7 @@ def _recipe(request: WorkRequest, settings: GenerationSettings, seed: int, subse
             [settings.steps, settings.sampler, settings.scheduler, settings.cfg_scale, settings.clip_skip],
         ]
     )
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _canvas(task: Task) -> Canvas:
