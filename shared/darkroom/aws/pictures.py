@@ -2,13 +2,16 @@
 
 import base64
 import hashlib
+from collections.abc import Set
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from darkroom.images.model import image_key
 from darkroom.images.ports import Start, Stored, Upload
+from darkroom.jobs.media import Media
 from darkroom.jobs.model import answer_key, cancel_key, job_prefix, output_prefix
 from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 URL_SECONDS = 900
+LISTED_PAGES = 10
 _JOBS = "jobs/"
 _FAILURES = "failures/"
 FAILURE_LIMIT = 1024 * 1024
@@ -135,17 +139,28 @@ class S3Outputs:
             raise AnswerTooLarge(f"{answer['ContentLength']} bytes")
         return answer["Body"].read()
 
-    def write_picture(self, job_id: str, number: int, content: bytes) -> str:
+    def write_picture(self, job_id: str, number: int, content: bytes, media: Media) -> str:
         """See `Outputs.write_picture`: one PutObject; the same key for every attempt."""
-        key = f"{output_prefix(job_id)}{number}.png"
+        key = f"{output_prefix(job_id)}{number}.{media.extension}"
         self._client.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=content,
-            ContentType="image/png",
+            ContentType=media.content_type,
             ChecksumSHA256=base64.b64encode(hashlib.sha256(content).digest()).decode(),
         )
         return key
+
+    def sizes(self, job_id: str, keys: Set[str]) -> dict[str, int]:
+        """See `Outputs.sizes`: one ListObjectsV2 for each 1,000 objects that lie there, until all keys are found, at
+        most LISTED_PAGES."""
+        found: dict[str, int] = {}
+        pages = self._client.get_paginator("list_objects_v2")
+        for page in islice(pages.paginate(Bucket=self._bucket, Prefix=output_prefix(job_id)), LISTED_PAGES):
+            found |= {entry["Key"]: entry["Size"] for entry in page.get("Contents", []) if entry["Key"] in keys}
+            if len(found) == len(keys):
+                break
+        return found
 
     def read_failure(self, failure_location: str) -> bytes | None:
         """See `Outputs.read_failure`: one GetObject."""

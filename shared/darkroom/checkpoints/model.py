@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal, get_args
 
-Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet"]
+Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet", "upscaler", "text_encoder"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ModelStatus = Literal["uploading", "importing", "active", "fail"]
 

@@ -76,7 +76,7 @@ def draft_of(request: JobIn) -> Draft:
     names = set(request.images) | {picture.name for picture in extracted}
     mode = _mode(request, names)
     checkpoint = None
-    if JOB_TYPES[request.type].uses_models:
+    if JOB_TYPES[request.type].needs_checkpoint:
         in_body = _file_name(checkpoint_in(fields), "sd_model_checkpoint")
         checkpoint = request.checkpoint or in_body
     models, images = _models(request, fields), dict(request.images)
@@ -194,7 +194,7 @@ def _models(request: JobIn, fields: dict[str, Any]) -> dict[str, list[str]]:
     named = {kind: list(getattr(request.models, kind)) for kind in _EXTRA_KINDS}
     vae = request.models.vae or _file_name(vae_in(fields), "sd_vae") or AUTOMATIC_VAE
     named["vae"] = [] if vae == AUTOMATIC_VAE else [vae]
-    return {kind: names for kind, names in named.items() if names}
+    return {kind: names for kind, names in named.items() if names and kind in JOB_TYPES[request.type].kinds}
 
 
 def _file_name(name: str | None, setting: str) -> str | None:
@@ -232,7 +232,7 @@ def _check_needed(work: Draft) -> None:
             f"A {what} job needs the picture {' and '.join(missing)}: name it in `images`.",
             tuple(FieldError(("body", "images", name), f"{what} needs it") for name in missing),
         )
-    if JOB_TYPES[work.type].uses_models and not work.checkpoint:
+    if JOB_TYPES[work.type].needs_checkpoint and not work.checkpoint:
         raise Invalid(
             "checkpoint_missing",
             f"A {what} job needs a stable-diffusion checkpoint: set `checkpoint`. "

@@ -151,8 +151,8 @@ class Submission:
         return self._same_job(used, options.digest) if used else None
 
     def _resolve_networks(self, work: Draft) -> Draft:
-        uses_models = JOB_TYPES[work.type].uses_models
-        return with_networks(work, self._networks.resolve(work.prompts)) if uses_models else work
+        paints = JOB_TYPES[work.type].needs_checkpoint
+        return with_networks(work, self._networks.resolve(work.prompts)) if paints else work
 
     def _check_pictures(self, work: Draft, owner: str) -> None:
         headers = {picture.name: check(picture.name, picture.content) for picture in work.extracted}
