@@ -98,7 +98,7 @@ def fit(image: Image.Image, size: tuple[int, int], resize_mode: int) -> Image.Im
     return stretched
 
 
-def encode(image: Image.Image, infotext: str, look: Callable[[], None] = lambda: None) -> bytes:
+def encode(image: Image.Image, infotext: str, look: Callable[[], object] = lambda: None) -> bytes:
     """A PNG with its infotext as the text chunk `parameters` (iTXt where Latin-1 does not reach).
 
     `look` is called before each piece of the file, and what it raises ends the encoding.
@@ -113,7 +113,7 @@ def encode(image: Image.Image, infotext: str, look: Callable[[], None] = lambda:
 class _Looking:
     """A file in memory that calls `look` before each write: a picture of 8192 by 8192 pixels is some seconds' work."""
 
-    def __init__(self, look: Callable[[], None]) -> None:
+    def __init__(self, look: Callable[[], object]) -> None:
         self.content = io.BytesIO()
         self._look = look
 

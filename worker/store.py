@@ -28,6 +28,8 @@ PIECE = 256 * 1024
 MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404", "403", "AccessDenied"})
 """S3 says 403 instead of 404 for a key that is not there to a role that may not list the bucket."""
 
+PATIENT = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+"""For pictures: an S3 that is silent holds a job for four times 25 seconds at the most."""
 QUICK = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2})
 """For what painting waits for, and may go without: a look for the cancel marker, a message of progress."""
 
@@ -60,7 +62,7 @@ class Location:
 class Store:
     """S3 and SQS for one process; the clients are made at first use and kept."""
 
-    def read(self, uri: str, name: str, look: Callable[[], None] = lambda: None) -> bytes:
+    def read(self, uri: str, name: str, look: Callable[[], object] = lambda: None) -> bytes:
         """The bytes at `uri`. JobError `image_missing`, or `image_too_large` above MAX_BYTES.
 
         `look` is called before each PIECE, and what it raises ends the reading.
@@ -117,11 +119,7 @@ class Store:
 
     @cached_property
     def _s3(self) -> "S3Client":
-        # An S3 that is silent holds a job for four times 25 seconds at the most.
-        return self._session.client(
-            "s3",
-            config=Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}),
-        )
+        return self._session.client("s3", config=PATIENT)
 
     @cached_property
     def _quick_s3(self) -> "S3Client":

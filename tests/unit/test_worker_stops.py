@@ -2,6 +2,7 @@
 
 import io
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,8 +11,11 @@ from PIL.Image import effect_noise
 
 from darkroom.jobs.contract import Progress, WorkAnswer, WorkRequest
 from worker import store, watch, work
+from worker.engines import Task
 from worker.engines.preview import PreviewEngine
 from worker.errors import JobError
+from worker.parameters import settings_of
+from worker.pictures import encode
 from worker.store import Location, Store
 from worker.work import perform
 
@@ -141,6 +145,38 @@ def test_whichever_look_finds_the_cancel_marker_nothing_more_is_done(photo: byte
         assert (answer.error.code, answer.images) == ("cancelled", [])
         assert shelf.cancelled.asked == number
         assert len(shelf.client.written) < PICTURES
+
+
+def test_a_stop_between_two_pictures_begins_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def draw(recipe: str, size: tuple[int, int]) -> Image.Image:
+        begun.append(recipe)
+        return Image.new("RGB", size)
+
+    monkeypatch.setattr("worker.engines.preview.draw_scene", draw)
+    request = job(type="txt2img", parameters={"n_iter": PICTURES, "width": 64, "height": 64})
+    stopping = threading.Event()
+    task = Task(request, settings_of(request), {}, watch.Watch(request, Shelf(b""), stopping).step)
+    pictures = PreviewEngine().paint(task)
+    next(pictures)
+    stopping.set()
+    with pytest.raises(JobError):
+        next(pictures)
+    assert len(begun) == 1
+
+
+def test_a_stop_while_a_png_is_written_leaves_the_rest_of_it() -> None:
+    picture = Image.merge("RGB", [effect_noise((600, 600), 90)] * 3)
+    never = At()
+    whole = encode(picture, "text", never.is_set)
+    assert never.asked > len(whole) // (64 * 1024) > 3
+    for number in range(1, never.asked + 1):
+        stopping = At(number)
+        task = watch.Watch(job(), Shelf(b""), stopping)
+        with pytest.raises(JobError) as stopped:
+            encode(picture, "text", partial(task.step, 0.5))
+        assert (stopped.value.code, stopping.asked) == ("worker_stopped", number)
 
 
 def test_a_stop_while_a_picture_is_read_leaves_the_rest_of_it(photo: bytes) -> None:

@@ -5,7 +5,7 @@ What it shares with a real one is everything around the painting: sizes, seeds, 
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,7 +29,8 @@ MAX_SIDE = 8192
 class Canvas:
     """What is painted on. `size` is that of the result, `asked` the one that the infotext names.
 
-    `start` is painted over, `mask` (L, 255 = repaint) says where, `kept` shows wherever it does not.
+    `start` is painted over, `mask` (L, 255 = repaint) says where, `kept` shows wherever it does not; `soft` is the mask
+    with its edges blurred.
     """
 
     size: tuple[int, int]
@@ -37,6 +38,7 @@ class Canvas:
     start: Image.Image | None = None
     kept: Image.Image | None = None
     mask: Image.Image | None = None
+    soft: Image.Image | None = None
 
 
 class PreviewEngine:
@@ -70,8 +72,7 @@ class PreviewEngine:
                 version=self.version,
             )
             varied = f" {subseed}" if task.settings.subseed_strength else ""
-            image = _painted(canvas, task.settings, f"{subject} {seed}{varied}", f"seed {seed}")
-            look()
+            image = _painted(canvas, task.settings, f"{subject} {seed}{varied}", f"seed {seed}", look)
             yield Painting(encode(image, text, look), image.width, image.height, seed, text)
 
     def caption(self, task: Task) -> str:
@@ -80,18 +81,23 @@ class PreviewEngine:
         return sentence(picture) if task.request.type == "interrogate_clip" else tags(picture)
 
 
-def _painted(canvas: Canvas, settings: GenerationSettings, recipe: str, note: str) -> Image.Image:
+def _painted(
+    canvas: Canvas, settings: GenerationSettings, recipe: str, note: str, look: Callable[[], None]
+) -> Image.Image:
+    """One picture; `look` is called between its stages, each of which takes up to a second for the largest sizes."""
     strength = 1.0 if canvas.start is None else settings.denoising_strength
     if strength == 0 and canvas.start is not None:
         image = canvas.start
     else:
         image = draw_scene(recipe, canvas.size)
+        look()
         if canvas.start is not None:
             image = Image.blend(canvas.start, image, strength)
         stamp(image, note, settings.prompt, canvas.mask)
-    if canvas.mask is None or canvas.kept is None:
+    look()
+    if canvas.kept is None or canvas.soft is None:
         return image
-    return Image.composite(image, canvas.kept, feather(canvas.mask, settings.blur))
+    return Image.composite(image, canvas.kept, canvas.soft)
 
 
 def _subject(request: WorkRequest, settings: GenerationSettings) -> str:
@@ -124,8 +130,13 @@ def _canvas(task: Task) -> Canvas:
     start, mask = _masked(task, init)
     # "Only masked" pastes what it paints back into the picture as it came; "whole picture" resizes it first.
     size = init.size if settings.inpaint_full_res else asked
-    start, kept, mask = (fit(each, size, settings.resize_mode) for each in (start, init, mask))
-    return Canvas(size, asked, start, kept, mask)
+    fitted = []
+    for each in (start, init, mask):
+        task.step(0.0)
+        fitted.append(fit(each, size, settings.resize_mode))
+    task.step(0.0)
+    start, kept, mask = fitted
+    return Canvas(size, asked, start, kept, mask, soft=feather(mask, settings.blur))
 
 
 def _masked(task: Task, init: Image.Image) -> tuple[Image.Image, Image.Image]:
