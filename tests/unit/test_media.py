@@ -71,13 +71,17 @@ def test_format_and_size_stand_in_the_bytes(content: bytes, media: Media, size: 
     assert size_of(content) == size
 
 
-@pytest.mark.parametrize("content", [b"", b"BM", b"<html>", b"%PDF-1.7", box(b"ftyp", b"heic" + bytes(4) + b"mif1heic")])
+@pytest.mark.parametrize(
+    "content", [b"", b"BM", b"<html>", b"%PDF-1.7", box(b"ftyp", b"heic" + bytes(4) + b"mif1heic")]
+)
 def test_anything_else_is_no_picture(content: bytes) -> None:
     assert media_of(content) is None
     assert size_of(content) is None
 
 
-@pytest.mark.parametrize("content", [mp4(b"isom", track(0, 0)), webm(0, 0), webm()[:60], b"GIF89a", painted("AVIF")[:80]])
+@pytest.mark.parametrize(
+    "content", [mp4(b"isom", track(0, 0)), webm(0, 0), webm()[:60], b"GIF89a", painted("AVIF")[:80]]
+)
 def test_a_file_that_does_not_say_its_size_has_none(content: bytes) -> None:
     assert media_of(content) is not None
     assert size_of(content) is None
@@ -85,7 +89,7 @@ def test_a_file_that_does_not_say_its_size_has_none(content: bytes) -> None:
 
 @pytest.mark.parametrize("content", [file for file, _, _ in FILES])
 def test_a_file_cut_off_anywhere_breaks_nothing(content: bytes) -> None:
-    for end in range(0, min(len(content), 400)):
+    for end in range(min(len(content), 400)):
         media = media_of(content[:end])
         if media not in (PNG, JPEG, WEBP):
             size_of(content[:end])
@@ -93,7 +97,13 @@ def test_a_file_cut_off_anywhere_breaks_nothing(content: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("key", "media"),
-    [("jobs/x/output/0.png", PNG), ("a/0.JPEG", JPEG), ("a/0.jpg", JPEG), ("a/clip.mp4", MP4), ("a/response.json", None)],
+    [
+        ("jobs/x/output/0.png", PNG),
+        ("a/0.JPEG", JPEG),
+        ("a/0.jpg", JPEG),
+        ("a/clip.mp4", MP4),
+        ("a/response.json", None),
+    ],
 )
 def test_a_key_tells_its_format_by_its_extension(key: str, media: Media | None) -> None:
     assert media_of_key(key) == media
