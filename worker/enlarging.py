@@ -9,8 +9,7 @@ from worker.errors import JobError
 
 BY_FACTOR, TO_SIZE = 0, 1
 MAX_SIDE = 8192
-MAX_PIXELS = 8192 * 8192
-"""What a result may have at most: the WebUI's own slider ends at 8192 a side."""
+"""Pixels that a side of the result may have: where the WebUI's own slider ends."""
 NO_UPSCALER = "None"
 
 Size = tuple[int, int]
@@ -82,11 +81,8 @@ def enlarged_size(size: Size, settings: EnlargingSettings) -> tuple[Box, Size]:
         return (max(0.0, left), max(0.0, top), min(size[0], size[0] - left), min(size[1], size[1] - top)), asked
     # Without the last digits: 3 times a third is a whole again.
     width, height = (max(8, int(round(side * factor, 6)) // 8 * 8) for side in size)
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        message = (
-            f"The picture would get {width}x{height} pixels; it ends at {MAX_SIDE} a side and {MAX_PIXELS:,} in all."
-        )
-        raise JobError("parameter_invalid", message)
+    if max(width, height) > MAX_SIDE:
+        raise JobError("parameter_invalid", f"It would get {width}x{height} pixels; a side has at most {MAX_SIDE}.")
     return (0.0, 0.0, *size), (width, height)
 
 

@@ -275,7 +275,7 @@ def test_the_longest_answer_that_every_limit_allows_still_fits_into_the_item(sta
             **manifest(job_id)["images"][0],
             "key": f"{folder}{number}.png",
             "thumbnail": f"{folder}{number}.webp",
-            "infotext": "\u0001" * 20_000,
+            "infotext": "\u0001" * 90,
             "sha256": "ab" * 32,
             "seed": 2**64 - 1,
         }

@@ -45,7 +45,7 @@ def test_what_is_cut_out_has_the_shape_of_the_result_and_lies_in_the_middle(widt
 def test_a_result_without_bounds_is_refused() -> None:
     for body in (
         {"upscaling_resize": 8000},
-        {"resize_mode": 1, "upscaling_resize_w": 8192, "upscaling_resize_h": 8192},
+        {"resize_mode": 1, "upscaling_resize_w": 8192, "upscaling_crop": False},
     ):
         with pytest.raises(JobError, match="pixels"):
             size((1, 64), **body)
