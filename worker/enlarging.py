@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from darkroom.jobs.contract import WorkRequest
 from worker.errors import JobError
 
-BY_FACTOR, TO_SIZE = 0, 1
+TO_SIZE = 1
+"""The `resize_mode` that enlarges to a size; 0 enlarges by a factor."""
 MAX_SIDE = 8192
 """Pixels that a side of the result may have: where the WebUI's own slider ends."""
 NO_UPSCALER = "None"
@@ -24,7 +25,7 @@ class EnlargingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    resize_mode: Literal[0, 1] = BY_FACTOR
+    resize_mode: Literal[0, 1] = 0
     upscaling_resize: Annotated[float, Field(gt=0, le=MAX_SIDE, allow_inf_nan=False)] = 2.0
     upscaling_resize_w: Side = 512
     upscaling_resize_h: Side = 512

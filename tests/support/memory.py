@@ -12,7 +12,6 @@ from darkroom.aws.job_items import shard_of
 from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
 from darkroom.jobs.history import Filters, Slice, Stream
-from darkroom.jobs.media import Media
 from darkroom.jobs.model import (
     Job,
     JobLine,
@@ -227,8 +226,8 @@ class MemoryOutputs:
             raise AnswerTooLarge
         return content
 
-    def write_picture(self, job_id: str, number: int, content: bytes, media: Media) -> str:
-        key = f"{output_prefix(job_id)}{number}.{media.extension}"
+    def write_picture(self, job_id: str, name: str, content: bytes, content_type: str) -> str:
+        key = output_prefix(job_id) + name
         self.objects[key] = content
         return key
 

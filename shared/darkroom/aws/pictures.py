@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 
 from darkroom.images.model import image_key
 from darkroom.images.ports import Start, Stored, Upload
-from darkroom.jobs.media import Media
 from darkroom.jobs.model import answer_key, cancel_key, job_prefix, output_prefix
 from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge
 
@@ -139,14 +138,14 @@ class S3Outputs:
             raise AnswerTooLarge(f"{answer['ContentLength']} bytes")
         return answer["Body"].read()
 
-    def write_picture(self, job_id: str, number: int, content: bytes, media: Media) -> str:
+    def write_picture(self, job_id: str, name: str, content: bytes, content_type: str) -> str:
         """See `Outputs.write_picture`: one PutObject; the same key for every attempt."""
-        key = f"{output_prefix(job_id)}{number}.{media.extension}"
+        key = output_prefix(job_id) + name
         self._client.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=content,
-            ContentType=media.content_type,
+            ContentType=content_type,
             ChecksumSHA256=base64.b64encode(hashlib.sha256(content).digest()).decode(),
         )
         return key

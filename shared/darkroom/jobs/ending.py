@@ -196,9 +196,10 @@ class Endings:
         self._outputs.delete(job_id, found.failure_location)
 
     def _store_raw(self, job_id: str, number: int, raw: RawPicture) -> PaintedImage:
-        """Store a picture of a plain WebUI answer, byte for byte."""
+        """Store a picture of a plain WebUI answer, byte for byte, under its own extension and type."""
+        name = f"{number}.{raw.media.extension}"
         return PaintedImage(
-            key=self._outputs.write_picture(job_id, number, raw.content, raw.media),
+            key=self._outputs.write_picture(job_id, name, raw.content, raw.media.content_type),
             width=raw.width,
             height=raw.height,
             seed=raw.seed,

@@ -7,7 +7,6 @@ from typing import Protocol
 from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
 from darkroom.jobs.history import Filters, Slice, Stream
-from darkroom.jobs.media import Media
 from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.state import CancelPoint, Status
 from darkroom.jobs.types import JobType
@@ -124,8 +123,8 @@ class Outputs(Protocol):
         """The worker's answer as SageMaker stored it, None when it is not there. Raises AnswerTooLarge for one of more
         than `limit` bytes."""
 
-    def write_picture(self, job_id: str, number: int, content: bytes, media: Media) -> str:
-        """Store the bytes of a picture or video as they are, under its own extension and type; returns the key."""
+    def write_picture(self, job_id: str, name: str, content: bytes, content_type: str) -> str:
+        """Store the bytes of a picture or video as they are, under this name; returns the key."""
 
     def sizes(self, job_id: str, keys: Set[str]) -> dict[str, int]:
         """The bytes of those of the keys under the job's output prefix that are there. When thousands of other objects
