@@ -12,7 +12,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test check audit fix bench chaos fuzz lock openapi permissions reliability wheels clean
+.PHONY: help install demo up down status url test coverage check audit fix bench chaos fuzz lock openapi permissions reliability wheels clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,6 +53,9 @@ test: install ## run every test
 	@python -m pytest -n 2 --ignore=tests/e2e
 	@python -m pytest tests/e2e
 
+coverage: install ## run every test but the end-to-end ones, and print the lines that no test ran
+	@python -m pytest -n 2 --ignore=tests/e2e --cov --cov-report=term-missing
+
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
 check: install ## format, lint, types, imports, licences, then every test (templates are linted there)
 	ruff format --check .
@@ -86,7 +89,7 @@ permissions: install ## write docs/permissions.md anew from the templates
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json
 
-reliability: install ## write the table of faults in docs/reliability.md anew, by breaking every AWS call once
+reliability: install ## break every AWS call once, and write what becomes of it into tests/integration/snapshots/faults.md
 	@python -m tests.support.fault_table
 
 wheels: install ## build the wheels of client and command line into dist/

@@ -13,8 +13,8 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import get_args
 
@@ -23,11 +23,13 @@ from rich.table import Table
 
 from darkroom import ids
 from darkroom.aws.job_items import to_item
-from darkroom.jobs.history import Filters, Page, Slice, Stream, fill, plan
+from darkroom.jobs.draft import PROMPT_IN_LINE
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import Page, Slice, Stream, fill, plan
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.state import Status
 from darkroom.jobs.types import JobType
-from darkroom.tables import JOBS
+from darkroom.tables import JOBS, Index
 from tests.support.memory import MemoryHistory
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -36,6 +38,9 @@ TWO_YEARS = 2 * 365 * 86_400_000
 COMBINED = 300
 """Items examined at most for a page of 10 when a rare value is combined with a common one."""
 WORDS = ("lighthouse", "storm", "cat", "portrait", "forest", "neon", "city", "river", "old", "young", "film", "snow")
+OPEN_JOBS = 5_000
+"""Open jobs that a stage takes by default."""
+OPEN_INDEX = next(index for index in JOBS.indexes if index.name == "open")
 WRITE_PRICE = 0.625
 """US dollars for a million write request units on demand in us-east-1 (AWS price list, 2025)."""
 
@@ -54,14 +59,14 @@ def questions() -> list[Question]:
     """A dozen and a few, from the plain list to words in the prompt."""
     week = (END - TWO_YEARS // 2, END - TWO_YEARS // 2 + 7 * 86_400_000)
     low, high = (str(uuid.UUID(int=moment << 80)) for moment in week)
-    fail: frozenset[Status] = frozenset({"fail"})
-    unfinished: frozenset[Status] = frozenset({"created", "in_progress"})
+    fail: list[Status] = ["fail"]
+    unfinished: list[Status] = ["created", "in_progress"]
     return [
         Question("the newest", Filters(), single=True),
-        Question("type txt2img (60 %)", Filters(types=frozenset({"txt2img"})), single=True),
-        Question("type interrogate_clip (4 %)", Filters(types=frozenset({"interrogate_clip"})), single=True),
-        Question("status fail (2 %)", Filters(statuses=fail), single=True),
-        Question("created or in progress", Filters(statuses=unfinished)),
+        Question("type txt2img (60 %)", Filters(type=["txt2img"]), single=True),
+        Question("type interrogate_clip (4 %)", Filters(type=["interrogate_clip"]), single=True),
+        Question("status fail (2 %)", Filters(status=fail), single=True),
+        Question("created or in progress", Filters(status=unfinished)),
         Question("an endpoint", Filters(endpoint="endpoint-0"), single=True),
         Question("the commonest checkpoint", Filters(checkpoint="checkpoint-0"), single=True),
         Question("a rare checkpoint", Filters(checkpoint="checkpoint-150"), single=True),
@@ -69,33 +74,33 @@ def questions() -> list[Question]:
         Question("a week a year ago", Filters(low=low, high=high), single=True),
         Question(
             "rare checkpoint and txt2img",
-            Filters(checkpoint="checkpoint-150", types=frozenset({"txt2img"})),
+            Filters(checkpoint="checkpoint-150", type=["txt2img"]),
             combined=True,
         ),
         Question(
             "commonest checkpoint and fail",
-            Filters(checkpoint="checkpoint-0", statuses=fail),
+            Filters(checkpoint="checkpoint-0", status=fail),
             combined=True,
         ),
-        Question("fail and txt2img", Filters(statuses=fail, types=frozenset({"txt2img"})), combined=True),
+        Question("fail and txt2img", Filters(status=fail, type=["txt2img"]), combined=True),
         Question("rare checkpoint and succeed", _succeeded("checkpoint-150"), combined=True),
         Question(
             "three statuses and the commonest checkpoint",
-            Filters(checkpoint="checkpoint-0", statuses=unfinished | fail),
+            Filters(checkpoint="checkpoint-0", status=unfinished + fail),
             combined=True,
         ),
-        Question("status succeed (85 %, no index)", Filters(statuses=frozenset({"succeed"}))),
-        Question("a LoRA (1 %) and txt2img", Filters(lora="film", types=frozenset({"txt2img"}))),
-        Question("fail and an owner (rare, rare)", Filters(statuses=fail, owner="owner-3")),
+        Question("status succeed (85 %, no index)", Filters(status=["succeed"])),
+        Question("a LoRA (1 %) and txt2img", Filters(lora="film", type=["txt2img"])),
+        Question("fail and an owner (rare, rare)", Filters(status=fail, owner="owner-3")),
         Question("owner and an endpoint", Filters(owner="owner-3", endpoint="endpoint-0")),
-        Question("a word of the prompt", Filters(words=("lighthouse",))),
-        Question("two words of the prompt", Filters(words=("lighthouse", "snow"))),
+        Question("a word of the prompt", Filters(q="lighthouse")),
+        Question("two words of the prompt", Filters(q="lighthouse snow")),
         Question("a LoRA (1 %)", Filters(lora="film")),
     ]
 
 
 def _succeeded(checkpoint: str) -> Filters:
-    return Filters(checkpoint=checkpoint, statuses=frozenset({"succeed"}))
+    return Filters(checkpoint=checkpoint, status=["succeed"])
 
 
 def jobs(count: int, seed: int = 7) -> Sequence[JobLine]:
@@ -154,13 +159,26 @@ def ask(history: MemoryHistory, question: Question, rounds: int = 15) -> tuple[P
     return page, statistics.median(spent)
 
 
+def item_bytes(item: Mapping[str, Mapping[str, object]]) -> int:
+    """The size of an item as DynamoDB counts it: names and values of its attributes in UTF-8 (Developer Guide,
+    "DynamoDB item sizes and formats"; numbers are taken as text, a byte or two too many)."""
+    return sum(len(name) + len(str(next(iter(value.values()))).encode()) for name, value in item.items())
+
+
 def line_bytes(line: JobLine) -> int:
-    """The size of a line in an index as DynamoDB counts it: names and values of its attributes in UTF-8."""
-    index = JOBS.indexes[0]
-    item = to_item(Job(line, {}), 1)
-    kept = {index.partition, index.sort, JOBS.partition, *index.projected}
+    """The size of a job's line in the index `feed`."""
     extra = len("completed_at") + 24 + len("image_count") + 2 + len("first_image") + len(line.first_image or "")
-    return extra + sum(len(name) + len(str(next(iter(value.values())))) for name, value in item.items() if name in kept)
+    return extra + item_bytes(_in_index(line, JOBS.indexes[0]))
+
+
+def open_bytes(line: JobLine) -> int:
+    """The size of an open job in the index that counts them."""
+    return item_bytes(_in_index(replace(line, status="created"), OPEN_INDEX))
+
+
+def _in_index(line: JobLine, index: Index) -> dict[str, dict[str, str]]:
+    kept = {index.partition, index.sort, JOBS.partition, *index.projected}
+    return {name: value for name, value in to_item(Job(line, {}), 1).items() if name in kept}
 
 
 def read_units(page: Page, line: int) -> float:
@@ -179,14 +197,16 @@ def amplification(line: int, parameters: int = 1_500) -> list[tuple[str, int]]:
     """Write units of one job's life, index by index: each changed line is one unit per KB in every index, and two
     where the index's own key changes."""
     row, entry = ceil((line + parameters) / 1024), ceil(line / 1024)
-    everywhere = len(JOBS.indexes)
+    everywhere = len(JOBS.indexes) - 1  # without `open`, which has rows of its own here
     return [
         ("transact: the row twice, a checkpoint's condition twice", 2 * row + 2),
         ("transact: a line in each index", everywhere * entry),
+        ("transact: open is put in", 1),
         ("mark: the row", row),
         ("mark: a line in each index, by_status takes it out and in", (everywhere + 1) * entry),
         ("settle: the row", row),
         ("settle: a line in each index, by_status takes it out", everywhere * entry),
+        ("settle: open takes it out", 1),
     ]
 
 
@@ -210,6 +230,7 @@ def main(arguments: list[str]) -> int:
             results.setdefault(question.name, []).append(ask(history, question))
     failures = _pages(console, sizes, results, line)
     _writes(console, line)
+    _count_of_open_jobs(console, made[0])
     return 1 if failures else 0
 
 
@@ -246,6 +267,17 @@ def _writes(console: Console, line: int) -> None:
     total = sum(units for _, units in parts)
     table.add_row("in all", str(total))
     table.add_row("a million jobs, US dollars", f"{total * WRITE_PRICE:.2f}")
+    console.print(table)
+
+
+def _count_of_open_jobs(console: Console, line: JobLine) -> None:
+    """What the limits of open jobs read, against lines with the longest prompt."""
+    longest = replace(line, status="created", prompt="x" * PROMPT_IN_LINE)
+    table = Table("read from", "bytes a job", "MB", "read units", "calls", title=f"counting {OPEN_JOBS:,} open jobs")
+    for name, size in (("open", open_bytes(line)), ("by_status, which has prompts", line_bytes(longest))):
+        total = size * OPEN_JOBS
+        units = ceil(total / 4096) * 0.5
+        table.add_row(name, str(size), f"{total / 1e6:.2f}", f"{units:.0f}", str(ceil(total / 2**20)))
     console.print(table)
 
 

@@ -1,4 +1,4 @@
-"""The fields of a WebUI body (`/sdapi/v1/txt2img`, `/img2img`) that a worker acts on, with its defaults."""
+"""The fields of a WebUI body (`/sdapi/v1/txt2img`, `/img2img`) that a worker uses, with the WebUI's defaults."""
 
 import hashlib
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ Name = Annotated[str, Field(max_length=MAX_NAME)]
 # Python refuses to write numbers of thousands of digits.
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 SEEDS = 4294967294
-"""The WebUI draws a missing seed below this number."""
+"""The WebUI chooses a missing seed below this number."""
 
 
 class GenerationSettings(BaseModel):
@@ -94,7 +94,7 @@ class GenerationSettings(BaseModel):
 
 
 def settings_of(request: WorkRequest) -> GenerationSettings:
-    """The job's parameters, checked; a JobError `parameter_invalid` names each field that is wrong."""
+    """The job's parameters, checked. Raises JobError `parameter_invalid`, which names each invalid field."""
     try:
         settings = GenerationSettings.model_validate(request.parameters)
     except ValidationError as error:
@@ -115,15 +115,15 @@ def is_masked(request: WorkRequest) -> bool:
 def seeds_of(request: WorkRequest, settings: GenerationSettings) -> list[tuple[int, int]]:
     """Seed and variation seed of every picture, in order.
 
-    The WebUI counts the seed up from picture to picture, or only the variation seed where a variation is
-    asked for. A missing seed comes from the job's id, not from chance: a second attempt paints the same.
+    From picture to picture the WebUI increases the seed, or only the variation seed when there is a variation strength.
+    A missing seed is derived from the job's id and not random, so that a second attempt paints the same picture.
     """
-    seed = settings.seed if settings.seed >= 0 else _drawn(request.job_id, "seed")
-    subseed = settings.subseed if settings.subseed >= 0 else _drawn(request.job_id, "subseed")
+    seed = settings.seed if settings.seed >= 0 else _derived_seed(request.job_id, "seed")
+    subseed = settings.subseed if settings.subseed >= 0 else _derived_seed(request.job_id, "subseed")
     count = settings.batch_size * settings.n_iter
     return [(seed + (0 if settings.subseed_strength else n), subseed + n) for n in range(count)]
 
 
-def _drawn(job_id: str, what: str) -> int:
+def _derived_seed(job_id: str, what: str) -> int:
     digest = hashlib.sha256(f"{what} of {job_id}".encode()).digest()
     return int.from_bytes(digest[:8]) % SEEDS

@@ -1,4 +1,4 @@
-"""Pictures in and out: bytes to pixels, alpha to paper white, masks to weights, pixels to PNG."""
+"""Decoding and encoding pictures, removing transparency, and preparing masks."""
 
 import io
 import struct
@@ -12,8 +12,8 @@ from worker.errors import JobError
 
 MAX_SIDE = 8192
 MAX_PIXELS = 50_000_000
-"""More than this is refused before a pixel is decoded. Both are the limits of Darkroom's API, looked at once more: what
-decodes the picture has the last word on its size."""
+"""Larger pictures are refused before they are decoded. Darkroom's API has the same limits; they are checked here again,
+because only the decoder really knows a picture's size."""
 
 THUMBNAIL_SIDE = 320
 """Pixels of a thumbnail's longer side: what a line of a history shows, on a screen of double density."""
@@ -22,9 +22,9 @@ JUST_RESIZE, CROP_AND_RESIZE, RESIZE_AND_FILL = 0, 1, 2
 
 
 def decode(data: bytes, name: str) -> Image.Image:
-    """The picture in `data`, upright (EXIF) and fully read, in whatever mode it has; `name` is for messages.
+    """The picture in `data`, upright (EXIF) and completely decoded, in any mode of Pillow. Error messages use `name`.
 
-    JobError `image_too_large` above MAX_SIDE or MAX_PIXELS, `image_unreadable` for anything that is no whole picture.
+    Raises JobError `image_too_large` above MAX_SIDE or MAX_PIXELS, `image_unreadable` for a broken or unknown picture.
     """
     try:
         image = Image.open(io.BytesIO(data))
@@ -33,7 +33,7 @@ def decode(data: bytes, name: str) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except Image.DecompressionBombError as error:
         raise _too_large(name) from error
-    # What Pillow's decoders raise for broken files; SyntaxError is a PNG chunk gone wrong.
+    # The errors that Pillow's decoders raise for broken files; SyntaxError is for a broken PNG chunk.
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise JobError("image_unreadable", f"The image '{name}' is broken or in an unknown format.") from error
 
@@ -45,7 +45,7 @@ def _too_large(name: str) -> JobError:
 
 
 def flatten(image: Image.Image, paper: Image.Image | None = None) -> Image.Image:
-    """`image` as RGB; what is transparent shows `paper` (RGB, same size), or white as in the WebUI."""
+    """`image` as RGB. Where it is transparent, `paper` (RGB, same size) shows, or white as in the WebUI."""
     if image.mode.startswith(("I", "F")):
         return _eight_bit(image).convert("RGB")
     if not image.has_transparency_data:
@@ -62,8 +62,8 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 def mask_of(image: Image.Image, *, invert: bool) -> Image.Image:
     """A mask as weights (L, 255 = repaint).
 
-    A picture with real transparency counts by its alpha, whatever its colour: that is how a brush layer from
-    the WebUI's canvas comes. Any other counts by its brightness.
+    Of a picture with transparency the alpha channel is used, whatever its colours: the WebUI's canvas sends the layer
+    of the brush like that. Of any other picture the brightness is used.
     """
     mask = _eight_bit(image) if image.mode.startswith(("I", "F")) else image.convert("L")
     if image.has_transparency_data:
@@ -74,19 +74,19 @@ def mask_of(image: Image.Image, *, invert: bool) -> Image.Image:
 
 
 def difference(one: Image.Image, other: Image.Image) -> Image.Image:
-    """Where two RGB pictures of one size differ in any channel, by however little (L, 255 = differs)."""
+    """Where two RGB pictures of the same size differ in any channel, even by one (L, 255 = different)."""
     red, green, blue = ImageChops.difference(one, other).split()
     most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     return most.point(lambda value: 255 if value else 0)
 
 
 def feather(mask: Image.Image, blur: tuple[int, int]) -> Image.Image:
-    """`mask` with soft edges, softened inwards only: a weight of 0 stays 0, and what is outside untouched."""
+    """`mask` with soft edges. They are softened inwards only: a weight of 0 stays 0, so nothing outside is changed."""
     return ImageChops.darker(mask, mask.filter(ImageFilter.GaussianBlur(blur)))
 
 
 def fit(image: Image.Image, size: tuple[int, int], resize_mode: int) -> Image.Image:
-    """`image` at `size` (pixels) by the WebUI's resize modes; untouched when it has that size already."""
+    """`image` resized to `size` (pixels) by one of the WebUI's resize modes; the same object when it has that size."""
     if image.size == size:
         return image
     if resize_mode == CROP_AND_RESIZE:

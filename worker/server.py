@@ -32,16 +32,19 @@ from worker.work import perform
 
 log = logging.getLogger(__name__)
 
+MOST_AT_ONCE = 16
 MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_ID, MAX_KEY = 200, 1_000
 MAX_IMAGES = 32
 MAX_MODELS = 128
-"""What a job may name, kinds of models included. Darkroom's API allows less, or as much."""
+"""What one request may be: bytes, characters of an id and of `output`, pictures, models with their kinds.
+Darkroom's API allows as much, or less."""
 
 
 def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
-    """The app around one engine; `at_once` jobs are painted side by side, others wait in line.
+    """The web application with one engine. It runs `at_once` jobs at the same time; others wait.
 
-    ValueError for an engine that there is not. AWS is first spoken to by the first job.
+    Raises ValueError for an unknown engine. The first call to AWS is made by the first job.
     """
     engine = make_engine(engine_name)
     store = Store()
@@ -95,9 +98,11 @@ def read_request(body: bytes) -> WorkRequest:
     try:
         work = WorkRequest.model_validate(document)
     except ValidationError as error:
-        # Without the inputs: prompts and signed addresses have no place in logs and error messages.
+        # Without the input values: prompts and signed URLs must not be in logs and error messages.
         wrong = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         raise ValueError("; ".join(wrong)) from error
+    if len(work.job_id) > MAX_ID or len(work.output) > MAX_KEY:
+        raise ValueError(f"job_id, output: must be at most {MAX_ID} and {MAX_KEY} characters")
     if not work.output.endswith("/"):
         raise ValueError("output: must end with a slash")
     for uri in (work.output, *work.images.values()):
@@ -134,8 +139,8 @@ def _respond(work: WorkRequest, engine: Engine, store: Store, shutdown: Shutdown
     try:
         answer = perform(work, engine, store, shutdown.urgent, queued=time.monotonic() - arrived)
     except Exception as error:
-        # 500, so that it counts as a fault of the endpoint; the body ends up in the job's failure reason.
-        # The type and the place alone: the text may hold a prompt or a signed address.
+        # 500, so that it counts as an error of the endpoint; the body becomes part of the job's failure reason.
+        # Only the type and the place of the error: its text may contain a prompt or a signed URL.
         log.error("job %s failed: %s at %s", work.job_id, type(error).__name__, _where(error))
         return _answer(_error("worker_failed", f"The worker failed with {type(error).__name__}."), 500)
     outcome = answer.error.code if answer.error else "done"
@@ -144,7 +149,7 @@ def _respond(work: WorkRequest, engine: Engine, store: Store, shutdown: Shutdown
 
 
 def _where(error: Exception) -> str:
-    """File and line of the last frames, without the text of any value."""
+    """File and line of the last eight frames, without any values."""
     frames = traceback.extract_tb(error.__traceback__)[-8:]
     return " ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames)
 
@@ -158,19 +163,22 @@ def _answer(answer: WorkAnswer, status: int) -> Response:
 
 
 def main() -> None:
-    """Runs the worker until SIGTERM or SIGINT. Options win over the environment."""
+    """Runs the worker until SIGTERM or SIGINT. Options override the environment."""
     env = os.environ
     parser = argparse.ArgumentParser(prog="python -m worker.server", description=__doc__)
     parser.add_argument("--host", default=env.get("DARKROOM_HOST", "127.0.0.1"))
-    # SageMaker names the port itself when it is not 8080.
+    # SageMaker sets this variable when the port is not 8080.
     parser.add_argument("--port", type=int, default=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")))
     parser.add_argument("--engine", default=env.get("DARKROOM_ENGINE", "preview"))
+    parser.add_argument("--jobs-at-once", type=int, default=env.get("DARKROOM_JOBS_AT_ONCE", "1"))
     options = parser.parse_args()
+    if not 1 <= options.jobs_at_once <= MOST_AT_ONCE:
+        parser.error(f"--jobs-at-once must be from 1 to {MOST_AT_ONCE}")
     level = env.get("DARKROOM_LOG_LEVEL", "INFO")
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     hold_libraries()
     try:
-        app = create_app(options.engine)
+        app = create_app(options.engine, options.jobs_at_once)
     except ValueError as error:
         parser.error(str(error))
     config = uvicorn.Config(

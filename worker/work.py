@@ -1,4 +1,4 @@
-"""One job from request to answer: look, load, read, paint, store, tell."""
+"""One job from request to answer: loading models, reading pictures, painting, storing the result."""
 
 import threading
 import time
@@ -24,7 +24,8 @@ MAX_INFOTEXT_BYTES = 64 * 1024
 def perform(
     request: WorkRequest, engine: Engine, store: Store, stopping: threading.Event, queued: float | None = None
 ) -> WorkAnswer:
-    """Paints or describes, and answers the manifest; a JobError becomes an error answer, others rise.
+    """Carries out a job; returns the worker's answer. A JobError becomes an answer with `error`; other errors are
+    raised.
 
     `queued` is how many seconds the request has waited, `stopping` is set when the process must end.
     Every attempt at one job writes the same keys, so a second one is harmless.
@@ -74,7 +75,7 @@ def _pictures(request: WorkRequest, store: Store, watch: Watch) -> dict[str, Ima
 def _paint(task: Task, engine: Engine, store: Store) -> WorkAnswer:
     output = Location.parse(task.request.output)
     images: list[PaintedImage] = []
-    # One at a time: a hundred large pictures would not fit into memory together.
+    # One picture at a time, because a hundred large ones would not fit into memory.
     for number, painting in enumerate(engine.paint(task)):
         at = output.within(f"{number}.png")
         sha256 = store.write(at, painting.png, "image/png")

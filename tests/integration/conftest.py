@@ -36,9 +36,16 @@ class Stage:
         self.configure()
         make_stage(self.dynamodb, self.s3, boto3.client("secretsmanager", region_name=REGION))
 
-    def configure(self, clock: Callable[[], float] = time.time, sweep_threads: int = 8, **settings: object) -> None:
+    def configure(
+        self,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sweep_threads: int = 8,
+        **settings: object,
+    ) -> None:
         """Start the functions anew, with some settings different: nothing they kept in memory is left."""
-        self.services = wiring.build(SETTINGS.model_copy(update=settings), self.clients, clock, sweep_threads)
+        configured = SETTINGS.model_copy(update=settings)
+        self.services = wiring.build(configured, self.clients, clock, monotonic, sweep_threads)
         adapters = self.services.adapters
         adapters.endpoint_source = adapters.endpoint_control = adapters.inference = self.sagemaker
         adapters.scaling = self.scaling

@@ -12,7 +12,7 @@ import pytest
 from darkroom import ids
 from darkroom.aws.job_items import to_item
 from darkroom.jobs.export import form_of
-from darkroom.jobs.history import Filters
+from darkroom.jobs.filters import Filters
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.summary import summarize
 from tests.integration.conftest import Stage

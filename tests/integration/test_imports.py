@@ -9,7 +9,7 @@ import pytest
 
 from darkroom.checkpoints import imports as steps
 from darkroom.checkpoints import service
-from darkroom.checkpoints.imports import ATTEMPTS, NET_DELAY
+from darkroom.checkpoints.imports import ATTEMPTS, FALLBACK_DELAY
 from darkroom.checkpoints.model import Checkpoint
 from darkroom.checkpoints.ports import SourceBusy, SourceRefused
 from darkroom.errors import Busy
@@ -56,7 +56,7 @@ class Queue:
 
     def send(self, body: str, delay: int) -> None:
         if json.loads(body)["step"] == 1 and delay:
-            assert delay == NET_DELAY
+            assert delay == FALLBACK_DELAY
             self.nets.append(body)
             return
         self.waiting.append(body)
@@ -100,7 +100,7 @@ def test_a_file_of_the_web_comes_to_the_shelf_step_by_step(
     stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "STEP_SECONDS", 0.0)
-    monkeypatch.setattr(stage.services.imports, "_clock", iter(range(1000)).__next__)
+    monkeypatch.setattr(stage.services.imports, "_monotonic", iter(range(1000)).__next__)
     reply = begin()
     assert (reply.status, reply.json["status"], reply.json["name"]) == (202, "importing", NAME)
     assert "secret" not in reply.body
@@ -418,7 +418,7 @@ def test_whatever_answer_of_a_step_is_lost_one_chain_goes_on_and_ends(
     fault: BaseException,
 ) -> None:
     monkeypatch.setattr(steps, "STEP_SECONDS", 0.0)
-    monkeypatch.setattr(stage.services.imports, "_clock", iter(range(1000)).__next__)
+    monkeypatch.setattr(stage.services.imports, "_monotonic", iter(range(1000)).__next__)
     begin()
     # The safety net comes too, right behind the first step.
     queue.waiting.append(queue.nets.pop(0))

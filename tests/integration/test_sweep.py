@@ -40,19 +40,15 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sweep(stage: Stage, clock: Clock) -> Sweep:
-    store, outputs = stage.adapters.store, stage.adapters.outputs
-    return Sweep(
-        store,
-        stage.adapters.bookmarks,
-        outputs,
-        stage.services.endings,
-        stage.services.dispatcher,
-        stage.services.endpoints,
-        TIMEOUTS,
-        1,
-        2,
-        clock,
-    )
+    stage.configure(clock=clock, sweep_threads=2)
+    return stage.services.job_sweep
+
+
+@pytest.fixture
+def sweep_one_by_one(stage: Stage, clock: Clock) -> Sweep:
+    """A sweep that looks at one job after the other."""
+    stage.configure(clock=clock, sweep_threads=1)
+    return stage.services.job_sweep
 
 
 @pytest.fixture
@@ -177,8 +173,6 @@ def test_past_its_time_a_job_fails_and_its_answer_counts_after_all(
 def test_a_job_that_was_handed_over_late_has_its_whole_time(stage: Stage, sweep: Sweep, clock: Clock) -> None:
     job_id = created(stage)
     clock.seconds = TIMEOUTS.deadline - 60
-    dispatcher = stage.services.dispatcher
-    dispatcher._clock = clock
     sweep.run(plenty)
     clock.seconds = TIMEOUTS.deadline + 3_600
     sweep.run(plenty)
@@ -283,7 +277,7 @@ def test_objects_without_a_job_go_once_nothing_can_come_any_more(stage: Stage, s
 
 
 def test_old_folders_are_looked_through_again_once_a_day(stage: Stage, sweep: Sweep, clock: Clock) -> None:
-    old = ids.made_at(datetime(2026, 1, 1, tzinfo=UTC))
+    old = ids.new_id_at(datetime(2026, 1, 1, tzinfo=UTC))
     sweep.run(plenty)
     sweep.run(plenty)
     put(stage, f"jobs/{submit()}/x")
@@ -298,9 +292,10 @@ def test_old_folders_are_looked_through_again_once_a_day(stage: Stage, sweep: Sw
     assert f"jobs/{old}/output/0.png" not in stage.objects()
 
 
-def test_a_round_whose_time_is_out_goes_on_where_it_stopped(stage: Stage, sweep: Sweep, clock: Clock) -> None:
+def test_a_round_whose_time_is_out_goes_on_where_it_stopped(
+    stage: Stage, sweep_one_by_one: Sweep, clock: Clock
+) -> None:
     """Time is looked at before every read of a page and before every job."""
-    sweep._threads = 1
     made = [submit() for _ in range(5)]
     for job_id in made:
         answer(stage, job_id, manifest(job_id))
@@ -311,7 +306,7 @@ def test_a_round_whose_time_is_out_goes_on_where_it_stopped(stage: Stage, sweep:
 
     # The first round finds that none is created, which the second one still knows.
     for done, times in ((2, 4), (4, 3), (5, 3)):
-        sweep.run(so_often(times))
+        sweep_one_by_one.run(so_often(times))
         assert ended() == made[:done]
     assert next(item for item in stage.rows() if item["id"]["S"].startswith("sweep#")).keys() == {
         "id",
@@ -460,7 +455,7 @@ def test_a_job_that_kills_its_round_does_not_kill_the_next(
 ) -> None:
     monkeypatch.setattr("darkroom.jobs.sweep_walker.PAGE", 1)
     killer, fine = submit(), submit()
-    store, outputs = stage.adapters.store, stage.adapters.outputs
+    bookmarks, outputs = stage.adapters.bookmarks, stage.adapters.outputs
     for job_id in (killer, fine):
         answer(stage, job_id, manifest(job_id))
     if ended:
@@ -468,38 +463,37 @@ def test_a_job_that_kills_its_round_does_not_kill_the_next(
             call("POST", f"/jobs/{job_id}/cancel")
             put(stage, f"jobs/{job_id}/output/0.png")
     clock.seconds = TIMEOUTS.forgotten + 60 if ended else 301
-    does, save = (outputs.delete if ended else outputs.read_answer), stage.adapters.bookmarks.save
+    does, save = (outputs.delete if ended else outputs.read_answer), bookmarks.save
 
     def kills(job_id: str, *more: Any) -> Any:
         if job_id == killer:
             # Nothing is written any more, at the end of the round either.
-            monkeypatch.setattr(store, "save", lambda *_: None)
+            monkeypatch.setattr(bookmarks, "save", lambda *_: None)
             raise Killed
         return does(job_id, *more)
 
     monkeypatch.setattr(outputs, "delete" if ended else "read_answer", kills)
     with pytest.raises(Killed):
         sweep.run(plenty)
-    monkeypatch.setattr(store, "save", save)
+    monkeypatch.setattr(bookmarks, "save", save)
     done = sweep.run(plenty)
     assert done.get("tidied" if ended else "succeed") == 1
 
 
 def test_ended_jobs_to_be_looked_at_once_more_are_kept_when_the_time_is_out(
-    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, sweep_one_by_one: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [submit() for _ in range(4)]
     for job_id in made:
         call("POST", f"/jobs/{job_id}/cancel")
         put(stage, f"jobs/{job_id}/output/0.png")
     clock.seconds = TIMEOUTS.forgotten + 60
-    sweep._threads = 1
     with monkeypatch.context() as patched:
         patched.setattr(stage.adapters.outputs, "delete", lambda *_: (_ for _ in ()).throw(ValueError))
-        assert sweep.run(plenty)["broken"] == made
+        assert sweep_one_by_one.run(plenty)["broken"] == made
     # Both statuses of open jobs are read; then there is time for two of the four.
-    assert sweep.run(so_often(4))["tidied"] == 2
-    assert sweep.run(plenty)["tidied"] == 2
+    assert sweep_one_by_one.run(so_often(4))["tidied"] == 2
+    assert sweep_one_by_one.run(plenty)["tidied"] == 2
 
 
 def test_an_ended_job_that_kills_the_round_that_looks_once_more_does_so_once(
@@ -512,29 +506,28 @@ def test_an_ended_job_that_kills_the_round_that_looks_once_more_does_so_once(
         save = stage.adapters.bookmarks.save
 
         def kills(_: str, *more: Any) -> None:
-            patched.setattr(stage.adapters.store, "save", lambda *_: None)
+            patched.setattr(stage.adapters.bookmarks, "save", lambda *_: None)
             raise Killed
 
         patched.setattr(stage.adapters.outputs, "delete", kills)
         with pytest.raises(Killed):
             sweep.run(plenty)
-        patched.setattr(stage.adapters.store, "save", save)
+        patched.setattr(stage.adapters.bookmarks, "save", save)
         assert "looked_at" not in sweep.run(plenty)
 
 
 def test_a_walk_stops_while_aws_is_too_busy_for_all(
-    stage: Stage, sweep: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, sweep_one_by_one: Sweep, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [submit() for _ in range(20)]
     for job_id in made:
         answer(stage, job_id, manifest(job_id))
     clock.seconds = 301
-    sweep._threads = 1
     with monkeypatch.context() as patched:
         patched.setattr(stage.adapters.outputs, "read_answer", lambda *_: (_ for _ in ()).throw(Busy("aws_busy", "x")))
-        assert sweep.run(plenty)["broken"] == made[:16]
-    assert sweep.run(plenty)["succeed"] == 4
-    assert sweep.run(plenty)["succeed"] == 16
+        assert sweep_one_by_one.run(plenty)["broken"] == made[:16]
+    assert sweep_one_by_one.run(plenty)["succeed"] == 4
+    assert sweep_one_by_one.run(plenty)["succeed"] == 16
 
 
 def test_a_job_whose_mark_never_comes_is_handed_over_a_few_times_ever_more_seldom(

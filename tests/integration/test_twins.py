@@ -45,7 +45,7 @@ def outputs(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Callable[[str
 
 
 def job_id(number: int = 0) -> str:
-    return ids.made_at(datetime.fromtimestamp(NOW + number, UTC))
+    return ids.new_id_at(datetime.fromtimestamp(NOW + number, UTC))
 
 
 def job(number: int = 0, **line: Any) -> Job:

@@ -157,7 +157,7 @@ class Lifecycle(RuleBasedStateMachine):
             dispatcher,
             RESOURCES,
             self.clock,
-            lambda: ids.made_at(datetime.fromtimestamp(self.clock(), UTC)),
+            lambda: ids.new_id_at(datetime.fromtimestamp(self.clock(), UTC)),
         )
         self.events = Events(on.store, endings)
         self.sweeper = Sweep(

@@ -40,6 +40,7 @@ FULL_ITEM: dict[str, Any] = {
     "feed": {"S": "0"},
     "type_shard": {"S": "img2img#0"},
     "status_shard": {"S": "created#0"},
+    "open_shard": {"S": "0"},
     "parameters": {"S": '{"prompt":"桜 on a pier","steps":20,"cfg_scale":7.0,"seed":9223372036854775807,"eta":1e-05}'},
     "inputs": {"S": '{"init":"' + "0" * 64 + '"}'},
     "models": {"S": '{"lora":["film.safetensors","ink.pt"],"vae":["None"]}'},
@@ -65,12 +66,13 @@ def test_a_job_with_nothing_is_this_item() -> None:
         "feed": {"S": "0"},
         "type_shard": {"S": "txt2img#0"},
         "status_shard": {"S": "created#0"},
+        "open_shard": {"S": "0"},
         "parameters": {"S": "{}"},
     }
 
 
-def test_a_job_that_succeeded_is_in_no_index_of_statuses() -> None:
-    assert "status_shard" not in to_item(Job(JobLine(ID, "alice", "txt2img", "succeed"), {}), 1)
+def test_a_job_that_succeeded_is_in_no_index_of_statuses_or_open_jobs() -> None:
+    assert {"status_shard", "open_shard"}.isdisjoint(to_item(Job(JobLine(ID, "alice", "txt2img", "succeed"), {}), 1))
 
 
 def test_a_success_brings_these_attributes() -> None:

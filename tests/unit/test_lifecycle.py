@@ -1,4 +1,4 @@
-"""Whatever happens to jobs, over twins in memory: `tests/support/lifecycle.py` says what may happen and must hold."""
+"""Random events over stores in memory. `tests/support/lifecycle.py` has the events and what must always hold."""
 
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from tests.support.memory import MemoryBookmarks, MemoryJobs, MemoryOutputs
 
 
 class ModelRegistry:
-    """A shelf on which no prompt calls for anything."""
+    """A registry without model files, for prompts that name none."""
 
     def active_names(self, kind: str) -> list[str]:
         return []
@@ -22,6 +22,7 @@ class ModelRegistry:
 
 
 def in_memory() -> World:
+    """A world without AWS."""
     clock, outputs = Clock(), MemoryOutputs()
     return World(
         clock=clock,

@@ -1,4 +1,4 @@
-"""Pictures inside a WebUI body are found wherever they stand, and nothing else is taken for one."""
+"""Pictures in a WebUI body are found in every place that may have one, and nothing else is taken for a picture."""
 
 import base64
 import struct
@@ -35,7 +35,7 @@ PICTURE = base64.b64encode(png()).decode()
         ({"script_args": [1, PICTURE]}, ["script_args_1"]),
     ],
 )
-def test_every_picture_is_lifted_out_and_named(fields: dict[str, Any], names: list[str]) -> None:
+def test_every_picture_is_extracted_and_named(fields: dict[str, Any], names: list[str]) -> None:
     remaining, extracted, _ = extract(fields)
     assert [picture.name for picture in extracted] == names
     assert all(picture.content == png() for picture in extracted)
@@ -44,13 +44,13 @@ def test_every_picture_is_lifted_out_and_named(fields: dict[str, Any], names: li
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
-def test_all_three_formats_are_known_with_their_size(form: str) -> None:
+def test_the_header_of_each_format_gives_its_size(form: str) -> None:
     content = encoded(Image.new("RGB", (72, 40)), form)
     header = read_header(content)
     assert (header.format.upper(), header.size) == (form, (72, 40))
 
 
-def test_the_size_is_that_of_the_picture_as_it_is_shown() -> None:
+def test_the_size_is_that_of_the_upright_picture() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     buffer = BytesIO()
@@ -59,7 +59,7 @@ def test_the_size_is_that_of_the_picture_as_it_is_shown() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", png()[:20], b"\xff\xd8\xff", b"RIFF0000WEBP", b"<svg/>"])
-def test_what_is_no_picture_says_so(content: bytes) -> None:
+def test_bytes_that_are_no_picture_are_refused(content: bytes) -> None:
     with pytest.raises(NotAnImage):
         read_header(content)
 
@@ -69,37 +69,37 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def with_second_header(width: int, height: int) -> bytes:
-    """A small PNG whose second IHDR says another size; Pillow goes by the last."""
+    """A small PNG with a second IHDR chunk of another size. Pillow uses the last one."""
     content = png()
     again = chunk(b"IHDR", struct.pack(">II", width, height) + content[24:29])
     return content[:33] + chunk(b"tEXt", b"a\0b") + again + content[33:]
 
 
 def with_second_frame(width: int, height: int) -> bytes:
-    """The same as a JPEG, with a second frame before its pixels."""
+    """A small JPEG with a second frame header of another size before its pixels."""
     content = encoded(Image.new("RGB", (72, 40)), "JPEG")
-    at = content.index(b"\xff\xc0")
-    length = 2 + int.from_bytes(content[at + 2 : at + 4], "big")
-    again = content[at : at + 5] + struct.pack(">HH", height, width) + content[at + 9 : at + length]
-    return content[: at + length] + again + content[at + length :]
+    start = content.index(b"\xff\xc0")
+    length = 2 + int.from_bytes(content[start + 2 : start + 4], "big")
+    again = content[start : start + 5] + struct.pack(">HH", height, width) + content[start + 9 : start + length]
+    return content[: start + length] + again + content[start + length :]
 
 
-@pytest.mark.parametrize("made", [with_second_header, with_second_frame])
-def test_a_picture_that_tells_its_size_twice_is_none(made: Callable[[int, int], bytes]) -> None:
-    content = made(9000, 9000)
+@pytest.mark.parametrize("build", [with_second_header, with_second_frame])
+def test_a_picture_that_tells_its_size_twice_is_none(build: Callable[[int, int], bytes]) -> None:
+    content = build(9000, 9000)
     assert Image.open(BytesIO(content)).size == (9000, 9000)
     with pytest.raises(NotAnImage, match="twice"):
         read_header(content)
 
 
-def test_a_jpeg_with_a_thumbnail_and_fill_bytes_tells_its_size_once() -> None:
+def test_a_jpeg_with_a_thumbnail_and_fill_bytes_has_one_size() -> None:
     content = encoded(Image.new("RGB", (72, 40)), "JPEG")
     thumbnail = b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
     assert read_header(content[:2] + thumbnail + b"\xff\xff" + content[2:]).size == (72, 40)
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF....WEBP"]))
-def test_no_bytes_break_the_reading_of_a_header(content: bytes, start: bytes) -> None:
+def test_any_bytes_are_read_or_refused(content: bytes, start: bytes) -> None:
     try:
         header = read_header(start + content)
     except NotAnImage:
@@ -116,19 +116,19 @@ def test_no_bytes_break_the_reading_of_a_header(content: bytes, start: bytes) ->
         {"prompt_image": "data:image/png;base64,%%%"},
     ],
 )
-def test_what_stands_for_a_picture_and_is_none_is_refused(fields: dict[str, Any]) -> None:
+def test_an_invalid_picture_is_refused_where_a_picture_is_expected(fields: dict[str, Any]) -> None:
     with pytest.raises(Invalid) as refused:
         extract(fields)
     assert refused.value.code == "image_unreadable"
     assert refused.value.errors[0].loc[:2] == ("body", "parameters")
 
 
-def test_prompts_and_empty_places_are_left_alone() -> None:
+def test_prompts_and_empty_picture_fields_are_not_changed() -> None:
     fields: dict[str, Any] = {"prompt": "a" * 400, "notes": "aGVsbG8=" * 20, "mask": "", "init_images": [], "n": 3}
     assert extract(fields) == (fields, [], {})
 
 
-def test_more_pictures_than_a_job_takes_are_refused() -> None:
+def test_more_pictures_than_a_job_may_have_are_refused() -> None:
     with pytest.raises(Invalid) as refused:
         extract({"init_images": [PICTURE] * 33})
     assert refused.value.code == "too_many_images"

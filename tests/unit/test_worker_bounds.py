@@ -222,7 +222,7 @@ def jobs(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Image.Image]]:
 
 
 @given(job=jobs())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_job_is_painted_with_few_measurements(job: tuple[dict[str, Any], dict[str, Image.Image]]) -> None:
     fields, pictures = job
     with measurements() as measured:
@@ -328,13 +328,15 @@ def body(**fields: Any) -> bytes:
         (body(models={"lora": [5] * 100_000}), "models"),
         (body(models={str(n): 5 for n in range(100_000)}), "models"),
         (body(models={"lora": {str(n): 5 for n in range(100_000)}}), "models"),
+        (body(job_id="1" * 201), "job_id"),
+        (body(output="s3://bucket/" + "x" * 1_000 + "/"), "job_id, output"),
         (b"[" * 100_000, "body"),
         (b'{"job_id": ' + b"9" * 100_000, "body"),
         (b'"\xff"', "body"),
     ],
 )
 def test_a_request_that_names_too_much_is_refused_in_a_line(content: bytes, field: str) -> None:
-    with pytest.raises(ValueError, match=f"^{field}: ") as refused:
+    with pytest.raises(ValueError, match=f"^{field}.*: ") as refused:
         read_request(content)
     assert len(str(refused.value)) < 300
 

@@ -88,7 +88,7 @@ class Shelf(Store):
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look counts, however little time has passed, and pictures come in many pieces."""
-    monkeypatch.setattr(watch, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(watch, "CANCEL_CHECK_SECONDS", 0.0)
     monkeypatch.setattr(store, "PIECE", 16 * 1024)
 
 

@@ -1,4 +1,4 @@
-"""What paints: the contract of an engine, and the engines by name."""
+"""Engines, which make the pictures: their interface, and the engines by name."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -39,11 +39,14 @@ class Painting:
 
 
 class Engine(Protocol):
-    """Paints and describes; used by one thread at a time. A JobError is for what a person can act on."""
+    """Paints and describes, in as many threads as jobs are painted side by side.
+
+    A JobError is for what a person can act on.
+    """
 
     @property
     def version(self) -> str:
-        """What the infotext's `Version` says."""
+        """The `Version` in the infotext."""
         ...
 
     @property
@@ -56,7 +59,7 @@ class Engine(Protocol):
         ...
 
     def load(self, request: WorkRequest) -> None:
-        """Makes the models that the job names ready; what is ready already costs nothing."""
+        """Loads the models that the job names; returns at once for those that are loaded already."""
         ...
 
     def paint(self, task: Task) -> Iterator[Painting]:
@@ -72,7 +75,7 @@ class Engine(Protocol):
         ...
 
     def caption(self, task: Task) -> str:
-        """What an interrogate job's picture shows: a sentence (clip), or tags with commas (deepbooru)."""
+        """Describes an interrogate job's picture: by a sentence (clip), or by tags with commas (deepbooru)."""
         ...
 
 
@@ -82,12 +85,12 @@ def _preview() -> Engine:
     return PreviewEngine()
 
 
-# Each imports its engine only when asked for: another one may need packages that are not installed.
+# An engine is imported when it is made, because the others may need packages that are not installed.
 ENGINES: dict[str, Callable[[], Engine]] = {"preview": _preview}
 
 
 def make_engine(name: str) -> Engine:
-    """The engine of that name; ValueError, with the names there are, for any other."""
+    """Makes the engine of that name; ValueError, with the known names, for any other."""
     if name not in ENGINES:
         raise ValueError(f"no engine {name!r}; there are: {', '.join(ENGINES)}")
     return ENGINES[name]()

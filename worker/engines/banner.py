@@ -1,4 +1,4 @@
-"""The strip on every preview that says what it is, with the prompt under it."""
+"""The strip on every preview that says that it is one, with the prompt."""
 
 from collections.abc import Callable
 from functools import cache
@@ -21,7 +21,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def stamp(image: Image.Image, note: str, prompt: str, mask: Image.Image | None = None) -> None:
     """Draws the strip onto `image` (RGB, changed in place): the title and `note`, then the prompt, wrapped.
 
-    With a `mask` (L) it is put where most of it is seen; without one, at the bottom.
+    With a `mask` (L) the strip is put where the mask shows most of it; without one, at the bottom.
     """
     area = mask.getbbox() if mask else (0, 0, *image.size)
     if area is None or area[2] - area[0] < 24 or area[3] - area[1] < 8:
@@ -87,7 +87,8 @@ def _longest(most: int, fits: Callable[[int], bool]) -> int:
 
 
 def _title_size(width: int, short: int) -> int:
-    """Pixels: as large as suits the picture, and small enough that the title fits into `width`."""
+    """The size of the title in pixels: in proportion to the picture's short side, and small enough to fit into
+    `width`."""
     size = max(11, min(28, short // 25))
     while size > 6 and _font(size).getlength(TITLE) > width - size:
         size -= 1
@@ -98,7 +99,7 @@ def _place(area: Box, height: int, mask: Image.Image | None) -> Box:
     left, top, right, bottom = area
     height = min(height, bottom - top)
     spare = bottom - top - height
-    places = [(left, top + spare * n // 12, right, top + spare * n // 12 + height) for n in range(13)]
+    boxes = [(left, top + spare * n // 12, right, top + spare * n // 12 + height) for n in range(13)]
     if mask is None:
-        return places[-1]
-    return max(places, key=lambda box: ImageStat.Stat(mask.crop(box)).mean[0])
+        return boxes[-1]
+    return max(boxes, key=lambda box: ImageStat.Stat(mask.crop(box)).mean[0])

@@ -1,6 +1,6 @@
-"""The engine without a model: it draws in milliseconds, on any machine, and says so on every picture.
+"""The preview engine: without a model it draws a picture in milliseconds, on any machine, and marks it as a preview.
 
-What it shares with a real one is everything around the painting: sizes, seeds, masks, strength, infotext.
+Everything but the drawing is as with a real engine: sizes, seeds, masks, strength, infotext.
 """
 
 import hashlib
@@ -29,14 +29,14 @@ MAX_SIDE = 8192
 
 @dataclass(frozen=True)
 class Canvas:
-    """What is painted on. `size` is that of the result, `asked` the one that the infotext names.
+    """What is painted on. `size` is the size of the result, `requested` the one that the infotext names.
 
-    `start` is painted over, `mask` (L, 255 = repaint) says where, `kept` shows wherever it does not; `soft` is the mask
-    with its edges blurred.
+    `start` is the picture that is painted over, `mask` (L, 255 = repaint) says where, and `kept` is the picture that
+    stays everywhere else. `soft` is the mask with its edges blurred.
     """
 
     size: tuple[int, int]
-    asked: tuple[int, int]
+    requested: tuple[int, int]
     start: Image.Image | None = None
     kept: Image.Image | None = None
     mask: Image.Image | None = None
@@ -44,7 +44,7 @@ class Canvas:
 
 
 class PreviewEngine:
-    """Draws a scene that depends on nothing but the job: the same job, the same bytes."""
+    """Draws a scene that depends on the job only: the same job always gives the same bytes."""
 
     version = "Darkroom preview"
     device = "cpu"
@@ -73,7 +73,7 @@ class PreviewEngine:
                 task.settings,
                 seed=seed,
                 subseed=subseed,
-                size=canvas.asked,
+                size=canvas.requested,
                 version=self.version,
             )
             varied = f" {subseed}" if task.settings.subseed_strength else ""
@@ -89,7 +89,7 @@ class PreviewEngine:
         return Components(engine="preview", version=self.version)
 
     def caption(self, task: Task) -> str:
-        """See Engine; only what can be measured: colours, light, shape."""
+        """See Engine. The description has only what can be measured: colours, light, shape."""
         picture = flatten(_picture(task, "init"))
         return sentence(picture) if task.request.type == "interrogate_clip" else tags(picture)
 
@@ -134,26 +134,26 @@ def _subject(request: WorkRequest, settings: GenerationSettings) -> str:
 def _canvas(task: Task) -> Canvas:
     settings = task.settings
     if task.request.type == "txt2img":
-        asked = (settings.width or TXT2IMG_SIDE, settings.height or TXT2IMG_SIDE)
-        return Canvas(size=_hires(asked, settings) if settings.enable_hr else asked, asked=asked)
+        requested = (settings.width or TXT2IMG_SIDE, settings.height or TXT2IMG_SIDE)
+        return Canvas(size=_hires(requested, settings) if settings.enable_hr else requested, requested=requested)
     init = flatten(_picture(task, "init"))
-    asked = (settings.width or init.width, settings.height or init.height)
+    requested = (settings.width or init.width, settings.height or init.height)
     if not is_masked(task.request):
-        return Canvas(size=asked, asked=asked, start=fit(init, asked, settings.resize_mode))
+        return Canvas(size=requested, requested=requested, start=fit(init, requested, settings.resize_mode))
     start, mask = _masked(task, init)
     # "Only masked" pastes what it paints back into the picture as it came; "whole picture" resizes it first.
-    size = init.size if settings.inpaint_full_res else asked
+    size = init.size if settings.inpaint_full_res else requested
     fitted = []
     for each in (start, init, mask):
         task.step(0.0)
         fitted.append(fit(each, size, settings.resize_mode))
     task.step(0.0)
     start, kept, mask = fitted
-    return Canvas(size, asked, start, kept, mask, soft=feather(mask, settings.blur))
+    return Canvas(size, requested, start, kept, mask, soft=feather(mask, settings.blur))
 
 
 def _masked(task: Task, init: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """The picture to start from and the mask over it."""
+    """The picture to start from, and the mask."""
     invert = task.settings.inpainting_mask_invert
     if task.request.mode == "inpaint_sketch":
         drawn = _same_size(task, "sketch", init)
@@ -176,13 +176,14 @@ def _picture(task: Task, name: str) -> Image.Image:
     return task.pictures[name]
 
 
-def _hires(asked: tuple[int, int], settings: GenerationSettings) -> tuple[int, int]:
-    """The size after the hires pass: a factor, one side (the other follows), or both (cut to fit)."""
+def _hires(requested: tuple[int, int], settings: GenerationSettings) -> tuple[int, int]:
+    """The size after the hires pass. The job gives a factor, one side (the other keeps the proportions), or both
+    sides."""
     width, height = settings.hr_resize_x, settings.hr_resize_y
     if not width and not height:
-        width, height = int(asked[0] * settings.hr_scale), int(asked[1] * settings.hr_scale)
-    width = width or height * asked[0] // asked[1]
-    height = height or width * asked[1] // asked[0]
+        width, height = int(requested[0] * settings.hr_scale), int(requested[1] * settings.hr_scale)
+    width = width or height * requested[0] // requested[1]
+    height = height or width * requested[1] // requested[0]
     if max(width, height) > MAX_SIDE:
         raise JobError("parameter_invalid", f"The hires pass would end above {MAX_SIDE} pixels a side.")
     return max(width, 8), max(height, 8)

@@ -15,7 +15,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
 from darkroom.jobs.model import Job, JobLine, Transition, as_json
-from darkroom.jobs.state import SUCCEED
+from darkroom.jobs.state import OPEN, SUCCEED
 
 Item = dict[str, Any]
 """An item as DynamoDB takes and gives it: each attribute with its type, as in `{"id": {"S": "…"}}`."""
@@ -64,6 +64,7 @@ def to_item(job: Job, shards: int) -> Item:
             "type_shard": f"{line.type}#{shard}",
             # The index of statuses holds only what did not succeed.
             "status_shard": f"{line.status}#{shard}" if line.status != SUCCEED else None,
+            "open_shard": str(shard) if line.status in OPEN else None,
             "parameters": _json(job.parameters),
             "inputs": _json(job.inputs) if job.inputs else None,
             "models": _json(job.models) if job.models else None,

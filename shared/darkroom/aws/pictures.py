@@ -1,9 +1,10 @@
-"""The pictures bucket: what people upload and what jobs leave."""
+"""The pictures bucket: uploaded pictures, and the objects of jobs."""
 
 import base64
 import hashlib
-from collections.abc import Set
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable, Set
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -25,15 +26,17 @@ _FAILURES = "failures/"
 FAILURE_LIMIT = 1024 * 1024
 """Bytes of a failure file that are read: it holds the worker's error, or a sentence."""
 _FAILURE = "failure"
-"""The marker's metadata: the key of the failure file that goes with it."""
+"""The name in the cancel marker's metadata under which it keeps the key of the failure file."""
 
 
 class S3Images:
     """`darkroom.images.ports.ImageStore` on S3."""
 
-    def __init__(self, client: "S3Client", bucket: str) -> None:
+    def __init__(self, client: "S3Client", bucket: str, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives epoch seconds."""
         self._client = client
         self._bucket = bucket
+        self._clock = clock
 
     def find(self, owner: str, image_id: str) -> Stored | None:
         """See `ImageStore.find`: one HeadObject."""
@@ -43,7 +46,7 @@ class S3Images:
             if _is_absent(error):
                 return None
             raise
-        return Stored(head["ContentLength"], _age(head["LastModified"]))
+        return Stored(head["ContentLength"], self._age(head["LastModified"]))
 
     def start(self, owner: str, image_id: str, length: int) -> Start | None:
         """See `ImageStore.start`: one ranged GetObject."""
@@ -52,7 +55,7 @@ class S3Images:
                 Bucket=self._bucket, Key=image_key(owner, image_id), Range=f"bytes=0-{length - 1}"
             )
         except ClientError as error:
-            # S3 answers InvalidRange for an object of no bytes; such a one can only have been put by hand.
+            # S3 answers InvalidRange for an empty object; only a person can have put one there.
             if error.response["Error"]["Code"] == "InvalidRange":
                 return Start(b"", 0, 0)
             if _is_absent(error):
@@ -61,7 +64,10 @@ class S3Images:
         content = answer["Body"].read(length)
         total = answer.get("ContentRange", "").rpartition("/")[2]
         size = int(total) if total.isdigit() else answer["ContentLength"]
-        return Start(content, size, _age(answer["LastModified"]))
+        return Start(content, size, self._age(answer["LastModified"]))
+
+    def _age(self, modified: datetime) -> float:
+        return self._clock() - modified.timestamp()
 
     def put(self, owner: str, image_id: str, content: bytes, content_type: str) -> None:
         """See `ImageStore.put`: one PutObject with its checksum."""
@@ -82,22 +88,22 @@ class S3Images:
         }
         conditions: list[object] = [{name: value} for name, value in fields.items()]
         conditions.append(["content-length-range", size, size])
-        made = self._client.generate_presigned_post(
+        post = self._client.generate_presigned_post(
             self._bucket,
             image_key(owner, image_id),
             Fields=dict(fields),
             Conditions=conditions,
             ExpiresIn=URL_SECONDS,
         )
-        return Upload(made["url"], made["fields"], URL_SECONDS)
+        return Upload(post["url"], post["fields"], URL_SECONDS)
 
     def copy(self, image_id: str, owner: str, to: str) -> bool:
         """See `ImageStore.copy`: one CopyObject."""
         return self._copy(image_key(owner, image_id), image_key(to, image_id))
 
     def renew(self, owner: str, image_id: str, content_type: str) -> bool:
-        """See `ImageStore.renew`: one CopyObject of the picture onto itself, which S3 takes only with its metadata said
-        anew (S3 API Reference, CopyObject)."""
+        """See `ImageStore.renew`: one CopyObject of the picture onto itself, which S3 accepts only when the request
+        replaces the metadata (S3 API Reference, CopyObject)."""
         key = image_key(owner, image_id)
         return self._copy(key, key, MetadataDirective="REPLACE", ContentType=content_type)
 
@@ -270,10 +276,6 @@ class S3Outputs:
 
 def _presigned(client: "S3Client", bucket: str, key: str) -> str:
     return client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=URL_SECONDS)
-
-
-def _age(modified: datetime) -> float:
-    return (datetime.now(UTC) - modified).total_seconds()
 
 
 def _base64(sha256: str) -> str:

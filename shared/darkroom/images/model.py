@@ -9,23 +9,24 @@ import imagesize
 MAX_BYTES = 32 * 1024 * 1024
 MAX_SIDE = 8192
 MAX_PIXELS = 50_000_000
-"""A large camera's picture. A few kilobytes of file can unfold to any number of pixels, at four bytes each."""
+"""As many as a large camera's picture has. A file of a few kilobytes may decode to any number of pixels, at four bytes
+each."""
 HEADER_BYTES = 64 * 1024
-"""How much of a picture is read to know its format and size: enough for PNG and WebP, whose size stands
-in the first 30 bytes, and for nearly every JPEG."""
+"""How many bytes of a picture are read to find its format and size: enough for PNG and WebP, which have the size in the
+first 30 bytes, and for nearly every JPEG."""
 LONG_HEADER_BYTES = 2 * 1024 * 1024
-"""How much is read of a JPEG that carries a long profile or thumbnail before its size."""
+"""How many bytes are read of a JPEG that has a long profile or thumbnail before its size."""
 
 CONTENT_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
 
 class NotAnImage(Exception):
-    """The bytes are no picture Darkroom knows; the text says what they should be."""
+    """The bytes are not a picture that Darkroom can read; the text says why."""
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Format (a key of CONTENT_TYPES) and size in pixels, turned as the picture's EXIF orientation says."""
+    """Format (a key of CONTENT_TYPES) and size in pixels, after the picture's EXIF orientation is applied."""
 
     format: str
     width: int
@@ -38,12 +39,12 @@ class ImageHeader:
 
 
 def image_key(owner: str, image_id: str) -> str:
-    """Where an owner's picture lies in the pictures bucket."""
+    """The key of an owner's picture in the pictures bucket."""
     return f"images/{owner}/{image_id}"
 
 
 def format_of(start: bytes) -> str | None:
-    """The format that the first bytes tell, None for anything but PNG, JPEG and WebP."""
+    """The format by a file's first bytes (a key of CONTENT_TYPES); None for anything but PNG, JPEG and WebP."""
     if start.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
     if start.startswith(b"\xff\xd8\xff"):
@@ -68,13 +69,13 @@ def read_header(start: bytes) -> ImageHeader:
     if width < 1 or height < 1:
         raise NotAnImage(f"its {found.upper()} header is broken or cut off")
     if _sizes(found, start) > 1:
-        # Readers do not agree on which of them counts: the one looked at here may not be the one that is painted.
+        # Decoders do not agree which of two sizes counts, so the one checked here may not be the one that is used.
         raise NotAnImage(f"its {found.upper()} header tells its size twice")
     return ImageHeader(found, int(width), int(height))
 
 
 def _sizes(form: str, start: bytes) -> int:
-    """How often the first bytes of a picture tell its size before its pixels begin."""
+    """How many times a picture's size is stated before its pixels begin."""
     if form == "png":
         return sum(chunk == b"IHDR" for chunk in _png_chunks(start))
     if form == "jpeg":
@@ -83,9 +84,9 @@ def _sizes(form: str, start: bytes) -> int:
 
 
 _SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""JPEG's markers of a frame (ITU-T T.81, table B.1): all begin with its size."""
+"""JPEG's markers that begin a frame (ITU-T T.81, table B.1); each is followed by the size."""
 _ALONE = frozenset(range(0xD0, 0xD9)) | {0x01}
-"""Markers with nothing behind them."""
+"""JPEG's markers without a length and content after them."""
 
 
 def _png_chunks(start: bytes) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Taking pictures in, and looking at the ones a job names."""
+"""Uploading pictures, and reading format and size of those that a job names."""
 
 import hashlib
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ from darkroom.images.model import (
 from darkroom.images.ports import ImageStore, Start
 
 DAY = 86_400
-"""Seconds by which a picture that a job starts from may go before the job's row does."""
+"""Seconds. A picture may expire so much earlier than the row of a job that starts from it."""
 
 
 class Images:
-    """The picture store. `retention_days` is when S3 forgets a picture."""
+    """The picture store. S3 deletes a picture after `retention_days`."""
 
     def __init__(self, store: ImageStore, retention_days: int) -> None:
         self._store = store
@@ -34,10 +34,10 @@ class Images:
         self._old = min(DAY, self._renew_after)
 
     def register(self, owner: str, request: ImageIn) -> ImageOut:
-        """Say where to upload a picture, or that it is here already.
+        """How to upload a picture; no upload when it is stored already.
 
-        A picture past half of its life is asked for again: the new upload starts its life anew, so that
-        it does not expire under a job that still needs it.
+        A picture that is older than half of the retention time is uploaded again. That sets its age to 0, so that it
+        does not expire while a job still needs it.
         """
         stored = self._store.find(owner, request.sha256)
         if stored is not None and stored.bytes == request.bytes and stored.age < self._renew_after:
@@ -45,22 +45,22 @@ class Images:
         upload = self._store.upload(owner, request.sha256, request.bytes, request.content_type)
         return ImageOut(id=request.sha256, upload=ImageUploadOut(**asdict(upload)))
 
-    def inspect(self, owner: str, wanted: Mapping[str, str]) -> dict[str, ImageHeader]:
-        """Format and size of stored pictures by name: one ranged read each, side by side.
+    def inspect(self, owner: str, ids: Mapping[str, str]) -> dict[str, ImageHeader]:
+        """Format and size of stored pictures by name: one ranged read each, in parallel.
 
-        `wanted` maps names to image ids. One that is older than a day begins its life anew: it must last as long as
-        the job that names it. Raises Invalid `image_not_uploaded`, `image_unreadable` or `image_too_large`, naming
-        every picture it is about.
+        `ids` maps names to image ids. The age of a picture that is older than a day is set to 0, for it must be kept as
+        long as the job that names it. Raises Invalid `image_not_uploaded`, `image_unreadable` or `image_too_large`,
+        naming every picture it is about.
         """
-        if not wanted:
+        if not ids:
             return {}
-        with ThreadPoolExecutor(max_workers=min(8, len(wanted))) as pool:
-            starts = dict(zip(wanted, pool.map(lambda i: self._read(owner, i), wanted.values()), strict=True))
+        with ThreadPoolExecutor(max_workers=min(8, len(ids))) as pool:
+            starts = dict(zip(ids, pool.map(lambda i: self._read(owner, i), ids.values()), strict=True))
         absent = [name for name, start in starts.items() if start is None]
         if absent:
             raise _absent(absent)
         headers = {name: _header(name, start.content, start.total) for name, start in starts.items() if start}
-        old = {wanted[name]: name for name, start in starts.items() if start and start.age > self._old}
+        old = {ids[name]: name for name, start in starts.items() if start and start.age > self._old}
         for image_id, name in old.items():
             if not self._store.renew(owner, image_id, CONTENT_TYPES[headers[name].format]):
                 raise _absent([name])
@@ -76,19 +76,20 @@ class Images:
         return start
 
     def put(self, owner: str, content: bytes) -> str:
-        """Store a picture that came inside a request; returns its id. Check it with `check` before."""
+        """Store a picture that was part of a request; returns its id. Call `check` first."""
         image_id = hashlib.sha256(content).hexdigest()
         content_type = CONTENT_TYPES[format_of(content) or "png"]
         self._store.put(owner, image_id, content, content_type)
         return image_id
 
-    def lost(self, owner: str, wanted: Mapping[str, str]) -> list[str]:
-        """The names of those pictures of `owner` that are not there any more; `wanted` maps names to image ids."""
-        return [name for name, image in wanted.items() if self._store.find(owner, image) is None]
+    def missing(self, owner: str, ids: Mapping[str, str]) -> list[str]:
+        """The names of those pictures of `owner` that are not stored any more; `ids` maps names to image ids."""
+        return [name for name, image in ids.items() if self._store.find(owner, image) is None]
 
-    def take_over(self, owner: str, to: str, wanted: Mapping[str, str]) -> list[str]:
-        """Copy pictures of `owner` for `to`; returns the names of those that are not there any more."""
-        return [name for name, image in wanted.items() if not self._store.copy(image, owner, to)]
+    def copy(self, owner: str, to: str, ids: Mapping[str, str]) -> list[str]:
+        """Copy pictures of `owner` for the owner `to`; returns the names of those that are not stored any more. `ids`
+        maps names to image ids."""
+        return [name for name, image in ids.items() if not self._store.copy(image, owner, to)]
 
     def uri(self, owner: str, image_id: str) -> str:
         """The S3 URI of a picture, for a worker."""
@@ -100,7 +101,7 @@ class Images:
 
 
 def check(name: str, content: bytes) -> ImageHeader:
-    """Format and size of a picture that came inside a request; raises Invalid as `inspect` does."""
+    """Format and size of a picture that is part of a request; raises Invalid as `inspect` does."""
     return _header(name, content, len(content))
 
 

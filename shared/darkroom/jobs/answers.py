@@ -1,4 +1,4 @@
-"""What a worker answered, in any of the forms that are understood.
+"""Reads a worker's answer, in any of these forms.
 
 The manifest of `contract.WorkAnswer`; a plain answer of the WebUI with pictures inside, or with a caption; or an error
 in one of several forms. Anything else is an answer that cannot be used, and the job fails with a reason that a person

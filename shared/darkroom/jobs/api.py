@@ -1,13 +1,15 @@
 """What `/jobs` takes and answers."""
 
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from darkroom.checkpoints.api import FileName
 from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
+from darkroom.jobs.filters import Filters
 from darkroom.jobs.media import media_of_key
-from darkroom.jobs.model import Job, JobLine
+from darkroom.jobs.model import EXTRA_KINDS, Job, JobLine
 from darkroom.jobs.parameters import Parameters
 from darkroom.jobs.phase import Phase, PhaseName
 from darkroom.jobs.ports import Outputs
@@ -21,18 +23,15 @@ EndpointName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", ma
 PROMPT_PREVIEW = 120
 
 
-class ModelsIn(BaseModel):
-    """Model files besides the checkpoint. `vae` may be `Automatic` or `None`, as in the WebUI."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    vae: FileName | None = None
-    lora: FileNames = []
-    hypernetwork: FileNames = []
-    embedding: FileNames = []
-    controlnet: FileNames = []
-    upscaler: FileNames = []
-    text_encoder: FileNames = []
+_EXTRAS: dict[str, Any] = {kind: (FileNames, []) for kind in EXTRA_KINDS}
+ModelsIn = create_model(
+    "ModelsIn",
+    __config__=ConfigDict(extra="forbid"),
+    __doc__="Model files besides the checkpoint. `vae` may be `Automatic` or `None`, as in the WebUI.",
+    vae=(FileName | None, None),
+    **_EXTRAS,
+)
+"""One field for each kind of model file."""
 
 
 class JobIn(BaseModel):
@@ -50,18 +49,13 @@ class JobIn(BaseModel):
     parameters: Parameters = Parameters()
 
 
-class HistoryQuery(BaseModel):
-    """What `GET /jobs` may ask for; `type` and `status` may repeat. Times are ISO 8601, `q` words of the prompt."""
+@dataclass(frozen=True)
+class HistoryQuery:
+    """The query of `GET /jobs`. `before` is the `next` of the page before; `from_` and `to` are ISO 8601."""
 
     limit: int = 10
     before: str | None = None
-    type: list[JobType] = []
-    status: list[Status] = []
-    endpoint: str | None = None
-    checkpoint: str | None = None
-    owner: str | None = None
-    lora: str | None = None
-    q: str | None = None
+    filters: Filters = field(default_factory=Filters)
     from_: str | None = None
     to: str | None = None
 

@@ -81,7 +81,8 @@ class PaintedImage(BaseModel):
 
 
 MOST_BUSY_SECONDS = 86_400.0
-"""SageMaker ends an invocation after an hour; a day is beyond doubt."""
+"""More than any job can take: SageMaker ends an invocation after an hour at the latest. A worker that reports more has
+a wrong clock."""
 
 
 class Timings(BaseModel):

@@ -1,4 +1,4 @@
-"""The draft of a job: what a request or a stored job says, taken apart and checked without a write."""
+"""The draft of a job: what a request or a stored job asks for, checked without any write."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +11,7 @@ from darkroom.checkpoints.networks import ResolvedNetworks
 from darkroom.errors import FieldError, Invalid, TooLarge
 from darkroom.images.model import ImageHeader
 from darkroom.jobs.api import JobIn
-from darkroom.jobs.model import MODEL_KINDS, NO_VAE, Job, JobLine, as_json
+from darkroom.jobs.model import EXTRA_KINDS, NO_VAE, Job, JobLine, as_json
 from darkroom.jobs.parameters import checkpoint_in, vae_in
 from darkroom.jobs.pictures import ExtractedPicture, Path, extract
 from darkroom.jobs.state import CREATED
@@ -56,7 +56,7 @@ class Draft:
         """
         keys = [ModelKey("stable-diffusion", self.checkpoint)] if self.checkpoint else []
         keys += [ModelKey("vae", name) for name in self.models.get("vae", []) if name != NO_VAE]
-        keys += [ModelKey(kind, name) for kind in _EXTRA_KINDS for name in self.models.get(kind, [])]
+        keys += [ModelKey(kind, name) for kind in EXTRA_KINDS for name in self.models.get(kind, [])]
         return tuple(key for key in dict.fromkeys(keys) if key not in self.unchecked)
 
     @property
@@ -66,7 +66,6 @@ class Draft:
 
 
 _FILE_NAME: TypeAdapter[str] = TypeAdapter(FileName)
-_EXTRA_KINDS: tuple[Any, ...] = tuple(kind for kind in MODEL_KINDS if kind != "vae")
 
 
 def draft_of(request: JobIn) -> Draft:
@@ -191,8 +190,9 @@ def _models(request: JobIn, fields: dict[str, Any]) -> dict[str, list[str]]:
     """File names by kind; an empty `vae` is Automatic, `None` is the VAE called so."""
     if not JOB_TYPES[request.type].uses_models:
         return {}
-    named = {kind: list(getattr(request.models, kind)) for kind in _EXTRA_KINDS}
-    vae = request.models.vae or _file_name(vae_in(fields), "sd_vae") or AUTOMATIC_VAE
+    given = request.models.model_dump()
+    named = {kind: list(given[kind]) for kind in EXTRA_KINDS}
+    vae = given["vae"] or _file_name(vae_in(fields), "sd_vae") or AUTOMATIC_VAE
     named["vae"] = [] if vae == AUTOMATIC_VAE else [vae]
     return {kind: names for kind, names in named.items() if names and kind in JOB_TYPES[request.type].kinds}
 

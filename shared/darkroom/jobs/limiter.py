@@ -1,8 +1,9 @@
-"""How many jobs may be open at once: a limit for each owner, and one for the stage.
+"""Limits how many jobs may be open at once: for each owner, and for the stage.
 
-Counting reads the lines of all open jobs, so a warm function counts once in a while and adds what it wrote itself.
-What other functions wrote meanwhile it does not see: with `n` functions warm, a limit can be passed by what
-the other `n - 1` take in `CACHE_SECONDS`. It guards the stage from a flood; it is no accounting.
+Counting reads a short index item of every open job. So a function counts at most once in `CACHE_SECONDS`, and in
+between adds the jobs that it wrote itself. It does not see the jobs that other functions write in that time: with `n`
+functions at work, a limit can be exceeded by what the other `n - 1` accept in `CACHE_SECONDS`. The limits protect the
+stage from a flood of jobs; they are not exact.
 """
 
 import time
@@ -13,36 +14,38 @@ from darkroom.errors import TooMany
 from darkroom.jobs.ports import JobStore
 
 CACHE_SECONDS = 30.0
-DOUBT_SECONDS = 5.0
-"""Nobody is refused by a count that is older than this."""
+"""How long a count is used."""
+REFUSAL_SECONDS = 5.0
+"""A job is refused only by a count that is at most this old; an older one is made again first."""
 RETRY_SECONDS = 15
+"""What a refused caller is told to wait."""
 
 
 class OpenJobLimiter:
-    """The open jobs, as far as this process knows."""
+    """Refuses new jobs over the limits, by the newest count of this process."""
 
     def __init__(
-        self, store: JobStore, per_owner: int, per_stage: int, clock: Callable[[], float] = time.monotonic
+        self, store: JobStore, per_owner: int, per_stage: int, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        """`clock` gives seconds."""
+        """`per_owner` and `per_stage` are the limits; `monotonic` gives seconds for the age of a count."""
         self._store = store
         self._per_owner = per_owner
         self._per_stage = per_stage
-        self._clock = clock
-        self._counted: float | None = None
+        self._monotonic = monotonic
+        self._counted_at: float | None = None
         self._owners: Counter[str] = Counter()
         self._endpoints: Counter[str] = Counter()
         self._total = 0
 
     def admit(self, owner: str, limit: int | None = None) -> None:
-        """Let one more job in; `limit` is the owner's own, None for the stage's usual one.
+        """Check that one more job is allowed; `limit` is the owner's own, None for the stage's usual one.
 
         Raises TooMany `too_many_open_jobs` or `stage_full`.
         """
         allowed = self._per_owner if limit is None else limit
         self._count_if_older(CACHE_SECONDS)
         if self._owners[owner] >= allowed or self._total >= self._per_stage:
-            self._count_if_older(DOUBT_SECONDS)
+            self._count_if_older(REFUSAL_SECONDS)
         if self._owners[owner] >= allowed:
             raise TooMany(
                 "too_many_open_jobs",
@@ -58,23 +61,23 @@ class OpenJobLimiter:
             )
 
     def add(self, owner: str, endpoint: str | None) -> None:
-        """Count a job that was written."""
+        """Add a job that this process wrote to the count."""
         self._owners[owner] += 1
         if endpoint is not None:
             self._endpoints[endpoint] += 1
         self._total += 1
 
     def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:
-        """How many open jobs each endpoint has, as far as this process knows, or counted now."""
+        """The number of open jobs of each endpoint, by the newest count, or counted now when `fresh`."""
         self._count_if_older(-1.0 if fresh else CACHE_SECONDS)
         return self._endpoints
 
     def _count_if_older(self, seconds: float) -> None:
-        if self._counted is None or self._clock() - self._counted > seconds:
+        if self._counted_at is None or self._monotonic() - self._counted_at > seconds:
             self._count()
 
     def _count(self) -> None:
         counts = self._store.open_jobs()
-        self._counted = self._clock()
+        self._counted_at = self._monotonic()
         self._owners, self._total = Counter(counts.by_owner), counts.total
         self._endpoints = Counter(counts.by_endpoint)

@@ -1,4 +1,4 @@
-"""A job as Darkroom keeps it, and what is made of one when it is created and changed."""
+"""A job as Darkroom stores it, its transitions, and the keys of its objects in S3."""
 
 import json
 from dataclasses import dataclass, field
@@ -15,13 +15,15 @@ from darkroom.times import iso
 
 MODEL_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "stable-diffusion")
 """Kinds of model files a job may use besides its checkpoint (whose kind is `stable-diffusion`)."""
+EXTRA_KINDS: tuple[Kind, ...] = tuple(kind for kind in MODEL_KINDS if kind != "vae")
+"""Those of which a job may use several files; of VAEs it uses at most one."""
 NO_VAE = "None"
 """The name that stands for no VAE, as in the WebUI; it is no file."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """What the history shows of a job: everything the list needs, nothing it does not.
+    """The part of a job that lists show and filters compare.
 
     `completed_at` is ISO 8601 in UTC, `first_image` the S3 key of a small picture of the result, `prompt` the prompt as
     far as lines keep it;
@@ -66,7 +68,7 @@ class JobLine:
     def cost(self) -> float | None:
         """What the run cost, in the currency of the price table; None while that is not known.
 
-        What the instance cost while it stood idle or woke is no job's.
+        The cost of the time in which an instance is idle or starts belongs to no job.
         """
         if self.run_seconds is None or self.price is None:
             return None
@@ -171,7 +173,7 @@ class JobTimeouts:
 
 @dataclass(frozen=True, slots=True)
 class OpenJobCounts:
-    """How many jobs are open, in all and by owner and endpoint; one without any is not named."""
+    """How many jobs are open: in all, by owner, and by endpoint. Only owners and endpoints with open jobs are named."""
 
     total: int
     by_owner: dict[str, int]
@@ -189,7 +191,7 @@ def cancel_key(job_id: str) -> str:
 
 
 def output_prefix(job_id: str) -> str:
-    """The S3 prefix that everything a job makes lies under, without the bucket."""
+    """The S3 prefix of everything that a job's worker writes, without the bucket."""
     return f"jobs/{job_id}/output/"
 
 
@@ -203,5 +205,5 @@ def answer_key(job_id: str) -> str:
 
 
 def as_json(value: object) -> bytes:
-    """JSON as it is stored and sent: UTF-8, no blanks, nothing that JSON cannot say."""
+    """JSON as it is stored and sent: in UTF-8, without blanks. Raises ValueError for NaN and infinite numbers."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

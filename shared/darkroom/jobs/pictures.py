@@ -1,8 +1,7 @@
-"""Pictures inside a WebUI body: found wherever they stand, lifted out, and named.
+"""Extracts the pictures inside a WebUI body and names them.
 
-In the WebUI's API a picture is a base64 string or a data URI: in `init_images`, `mask`, `image`
-(interrogate), in ControlNet units (`image`, `input_image`, `mask`), and in the arguments of other
-scripts. Each leaves `image:<name>` in its place.
+In the WebUI's API a picture is a base64 string or a data URI: in `init_images`, `mask`, `image` (interrogate), in
+ControlNet units (`image`, `input_image`, `mask`), and in the arguments of other scripts. `image:<name>` replaces it.
 """
 
 import base64
@@ -21,16 +20,16 @@ Path = tuple[str | int, ...]
 MAX_PICTURES = 32
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*,", re.ASCII)
 _SHORTEST = 64
-"""No PNG, JPEG or WebP in base64 is shorter than this; shorter strings are never looked at."""
+"""No PNG, JPEG or WebP in base64 is shorter than this, so shorter strings are not decoded."""
 _REFERENCE = re.compile(re.escape(IMAGE_REFERENCE) + r"([a-z0-9_]{1,64})")
 _WORDS = frozenset({"prompt", "negative_prompt", "styles"})
-"""Fields of words: never a picture and never a reference to one, whatever they begin with."""
+"""Fields of text: their values are never taken for a picture or a reference to one."""
 _ALWAYS_PICTURES = frozenset({"init_images", "mask", "image", "input_image", "mask_image"})
 
 
 @dataclass(frozen=True)
 class ExtractedPicture:
-    """A picture that stood inside the parameters: its name, where it stood, its bytes."""
+    """A picture from inside the parameters: its name, its path there, its bytes."""
 
     name: str
     path: Path
@@ -40,8 +39,8 @@ class ExtractedPicture:
 def extract(fields: dict[str, Any]) -> tuple[dict[str, Any], list[ExtractedPicture], dict[str, Path]]:
     """The parameters without their pictures, the pictures, and the names that `image:<name>` refer to.
 
-    Equal bytes in two places still get two names. Raises Invalid `image_unreadable` for a string that
-    stands where only a picture can stand and is none, `too_many_images` for more than 32.
+    Equal bytes in two places get two names. Raises Invalid `image_unreadable` for a string that is no picture in a
+    place where only a picture is allowed, and `too_many_images` for more than 32 pictures.
     """
     extracted: list[ExtractedPicture] = []
     references: dict[str, Path] = {}
@@ -69,7 +68,7 @@ def extract(fields: dict[str, Any]) -> tuple[dict[str, Any], list[ExtractedPictu
 
 
 def _decode(text: str, path: Path) -> bytes | None:
-    """The bytes of a picture in base64, None for a string that is none."""
+    """The bytes of a picture in base64, None for a string that is no picture."""
     must_be = _must_be_picture(path) and text.strip() not in ("", "None", "none")
     uri = _DATA_URI.match(text)
     if not must_be and not uri and len(text) < _SHORTEST:
@@ -91,7 +90,7 @@ def _decode(text: str, path: Path) -> bytes | None:
 
 
 def _must_be_picture(path: Path) -> bool:
-    """Whether only a picture can stand here: a known field at the top, or in a ControlNet unit."""
+    """Whether only a picture is allowed here: in some fields at the top, and in those of a ControlNet unit."""
     names = [part for part in path if isinstance(part, str)]
     if len(names) == 1:
         return names[0] in {"init_images", "mask", "image"}
@@ -114,7 +113,7 @@ def _unreadable(path: Path) -> Invalid:
 
 
 def _name(path: Path, taken: set[str]) -> str:
-    """`init`, `mask`, or a name made of where the picture stood (`controlnet_args_0_image`)."""
+    """`init`, `mask`, or a name made from the path (`controlnet_args_0_image`)."""
     if path[0] in ("init_images", "image"):
         wanted = "init"
     else:

@@ -1,4 +1,4 @@
-"""What people do with jobs that are there: look at them, list them, cancel them, delete them."""
+"""Reading, listing, cancelling and deleting jobs."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,8 @@ from darkroom.errors import Busy, Conflict, Missing
 from darkroom.images.service import Images
 from darkroom.jobs.api import HistoryQuery, JobOut, JobPage, Summary, job_out, line_out
 from darkroom.jobs.ending import Endings
-from darkroom.jobs.history import Filters, fill, plan
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import fill, plan
 from darkroom.jobs.model import Job, JobTimeouts
 from darkroom.jobs.phase import Phase, phase_of
 from darkroom.jobs.ports import JobStore, Outputs
@@ -118,7 +119,7 @@ class Jobs:
         self._outputs.delete(job_id, job.failure_location, keep_marker=may_run)
         last_status = self._store.delete(job_id)
         if last_status in ENDS and last_status != job.line.status:
-            # It ended in between, and what it made came after the objects were removed.
+            # It ended in between, and its worker wrote pictures after the objects were removed.
             self._outputs.delete(job_id, keep_marker=last_status == CANCELLED)
 
     def _may_run(self, job: Job) -> bool:

@@ -1,7 +1,7 @@
 """What the services need from the outside: the adapters of one stage.
 
-Every adapter is made at its first use and kept. So a function makes, imports and reads only what its requests need:
-each property imports its own classes, and reads its settings from `settings.<name>` and nowhere else.
+Every adapter is created at its first use and kept. So a function creates, imports and reads only what its requests
+need: each property imports its own classes, and reads its settings from `settings.<name>` and nowhere else.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Adapters:
 
     @cached_property
     def claims(self) -> ClaimStore:
-        """The idempotency keys of what is named by its maker."""
+        """The idempotency keys of requests that name what they create: model files and endpoints."""
         from darkroom.aws.claims import DynamoClaims
 
         return DynamoClaims(self.clients("dynamodb"), self.settings.keys_table)
@@ -71,11 +71,11 @@ class Adapters:
         """Uploaded pictures."""
         from darkroom.aws.pictures import S3Images
 
-        return S3Images(self.clients("s3"), self.settings.pictures_bucket)
+        return S3Images(self.clients("s3"), self.settings.pictures_bucket, self.clock)
 
     @cached_property
     def outputs(self) -> Outputs:
-        """What jobs leave in the pictures bucket."""
+        """The objects of jobs in the pictures bucket."""
         from darkroom.aws.pictures import S3Outputs
 
         return S3Outputs(self.clients("s3"), self.settings.pictures_bucket)
@@ -110,7 +110,7 @@ class Adapters:
 
     @cached_property
     def endpoint_source(self) -> EndpointSource:
-        """What SageMaker knows of endpoints."""
+        """The stage's endpoints as SageMaker reports them."""
         from darkroom.aws.endpoints import SageMakerEndpoints
 
         return SageMakerEndpoints(self.clients("sagemaker"), self.settings.endpoint_prefix)

@@ -1,6 +1,7 @@
 """The services of one stage, each over the adapters it needs.
 
-Every service is made and imported at its first use and kept, as in `adapters`, and settings are read in the same way.
+Every service is created and imported at its first use and kept, as in `adapters`, and settings are read in the same
+way. What a service takes for `clock` is that of the stage, so that a test can turn the time for all of them.
 """
 
 from __future__ import annotations
@@ -33,16 +34,20 @@ if TYPE_CHECKING:
     from darkroom.wiring.adapters import Adapters
 
 Round = Callable[[Callable[[], float]], Mapping[str, int | list[str]]]
-"""One thing the sweeper does: it takes what tells the seconds that are left, and returns what it did, by kind."""
+"""One part of the sweeper's work: it takes a function that gives the seconds that are left, and returns how many things
+it did, by kind, with the ids of those that failed."""
 
 
 class Services:
     """The services of the stage that `settings` describe. A test may set one to a fake, as with adapters."""
 
-    def __init__(self, settings: Settings, adapters: Adapters, sweep_threads: int) -> None:
-        """A round of the sweeper looks at `sweep_threads` jobs side by side."""
+    def __init__(
+        self, settings: Settings, adapters: Adapters, monotonic: Callable[[], float], sweep_threads: int
+    ) -> None:
+        """`monotonic` gives seconds. A round of the sweeper handles `sweep_threads` jobs side by side."""
         self.settings = settings
         self.adapters = adapters
+        self._monotonic = monotonic
         self._sweep_threads = sweep_threads
 
     @cached_property
@@ -50,28 +55,28 @@ class Services:
         """Who is calling."""
         from darkroom.keys.service import Authenticator
 
-        return Authenticator(self.adapters.key_store, self.adapters.admin_secret)
+        return Authenticator(self.adapters.key_store, self.adapters.admin_secret, self._monotonic, self.adapters.clock)
 
     @cached_property
     def keys(self) -> Keys:
         """The access keys."""
         from darkroom.keys.service import Keys
 
-        return Keys(self.adapters.key_store)
+        return Keys(self.adapters.key_store, self.adapters.clock)
 
     @cached_property
     def claims(self) -> Claims:
-        """The idempotency keys of what is named by its maker."""
+        """The idempotency keys of requests that name what they create: model files and endpoints."""
         from darkroom.idempotency import Claims
 
-        return Claims(self.adapters.claims)
+        return Claims(self.adapters.claims, self.adapters.clock)
 
     @cached_property
     def rate_limiter(self) -> RateLimiter:
         """How many requests each key sends."""
         from darkroom.keys.rate_limiter import RateLimiter
 
-        return RateLimiter(self.adapters.rate_counts)
+        return RateLimiter(self.adapters.rate_counts, self.adapters.clock)
 
     @cached_property
     def images(self) -> Images:
@@ -85,7 +90,7 @@ class Services:
         """Finds the extra networks that a prompt names."""
         from darkroom.checkpoints.networks import Networks
 
-        return Networks(self.adapters.registry)
+        return Networks(self.adapters.registry, self._monotonic)
 
     @cached_property
     def checkpoints(self) -> Checkpoints:
@@ -105,6 +110,7 @@ class Services:
             self.adapters.web,
             self.adapters.import_queue,
             self.checkpoints,
+            self._monotonic,
         )
 
     @cached_property
@@ -113,12 +119,16 @@ class Services:
         from darkroom.endpoints.service import Endpoints
 
         return Endpoints(
-            self.adapters.endpoint_source, self.adapters.scaling, self.open_jobs, self.settings.endpoint_prefix
+            self.adapters.endpoint_source,
+            self.adapters.scaling,
+            self.open_jobs,
+            self.settings.endpoint_prefix,
+            self._monotonic,
         )
 
     @cached_property
     def fleet(self) -> Fleet:
-        """Making, scaling and deleting endpoints."""
+        """Creates, scales and deletes endpoints."""
         from darkroom.endpoints.fleet import Fleet
 
         return Fleet(
@@ -130,6 +140,7 @@ class Services:
             self.settings.stage,
             self.settings.instance_type,
             self.settings.worker_image,
+            self.adapters.clock,
         )
 
     @cached_property
@@ -162,11 +173,12 @@ class Services:
             self.endings,
             self.adapters.timeouts,
             self.settings.feed_shards,
+            clock=self.adapters.clock,
         )
 
     @cached_property
     def submission(self) -> Submission:
-        """Making jobs."""
+        """Creates jobs."""
         from darkroom.jobs.submission import Submission
 
         return Submission(
@@ -179,11 +191,12 @@ class Services:
             self.limiter,
             self.dispatcher,
             self.resources,
+            self.adapters.clock,
         )
 
     @cached_property
     def events(self) -> Events:
-        """What the queue's messages are handed to."""
+        """Handles the messages of the events queue."""
         from darkroom.jobs.events import Events
 
         return Events(self.adapters.store, self.endings)
@@ -211,7 +224,7 @@ class Services:
         """Ends jobs."""
         from darkroom.jobs.ending import Endings
 
-        return Endings(self.adapters.store, self.adapters.outputs)
+        return Endings(self.adapters.store, self.adapters.outputs, clock=self.adapters.clock)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -230,10 +243,15 @@ class Services:
 
     @cached_property
     def limiter(self) -> OpenJobLimiter:
-        """How many jobs may be open."""
+        """Limits how many jobs may be open."""
         from darkroom.jobs.limiter import OpenJobLimiter
 
-        return OpenJobLimiter(self.adapters.store, self.settings.max_open_jobs_per_owner, self.settings.max_open_jobs)
+        return OpenJobLimiter(
+            self.adapters.store,
+            self.settings.max_open_jobs_per_owner,
+            self.settings.max_open_jobs,
+            self._monotonic,
+        )
 
     @cached_property
     def open_jobs(self) -> EndpointJobs:
@@ -246,7 +264,7 @@ class Services:
 
     @cached_property
     def resources(self) -> StageResources:
-        """Where a job's worker finds and leaves things, and what it costs."""
+        """Names and numbers of the stage that jobs need: buckets, the progress queue, prices."""
         from darkroom.jobs.dispatcher import StageResources
 
         return StageResources(
@@ -260,12 +278,12 @@ class Services:
 
     @cached_property
     def rounds(self) -> dict[str, Round]:
-        """What the sweeper does, by name."""
-        return {"jobs": self.job_sweep.run, "endpoints": lambda left: self.endpoint_sweep.run(left).told()}
+        """The parts of the sweeper's work, by name."""
+        return {"jobs": self.job_sweep.run, "endpoints": lambda left: self.endpoint_sweep.run(left).counts()}
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
-        """The queues of messages that nothing could take in."""
+        """The queues of messages that could not be handled."""
         from darkroom.checkpoints import imports
         from darkroom.dead_letters.model import Queue
         from darkroom.dead_letters.service import DeadLetters, about_round
@@ -280,4 +298,4 @@ class Services:
             "endpoints": endpoint_events.about,
             "sweeps": about_round,
         }
-        return DeadLetters(queues, self.adapters.letters, about)
+        return DeadLetters(queues, self.adapters.letters, about, self._monotonic)
