@@ -81,10 +81,10 @@ class Timings(TypedDict, total=False):
     """How long the worker took for each step, as far as it said so; `model` is download and load together."""
 
     queued: float | None
+    model: float | None
     download: float | None
     load: float | None
     run: float | None
-    model: float | None
 
 
 class UsedFile(TypedDict):

@@ -90,10 +90,10 @@ class Timings(BaseModel):
     and load together."""
 
     queued: float | None = None
+    model: float | None = None
     download: float | None = None
     load: float | None = None
     run: float | None = None
-    model: float | None = None
 
     @property
     def busy(self) -> float | None:
