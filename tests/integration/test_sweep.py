@@ -238,7 +238,7 @@ def test_a_cancel_that_broke_off_leaves_no_marker_with_a_job_that_was_answered(
     answer(stage, job_id, manifest(job_id))
     clock.seconds = 301
     assert sweep.run(plenty)["succeed"] == 1
-    assert stage.objects() == [f"jobs/{job_id}/output/response.json"]
+    assert stage.objects() == [f"jobs/{job_id}/output/{name}" for name in ("0.png", "response.json")]
 
 
 @pytest.mark.parametrize("heard", ["callback", "deadline"])

@@ -71,7 +71,7 @@ def pictures_of(message: Any) -> list[str]:
         images = json.loads(base64.b64decode(message["responseBody"]["content"]))["images"]
         prefix = f"jobs/{message['inferenceId']}/output/"
         return [image["key"] for image in images if image["key"].startswith(prefix)]
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
         return []
 
 

@@ -22,8 +22,8 @@ def understand(job_id: str, content: bytes) -> Answer:
     document = _document(content)
     if document is None:
         return bad_answer("it is no JSON object")
-    if error := reported_error(document):
-        return Answer(error=error, timings=WorkAnswer.model_validate({"timings": document.get("timings")}).timings)
+    if reported := reported_error(document):
+        return Answer(error=reported, timings=WorkAnswer.model_validate({"timings": document.get("timings")}).timings)
     try:
         return read_webui(document) if is_webui(document) else read_manifest(job_id, document)
     except ValidationError as error:

@@ -92,10 +92,9 @@ class Endings:
         own = understand(job_id, content)
         if own.error and own.error.code != BAD_ANSWER:
             return self._settle(job_id, own, basis)
-        text = reason or "SageMaker gave no reason."
-        if words := words_of_failure(content, reason):
-            text = f"{text} The container said: {words}"
-        return self._settle(job_id, _failure(WORKER_FAILED, text), basis)
+        words = words_of_failure(content, reason)
+        text = f"{reason} The container said: {words}" if reason and words else reason or words
+        return self._settle(job_id, _failure(WORKER_FAILED, text or "SageMaker gave no reason."), basis)
 
     def _read_failure(self, job_id: str) -> bytes | None:
         """The failure file of an open job, None when there is none, or the job is not open any more."""
