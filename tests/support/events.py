@@ -59,9 +59,8 @@ def deliver(*messages: Any, painted: bool = True) -> list[str]:
     are not there; not with `painted=False`.
     """
     if painted:
-        for message in messages:
-            for key in pictures_of(message):
-                put_picture(key)
+        for key in {key for message in messages for key in pictures_of(message)}:
+            put_picture(key)
     return deliver_to("job_events", *messages)
 
 
