@@ -17,6 +17,13 @@ FOLDERS: dict[str, Kind] = {
     "hypernetworks": "hypernetwork",
     "embeddings": "embedding",
     "controlnet": "controlnet",
+    "esrgan": "upscaler",
+    "realesrgan": "upscaler",
+    "bsrgan": "upscaler",
+    "swinir": "upscaler",
+    "scunet": "upscaler",
+    "dat": "upscaler",
+    "text_encoder": "text_encoder",
 }
 """The kind of the files in each of the WebUI's folders, by the folder's name in lower case."""
 SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
