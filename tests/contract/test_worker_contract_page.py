@@ -26,8 +26,8 @@ from darkroom.jobs.media import EXTENSIONS
 from darkroom.jobs.model import MODEL_KINDS
 from darkroom.jobs.types import JOB_TYPES, Mode
 from local.home import ROOT
-from tests.integration.conftest import Stage, moto_stage
 from tests.support.http import call
+from tests.support.stage import Stage, moto_stage
 
 PAGE = (ROOT / "docs" / "worker-contract.md").read_text()
 EXAMPLES: list[dict[str, Any]] = [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", PAGE, re.M | re.S)]

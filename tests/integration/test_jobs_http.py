@@ -13,11 +13,11 @@ from darkroom.errors import Busy, Throttled
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import fill, plan
 from darkroom.jobs.model import EXTRA_KINDS, Job, JobLine
-from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, manifest
 from tests.support.http import call
 from tests.support.pictures import image_id, png
 from tests.support.sagemaker import endpoint
+from tests.support.stage import Stage
 
 CHECKPOINT = "v1-5.safetensors"
 UNKNOWN = "01900000-0000-7000-8000-000000000000"

@@ -14,12 +14,12 @@ from darkroom.jobs.ports import ANSWER_LIMIT
 from darkroom.jobs.sweep import Sweep
 from darkroom.jobs.sweep_rules import LIGHT
 from functions.sweeper.handler import handler
-from tests.integration.conftest import Stage
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, deliver, manifest, progress
 from tests.support.http import Context, call
 from tests.support.lines import written
 from tests.support.sagemaker import endpoint
+from tests.support.stage import Stage
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
 

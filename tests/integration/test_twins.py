@@ -15,9 +15,9 @@ from darkroom.jobs.contract import Components, PaintedImage, UsedFile, WorkError
 from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.ports import AnswerTooLarge, KeyUsed, WriteResult
 from darkroom.jobs.state import ENDS, STATUSES, Status, may
-from tests.integration.conftest import moto_stage
 from tests.support.aws import SETTINGS
 from tests.support.memory import MemoryBookmarks, MemoryJobs, MemoryOutputs
+from tests.support.stage import moto_stage
 
 NOW = 1_780_000_000.0
 SHARDS = 2

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, failed, manifest, put_picture
 from tests.support.http import call
 from tests.support.pictures import encoded, png
+from tests.support.stage import Stage
 from tests.unit.test_media import mp4, webm
 
 OUT_OF_MEMORY = {"error": "OutOfMemoryError", "detail": "", "body": "", "errors": "CUDA out of memory. Tried 2 GiB"}

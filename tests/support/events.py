@@ -5,11 +5,9 @@ import importlib
 import json
 from typing import Any
 
-import boto3
-
-from tests.support.aws import REGION
 from tests.support.http import Context
 from tests.support.pictures import png
+from tests.support.stage import plain_client
 
 
 def manifest(job_id: str, **more: Any) -> dict[str, Any]:
@@ -76,7 +74,7 @@ def pictures_of(message: Any) -> list[str]:
 
 def put_picture(key: str) -> None:
     """Store a picture as a worker does, unless it is there."""
-    s3 = boto3.client("s3", region_name=REGION)
+    s3 = plain_client("s3")
     if not s3.list_objects_v2(Bucket="pictures", Prefix=key).get("KeyCount"):
         s3.put_object(Bucket="pictures", Key=key, Body=png(), ContentType="image/png")
 

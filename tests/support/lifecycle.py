@@ -57,6 +57,7 @@ class World:
     networks: Networks
     objects: Callable[[], list[str]]
     put: Callable[[str, bytes], None]
+    registry: Any
     close: Callable[[], None] = lambda: None
 
 
@@ -150,7 +151,7 @@ class Lifecycle(RuleBasedStateMachine):
             on.store,
             self.jobs,
             on.images,
-            on.networks._registry,
+            on.registry,
             on.networks,
             endpoints,
             limiter,

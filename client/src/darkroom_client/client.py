@@ -18,6 +18,8 @@ from darkroom_client.errors import NotDarkroom, Refused
 LONGEST_WAIT = 20
 """The longest time, in seconds, that `GET /jobs/{id}` waits for a job's end."""
 CONNECT_SECONDS = 10.0
+_DELETED = frozenset({"job_not_found", "key_not_found", "checkpoint_not_found"})
+"""What Darkroom says when there is nothing to delete. An endpoint that is gone may be deleted again."""
 Answer = TypeVar("Answer")
 
 
@@ -170,11 +172,12 @@ class Darkroom:
         """Send a request; returns the answer. Raises Refused when its status is an error.
 
         Every POST has an Idempotency-Key, which stays the same when the request is sent again. So nothing is made twice
-        when only the answer was lost.
+        when only the answer was lost. A DELETE whose answer was lost, and that then finds nothing, has done its work:
+        the answer is 204.
         """
         if method == "POST":
             headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4()), **(headers or {})}
-        answer = retry.send(self._http, method, path, headers=headers, **options)
+        answer, lost = retry.send_noting(self._http, method, path, headers=headers, **options)
         if answer.is_success:
             return answer
         try:
@@ -182,6 +185,8 @@ class Darkroom:
             refused = Refused(answer.status_code, problem["code"], problem["detail"], problem.get("errors", ()))
         except (ValueError, KeyError, TypeError, AttributeError):
             refused = Refused(answer.status_code, "no_problem", answer.text[:200])
+        if method == "DELETE" and lost and refused.status == 404 and refused.code in _DELETED:
+            return httpx.Response(204, request=answer.request)
         raise refused
 
 
