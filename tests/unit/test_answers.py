@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from typing import Any
 
 import pytest
@@ -161,6 +162,7 @@ def test_other_captions_succeed(caption: str) -> None:
         ({"sha256": "9f2b"}, "sha256"),
         ({"sha256": "g" * 64}, "sha256"),
         ({"key": f"jobs/{JOB}/output/../../x/output/0.png"}, "key"),
+        ({"key": f"jobs/{JOB}/output/a..png"}, "key"),
         ({"key": f"jobs/{JOB}/output//0.png"}, "key"),
         ({"key": f"jobs/{JOB}/output/./0.png"}, "key"),
         ({"key": f"jobs/{JOB}/output/a\n.png"}, "key"),
@@ -192,6 +194,13 @@ def test_what_stands_beside_a_result_never_costs_the_result() -> None:
     assert (made.error, made.timings, made.notices, made.components) == (None, None, ("Rounded.",), None)
     assert made.images[0].thumbnail is None
     assert answered({**manifest(), "timings": [], "notices": "x", "components": "x"}).error is None
+
+
+@pytest.mark.parametrize("run", [-1, 1e9, math.nan, math.inf, "fast", True * 10**6, [1]])
+def test_times_that_cannot_be_are_not_told(run: Any) -> None:
+    made = answered(manifest() | {"timings": {"load": 1, "run": run}})
+    assert made.error is None
+    assert made.timings in (None, Timings(load=1))
 
 
 @pytest.mark.parametrize(

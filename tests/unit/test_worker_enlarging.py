@@ -20,6 +20,7 @@ def size(picture: tuple[int, int], **body: Any) -> tuple[int, int]:
         ((64, 48), {"upscaling_resize": 4}, (256, 192)),
         ((100, 100), {"upscaling_resize": 1.5}, (144, 144)),
         ((300, 300), {"upscaling_resize": 1 / 3}, (96, 96)),
+        ((360, 360), {"upscaling_resize": 1.4}, (504, 504)),
         ((64, 64), {"upscaling_resize": 0.01}, (8, 8)),
         ((64, 48), {"resize_mode": 1}, (512, 512)),
         ((64, 48), {"resize_mode": 1, "upscaling_crop": False}, (680, 512)),
