@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 _JOBS = ("jobs_table", "models_table", "feed_shards", "pictures_bucket")
 """Rows and objects of jobs."""
-_MODELS = ("models_table", "models_bucket", "imports_queue_url", "allow_pickle")
+_MODELS = ("models_table", "models_bucket", "imports_queue_url", "pickles", "worker_image")
 _API = ("keys_table", "origins")
 """For every function behind the API: it counts requests, and allows web pages to read its answers."""
 _ENDPOINTS = ("stage", "instance_type", "worker_image", "worker_role", "results_topic")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from darkroom.jobs.contract import WorkRequest
+from darkroom.jobs.contract import WorkRequest, starting_pictures
 from worker.errors import JobError
 
 MASKED_MODES = frozenset({"inpaint", "inpaint_upload", "inpaint_sketch"})
@@ -94,12 +94,22 @@ class GenerationSettings(BaseModel):
 
 
 def settings_of(request: WorkRequest) -> GenerationSettings:
-    """The job's parameters, checked. Raises JobError `parameter_invalid`, which names each invalid field."""
+    """The job's parameters, checked. Raises JobError `parameter_invalid`, which names each invalid field.
+
+    As in the WebUI, a batch that starts from several pictures has as many pictures as these, even if `batch_size` is
+    larger.
+    """
     try:
         settings = GenerationSettings.model_validate(request.parameters)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise JobError("parameter_invalid", f"The worker cannot use these parameters: {wrong}.") from error
+    starts = len(starting_pictures(request.parameters)) if request.type == "img2img" else 1
+    if starts > settings.batch_size:
+        message = f"init_images has {starts} pictures, but batch_size is only {settings.batch_size}."
+        raise JobError("parameter_invalid", message)
+    if starts > 1:
+        settings = settings.model_copy(update={"batch_size": starts})
     count = settings.batch_size * settings.n_iter
     if count > MAX_PICTURES:
         message = f"batch_size times n_iter is {count}, and a job makes at most {MAX_PICTURES} pictures."

@@ -1,19 +1,15 @@
 """Decoding and encoding pictures, removing transparency, and preparing masks."""
 
 import io
-import struct
 from collections.abc import Callable
 from typing import IO, cast
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
+from darkroom.images.header import MAX_PIXELS, MAX_SIDE, bare, read_header
+from darkroom.images.source import NotAnImage
 from worker.errors import JobError
-
-MAX_SIDE = 8192
-MAX_PIXELS = 50_000_000
-"""Larger pictures are refused before they are decoded. Darkroom's API has the same limits; they are checked here again,
-because only the decoder really knows a picture's size."""
 
 THUMBNAIL_SIDE = 320
 """Pixels of a thumbnail's longer side: what a line of a history shows, on a screen of double density."""
@@ -21,21 +17,43 @@ THUMBNAIL_SIDE = 320
 JUST_RESIZE, CROP_AND_RESIZE, RESIZE_AND_FILL = 0, 1, 2
 
 
-def decode(data: bytes, name: str) -> Image.Image:
-    """The picture in `data`, upright (EXIF) and completely decoded, in any mode of Pillow. Error messages use `name`.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How stored pixels come to stand upright, by the EXIF standard's orientations."""
 
-    Raises JobError `image_too_large` above MAX_SIDE or MAX_PIXELS, `image_unreadable` for a broken or unknown picture.
+
+def decode(data: bytes, name: str) -> Image.Image:
+    """The picture in `data`, upright and fully read, in whatever mode it has; `name` is for messages.
+
+    Format, size and orientation are those that Darkroom's API sees: both ask `darkroom.images.header`. Pillow gets the
+    pixels alone, so nothing beside them can be a reason to refuse a picture. JobError `image_too_large` above MAX_SIDE
+    or MAX_PIXELS, `image_unreadable` for anything that is no whole picture of a format that is taken.
     """
     try:
-        image = Image.open(io.BytesIO(data))
-        if max(image.size) > MAX_SIDE or image.width * image.height > MAX_PIXELS:
-            raise _too_large(name)
-        return ImageOps.exif_transpose(image)
+        header = read_header(data)
+    except NotAnImage as error:
+        raise JobError("image_unreadable", f"The image '{name}' cannot be used: {error}.") from error
+    if header.is_too_large:
+        raise _too_large(name)
+    try:
+        with Image.open(io.BytesIO(bare(data, header.format)), formats=[header.format]) as image:
+            image.load()
+            turn = _TURNS.get(header.orientation)
+            upright = image.transpose(turn) if turn is not None else image.copy()
     except Image.DecompressionBombError as error:
         raise _too_large(name) from error
-    # The errors that Pillow's decoders raise for broken files; SyntaxError is for a broken PNG chunk.
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        raise JobError("image_unreadable", f"The image '{name}' is broken or in an unknown format.") from error
+    except Exception as error:  # Pillow's decoders raise whatever they trip over
+        raise JobError("image_unreadable", f"The image '{name}' is broken or cut off.") from error
+    if upright.size != header.size:
+        raise JobError("image_unreadable", f"The image '{name}' tells its size twice, and not the same.")
+    return upright
 
 
 def _too_large(name: str) -> JobError:

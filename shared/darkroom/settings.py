@@ -6,8 +6,9 @@ names are the same on both sides. Every default is written here and nowhere else
 
 import json
 import os
+import re
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -68,6 +69,11 @@ Price = Annotated[float, Field(ge=0)]
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/*\s]+$")]
 
 
+Pickles = Literal["never", "weights_only", "any"]
+OUR_WORKER = "darkroom-worker"
+"""The repository of Darkroom's own worker's image."""
+
+
 class OperatorSettings(BaseModel):
     """The settings that an operator chooses and functions read. An error message puts the description after "Write"."""
 
@@ -83,9 +89,11 @@ class OperatorSettings(BaseModel):
     feed_shards: int = Field(
         default=1, ge=1, le=32, description="over how many partitions the newest jobs are spread, 1 to 32"
     )
-    allow_pickle: bool = Field(
-        default=False,
-        description="true to take model files of formats that can run code when they are loaded (.ckpt, .pt, .bin)",
+    pickles: Pickles = Field(
+        default="weights_only",
+        description="never, weights_only or any: whether model files are taken whose formats can run code when they "
+        "are loaded (.ckpt, .pt, .pth, .bin); weights_only takes them for Darkroom's own worker, which loads nothing "
+        "but weights from them",
     )
     shared_history: bool = Field(
         default=False, description="true where artists see the whole account's history, false where only their own"
@@ -166,6 +174,15 @@ class Settings(OperatorSettings):
     def endpoint_prefix(self) -> str:
         """See the function of that name."""
         return endpoint_prefix(self.stage)
+
+    @property
+    def takes_pickles(self) -> bool:
+        """Whether model files are taken that can run code when they are loaded. With `weights_only` they are taken
+        where the worker is Darkroom's own; what a container of one's own does with them nobody knows."""
+        if self.pickles != "weights_only" or self.worker_image is None:
+            return self.pickles != "never"
+        repository = re.split(r"[:@]", self.worker_image.rpartition("/")[2])[0]
+        return repository == OUR_WORKER
 
     def environment(self, names: Collection[str] | None = None) -> dict[str, str]:
         """The settings `names`, or all, as environment variables, the way `from_environment` reads them."""

@@ -63,7 +63,7 @@ def test_the_answer_describes_the_stored_bytes(worker: TestClient) -> None:
     digest = hashlib.sha256(body)
     assert (image.sha256, image.bytes) == (digest.hexdigest(), len(body))
     assert stored["ContentType"] == "image/png"
-    picture = Image.open(io.BytesIO(body))
+    picture = Image.open(io.BytesIO(body), formats=["png"])
     assert picture.size == (image.width, image.height)
     assert picture.info["parameters"] == image.infotext
     assert "Seed: 5, Size: 64x64" in (image.infotext or "")

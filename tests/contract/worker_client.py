@@ -50,7 +50,7 @@ def invoke(worker: TestClient, **fields: Any) -> WorkAnswer:
 def stored_picture(answer: WorkAnswer, number: int = 0) -> Image.Image:
     """A picture of the answer as it is stored in S3."""
     body = s3().get_object(Bucket=BUCKET, Key=answer.images[number].key)["Body"].read()
-    image = Image.open(io.BytesIO(body))
+    image = Image.open(io.BytesIO(body), formats=["png"])
     image.load()
     return image
 

@@ -240,8 +240,19 @@ def test_names_and_formats_that_are_not_taken(stage: Stage, name: str, code: str
     assert uploads(stage) == []
 
 
-def test_pickles_are_taken_where_the_stage_says_so_and_are_marked(stage: Stage) -> None:
-    stage.configure(allow_pickle=True)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"pickles": "any"},
+        {"worker_image": None},
+        {"worker_image": "000000000000.dkr.ecr.us-east-1.amazonaws.com/darkroom-worker:7"},
+        {"worker_image": "000000000000.dkr.ecr.us-east-1.amazonaws.com/darkroom-worker@sha256:00"},
+    ],
+)
+def test_pickles_are_taken_where_nothing_but_their_weights_is_loaded_and_are_marked(
+    stage: Stage, settings: dict[str, Any]
+) -> None:
+    stage.configure(**settings)
     reply = register(name="old.ckpt")
     assert reply.status == 201
     assert reply.json["checkpoint"]["pickle"] is True

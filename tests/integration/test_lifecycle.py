@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 
 from darkroom.aws.bookmarks import DynamoBookmarks
 from darkroom.aws.jobs import DynamoJobs
-from darkroom.checkpoints.networks import Networks
+from darkroom.checkpoints.resolver import ModelResolver
 from tests.support.aws import SETTINGS
 from tests.support.lifecycle import SHARDS, Clock, Lifecycle, World
 from tests.support.stage import moto_stage
@@ -27,7 +27,7 @@ def on_moto() -> World:
         bookmarks=DynamoBookmarks(dynamodb, SETTINGS.jobs_table, clock),
         outputs=stage.adapters.outputs,
         images=stage.services.images,
-        networks=Networks(stage.adapters.registry, clock),
+        resolver=ModelResolver(stage.adapters.registry, clock),
         objects=stage.objects,
         put=put,
         registry=stage.adapters.registry,

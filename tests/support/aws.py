@@ -67,5 +67,11 @@ def put_model(dynamodb: Any, name: str, kind: str = "stable-diffusion", status: 
     """A row of the shelf."""
     dynamodb.put_item(
         TableName=SETTINGS.models_table,
-        Item={"kind": {"S": kind}, "name": {"S": name}, "status": {"S": status}, "size": {"N": "10"}},
+        Item={
+            "kind": {"S": kind},
+            "name": {"S": name},
+            "status": {"S": status},
+            "size": {"N": "10"},
+            "old_hash": {"S": "e3b0c442"},
+        },
     )

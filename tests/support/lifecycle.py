@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from darkroom import ids
-from darkroom.checkpoints.networks import Networks
+from darkroom.checkpoints.resolver import ModelResolver
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy, Conflict, Missing, TooMany
 from darkroom.images.service import Images
@@ -54,7 +54,7 @@ class World:
     bookmarks: Any
     outputs: Any
     images: Images
-    networks: Networks
+    resolver: ModelResolver
     objects: Callable[[], list[str]]
     put: Callable[[str, bytes], None]
     registry: Any
@@ -152,7 +152,7 @@ class Lifecycle(RuleBasedStateMachine):
             self.jobs,
             on.images,
             on.registry,
-            on.networks,
+            on.resolver,
             endpoints,
             limiter,
             dispatcher,

@@ -49,8 +49,9 @@ BREACHES = {
         ("infra/stage.py", "from darkroom.jobs import state"),
         ("layers/supply.py", "from darkroom.gallery import service"),
     ],
-    "the worker knows the contract only": [
+    "the worker knows the contract, and what a picture is, only": [
         ("worker/store.py", "from darkroom.jobs import model"),
+        ("worker/pictures.py", "from darkroom.images import service"),
         ("worker/engines/preview.py", "from darkroom.gallery import service"),
     ],
     "nothing that is deployed knows the local stack": [

@@ -5,17 +5,18 @@ from typing import Any, cast
 from hypothesis import HealthCheck, settings
 
 from darkroom.checkpoints.model import ModelKey
-from darkroom.checkpoints.networks import Networks
+from darkroom.checkpoints.resolver import ModelResolver
 from darkroom.images.service import Images
+from darkroom.webui.spelling import KnownFile
 from tests.support.lifecycle import SHARDS, Clock, Lifecycle, World
 from tests.support.memory import MemoryBookmarks, MemoryJobs, MemoryOutputs
 
 
 class ModelRegistry:
-    """A registry without model files, for prompts that name none."""
+    """A registry with one checkpoint."""
 
-    def active_names(self, kind: str) -> list[str]:
-        return []
+    def known_files(self, kind: str) -> list[KnownFile]:
+        return [KnownFile("v1-5.safetensors")] if kind == "stable-diffusion" else []
 
     def not_active(self, models: tuple[ModelKey, ...]) -> tuple[ModelKey, ...]:
         return ()
@@ -30,7 +31,7 @@ def in_memory() -> World:
         bookmarks=MemoryBookmarks(),
         outputs=outputs,
         images=Images(cast(Any, None), 90),
-        networks=Networks(registry, clock),
+        resolver=ModelResolver(registry, clock),
         objects=lambda: list(outputs.objects),
         put=outputs.objects.__setitem__,
         registry=registry,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from darkroom.jobs.parameters import Parameters, checkpoint_in, vae_in
+from darkroom.jobs.parameters import Parameters, rounded
 
 # What the WebUI's own /docs page offers as an example of /sdapi/v1/img2img, with its pictures left out.
 WEBUI_IMG2IMG: dict[str, Any] = {
@@ -47,10 +47,10 @@ def test_infinity_is_accepted_and_stored_as_a_string() -> None:
     ("field", "good", "bad"),
     [
         ("steps", (1, 150), (0, 151, 1.5, "many")),
-        ("width", (64, 2048, 520), (63, 56, 2056, 100)),
-        ("height", (64, 2048), (0, -64, 65)),
+        ("width", (64, 2048, 520, 998), (63, 56, 2049)),
+        ("height", (64, 2048, 65), (0, -64, 63)),
         ("batch_size", (1, 8), (0, 9)),
-        ("n_iter", (1, 16), (0, 17)),
+        ("n_iter", (1, 100), (0, 101)),
         ("denoising_strength", (0, 1, 0.5), (-0.1, 1.1, float("nan"))),
         ("cfg_scale", (0, 30, 7.5), (-1, 31, float("inf"))),
         ("seed", (-1, 0, 2**32), (-2, 2**63)),
@@ -70,6 +70,19 @@ def test_known_fields_are_bounded(field: str, good: tuple[Any, ...], bad: tuple[
         assert refused.value.errors()[0]["loc"][0] == field
 
 
+def test_more_pictures_than_a_job_makes_are_refused() -> None:
+    Parameters.model_validate({"n_iter": 16, "batch_size": 8})
+    with pytest.raises(ValidationError) as refused:
+        Parameters.model_validate({"n_iter": 17, "batch_size": 8})
+    assert refused.value.errors()[0]["loc"] == ("n_iter",)
+
+
+def test_sides_are_rounded_down_to_multiples_of_8_with_a_notice() -> None:
+    fields, notices = rounded({"width": 998, "height": 64, "hr_resize_x": None})
+    assert fields == {"width": 992, "height": 64, "hr_resize_x": None}
+    assert notices == ("`width` 998 was rounded down to 992, a multiple of 8, as in the WebUI.",)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -82,19 +95,3 @@ def test_unknown_fields_are_kept_and_can_always_be_written_as_json(unknown: dict
     fields = Parameters.model_validate(unknown).fields()
     assert set(fields) == set(unknown)
     assert Parameters.model_validate(json.loads(json.dumps(fields, allow_nan=False))).fields() == fields
-
-
-@pytest.mark.parametrize(
-    ("settings", "checkpoint", "vae"),
-    [
-        ({"sd_model_checkpoint": "a b.safetensors [6ce0161689]", "sd_vae": "x.pt"}, "a b.safetensors", "x.pt"),
-        ({"sd_model_checkpoint": "plain.ckpt"}, "plain.ckpt", None),
-        ({"sd_model_checkpoint": "", "sd_vae": 5}, None, None),
-        (None, None, None),
-    ],
-)
-def test_checkpoint_and_vae_are_read_from_override_settings(
-    settings: dict[str, Any] | None, checkpoint: str | None, vae: str | None
-) -> None:
-    fields = {"override_settings": settings}
-    assert (checkpoint_in(fields), vae_in(fields)) == (checkpoint, vae)

@@ -33,7 +33,7 @@ def test_the_model_files_of_a_webui_get_their_kinds_from_its_folders(tmp_path: P
     }
     touch(tmp_path, *expected)
     touch(tmp_path, "models/Lora/.hidden.pt", "models/Lora/.cache/x.pt", "models/Lora/Put Lora here.txt")
-    touch(tmp_path, "models/Lora/put_lora_here.pt", "models/Lora/d.png", "models/ESRGAN/x.pth")
+    touch(tmp_path, "models/Lora/put_lora_here.pt", "models/Lora/d.png", "models/GFPGAN/x.pth")
     touch(tmp_path, "venv/lora/x.bin", "models/VAE-approx/model.pt")
     assert selected(tmp_path) == {Path(name).name: kind for name, kind in expected.items()}
 
@@ -45,7 +45,7 @@ def test_the_model_files_of_a_webui_get_their_kinds_from_its_folders(tmp_path: P
         ("/w/models/Lora/vae/x.pt", "lora"),
         ("/data/models/mine/Lora/x.pt", "lora"),
         ("/data/models/w/embeddings/x.pt", "embedding"),
-        ("/home/lora/w/models/ESRGAN/x.pth", None),
+        ("/home/lora/w/models/GFPGAN/x.pth", None),
         ("/home/downloads/x.pt", None),
     ],
 )

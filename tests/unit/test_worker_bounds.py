@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from darkroom.jobs import draft
+from darkroom.jobs import draft, named_models
 from darkroom.jobs import pictures as body_pictures
 from darkroom.jobs.contract import WorkRequest
 from worker import infotext, parameters, server
@@ -344,13 +344,15 @@ def test_a_request_that_names_too_much_is_refused_in_a_line(content: bytes, fiel
 def test_the_largest_jobs_that_the_api_takes_are_taken() -> None:
     assert server.MAX_IMAGES >= body_pictures.MAX_PICTURES
     kinds = 8
-    assert draft.MAX_MODELS + kinds <= server.MAX_MODELS
-    assert server.MAX_BODY_BYTES > draft.MAX_PARAMETER_BYTES + 1024 * (draft.MAX_MODELS + body_pictures.MAX_PICTURES)
+    assert named_models.MAX_MODELS + kinds <= server.MAX_MODELS
+    assert server.MAX_BODY_BYTES > draft.MAX_PARAMETER_BYTES + 1024 * (
+        named_models.MAX_MODELS + body_pictures.MAX_PICTURES
+    )
     assert parameters.MAX_TEXT >= 100_000
     read_request(
         body(
             parameters={"prompt": "x" * 100_000, "batch_size": 8, "n_iter": 16},
             images={str(n): "s3://bucket/a" for n in range(body_pictures.MAX_PICTURES)},
-            models={"lora": [{"name": str(n), "s3": "s3://bucket/a"} for n in range(draft.MAX_MODELS)]},
+            models={"lora": [{"name": str(n), "s3": "s3://bucket/a"} for n in range(named_models.MAX_MODELS)]},
         )
     )

@@ -3,10 +3,9 @@
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
-from darkroom.images import model
-from worker import pictures
+from darkroom.images import header
 from worker.engines.describe import sentence, tags
 from worker.errors import JobError
 from worker.pictures import decode, encode, flatten
@@ -42,8 +41,9 @@ def test_transparent_parts_become_white_as_in_the_webui() -> None:
 
 
 def test_a_cmyk_picture_becomes_rgb() -> None:
-    flat = flatten(decode(file_of(halves().convert("CMYK"), "TIFF"), "init"))
-    assert (flat.mode, flat.getpixel((5, 5))) == ("RGB", (200, 30, 30))
+    flat = flatten(decode(file_of(halves().convert("CMYK"), "JPEG", quality=100), "init"))
+    # A JPEG's colours are off by a little.
+    assert ImageChops.difference(flat, halves()).point(lambda value: 255 if value > 3 else 0).getbbox() is None
 
 
 def test_sixteen_bits_are_scaled_to_eight() -> None:
@@ -71,21 +71,17 @@ def test_a_broken_picture_is_refused_with_its_name(data: bytes) -> None:
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 40 * 20 - 1)
+    monkeypatch.setattr(header, "MAX_PIXELS", 40 * 20 - 1)
     with pytest.raises(JobError) as refused:
         decode(file_of(halves()), "init")
     assert refused.value.code == "image_too_large"
 
 
-def test_a_picture_with_a_very_long_side_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_SIDE", 39)
+def test_a_very_long_picture_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(header, "MAX_SIDE", 39)
     with pytest.raises(JobError) as refused:
         decode(file_of(halves()), "init")
     assert refused.value.code == "image_too_large"
-
-
-def test_worker_and_api_have_the_same_limits() -> None:
-    assert (pictures.MAX_SIDE, pictures.MAX_PIXELS) == (model.MAX_SIDE, model.MAX_PIXELS)
 
 
 def test_a_decompression_bomb_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,8 +92,8 @@ def test_a_decompression_bomb_is_refused_by_its_header(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("text", ["plain\nSteps: 20", "grüner Turm, 猫の絵\nSteps: 20"])
-def test_the_infotext_can_be_read_from_the_png(text: str) -> None:
-    image = Image.open(io.BytesIO(encode(halves(), text)))
+def test_the_infotext_comes_back_out_of_the_png(text: str) -> None:
+    image = Image.open(io.BytesIO(encode(halves(), text)), formats=["png"])
     assert image.info["parameters"] == text
     assert image.tobytes() == halves().tobytes()
 

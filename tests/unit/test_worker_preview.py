@@ -30,7 +30,7 @@ def paint(pictures: Mapping[str, Image.Image] | None = None, **fields: Any) -> l
 
 
 def pixels(painting: Painting) -> Image.Image:
-    image = Image.open(io.BytesIO(painting.png))
+    image = Image.open(io.BytesIO(painting.png), formats=["png"])
     assert (image.mode, image.size) == ("RGB", (painting.width, painting.height))
     return image
 
@@ -105,7 +105,7 @@ def test_another_checkpoint_paints_another_picture() -> None:
 
 
 def pixels_of(png: bytes) -> bytes:
-    return Image.open(io.BytesIO(png)).tobytes()
+    return Image.open(io.BytesIO(png), formats=["png"]).tobytes()
 
 
 @pytest.mark.parametrize("parameters", [{}, {"seed": -1}, {"seed": None}])
@@ -216,6 +216,43 @@ def test_crop_and_resize_keeps_the_middle_of_the_picture() -> None:
     init.paste("blue", (32, 0, 64, 32))
     result = img2img({"init": init}, width=32, height=32, resize_mode=1, denoising_strength=0)
     assert result.tobytes() == Image.new("RGB", (32, 32), "blue").tobytes()
+
+
+BATCH = {"init_images": ["image:init", "image:init_2"], "batch_size": 2, "seed": 9, "denoising_strength": 0}
+
+
+def batch(mode: str = "img2img", extra: Mapping[str, Image.Image] | None = None, **more: Any) -> list[Painting]:
+    pictures = {"init": photo(), "init_2": Image.new("RGB", SIZE, "red"), **(extra or {})}
+    return paint(pictures, type="img2img", mode=mode, parameters={**BATCH, **more})
+
+
+def test_each_picture_of_a_batch_starts_from_its_own() -> None:
+    made = batch(n_iter=2)
+    assert [pixels(painting).getpixel((80, 60)) for painting in made[1::2]] == [(255, 0, 0)] * 2
+    assert [pixels(painting).tobytes() for painting in made[::2]] == [photo().tobytes()] * 2
+    assert [painting.seed for painting in made] == [9, 10, 11, 12]
+
+
+def test_a_batch_is_never_larger_than_its_pictures_are_many_as_in_the_webui() -> None:
+    assert len(batch(batch_size=8)) == 2
+
+
+def test_a_batch_that_is_too_small_for_its_pictures_is_refused() -> None:
+    with pytest.raises(JobError, match="init_images has 2 pictures") as refused:
+        batch(batch_size=1)
+    assert refused.value.code == "parameter_invalid"
+
+
+def test_the_pictures_of_a_batch_all_get_the_size_of_the_first() -> None:
+    made = batch(extra={"init_2": Image.new("RGB", (64, 64), "red")})
+    assert [(painting.width, painting.height) for painting in made] == [SIZE, SIZE]
+
+
+def test_one_mask_lies_over_every_picture_of_a_batch() -> None:
+    first, second = batch("inpaint", {"mask": mask_of_hole()}, denoising_strength=1, mask_blur=0)
+    assert share_changed(pixels(first), photo(), mask_of_hole()) > 0.9
+    outside = ImageChops.invert(mask_of_hole())
+    assert share_changed(pixels(second), Image.new("RGB", SIZE, "red"), outside) == 0
 
 
 def test_img2img_without_an_init_picture_is_refused() -> None:

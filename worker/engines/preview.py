@@ -11,7 +11,7 @@ from functools import partial
 
 from PIL import Image
 
-from darkroom.jobs.contract import Components, WorkRequest
+from darkroom.jobs.contract import Components, WorkRequest, starting_pictures
 from worker.engines import Painting, Task
 from worker.engines.banner import stamp
 from worker.engines.describe import sentence, tags
@@ -57,17 +57,21 @@ class PreviewEngine:
         """Nothing to load."""
 
     def paint(self, task: Task) -> Iterator[Painting]:
-        """See Engine. JobError `image_missing` without a needed picture, `sizes_differ` for a mask that does
-        not fit."""
+        """See Engine. Raises JobError `image_missing` without a needed picture, and `sizes_differ` for a mask of
+        another size."""
         if task.request.type == "extras":
             yield enlarge(task, _picture(task, "init"))
             return
-        canvas = _canvas(task)
+        starts = starting_pictures(task.request.parameters)
+        canvas = _canvas(task, starts[0], partial(task.step, 0.0))
         seeds = seeds_of(task.request, task.settings)
         subject = _subject(task.request, task.settings)
         for number, (seed, subseed) in enumerate(seeds):
             look = partial(task.step, number / len(seeds))
             look()
+            if len(starts) > 1:
+                # Made when it is needed: the canvases of a whole batch may not fit into memory together.
+                canvas = _canvas(task, starts[number % len(starts)], look, canvas.requested)
             text = infotext(
                 task.request,
                 task.settings,
@@ -131,13 +135,15 @@ def _subject(request: WorkRequest, settings: GenerationSettings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _canvas(task: Task) -> Canvas:
+def _canvas(task: Task, name: str, look: Callable[[], None], size: tuple[int, int] | None = None) -> Canvas:
+    """The canvas over the picture `name`. `size` is the size of the batch, None for the one that the job requests;
+    `look` is called between the stages."""
     settings = task.settings
     if task.request.type == "txt2img":
         requested = (settings.width or TXT2IMG_SIDE, settings.height or TXT2IMG_SIDE)
         return Canvas(size=_hires(requested, settings) if settings.enable_hr else requested, requested=requested)
-    init = flatten(_picture(task, "init"))
-    requested = (settings.width or init.width, settings.height or init.height)
+    init = flatten(_picture(task, name))
+    requested = size or (settings.width or init.width, settings.height or init.height)
     if not is_masked(task.request):
         return Canvas(size=requested, requested=requested, start=fit(init, requested, settings.resize_mode))
     start, mask = _masked(task, init)
@@ -145,9 +151,9 @@ def _canvas(task: Task) -> Canvas:
     size = init.size if settings.inpaint_full_res else requested
     fitted = []
     for each in (start, init, mask):
-        task.step(0.0)
+        look()
         fitted.append(fit(each, size, settings.resize_mode))
-    task.step(0.0)
+    look()
     start, kept, mask = fitted
     return Canvas(size, requested, start, kept, mask, soft=feather(mask, settings.blur))
 

@@ -173,7 +173,8 @@ class Image(TypedDict):
 
 class Checkpoint(TypedDict):
     """A model file. `size` is in bytes. `pickle` marks formats that can run code when they are loaded. `reason` says
-    why the file failed or why an import waits. `done` is how many bytes of an import are stored so far."""
+    why the file failed or why an import waits. `done` is how many bytes of an import are stored so far. `folder` is
+    where the file lies in the WebUI, and `aliases` are other names that it is called by."""
 
     kind: Kind
     name: str
@@ -187,6 +188,8 @@ class Checkpoint(TypedDict):
     trigger_words: list[str]
     reason: str | None
     done: int | None
+    folder: str | None
+    aliases: list[str]
 
 
 class CheckpointList(TypedDict):

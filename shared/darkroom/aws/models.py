@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.checkpoints.model import Checkpoint, Kind, ModelKey, ModelStatus
 from darkroom.checkpoints.ports import Listed
+from darkroom.webui.spelling import KnownFile
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -42,28 +43,36 @@ class DynamoModelRegistry:
         item = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True).get("Item")
         return _row(item) if item else None
 
-    def named(self, kind: Kind, stem: str) -> list[Checkpoint]:
-        """See `ModelRegistry.named`: one Query."""
-        answer = self._client.query(
-            TableName=self._table,
-            KeyConditionExpression="kind = :kind AND begins_with(#name, :start)",
-            ExpressionAttributeNames={"#name": "name"},
-            ExpressionAttributeValues={":kind": {"S": kind}, ":start": {"S": f"{stem}."}},
-        )
-        rows = [_row(item) for item in answer["Items"]]
-        return [row for row in rows if row.key.name.rpartition(".")[0] == stem]
-
-    def active_names(self, kind: Kind) -> list[str]:
-        """See `ModelRegistry.active_names`: one Query, more only past 1 MB."""
+    def known_files(self, kind: Kind) -> list[KnownFile]:
+        """See `ModelRegistry.known_files`: one Query, more only past 1 MB."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="kind = :kind",
             FilterExpression="#status = :active",
-            ProjectionExpression="#name",
+            ProjectionExpression="kind, #name, #status, folder, aliases, sha256, old_hash",
             ExpressionAttributeNames={"#status": "status", "#name": "name"},
             ExpressionAttributeValues={":kind": {"S": kind}, ":active": {"S": "active"}},
         )
-        return [item["name"]["S"] for page in pages for item in page["Items"]]
+        rows = [_row(item) for page in pages for item in page["Items"]]
+        return [KnownFile(row.key.name, row.folder, row.aliases, row.sha256, row.old_hash) for row in rows]
+
+    def describe(self, row: Checkpoint) -> None:
+        """See `ModelRegistry.describe`: one conditional UpdateItem."""
+        sets, values = "SET old_hash = :hash", {":hash": {"S": row.old_hash or ""}, ":active": {"S": "active"}}
+        if row.aliases:
+            sets += ", aliases = :aliases"
+            values[":aliases"] = _texts(row.aliases)
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(row.key),
+                UpdateExpression=sets,
+                ConditionExpression="#status = :active AND attribute_not_exists(old_hash)",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=values,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
 
     def count(self, kind: Kind, owner: str, status: ModelStatus) -> int:
         """See `ModelRegistry.count`: one Query, more only past 1 MB. It reads all rows of the kind."""
@@ -142,7 +151,7 @@ def _key(key: ModelKey) -> Item:
     return {"kind": {"S": key.kind}, "name": {"S": key.name}}
 
 
-_TEXTS = (
+_ATTRIBUTES = (
     "status",
     "sha256",
     "owner",
@@ -153,27 +162,35 @@ _TEXTS = (
     "source",
     "step_token",
     "fingerprint",
+    "folder",
+    "old_hash",
 )
+_LISTS = ("trigger_words", "aliases")
 
 
 def _item(row: Checkpoint) -> Item:
-    item = _key(row.key) | {name: {"S": getattr(row, name)} for name in _TEXTS if getattr(row, name) is not None}
+    item = _key(row.key) | {name: {"S": getattr(row, name)} for name in _ATTRIBUTES if getattr(row, name) is not None}
     for name in ("size", "done", "attempts", "step"):
         if value := getattr(row, name):
             item[name] = {"N": str(value)}
-    if row.trigger_words:
-        item["trigger_words"] = {"L": [{"S": word} for word in row.trigger_words]}
+    for name in _LISTS:
+        if words := getattr(row, name):
+            item[name] = _texts(words)
     return item
 
 
+def _texts(words: tuple[str, ...]) -> Any:
+    return {"L": [{"S": word} for word in words]}
+
+
 def _row(item: Item) -> Checkpoint:
-    texts: dict[str, Any] = {name: item[name]["S"] for name in _TEXTS if name in item}
+    texts: dict[str, Any] = {name: item[name]["S"] for name in _ATTRIBUTES if name in item}
+    texts |= {name: tuple(word["S"] for word in item[name]["L"]) for name in _LISTS if name in item}
     return Checkpoint(
         key=ModelKey(item["kind"]["S"], item["name"]["S"]),
         size=int(item["size"]["N"]) if "size" in item else None,
         done=int(item["done"]["N"]) if "done" in item else None,
         attempts=int(item["attempts"]["N"]) if "attempts" in item else 0,
         step=int(item["step"]["N"]) if "step" in item else 0,
-        trigger_words=tuple(word["S"] for word in item.get("trigger_words", {"L": []})["L"]),
         **texts,
     )

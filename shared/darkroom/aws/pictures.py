@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from darkroom.images.model import image_key
-from darkroom.images.ports import Start, Stored, Upload
+from darkroom.images.ports import Part, Stored, Upload
 from darkroom.jobs.model import answer_key, cancel_key, job_prefix, output_prefix
 from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge
 
@@ -48,23 +48,23 @@ class S3Images:
             raise
         return Stored(head["ContentLength"], self._age(head["LastModified"]))
 
-    def start(self, owner: str, image_id: str, length: int) -> Start | None:
-        """See `ImageStore.start`: one ranged GetObject."""
+    def read(self, owner: str, image_id: str, offset: int, length: int) -> Part | None:
+        """See `ImageStore.read`: one ranged GetObject."""
         try:
             answer = self._client.get_object(
-                Bucket=self._bucket, Key=image_key(owner, image_id), Range=f"bytes=0-{length - 1}"
+                Bucket=self._bucket, Key=image_key(owner, image_id), Range=f"bytes={offset}-{offset + length - 1}"
             )
         except ClientError as error:
             # S3 answers InvalidRange for an empty object; only a person can have put one there.
             if error.response["Error"]["Code"] == "InvalidRange":
-                return Start(b"", 0, 0)
+                return Part(b"", 0, 0)
             if _is_absent(error):
                 return None
             raise
         content = answer["Body"].read(length)
         total = answer.get("ContentRange", "").rpartition("/")[2]
         size = int(total) if total.isdigit() else answer["ContentLength"]
-        return Start(content, size, self._age(answer["LastModified"]))
+        return Part(content, size, self._age(answer["LastModified"]))
 
     def _age(self, modified: datetime) -> float:
         return self._clock() - modified.timestamp()

@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from darkroom.checkpoints.model import MAX_BYTES, Checkpoint, Kind, ModelStatus
+from darkroom.webui.spelling import composed
 
 FileName = Annotated[
     str,
+    AfterValidator(composed),
     Field(
         min_length=1,
         max_length=200,
@@ -28,11 +30,24 @@ class ModelIn(BaseModel):
     name: FileName
 
 
+Folder = Annotated[
+    str,
+    AfterValidator(composed),
+    Field(
+        max_length=200,
+        pattern=r"^[^/\\\x00-\x1f\x7f]+(/[^/\\\x00-\x1f\x7f]+)*$",
+        description="where the file lies in the WebUI below the folder of its kind, with slashes",
+    ),
+]
+
+
 class CheckpointIn(ModelIn):
-    """A model file about to be uploaded: how many bytes, and the SHA-256 of all of them if it is known."""
+    """A model file about to be uploaded: how many bytes, the SHA-256 of all of them if it is known, and the folder
+    that the WebUI shows before its name."""
 
     size: Annotated[int, Field(strict=True, ge=16, le=MAX_BYTES)]
     sha256: Sha256 | None = None
+    folder: Folder | None = None
 
 
 class ImportIn(BaseModel):
@@ -63,8 +78,9 @@ class PartsIn(ModelIn):
 
 class CheckpointOut(BaseModel):
     """A model file. `size` is in bytes, `created_at` ISO 8601 in UTC. `pickle` marks formats that can run code when
-    they are loaded. `base_model` and `trigger_words` are read from the file. `reason` says why it failed, or why an
-    import waits. `done` is how many bytes of an import are stored so far."""
+    they are loaded. `base_model` and `trigger_words` are read from the file. `folder` is where it lies in the WebUI,
+    and `aliases` are other names that it is called by. `reason` says why it failed, or why an import waits. `done` is
+    how many bytes of an import are stored so far."""
 
     kind: Kind
     name: str
@@ -78,6 +94,8 @@ class CheckpointOut(BaseModel):
     trigger_words: list[str]
     reason: str | None
     done: int | None = None
+    folder: str | None = None
+    aliases: list[str] = []
 
     @classmethod
     def of(cls, row: Checkpoint) -> "CheckpointOut":
@@ -95,6 +113,8 @@ class CheckpointOut(BaseModel):
             trigger_words=list(row.trigger_words),
             reason=row.reason,
             done=(row.done or 0) if row.status == "importing" else None,
+            folder=row.folder,
+            aliases=list(row.aliases),
         )
 
 

@@ -45,7 +45,9 @@ class Checkpoint:
     `upload_id` is set while the file is uploaded or imported, `reason` when it failed or waits. Of an import, `source`
     is its URL, `done` the bytes stored so far, `attempts` how often in a row a step failed, `step` the number of the
     last step that was begun (0 before the first), and `step_token` the token of the message that began it.
-    `fingerprint` is that of the request that created the row, if it had an `Idempotency-Key`.
+    `fingerprint` is that of the request that created the row, if it had an `Idempotency-Key`. `folder` is where the
+    file lies in the WebUI below the folder of its kind, as its uploader stated it; `aliases` are other names that it is
+    called by; `old_hash` is the WebUI's old hash of it (None in rows from before it was kept).
     """
 
     key: ModelKey
@@ -64,6 +66,9 @@ class Checkpoint:
     step: int = 0
     step_token: str | None = None
     fingerprint: str | None = None
+    folder: str | None = None
+    aliases: tuple[str, ...] = ()
+    old_hash: str | None = None
 
     def created_by(self, fingerprint: str | None) -> bool:
         """Whether the request with this fingerprint created this row; never true without a fingerprint."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from darkroom.checkpoints.model import Checkpoint, Kind, ModelKey, ModelStatus, Part
+from darkroom.webui.spelling import KnownFile
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,11 @@ class ModelRegistry(Protocol):
     def get(self, key: ModelKey) -> Checkpoint | None:
         """One row, as it is now."""
 
-    def named(self, kind: Kind, stem: str) -> list[Checkpoint]:
-        """The rows of a kind whose file name without its extension is `stem`."""
+    def known_files(self, kind: Kind) -> list[KnownFile]:
+        """All active files of a kind, with what they are called."""
 
-    def active_names(self, kind: Kind) -> list[str]:
-        """The names of all active files of a kind."""
+    def describe(self, row: Checkpoint) -> None:
+        """Keep the aliases and the old hash of an active row that had none; nothing when it changed since."""
 
     def count(self, kind: Kind, owner: str, status: ModelStatus) -> int:
         """How many files of a kind and an owner have that status; a row written a moment ago may not be counted yet."""

@@ -12,6 +12,7 @@ MAX_HEADER = 100_000_000
 """Bytes of JSON that the reference implementation reads at most."""
 _BASE_MODEL = ("modelspec.architecture", "ss_base_model_version", "ss_sd_model_name")
 _WORDS = 8
+_ALIAS = 200
 
 
 class NotSafetensors(Exception):
@@ -24,6 +25,8 @@ class Header:
 
     base_model: str | None
     trigger_words: tuple[str, ...]
+    alias: str | None = None
+    """The name that its maker gave a LoRA (kohya's `ss_output_name`); the WebUI takes it in tags."""
 
 
 def header_length(start: bytes) -> int:
@@ -63,7 +66,7 @@ def _header_of(metadata: dict[str, Any]) -> Header:
     base = next((texts[key][:200] for key in _BASE_MODEL if texts.get(key)), None)
     phrase = texts.get("modelspec.trigger_phrase", "")
     words = [word.strip()[:100] for word in phrase.split(",") if word.strip()] or _most_used(texts)
-    return Header(base, tuple(words[:_WORDS]))
+    return Header(base, tuple(words[:_WORDS]), texts.get("ss_output_name", "").strip()[:_ALIAS] or None)
 
 
 def _storable(text: str) -> str:

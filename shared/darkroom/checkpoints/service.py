@@ -1,7 +1,10 @@
 """The shelf of model files: uploading in parts, checking, and deleting."""
 
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
+from unicodedata import normalize
 
 from darkroom.checkpoints import listing
 from darkroom.checkpoints.api import (
@@ -32,6 +35,9 @@ from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, UploadGone
 from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_length, read_header
 from darkroom.errors import Conflict, FieldError, Forbidden, Invalid, Missing, TooMany
 from darkroom.times import iso
+from darkroom.webui.spelling import OLD_HASH_BYTES, OLD_HASH_START, old_hash_of, stem
+
+log = logging.getLogger(__name__)
 
 URL_SECONDS = 900
 MAX_OPEN = 20
@@ -39,6 +45,7 @@ MAX_OPEN = 20
 cost money, and an import also takes the time of a function."""
 RETRY_SECONDS = 60
 """The `Retry-After` of a refusal for too many open uploads."""
+DESCRIBED_A_PAGE = 10
 MAX_HEADER_READ = 8 * 1024 * 1024
 """The longest header that is read, in bytes. Headers of real models have some hundred kilobytes."""
 
@@ -64,7 +71,7 @@ class Checkpoints:
         """
         key = ModelKey(request.kind, request.name)
         self.check_format(key)
-        found = self._registry.get(key)
+        found = self._find(key)
         if found is None or (found.status == "fail" and not found.created_by(fingerprint)):
             if found:
                 _check_owner(found, scope)
@@ -78,6 +85,7 @@ class Checkpoints:
                 created_at=iso(datetime.now(UTC)),
                 upload_id=self._files.begin(key),
                 fingerprint=fingerprint,
+                folder=request.folder,
             )
             if self._registry.begin(row):
                 return _registered(row), True
@@ -131,7 +139,7 @@ class Checkpoints:
         if row.status == "active":
             return CheckpointOut.of(row)
         try:
-            finished = self.finish(self._uploading(key))
+            finished = self.finish(self._uploading(row.key))
         except UploadGone as gone:
             raise Conflict("not_uploading", f"{key.name} was deleted while it was completed.") from gone
         if finished.status == "fail":
@@ -154,12 +162,19 @@ class Checkpoints:
             # Deleted before the row changes: while the row has the name, the object cannot be anybody else's.
             self._files.delete(row.key)
             return failed if self._registry.change(row, failed) else self._get(row.key)
-        active = replace(finished, status="active", base_model=header.base_model, trigger_words=header.trigger_words)
+        active = replace(
+            finished,
+            status="active",
+            base_model=header.base_model,
+            trigger_words=header.trigger_words,
+            **self._called(row, header),
+        )
         return active if self._registry.change(row, active) else self._get(row.key)
 
     def page(self, kind: Kind | None, q: str | None, after: str | None, limit: int) -> CheckpointList:
-        """See `listing.page`."""
-        return listing.page(self._registry, kind, q, after, limit)
+        """See `listing.page`. A few rows from before aliases and hashes were kept get theirs, by two or three reads of
+        the file each."""
+        return listing.page(self._registry, kind, q, after, limit, self._describe)
 
     def delete(self, key: ModelKey, *, scope: str | None = None) -> None:
         """Delete a model file, or give its upload up.
@@ -167,6 +182,7 @@ class Checkpoints:
         Raises Missing `checkpoint_not_found`, Conflict `checkpoint_busy`.
         """
         row = self._get(key, scope)
+        key = row.key
         # The bytes are deleted before the row: while the row is there, nobody can upload another file of that name.
         if row.upload_id:
             self._files.abort(key, row.upload_id)
@@ -185,7 +201,7 @@ class Checkpoints:
         taken = ", ".join(SAFE + (PICKLES if self._pickles else ()))
         why = f"is of a format that this stage does not take; it takes {taken}"
         if key.is_pickle:
-            why += ". Pickle formats can run code when they are loaded; the stage's setting allow_pickle decides"
+            why += ". Pickle formats can run code when they are loaded; the stage's setting pickles decides"
         raise Invalid("format_not_taken", f"{key.name} {why}.", (FieldError(("body", "name"), why),))
 
     def check_room(self, owner: str, kind: Kind, status: ModelStatus) -> None:
@@ -208,8 +224,31 @@ class Checkpoints:
             raise Conflict("checkpoint_exists", f"{name} is {row.status} already; delete it to import another.")
         _check_owner(row, scope)
 
-    def _get(self, key: ModelKey, scope: str | None = None) -> Checkpoint:
+    def _describe(self, rows: list[Checkpoint]) -> None:
+        """Older rows have no old hash and no alias: read them from the file, some at a time."""
+        older = [row for row in rows if row.status == "active" and row.old_hash is None]
+        for row in older[:DESCRIBED_A_PAGE]:
+            try:
+                self._registry.describe(replace(row, **self._called(row, self._read_header(row))))
+            except (NotSafetensors, UploadGone) as error:
+                log.warning("a %s could not be read again: %s", row.key.kind, type(error).__name__)
+
+    def _called(self, row: Checkpoint, header: Header) -> dict[str, Any]:
+        """What a file is called besides its name: aliases, and the WebUI's old hash. One read of the file."""
+        length = max(0, min(OLD_HASH_BYTES, (row.size or 0) - OLD_HASH_START))
+        content = self._files.read(row.key, OLD_HASH_START, length) if length else b""
+        aliases = [header.alias] if header.alias and header.alias != stem(row.key.name) else []
+        return {"aliases": tuple(dict.fromkeys([*row.aliases, *aliases])), "old_hash": old_hash_of(content)}
+
+    def _find(self, key: ModelKey) -> Checkpoint | None:
+        """The row of this name, also one from before names were composed, as a Mac wrote it."""
         row = self._registry.get(key)
+        if row is None and not key.name.isascii():
+            row = self._registry.get(replace(key, name=normalize("NFD", key.name)))
+        return row
+
+    def _get(self, key: ModelKey, scope: str | None = None) -> Checkpoint:
+        row = self._find(key)
         if row is None:
             raise Missing("checkpoint_not_found", f"There is no {key.kind} called {key.name!r}.")
         _check_owner(row, scope)

@@ -13,8 +13,8 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Start:
-    """The first bytes of a stored picture, its whole size in bytes, and its age in seconds."""
+class Part:
+    """Some bytes of a stored picture, how many it has in all, and its age in seconds."""
 
     content: bytes
     total: int
@@ -36,8 +36,8 @@ class ImageStore(Protocol):
     def find(self, owner: str, image_id: str) -> Stored | None:
         """Size and age of a picture, None when it is not stored."""
 
-    def start(self, owner: str, image_id: str, length: int) -> Start | None:
-        """A picture's first `length` bytes, None when it is not stored."""
+    def read(self, owner: str, image_id: str, offset: int, length: int) -> Part | None:
+        """At most `length` bytes of a picture, from `offset` on; None when it is not stored."""
 
     def put(self, owner: str, image_id: str, content: bytes, content_type: str) -> None:
         """Store a picture; its SHA-256 is checked by S3."""

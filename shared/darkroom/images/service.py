@@ -7,19 +7,11 @@ from dataclasses import asdict
 
 from darkroom.errors import FieldError, Invalid
 from darkroom.images.api import ImageIn, ImageOut, ImageUploadOut
-from darkroom.images.model import (
-    CONTENT_TYPES,
-    HEADER_BYTES,
-    LONG_HEADER_BYTES,
-    MAX_BYTES,
-    MAX_PIXELS,
-    MAX_SIDE,
-    ImageHeader,
-    NotAnImage,
-    format_of,
-    read_header,
-)
-from darkroom.images.ports import ImageStore, Start
+from darkroom.images.formats import CONTENT_TYPES, format_of
+from darkroom.images.header import MAX_PIXELS, MAX_SIDE, ImageHeader, look
+from darkroom.images.model import HEADER_BYTES, LONG_HEADER_BYTES, MAX_BYTES
+from darkroom.images.ports import ImageStore, Part
+from darkroom.images.source import InMemory, NotAnImage, Source
 
 DAY = 86_400
 """Seconds. A picture may expire so much earlier than the row of a job that starts from it."""
@@ -46,7 +38,7 @@ class Images:
         return ImageOut(id=request.sha256, upload=ImageUploadOut(**asdict(upload)))
 
     def inspect(self, owner: str, ids: Mapping[str, str]) -> dict[str, ImageHeader]:
-        """Format and size of stored pictures by name: one ranged read each, in parallel.
+        """Format and size of stored pictures by name, read in parallel: mostly by one ranged read each.
 
         `ids` maps names to image ids. The age of a picture that is older than a day is set to 0, for it must be kept as
         long as the job that names it. Raises Invalid `image_not_uploaded`, `image_unreadable` or `image_too_large`,
@@ -55,25 +47,20 @@ class Images:
         if not ids:
             return {}
         with ThreadPoolExecutor(max_workers=min(8, len(ids))) as pool:
-            starts = dict(zip(ids, pool.map(lambda i: self._read(owner, i), ids.values()), strict=True))
-        absent = [name for name, start in starts.items() if start is None]
-        if absent:
-            raise _absent(absent)
-        headers = {name: _header(name, start.content, start.total) for name, start in starts.items() if start}
+            starts = dict(zip(ids, pool.map(lambda i: self._start(owner, i), ids.values()), strict=True))
+            absent = [name for name, start in starts.items() if start is None]
+            if absent:
+                raise _absent(absent)
+            stored = {name: _Stored(self._store, owner, ids[name], start) for name, start in starts.items() if start}
+            headers = dict(zip(stored, pool.map(lambda pair: _header(*pair), stored.items()), strict=True))
         old = {ids[name]: name for name, start in starts.items() if start and start.age > self._old}
         for image_id, name in old.items():
             if not self._store.renew(owner, image_id, CONTENT_TYPES[headers[name].format]):
                 raise _absent([name])
         return headers
 
-    def _read(self, owner: str, image_id: str) -> Start | None:
-        start = self._store.start(owner, image_id, HEADER_BYTES)
-        if start and format_of(start.content) == "jpeg" and start.total > len(start.content):
-            try:
-                read_header(start.content)
-            except NotAnImage:
-                return self._store.start(owner, image_id, LONG_HEADER_BYTES)
-        return start
+    def _start(self, owner: str, image_id: str) -> Part | None:
+        return self._store.read(owner, image_id, 0, HEADER_BYTES)
 
     def put(self, owner: str, content: bytes) -> str:
         """Store a picture that was part of a request; returns its id. Call `check` first."""
@@ -100,21 +87,44 @@ class Images:
         return self._store.url(owner, image_id)
 
 
+class _Stored:
+    """A stored picture as a Source: what lies outside the part read last is read anew, LONG_HEADER_BYTES at a time."""
+
+    def __init__(self, store: ImageStore, owner: str, image_id: str, start: Part) -> None:
+        self.total = start.total
+        self._store = store
+        self._owner = owner
+        self._image_id = image_id
+        self._begin = 0
+        self._part = start.content
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See Source; raises NotAnImage when the picture is gone."""
+        wanted = max(min(length, self.total - offset), 0)
+        if wanted and not self._begin <= offset <= offset + wanted <= self._begin + len(self._part):
+            part = self._store.read(self._owner, self._image_id, offset, max(wanted, LONG_HEADER_BYTES))
+            if part is None:
+                raise NotAnImage("it is gone")
+            self._begin, self._part = offset, part.content
+        at = offset - self._begin
+        return self._part[at : at + wanted]
+
+
 def check(name: str, content: bytes) -> ImageHeader:
     """Format and size of a picture that is part of a request; raises Invalid as `inspect` does."""
-    return _header(name, content, len(content))
+    return _header(name, InMemory(content))
 
 
-def _header(name: str, start: bytes, total: int) -> ImageHeader:
+def _header(name: str, source: Source) -> ImageHeader:
     try:
-        header = read_header(start)
+        header = look(source)
     except NotAnImage as error:
-        raise _refused("image_unreadable", [name], f"is no picture: {error}") from error
-    if total > MAX_BYTES or max(header.size) > MAX_SIDE or header.width * header.height > MAX_PIXELS:
+        raise _refused("image_unreadable", [name], f"cannot be used: {error}") from error
+    if source.total > MAX_BYTES or header.is_too_large:
         raise _refused(
             "image_too_large",
             [name],
-            f"is {header.width}x{header.height} pixels and {total} bytes; "
+            f"is {header.width}x{header.height} pixels and {source.total} bytes; "
             f"at most {MAX_SIDE} pixels a side, {MAX_PIXELS} in all and {MAX_BYTES} bytes are taken",
         )
     return header

@@ -1,34 +1,67 @@
 """What `/jobs` takes and answers."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
-from darkroom.checkpoints.api import FileName
 from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.media import media_of_key
 from darkroom.jobs.model import EXTRA_KINDS, Job, JobLine
-from darkroom.jobs.parameters import Parameters
+from darkroom.jobs.parameters import Parameters, without_idle
 from darkroom.jobs.phase import Phase, PhaseName
 from darkroom.jobs.ports import Outputs
 from darkroom.jobs.state import CancelPoint, Status
-from darkroom.jobs.types import JobType, Mode
+from darkroom.jobs.types import MASK, SKETCH, JobType, Mode
+from darkroom.webui.calls import CALLS, of_other_calls
+from darkroom.webui.infotext import filled_in
+from darkroom.webui.spelling import composed
+from darkroom.webui.switches import switched_off
 
-FileNames = Annotated[list[FileName], Field(max_length=32)]
+
+def _inside(name: str) -> str:
+    if ".." in re.split(r"[/\\]", name):
+        raise ValueError("is a path that leads out of its folder")
+    return name
+
+
+ModelName = Annotated[
+    str,
+    AfterValidator(composed),
+    AfterValidator(_inside),
+    Field(
+        min_length=1,
+        max_length=300,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="a model file's name in any spelling of the WebUI: with or without extension, folder and hash",
+    ),
+]
+ModelNames = Annotated[list[ModelName], Field(max_length=32)]
 ImageId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture's bytes, in hex")]
 ImageName = Annotated[str, Field(pattern="^[a-z0-9_]{1,64}$")]
 EndpointName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", max_length=63)]
 PROMPT_PREVIEW = 120
 
 
-_EXTRAS: dict[str, Any] = {kind: (FileNames, []) for kind in EXTRA_KINDS}
+_MASKED = {MASK, SKETCH}
+
+
+def _check_call(call: str, fields: dict[str, Any]) -> None:
+    """A body without a prompt but with fields of another call was meant for that call."""
+    foreign = list(of_other_calls(call, fields)) if call in CALLS and "prompt" not in fields else []
+    if foreign:
+        says = ", ".join(f"{name} ({other})" for name, other in foreign)
+        raise ValueError(f"`parameters` has no prompt, and fields of other calls than {call}: {says}")
+
+
+_EXTRAS: dict[str, Any] = {kind: (ModelNames, []) for kind in EXTRA_KINDS}
 ModelsIn = create_model(
     "ModelsIn",
     __config__=ConfigDict(extra="forbid"),
     __doc__="Model files besides the checkpoint. `vae` may be `Automatic` or `None`, as in the WebUI.",
-    vae=(FileName | None, None),
+    vae=(ModelName | None, None),
     **_EXTRAS,
 )
 """One field for each kind of model file."""
@@ -42,11 +75,24 @@ class JobIn(BaseModel):
 
     type: JobType
     mode: Mode | None = None
-    checkpoint: FileName | None = None
+    checkpoint: ModelName | None = None
     models: ModelsIn = ModelsIn()
     endpoint: EndpointName | None = None
     images: Annotated[dict[ImageName, ImageId], Field(max_length=32)] = {}
     parameters: Parameters = Parameters()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _prepare(cls, body: Any) -> Any:
+        """Before fields are checked: fill in what the infotext of the body says, and leave out what decides nothing
+        and is out of its bounds."""
+        match body:
+            case {"type": str(call), "parameters": dict(fields)}:
+                fields = filled_in(fields, call)
+                _check_call(call, fields)
+                masked = isinstance(images := body.get("images"), dict) and not images.keys().isdisjoint(_MASKED)
+                return {**body, "parameters": without_idle(fields, switched_off(call, fields, masked))}
+        return body
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from darkroom.jobs.types import JobType, Mode
+from darkroom.jobs.types import INIT, JobType, Mode
 
 IMAGE_REFERENCE = "image:"
 """A string in `WorkRequest.parameters` that starts with this names an entry of `WorkRequest.images`."""
@@ -22,6 +22,15 @@ def _or_nothing(value: object, validate: ValidatorFunctionWrapHandler) -> Any:
         return validate(value)
     except ValidationError:
         return None
+
+
+def starting_pictures(parameters: dict[str, Any]) -> tuple[str, ...]:
+    """The names of the pictures that an img2img job starts from: those that `init_images` refers to where they are
+    several, which makes them one batch, each picture of it painted from its own; else `init` alone."""
+    entries = parameters.get("init_images")
+    named = [entry for entry in entries if isinstance(entry, str)] if isinstance(entries, list) else []
+    names = [entry.removeprefix(IMAGE_REFERENCE) for entry in named if entry.startswith(IMAGE_REFERENCE)]
+    return tuple(names) if len(names) > 1 else (INIT,)
 
 
 class ModelFile(BaseModel):
@@ -37,7 +46,7 @@ class ModelFile(BaseModel):
     s3: str | None
     bytes: int | None = None
     etag: str | None = None
-    spellings: list[str] = []
+    spellings: list[str] = Field(default=[], exclude_if=lambda spellings: not spellings)
 
 
 class WorkRequest(BaseModel):
@@ -45,7 +54,8 @@ class WorkRequest(BaseModel):
 
     `parameters` is the body of the WebUI's `/sdapi/v1/txt2img`, `/img2img`, `/extra-single-image` or `/interrogate`;
     pictures in it are replaced by `image:<name>` and stand in `images` as `<name>: s3://bucket/key`. The picture to
-    start from is always `images["init"]`, the mask `images["mask"]`, the painted-over picture of
+    start from is always `images["init"]`; where `init_images` refers to several, they are a batch, each of whose
+    pictures starts from its own. The mask is `images["mask"]`, the painted-over picture of
     `inpaint_sketch` `images["sketch"]`. Numbers that JSON cannot say travel as the strings
     `Infinity`, `-Infinity`, `NaN`. An empty `models["vae"]` means Automatic. `files` are files that no job names and
     an engine needs all the same, by purpose: `interrogate_clip`, `interrogate_deepbooru`.

@@ -103,7 +103,9 @@ class Dispatcher:
         """The job as the worker gets it."""
 
         def file(key: ModelKey) -> ModelFile:
-            return ModelFile(name=key.name, s3=f"s3://{self._resources.models_bucket}/{key.s3_key}")
+            spelled = [text for text, name in (job.spellings or {}).get(key.kind, {}).items() if name == key.name]
+            s3 = f"s3://{self._resources.models_bucket}/{key.s3_key}"
+            return ModelFile(name=key.name, s3=s3, spellings=spelled)
 
         keys = [ModelKey(kind, name) for kind, names in job.models.items() for name in names]  # type: ignore[arg-type]
         models: dict[str, list[ModelFile]] = {}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from struct import unpack_from
 
-from darkroom.images.model import read_header
+from darkroom.images.header import read_header
 
 Size = tuple[int, int]
 _LOOKED_AT = 1024 * 1024

@@ -83,7 +83,8 @@ class JobLine:
 @dataclass(frozen=True, slots=True)
 class Job:
     """The whole job. `inputs` maps picture names (`init`, `mask`, …) to image ids (SHA-256 in hex);
-    `models` maps kinds to file names; `expires_at` is in epoch seconds. `hand_overs` counts how often the sweeper
+    `models` maps kinds to file names, and `spellings` kinds to the names that its body says for them (None for a job
+    from before they were kept); `expires_at` is in epoch seconds. `hand_overs` counts how often the sweeper
     handed it over, the last time at `handed_over_at`. `notices` are sentences for its owner, `components` what made its
     pictures."""
 
@@ -91,6 +92,7 @@ class Job:
     parameters: dict[str, Any]
     inputs: dict[str, str] = field(default_factory=dict)
     models: dict[str, list[str]] = field(default_factory=dict)
+    spellings: dict[str, dict[str, str]] | None = None
     expires_at: int | None = None
     instance_type: str | None = None
     failure_location: str | None = None

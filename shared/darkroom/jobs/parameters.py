@@ -6,15 +6,20 @@ as the WebUI writes fields that stand at their default.
 """
 
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
-Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
+Side = Annotated[int, Field(ge=64, le=2048)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=-1, le=2**63 - 1)]
 Real = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=100_000)]
+MAX_PICTURES = 128
+"""Pictures that a job makes at most."""
+_STEP = 8
+_SIDES = ("width", "height", "hr_resize_x", "hr_resize_y")
 Picture = Annotated[str | dict[str, Any], Field(description="base64, a data URI, or `image:<name>`")]
 
 
@@ -38,7 +43,7 @@ class Parameters(BaseModel):
     width: Side | None = None
     height: Side | None = None
     batch_size: Annotated[int, Field(ge=1, le=8)] | None = None
-    n_iter: Annotated[int, Field(ge=1, le=16)] | None = None
+    n_iter: Annotated[int, Field(ge=1, le=100)] | None = None
     cfg_scale: Annotated[float, Field(ge=0, le=30, allow_inf_nan=False)] | None = None
     image_cfg_scale: Annotated[float, Field(ge=0, le=30, allow_inf_nan=False)] | None = None
     denoising_strength: Share | None = None
@@ -76,6 +81,14 @@ class Parameters(BaseModel):
     send_images: bool | None = None
     save_images: bool | None = None
 
+    @field_validator("n_iter", mode="after")
+    @classmethod
+    def _pictures_in_all(cls, n_iter: int | None, info: ValidationInfo) -> int | None:
+        batch = info.data.get("batch_size") or 1
+        if n_iter and batch * n_iter > MAX_PICTURES:
+            raise ValueError(f"{batch} pictures at a time, {n_iter} times, are more than {MAX_PICTURES}")
+        return n_iter
+
     def fields(self) -> dict[str, Any]:
         """What the caller sent, typed, with nothing added; numbers that JSON cannot say become strings."""
         return {name: _sayable(value) for name, value in self.model_dump(exclude_unset=True).items()}
@@ -92,21 +105,31 @@ def _sayable(value: Any) -> Any:
     return value
 
 
-def checkpoint_in(fields: dict[str, Any]) -> str | None:
-    """The checkpoint that `override_settings` of a WebUI body names, without the short hash the WebUI
-    shows behind it (`name.safetensors [6ce0161689]`)."""
-    return _setting(fields, "sd_model_checkpoint")
+def without_idle(fields: dict[str, Any], idle: Iterable[str]) -> dict[str, Any]:
+    """The body without those of the `idle` fields, which decide nothing, whose values are out of their bounds."""
+    wrong = {name for name in idle if name in _TYPES and not _fits(name, fields[name])}
+    return {name: value for name, value in fields.items() if name not in wrong}
 
 
-def vae_in(fields: dict[str, Any]) -> str | None:
-    """The VAE that `override_settings` of a WebUI body names."""
-    return _setting(fields, "sd_vae")
+def rounded(fields: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The body with its sides rounded down to multiples of 8, as the WebUI does, and a sentence for each that was."""
+    sides = {name: value for name in _SIDES if type(value := fields.get(name)) is int and value % _STEP}
+    notices = (
+        f"`{name}` {value} was rounded down to {value - value % _STEP}, a multiple of {_STEP}, as in the WebUI."
+        for name, value in sides.items()
+    )
+    return {**fields, **{name: value - value % _STEP for name, value in sides.items()}}, tuple(notices)
 
 
-def _setting(fields: dict[str, Any], name: str) -> str | None:
-    settings = fields.get("override_settings")
-    value = settings.get(name) if isinstance(settings, dict) else None
-    if not isinstance(value, str) or not value.strip():
-        return None
-    title = value.strip()
-    return title.rsplit(" [", 1)[0] if title.endswith("]") else title
+_TYPES: dict[str, TypeAdapter[Any]] = {
+    name: TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
+    for name, field in Parameters.model_fields.items()
+}
+
+
+def _fits(name: str, value: Any) -> bool:
+    try:
+        _TYPES[name].validate_python(value)
+    except ValidationError:
+        return False
+    return True

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from darkroom import ids, logs
-from darkroom.checkpoints.networks import Networks
 from darkroom.checkpoints.ports import ModelRegistry
+from darkroom.checkpoints.resolver import ModelResolver
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy, Conflict, Missing
 from darkroom.idempotency import IDEMPOTENCY_SECONDS, Idempotency, request_digest, reused
@@ -16,22 +16,19 @@ from darkroom.images.service import Images, check
 from darkroom.jobs.api import JobIn, JobOut
 from darkroom.jobs.dispatcher import REFUSED, Dispatcher, StageResources
 from darkroom.jobs.draft import (
-    MAX_MODELS,
     Draft,
     Placement,
     check_limits,
     check_sizes,
     draft_again,
     draft_of,
-    not_active,
     to_job,
-    with_networks,
 )
 from darkroom.jobs.limiter import OpenJobLimiter
 from darkroom.jobs.model import Job
+from darkroom.jobs.named_models import MAX_MODELS, check_count, not_active, resolve
 from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive
 from darkroom.jobs.service import Jobs
-from darkroom.jobs.types import JOB_TYPES
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +61,7 @@ class Submission:
         jobs: Jobs,
         images: Images,
         registry: ModelRegistry,
-        networks: Networks,
+        resolver: ModelResolver,
         endpoints: Endpoints,
         limiter: OpenJobLimiter,
         dispatcher: Dispatcher,
@@ -77,7 +74,7 @@ class Submission:
         self._jobs = jobs
         self._images = images
         self._registry = registry
-        self._networks = networks
+        self._resolver = resolver
         self._endpoints = endpoints
         self._limiter = limiter
         self._dispatcher = dispatcher
@@ -101,7 +98,9 @@ class Submission:
         if same := self._made_before(owner, options):
             return same
         self._limiter.admit(owner, open_jobs_limit)
-        work = self._resolve_networks(draft_of(request))
+        draft = draft_of(request)
+        check_count(draft.named)
+        work = self._resolve_models(draft)
         check_limits(work)
         return self._complete(owner, work, options)
 
@@ -125,7 +124,7 @@ class Submission:
         old = self._jobs.find(job_id, scope)
         _check_expired(self._images.missing(old.line.owner, old.inputs))
         self._limiter.admit(owner, open_jobs_limit)
-        work = self._resolve_networks(draft_again(old, self._usable(old.line.endpoint)))
+        work = self._resolve_models(draft_again(old, self._usable(old.line.endpoint)))
         return self._complete(owner, work, replace(options, pictures_of=old.line.owner))
 
     def _complete(self, owner: str, work: Draft, options: SubmitOptions) -> Submitted:
@@ -150,9 +149,8 @@ class Submission:
         used = self._store.idempotency(owner, options.key) if options.key else None
         return self._same_job(used, options.digest) if used else None
 
-    def _resolve_networks(self, work: Draft) -> Draft:
-        paints = JOB_TYPES[work.type].needs_checkpoint
-        return with_networks(work, self._networks.resolve(work.prompts)) if paints else work
+    def _resolve_models(self, work: Draft) -> Draft:
+        return replace(work, models=resolve(work.named, self._resolver))
 
     def _check_pictures(self, work: Draft, owner: str) -> None:
         headers = {picture.name: check(picture.name, picture.content) for picture in work.extracted}
@@ -179,8 +177,8 @@ class Submission:
     def _check_models(self, work: Draft, stores_pictures: bool) -> None:
         """Look the models up before pictures are stored, for a refused job must leave nothing behind; and when there
         are more than the transaction of the write can check, which only a replay may have."""
-        if stores_pictures or len(work.model_keys) > MAX_MODELS:
-            missing = self._registry.not_active(work.model_keys)
+        if stores_pictures or len(work.models.keys) > MAX_MODELS:
+            missing = self._registry.not_active(work.models.keys)
             if missing:
                 raise not_active(missing)
 
@@ -196,7 +194,7 @@ class Submission:
         if options.key:
             key = Idempotency(owner, options.key, options.digest, now, now + IDEMPOTENCY_SECONDS)
         try:
-            self._store.create(job, work.model_keys[:MAX_MODELS], key)
+            self._store.create(job, work.models.keys[:MAX_MODELS], key)
         except ModelsNotActive as refused:
             raise not_active(refused.models) from refused
 

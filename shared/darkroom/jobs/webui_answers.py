@@ -8,7 +8,7 @@ import base64
 import binascii
 from typing import Any
 
-from darkroom.images.model import NotAnImage
+from darkroom.images.source import NotAnImage
 from darkroom.jobs.answer import MAX_IMAGES, MAX_SEED, MAX_SIDE, Answer, RawPicture, Unusable
 from darkroom.jobs.json_text import clean_json
 from darkroom.jobs.manifests import bounded_texts

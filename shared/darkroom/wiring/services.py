@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from darkroom.checkpoints.imports import Imports
-    from darkroom.checkpoints.networks import Networks
+    from darkroom.checkpoints.resolver import ModelResolver
     from darkroom.checkpoints.service import Checkpoints
     from darkroom.dead_letters.service import DeadLetters
     from darkroom.endpoints.fleet import Fleet
@@ -86,18 +86,18 @@ class Services:
         return Images(self.adapters.image_store, self.settings.retention_days)
 
     @cached_property
-    def networks(self) -> Networks:
-        """Finds the extra networks that a prompt names."""
-        from darkroom.checkpoints.networks import Networks
+    def resolver(self) -> ModelResolver:
+        """Finds the model files that a job names."""
+        from darkroom.checkpoints.resolver import ModelResolver
 
-        return Networks(self.adapters.registry, self._monotonic)
+        return ModelResolver(self.adapters.registry, self._monotonic)
 
     @cached_property
     def checkpoints(self) -> Checkpoints:
         """The model shelf with its files."""
         from darkroom.checkpoints.service import Checkpoints
 
-        return Checkpoints(self.adapters.registry, self.adapters.model_files, self.settings.allow_pickle)
+        return Checkpoints(self.adapters.registry, self.adapters.model_files, self.settings.takes_pickles)
 
     @cached_property
     def imports(self) -> Imports:
@@ -186,7 +186,7 @@ class Services:
             self.jobs,
             self.images,
             self.adapters.registry,
-            self.networks,
+            self.resolver,
             self.endpoints,
             self.limiter,
             self.dispatcher,

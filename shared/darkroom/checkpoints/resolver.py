@@ -1,0 +1,110 @@
+"""From the models that a WebUI body names to files on the shelf."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from darkroom.checkpoints.model import Kind, ModelKey
+from darkroom.checkpoints.ports import ModelRegistry
+from darkroom.webui import upscalers
+from darkroom.webui.mentions import Mention
+from darkroom.webui.spelling import Ambiguous, FileNames, folded, stem
+
+CACHE_SECONDS = 5.0
+"""How long a warm function remembers the names of a kind. A name that is not among them is looked up anew at once, so
+a file that was just uploaded is found; one that was just deleted is refused when the job is written."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A mention that no active file answers to, and what would help: a sentence for a person, or nothing."""
+
+    mention: Mention
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What was found, each with its mention, and what was not, in the order of the mentions."""
+
+    found: tuple[tuple[Mention, ModelKey], ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+
+class ModelResolver:
+    """Finds model files by the names that people and the WebUI write."""
+
+    def __init__(self, registry: ModelRegistry, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """`monotonic` gives seconds that only grow."""
+        self._registry = registry
+        self._monotonic = monotonic
+        self._known: dict[Kind, tuple[float, FileNames]] = {}
+
+    def resolve(self, mentions: tuple[Mention, ...]) -> Resolution:
+        """The files of these mentions: one Query for each kind that was not read lately, one more for a kind in which
+        a name is not found. A mention that is not required and has no file is left out."""
+        found: list[tuple[Mention, ModelKey]] = []
+        missing: list[Missing] = []
+        for mention in mentions:
+            try:
+                key = self._find(mention)
+            except Ambiguous as several:
+                missing.append(Missing(mention, f"it may be any of {', '.join(several.names)}: say which"))
+                continue
+            if key:
+                found.append((mention, key))
+            elif mention.required:
+                missing.append(Missing(mention, _hint(mention)))
+        return Resolution(tuple(found), tuple(missing))
+
+    def embeddings(self, words: tuple[str, ...]) -> tuple[ModelKey, ...]:
+        """The embeddings that these texts call for by their bare names, in any case."""
+        text = folded("\n".join(words))
+        if not text.strip():
+            return ()
+        return tuple(
+            ModelKey("embedding", file.name)
+            for file in self._names("embedding").files
+            if _says(text, folded(stem(file.name)))
+        )
+
+    def vae_beside(self, checkpoint: str) -> ModelKey | None:
+        """The VAE that the setting Automatic means for a checkpoint: the one with the same file name (the WebUI's
+        modules/sd_vae.py, `find_vae_near_checkpoint`), as `name.vae.pt` or `name.safetensors`."""
+        wanted = folded(stem(checkpoint))
+        files = [file.name for file in self._names("vae").files if _vae_stem(file.name) == wanted]
+        return (
+            ModelKey("vae", min(files, key=lambda name: (not name.endswith(".safetensors"), name))) if files else None
+        )
+
+    def _find(self, mention: Mention) -> ModelKey | None:
+        name = upscalers.file_of(mention.name) if "upscaler" in mention.kinds else mention.name
+        for fresh in (False, True):
+            for kind in mention.kinds:
+                if file := self._names(kind, fresh).find(name):
+                    return ModelKey(kind, file)
+        return None
+
+    def _names(self, kind: Kind, fresh: bool = False) -> FileNames:
+        now = self._monotonic()
+        known = self._known.get(kind)
+        if known is None or now - known[0] > CACHE_SECONDS or (fresh and known[0] < now):
+            known = (now, FileNames(self._registry.known_files(kind)))
+            self._known[kind] = known
+        return known[1]
+
+
+def _says(text: str, name: str) -> bool:
+    """Whether a name stands in a text, not within a longer word; names may begin and end with anything."""
+    return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+
+
+def _vae_stem(name: str) -> str:
+    return folded(stem(name)).removesuffix(".vae")
+
+
+def _hint(mention: Mention) -> str:
+    if "upscaler" in mention.kinds and (file := upscalers.file_of(mention.name)) != mention.name.strip():
+        return f"{file} would be it"
+    return ""

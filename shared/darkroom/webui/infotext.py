@@ -1,0 +1,122 @@
+"""The text under a picture (`infotext`), read back into fields of a body.
+
+The WebUI's API fills the fields that a body leaves out from its `infotext` (modules/api/api.py, `apply_infotext`;
+modules/infotext_utils.py). A text is the prompt, a line that begins with `Negative prompt:`, and last a line of
+`Label: value` pairs, where a value with a comma or a colon is a JSON string.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+_PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+_SIZE = re.compile(r"(\d+)x(\d+)")
+_NEGATIVE = "Negative prompt:"
+_CALLS = ("txt2img", "img2img")
+_LEAST_PAIRS = 3
+"""A last line with fewer pairs is part of the prompt."""
+
+
+def _whole(text: str) -> int:
+    return int(float(text))
+
+
+_FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "Steps": ("steps", _whole),
+    "Sampler": ("sampler_name", str),
+    "Schedule type": ("scheduler", str),
+    "CFG scale": ("cfg_scale", float),
+    "Image CFG scale": ("image_cfg_scale", float),
+    "Seed": ("seed", _whole),
+    "Variation seed": ("subseed", _whole),
+    "Variation seed strength": ("subseed_strength", float),
+    "Denoising strength": ("denoising_strength", float),
+    "Batch size": ("batch_size", _whole),
+    "Hires upscale": ("hr_scale", float),
+    "Hires upscaler": ("hr_upscaler", str),
+    "Hires steps": ("hr_second_pass_steps", _whole),
+    "Hires checkpoint": ("hr_checkpoint_name", str),
+    "Hires sampler": ("hr_sampler_name", str),
+    "Hires schedule type": ("hr_scheduler", str),
+    "Hires prompt": ("hr_prompt", str),
+    "Hires negative prompt": ("hr_negative_prompt", str),
+    "Refiner": ("refiner_checkpoint", str),
+    "Refiner switch at": ("refiner_switch_at", float),
+    "Mask blur": ("mask_blur", _whole),
+    "Masked area padding": ("inpaint_full_res_padding", _whole),
+}
+_SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "Model hash": ("sd_model_checkpoint", str),
+    "VAE": ("sd_vae", str),
+    "Clip skip": ("CLIP_stop_at_last_layers", _whole),
+    "ENSD": ("eta_noise_seed_delta", _whole),
+    "RNG": ("randn_source", str),
+}
+_SIZES = {
+    "Size": ("width", "height"),
+    "Hires resize": ("hr_resize_x", "hr_resize_y"),
+    "Seed resize from": ("seed_resize_from_w", "seed_resize_from_h"),
+}
+
+
+def filled_in(fields: dict[str, Any], call: str) -> dict[str, Any]:
+    """The body with what its `infotext` says added, as far as the body does not say it; the same without one, and for
+    any call but `txt2img` and `img2img`. A value that cannot be read is left out."""
+    text = fields.get("infotext")
+    if call not in _CALLS or not isinstance(text, str) or not text.strip():
+        return fields
+    found, settings = read(text)
+    if call == "txt2img" and found.keys() & {"hr_scale", "hr_upscaler", "hr_resize_x"}:
+        found.setdefault("enable_hr", True)
+    said = fields.get("override_settings")
+    settings = {**settings, **(said if isinstance(said, dict) else {})}
+    given = {name: value for name, value in fields.items() if name != "override_settings"}
+    return {**found, **given, **({"override_settings": settings} if settings or said is not None else {})}
+
+
+def read(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields and the settings that an infotext says."""
+    lines = text.strip().split("\n")
+    pairs = dict(_PAIR.findall(lines[-1]))
+    if len(_PAIR.findall(lines[-1])) < _LEAST_PAIRS:
+        pairs = {}
+    else:
+        lines.pop()
+    fields = _prompts(lines)
+    settings: dict[str, Any] = {}
+    for label, written in pairs.items():
+        value = _unquoted(written.strip())
+        if label in _SIZES and (size := _SIZE.fullmatch(value)):
+            fields |= dict(zip(_SIZES[label], (int(size[1]), int(size[2])), strict=True))
+        for table, into in ((_FIELDS, fields), (_SETTINGS, settings)):
+            if label in table:
+                name, reads = table[label]
+                try:
+                    into[name] = reads(value)
+                except (ValueError, OverflowError):
+                    continue
+    return fields, settings
+
+
+def _prompts(lines: list[str]) -> dict[str, Any]:
+    prompt: list[str] = []
+    negative: list[str] = []
+    current = prompt
+    for line in lines:
+        bare = line.strip()
+        if bare.startswith(_NEGATIVE):
+            current = negative
+            bare = bare[len(_NEGATIVE) :].strip()
+        current.append(bare)
+    return {"prompt": "\n".join(prompt).strip(), "negative_prompt": "\n".join(negative).strip()}
+
+
+def _unquoted(value: str) -> str:
+    if not value.startswith('"'):
+        return value
+    try:
+        read = json.loads(value)
+    except ValueError:
+        return value
+    return read if isinstance(read, str) else value

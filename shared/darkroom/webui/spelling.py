@@ -1,0 +1,164 @@
+"""The spellings of a model file's name that the WebUI takes, and the file that each means.
+
+From the WebUI's modules/sd_models.py (`CheckpointInfo`, `get_closet_checkpoint_match`) and extensions-builtin/Lora: a
+title has a folder before the name and a hash in brackets behind it, the extension may be left out, a hash alone is
+enough, and a LoRA may be called by the name that its metadata give (`ss_output_name`). Beyond the WebUI, names match in
+any case and however their accents are encoded: one shelf serves machines that write them differently.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from unicodedata import normalize
+
+EXTENSIONS = (".safetensors", ".ckpt", ".pth", ".pt", ".bin")
+_HASH_BEHIND = re.compile(r"\s*\[([^\[\]]*)\]$")
+_OLD_HASH = re.compile(r"[0-9a-f]{8}")
+_HASH = re.compile(r"[0-9a-f]{10}|[0-9a-f]{12}|[0-9a-f]{64}")
+"""The digits of a file's SHA-256 that the WebUI shows: ten behind a checkpoint, twelve of a LoRA, or all."""
+
+
+def composed(text: str) -> str:
+    """A text with its accents in one character each (Unicode normal form C): a Mac writes two."""
+    return normalize("NFC", text)
+
+
+def folded(text: str) -> str:
+    """A text as names are compared: composed and in any case."""
+    return composed(composed(text).casefold())
+
+
+def stem(name: str) -> str:
+    """A file name without the extension of a model file; any other dot belongs to the name."""
+    low = name.lower()
+    return next((name[: -len(end)] for end in EXTENSIONS if low.endswith(end) and len(name) > len(end)), name)
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A model file that is there. `folder` is where it lay in the WebUI, with slashes, None when nobody said;
+    `aliases` are other names it is called by; `sha256` are the hex digits of the whole file, `old_hash` the eight of
+    `old_hash_of`."""
+
+    name: str
+    folder: str | None = None
+    aliases: tuple[str, ...] = ()
+    sha256: str | None = None
+    old_hash: str | None = None
+
+
+OLD_HASH_START, OLD_HASH_BYTES = 0x100000, 0x10000
+"""The bytes of a file that its old hash is made of: 64 KB behind the first megabyte."""
+
+
+def old_hash_of(content: bytes) -> str:
+    """The WebUI's old hash of a model file (modules/sd_models.py, `model_hash`; ControlNet still shows it), made of
+    OLD_HASH_BYTES bytes from OLD_HASH_START on, or as many as the file has there."""
+    return hashlib.sha256(content).hexdigest()[:8]
+
+
+class Ambiguous(Exception):
+    """A name means several files; `names` are theirs."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(", ".join(names))
+        self.names = names
+
+
+class FileNames:
+    """The files of one kind by every spelling."""
+
+    def __init__(self, files: Iterable[KnownFile]) -> None:
+        self.files = tuple(files)
+
+    def find(self, text: str) -> str | None:
+        """The name of the file that `text` means, None when it means none. Raises Ambiguous.
+
+        A hash behind the name decides nothing as long as the name is found: files get new hashes when their
+        metadata change. It counts only where the name means no file.
+        """
+        whole = composed(text).strip()
+        bare = _HASH_BEHIND.sub("", whole)
+        for spelled in dict.fromkeys((whole, bare)):
+            if found := self._by_name(spelled):
+                return found
+        behind = _HASH_BEHIND.search(whole)
+        return self._by_hash(bare) or (self._by_hash(behind[1]) if behind else None)
+
+    def _by_name(self, spelled: str) -> str | None:
+        folder, _, name = spelled.replace("\\", "/").rpartition("/")
+        if not name:
+            return None
+        for names in (self._exact, self._any_case):
+            found = names.get(name if names is self._exact else folded(name), ())
+            if chosen := _in_folder(found, folder):
+                return chosen
+        for aliases in (self._aliases, self._aliases_any_case):
+            found = aliases.get(spelled if aliases is self._aliases else folded(spelled.replace("\\", "/")), ())
+            if len(found) > 1:
+                raise Ambiguous(tuple(file.name for file in found))
+            if found:
+                return found[0].name
+        return None
+
+    def _by_hash(self, digits: str) -> str | None:
+        low = digits.strip().lower()
+        if _OLD_HASH.fullmatch(low):
+            found = [file for file in self.files if file.old_hash == low]
+        elif _HASH.fullmatch(low):
+            found = [file for file in self.files if file.sha256 and file.sha256.startswith(low)]
+        else:
+            return None
+        return found[0].name if len({file.sha256 for file in found}) == 1 else None
+
+    @cached_property
+    def _exact(self) -> dict[str, tuple[KnownFile, ...]]:
+        return _table((key, file) for file in self.files for key in (composed(file.name), stem(composed(file.name))))
+
+    @cached_property
+    def _any_case(self) -> dict[str, tuple[KnownFile, ...]]:
+        return _table((key, file) for file in self.files for key in (folded(file.name), folded(stem(file.name))))
+
+    @cached_property
+    def _aliases(self) -> dict[str, tuple[KnownFile, ...]]:
+        return _table((composed(alias), file) for file in self.files for alias in _all_aliases(file))
+
+    @cached_property
+    def _aliases_any_case(self) -> dict[str, tuple[KnownFile, ...]]:
+        return _table((folded(alias), file) for file in self.files for alias in _all_aliases(file))
+
+
+def _all_aliases(file: KnownFile) -> Iterable[str]:
+    """The aliases of a file, with and without extension, and its `model_name`: the folder in it is written with an
+    underscore (the WebUI's `name_for_extra`)."""
+    for alias in file.aliases:
+        yield alias
+        if stem(alias) != alias:
+            yield stem(alias)
+    if file.folder:
+        yield f"{file.folder.replace('/', '_')}_{stem(file.name)}"
+
+
+def _table(pairs: Iterable[tuple[str, KnownFile]]) -> dict[str, tuple[KnownFile, ...]]:
+    """Files by spelling, each once, the one that is preferred first: safetensors, then by name."""
+    table: dict[str, dict[str, KnownFile]] = {}
+    for key, file in pairs:
+        table.setdefault(key, {})[file.name] = file
+    return {key: tuple(sorted(files.values(), key=_preference)) for key, files in table.items()}
+
+
+def _preference(file: KnownFile) -> tuple[bool, str]:
+    return not file.name.lower().endswith(".safetensors"), file.name
+
+
+def _in_folder(files: Iterable[KnownFile], folder: str) -> str | None:
+    """The file of these that lies in `folder`; one whose folder nobody said may lie in any. Without a folder in the
+    spelling, the first."""
+    wanted = folded(folder.strip("/"))
+    if not wanted:
+        return next((file.name for file in files), None)
+    same = [file for file in files if file.folder is not None and folded(file.folder.strip("/")) == wanted]
+    unknown = [file for file in files if file.folder is None]
+    return next((file.name for file in (*same, *unknown)), None)

@@ -1,0 +1,41 @@
+"""Fields of a body that decide nothing, for what they belong to is switched off.
+
+From the WebUI's modules/processing.py: the fields of the second pass count only with `enable_hr`, those of the mask
+only with a mask, and each call has fields that the other lacks.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from darkroom.webui.calls import CALLS
+
+_MASK = (
+    "mask_blur",
+    "mask_blur_x",
+    "mask_blur_y",
+    "mask_round",
+    "inpainting_fill",
+    "inpaint_full_res",
+    "inpaint_full_res_padding",
+    "inpainting_mask_invert",
+)
+_HIRES = ("firstphase_width", "firstphase_height", "denoising_strength")
+
+
+def switched_off(call: str, fields: dict[str, Any], masked: bool) -> Iterator[str]:
+    """The names of the fields in a body of this call that decide nothing. `masked` tells whether the job has a mask
+    beside the body. Nothing for calls other than `txt2img` and `img2img`."""
+    if call not in ("txt2img", "img2img"):
+        return
+    other = CALLS["img2img" if call == "txt2img" else "txt2img"]
+    hires = call == "txt2img" and fields.get("enable_hr") is True
+    for name in fields:
+        second_pass = name.startswith("hr_") or (name in _HIRES and call == "txt2img")
+        if (
+            (second_pass and not hires)
+            or (name in _MASK and not (masked or fields.get("mask")))
+            or (name == "subseed" and not fields.get("subseed_strength"))
+            or (name == "refiner_switch_at" and not fields.get("refiner_checkpoint"))
+            or (name in other and name not in CALLS[call])
+        ):
+            yield name
