@@ -233,6 +233,31 @@ def test_what_the_second_version_adds_is_shown_with_the_job(stage: Stage) -> Non
     assert job["components"]["files"][0] == {**answer["components"]["files"][0], "etag": None}
 
 
+def test_a_width_that_is_rounded_down_is_told_and_what_the_worker_says_comes_behind_it(stage: Stage) -> None:
+    body = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier", "width": 998}}
+    made = call("POST", "/jobs", body).json
+    assert (made["parameters"]["width"], len(made["notices"])) == (992, 1)
+    assert "998" in made["notices"][0]
+    assert stage.sagemaker.invoked[-1]["parameters"]["width"] == 992
+    job = ended(made["id"], manifest(made["id"], notices=["The hires pass was left out."]))
+    assert job["notices"] == [made["notices"][0], "The hires pass was left out."]
+
+
+def test_an_upscaler_that_extras_names_goes_to_the_worker_and_one_that_is_missing_is_refused(stage: Stage) -> None:
+    stage.model("4x-UltraSharp.safetensors", "upscaler")
+    images = {"init": stage.upload(png())}
+    body = {"type": "extras", "images": images, "parameters": {"upscaler_1": "4x-UltraSharp"}}
+    assert call("POST", "/jobs", body).status == 201
+    [file] = stage.sagemaker.invoked[-1]["models"]["upscaler"]
+    assert file["name"] == "4x-UltraSharp.safetensors"
+    assert stage.sagemaker.invoked[-1]["checkpoint"] is None
+    missing = call("POST", "/jobs", {**body, "parameters": {"upscaler_1": "8x_NotThere"}})
+    assert (missing.status, missing.code) == (422, "checkpoint_not_active")
+    named = {**body, "checkpoint": "gone.safetensors", "models": {"vae": "None", "lora": ["gone.safetensors"]}}
+    assert call("POST", "/jobs", named).status == 201
+    assert list(stage.sagemaker.invoked[-1]["models"]) == ["upscaler"]
+
+
 def test_a_thumbnail_that_is_not_there_does_not_cost_the_picture(stage: Stage) -> None:
     job_id = submit(stage)
     answer = manifest(job_id)
