@@ -36,7 +36,7 @@ from darkroom.checkpoints.model import (
 from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, UploadGone
 from darkroom.checkpoints.renaming import check_rename, renamed_row, taken
 from darkroom.checkpoints.safetensors import NotSafetensors
-from darkroom.errors import Conflict, FieldError, Forbidden, Invalid, Missing, TooMany
+from darkroom.errors import Busy, Conflict, FieldError, Forbidden, Invalid, Missing, TooMany
 from darkroom.times import iso
 from darkroom.webui.spelling import folded, stem
 
@@ -260,7 +260,7 @@ class Checkpoints:
         for row in older[:DESCRIBED_A_PAGE]:
             try:
                 self._registry.describe(replace(row, **names_of(self._files, row, header_of(self._files, row))))
-            except (NotSafetensors, UploadGone) as error:
+            except (Busy, NotSafetensors, UploadGone) as error:
                 log.warning("a %s could not be read again: %s", row.key.kind, type(error).__name__)
 
     def _same_name(self, row: Checkpoint, target: ModelKey) -> str | None:
