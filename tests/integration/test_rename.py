@@ -6,9 +6,9 @@ import pytest
 
 from bench.calls import counted
 from darkroom.checkpoints.model import ModelKey
-from tests.integration.conftest import Stage
 from tests.support.http import Reply, call
 from tests.support.models import safetensors
+from tests.support.stage import Stage
 
 OLD, NEW = "ink.safetensors", "fine ink.safetensors"
 CONTENT = safetensors(data=b"ink")

@@ -25,6 +25,7 @@ JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prom
 KEYED = {"Idempotency-Key": "k"}
 MODEL = safetensors()
 LORA: dict[str, Any] = {"kind": "lora", "name": "Grain.safetensors"}
+RENAMED = "fine ink.safetensors"
 SELECT = f"kind=lora&name={quote(LORA['name'])}"
 ADMIN = "a-very-long-admin-secret"
 
@@ -299,6 +300,17 @@ def complete(world: World) -> None:
 
 def remove_file(world: World) -> None:
     world.ask("DELETE", f"/checkpoints?{SELECT}", want=204)
+
+
+def rename_file(world: World) -> None:
+    world.ask("POST", "/checkpoints/rename", {**LORA, "to": RENAMED})
+
+
+def is_renamed(world: World) -> Iterable[str]:
+    """The file is on the shelf under its new name alone."""
+    rows = call("GET", f"/checkpoints?kind={LORA['kind']}").json["checkpoints"]
+    if [(row["name"], row["status"]) for row in rows] != [(RENAMED, "active")]:
+        yield f"the shelf has {[(row['name'], row['status']) for row in rows]}"
 
 
 def file_is(status: str | None) -> Callable[[World], Iterable[str]]:
@@ -632,6 +644,7 @@ SCENARIOS = (
         source,
         never_refused(rows(SETTINGS.models_table, 2), file_is("active")),
     ),
+    Scenario("checkpoints_api", "POST /checkpoints/rename", rename_file, on_the_shelf, is_renamed),
     Scenario("checkpoints_api", "DELETE /checkpoints of a file", remove_file, on_the_shelf, file_is(None)),
     Scenario("checkpoints_api", "DELETE /checkpoints of an upload", remove_file, sent, file_is(None)),
     Scenario(
