@@ -196,3 +196,22 @@ def test_names_of_one_file_name_in_two_folders_tell_them_apart(stage: Stage) -> 
     assert refused.status == 422
     assert "any of SD15_ink.safetensors, SDXL_ink.safetensors" in refused.json["detail"]
     assert submit("<lora:SD2/ink:1>").status == 422
+
+
+def test_the_vae_beside_a_checkpoint_is_found_though_folders_stand_before_their_names(stage: Stage) -> None:
+    for kind, name, folder, alias in (
+        ("stable-diffusion", "SD15_base.safetensors", "SD15", "base.safetensors"),
+        ("stable-diffusion", "SDXL_base.safetensors", "SDXL", "base.safetensors"),
+        ("vae", "SD15_base.vae.safetensors", "SD15", "base.vae.safetensors"),
+        ("vae", "base.vae.safetensors", "SDXL", None),
+    ):
+        item = {"kind": kind, "name": name, "status": "active", "folder": folder}
+        aliases = {"aliases": {"L": [{"S": alias}]}} if alias else {}
+        stage.dynamodb.put_item(TableName="models", Item={**{k: {"S": v} for k, v in item.items()}, **aliases})
+    for checkpoint, vae in (
+        ("SD15/base", "SD15_base.vae.safetensors"),
+        ("SDXL/base", "base.vae.safetensors"),
+        ("v1-5", None),
+    ):
+        reply = call("POST", "/jobs", {"type": "txt2img", "checkpoint": checkpoint, "parameters": {"prompt": "x"}})
+        assert reply.json["models"] == ({"vae": [vae]} if vae else {}), checkpoint

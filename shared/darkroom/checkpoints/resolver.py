@@ -9,7 +9,7 @@ from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.webui import upscalers
 from darkroom.webui.mentions import Mention
-from darkroom.webui.spelling import Ambiguous, FileNames, folded, stem
+from darkroom.webui.spelling import Ambiguous, FileNames, KnownFile, folded, stem
 
 CACHE_SECONDS = 5.0
 """How long a warm function remembers the names of a kind. A name that is not among them is looked up anew at once, so
@@ -81,11 +81,22 @@ class ModelResolver:
     def vae_beside(self, checkpoint: str) -> ModelKey | None:
         """The VAE that the setting Automatic means for a checkpoint: the one with the same file name (the WebUI's
         modules/sd_vae.py, `find_vae_near_checkpoint`), as `name.vae.pt` or `name.safetensors`."""
-        wanted = folded(stem(checkpoint))
-        files = [file.name for file in self._names("vae").files if _vae_stem(file.name) == wanted]
-        return (
-            ModelKey("vae", min(files, key=lambda name: (not name.endswith(".safetensors"), name))) if files else None
+        known = (file for file in self._names("stable-diffusion").files if file.name == checkpoint)
+        file = next(known, KnownFile(checkpoint))
+        beside = [vae for vae in self._names("vae").files if _vae_stems(vae) & _vae_stems(file)]
+        if not beside:
+            return None
+        # By the name on the shelf before an alias, then from the same folder, and safetensors before pickles.
+        nearest = min(
+            beside,
+            key=lambda vae: (
+                _vae_stem(vae.name) != _vae_stem(checkpoint),
+                vae.folder != file.folder,
+                not vae.name.endswith(".safetensors"),
+                vae.name,
+            ),
         )
+        return ModelKey("vae", nearest.name)
 
     def objects(self, keys: Iterable[ModelKey]) -> dict[str, dict[str, str]]:
         """The S3 keys of the objects of files that were found, by kind and name; without those that stand in the
@@ -127,6 +138,12 @@ class ModelResolver:
 def _says(text: str, name: str) -> bool:
     """Whether a name stands in a text, not within a longer word; names may begin and end with anything."""
     return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+
+
+def _vae_stems(file: KnownFile) -> set[str]:
+    """What a file is called, without extension: its name, and the file names among its aliases."""
+    others = [alias.rpartition("/")[2] for alias in file.aliases if stem(alias) != alias]
+    return {_vae_stem(name) for name in (file.name, *others)}
 
 
 def _vae_stem(name: str) -> str:
