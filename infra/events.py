@@ -44,12 +44,12 @@ class Events(Construct):
         _feed(self, self.queue, function, batch_size=10)
 
 
-class Imports(Construct):
-    """The steps of imports: a queue that a function reads one by one, and leaves the next step in."""
+class Steps(Construct):
+    """The steps of imports, or of deletions: a queue that a function reads one by one, and leaves the next step in."""
 
-    def __init__(self, scope: Construct, handling: Duration, key: kms.IKey | None = None) -> None:
+    def __init__(self, scope: Construct, name: str, handling: Duration, key: kms.IKey | None = None) -> None:
         """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
-        super().__init__(scope, "Imports")
+        super().__init__(scope, name)
         self.dead_letters = _queue(self, "DeadLetters", key=key)
         self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
 

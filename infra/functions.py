@@ -9,15 +9,8 @@ _MODELS = ("models_table", "models_bucket", "imports_queue_url", "pickles", "wor
 _API = ("keys_table", "origins")
 """Every function behind the API counts a key's requests, and tells which web pages may read its answers."""
 _ENDPOINTS = ("stage", "instance_type", "worker_image", "worker_role", "results_topic")
-_HAND_OVER = (
-    "models_bucket",
-    "events_queue_url",
-    "retention_days",
-    "prices",
-    "job_wait_seconds",
-    "job_run_seconds",
-    "settle_after_seconds",
-)
+_TIMEOUTS = ("job_wait_seconds", "job_run_seconds", "settle_after_seconds")
+_HAND_OVER = ("models_bucket", "events_queue_url", "retention_days", "prices", *_TIMEOUTS)
 _LIMITS = ("max_open_jobs", "max_open_jobs_per_owner")
 
 
@@ -36,12 +29,14 @@ def _spec(seconds: int, *settings: str) -> FunctionSpec:
 FUNCTIONS = {
     "authorizer": _spec(10, "keys_table", "admin_secret", "shared_history", "requests_per_minute"),
     # API Gateway gives up after 29 seconds; a GET may wait 20 for its job.
-    "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, "stage", "version"),
+    "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, "deletions_queue_url", "stage", "version"),
     "checkpoints_api": _spec(15, *_API, *_MODELS),
     # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
     "endpoints_api": _spec(29, *_API, *_JOBS, *_LIMITS, *_ENDPOINTS),
     "keys_api": _spec(15, *_API),
     "job_events": _spec(30, *_JOBS),
+    # A step begins with no job after 20 seconds; those it is at may meet AWS at its slowest.
+    "job_deletions": _spec(120, *_JOBS, *_TIMEOUTS, "deletions_queue_url"),
     # A step stops taking parts after 40 seconds; the last part it took may be a slow one.
     "checkpoint_imports": _spec(150, *_MODELS),
     "endpoint_events": _spec(30, *_JOBS, *_LIMITS, *_ENDPOINTS),

@@ -164,6 +164,7 @@ class Settings(OperatorSettings):
     models_bucket: str
     events_queue_url: str
     imports_queue_url: str
+    deletions_queue_url: str
     admin_secret: str
     results_topic: str
     worker_role: str

@@ -17,6 +17,7 @@ SETTINGS = Settings(
     models_bucket="models",
     events_queue_url="https://sqs.us-east-1.amazonaws.com/1/events",
     imports_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/imports",
+    deletions_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/deletions",
     admin_secret="admin",
     results_topic="arn:aws:sns:us-east-1:123456789012:results",
     worker_role="arn:aws:iam::123456789012:role/worker",

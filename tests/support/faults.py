@@ -447,7 +447,7 @@ def faulty_stage() -> Iterator[Callable[[], World]]:
             for fake in (world.sagemaker, world.scaling):
                 fake.on_call, fake.after_call = partial(wire.port, False), partial(wire.port, True)
             stage.sagemaker, stage.scaling = world.sagemaker, world.scaling
-            stage.configure(clock, sweep_threads=1, dead_letter_queues=letters)
+            stage.configure(clock, threads=1, dead_letter_queues=letters)
             del stage.adapters.inference  # The real one, for the wire is below it.
             stage.model("v1-5.safetensors")
             return world

@@ -27,6 +27,7 @@ from darkroom.jobs.limiter import OpenJobLimiter
 from darkroom.jobs.model import answer_key, output_prefix
 from darkroom.jobs.open import JobsByEndpoint
 from darkroom.jobs.ports import EndpointRefused
+from darkroom.jobs.removal import Removal
 from darkroom.jobs.service import Jobs
 from darkroom.jobs.state import OPEN, TIMED_OUT
 from darkroom.jobs.submission import Submission
@@ -145,7 +146,8 @@ class Lifecycle(RuleBasedStateMachine):
         limiter = OpenJobLimiter(on.store, OWN, ALL, self.clock)
         self.open_jobs = open_jobs = JobsByEndpoint(on.store, on.outputs, endings, limiter, SHARDS)
         endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)
-        self.jobs = Jobs(on.store, on.images, on.outputs, endpoints, endings, TIMEOUTS, SHARDS, clock=self.clock)
+        removal = Removal(on.store, on.outputs, TIMEOUTS, clock=self.clock)
+        self.jobs = Jobs(on.store, on.images, on.outputs, endpoints, endings, removal, SHARDS)
         self.submission = Submission(
             on.store,
             self.jobs,

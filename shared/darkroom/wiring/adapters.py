@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from darkroom.idempotency import ClaimStore
     from darkroom.images.ports import ImageStore
     from darkroom.jobs.model import JobTimeouts
-    from darkroom.jobs.ports import Bookmarks, Inference, JobStore, Outputs
+    from darkroom.jobs.ports import Bookmarks, DeletionStore, Inference, JobStore, Outputs, StepQueue
     from darkroom.keys.ports import AdminSecret, Counts, KeyStore
     from darkroom.settings import Settings
 
@@ -97,9 +97,23 @@ class Adapters:
     @cached_property
     def import_queue(self) -> ImportQueue:
         """The queue of import steps."""
-        from darkroom.aws.queue import SqsImports
+        from darkroom.aws.queue import SqsSteps
 
-        return SqsImports(self.clients("sqs"), self.settings.imports_queue_url)
+        return SqsSteps(self.clients("sqs"), self.settings.imports_queue_url)
+
+    @cached_property
+    def deletion_queue(self) -> StepQueue:
+        """The queue of the steps of deletions."""
+        from darkroom.aws.queue import SqsSteps
+
+        return SqsSteps(self.clients("sqs"), self.settings.deletions_queue_url)
+
+    @cached_property
+    def deletion_store(self) -> DeletionStore:
+        """The rows of deletions, in the jobs table."""
+        from darkroom.aws.deletions import DynamoDeletions
+
+        return DynamoDeletions(self.clients("dynamodb"), self.settings.jobs_table)
 
     @cached_property
     def web(self) -> Web:
