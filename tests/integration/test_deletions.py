@@ -290,7 +290,8 @@ def test_a_stop_in_the_middle_of_a_step_is_heeded_at_its_next_page(
     monkeypatch.setattr(deletion_steps, "PAGE", 2)
     make(6)
     begun = begin(all=True)
-    real, calls = stage.services.removal.remove, []
+    real = stage.services.removal.remove
+    calls: list[Any] = []
 
     def stop_at_the_first(job: Any) -> None:
         if not calls:
@@ -387,7 +388,8 @@ def deliver_until_killed(body: str) -> None:
 def test_a_step_that_is_killed_goes_on_and_every_job_is_counted_once(stage: Stage, queue: Queue) -> None:
     make(5)
     begun = begin(all=True)
-    body, real, done = queue.waiting.pop(0), stage.services.removal.remove, []
+    body, real = queue.waiting.pop(0), stage.services.removal.remove
+    done: list[Any] = []
 
     def killed_at_the_third(job: Any) -> None:
         if len(done) == 2:

@@ -151,6 +151,47 @@ def delete(world: World) -> None:
     world.ask("DELETE", f"/jobs/{world.job}", want=204)
 
 
+def two_ended(world: World) -> None:
+    """Two jobs that have succeeded."""
+    ended(world)
+    ended(world)
+
+
+def delete_named(world: World) -> None:
+    """What a good caller does: it sends again what failed."""
+    body = {"ids": list(world.jobs())}
+    for _ in range(3):
+        told = world.ask("POST", "/jobs/delete", body, headers=KEYED).json["jobs"]
+        world.wire.calm()
+        if not [job for job in told if job["outcome"] == "failed"]:
+            break
+        world.note("told as failed, sent again by the caller")
+    if {job["outcome"] for job in told} != {"deleted"}:
+        raise Broken(f"told {told}")
+
+
+def begin_deletion(world: World) -> None:
+    reply = world.ask("POST", "/jobs/delete", {"filters": {"status": ["succeed"]}}, want=202, headers=KEYED)
+    world.job = reply.json["id"]
+
+
+def deletion_begun(world: World) -> None:
+    two_ended(world)
+    begin_deletion(world)
+
+
+def deletion_is(status: str, deleted: int) -> Callable[[World], Iterable[str]]:
+    """How the deletion ended; what it deleted is gone, and the rest is there."""
+
+    def check(world: World) -> Iterable[str]:
+        told = world.stage.services.deletions.get(world.job)
+        if (told.status, told.deleted, told.failed) != (status, deleted, 0):
+            yield f"the deletion is {told.status} with {told.deleted} deleted and {told.failed} failed"
+        yield from ends(succeed=2 - deleted)(world)
+
+    return check
+
+
 def unmarked(world: World) -> None:
     """A job that was written, and its hand-over broke off."""
     with patch.object(world.stage.adapters.inference, "invoke", side_effect=Busy("aws_busy", "x")):
@@ -510,6 +551,17 @@ SCENARIOS = (
     ),
     Scenario("jobs_api", "DELETE /jobs/<id> of a job that has ended", delete, ended, ends()),
     Scenario("jobs_api", "DELETE /jobs/<id> of an open job", delete, submit, ends()),
+    Scenario("jobs_api", "POST /jobs/delete with ids", delete_named, two_ended, ends()),
+    Scenario("jobs_api", "POST /jobs/delete with filters", begin_deletion, two_ended, deletion_is("done", 2)),
+    Scenario("jobs_api", "GET /jobs/deletions/<id>", get("/jobs/deletions/{job}"), deletion_begun),
+    Scenario(
+        "jobs_api",
+        "POST /jobs/deletions/<id>/stop",
+        lambda w: w.ask("POST", f"/jobs/deletions/{w.job}/stop"),
+        deletion_begun,
+        deletion_is("stopped", 0),
+    ),
+    Scenario("job_deletions", "two jobs", World.deletion_steps, deletion_begun, deletion_is("done", 2)),
     Scenario("job_events", "success", answered(lambda w: completed(w.job, painted(w))), submit, ends(succeed=1)),
     Scenario("job_events", "success, the answer in S3 alone", answered(in_s3_alone), submit, ends(succeed=1)),
     Scenario("job_events", "success with raw pictures", answered(raw), submit, ends(succeed=1)),

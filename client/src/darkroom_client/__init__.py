@@ -7,8 +7,9 @@
         job = darkroom.settled(job["id"], seconds=300)
         darkroom.save_pictures(job, Path("pictures"))
 
-Jobs and pictures are methods of `Darkroom`. The modules `checkpoints`, `keys`, `endpoints` and `dead_letters` hold
-functions for the rest of the API, `upload` brings model files to the shelf, and `answers` has the type of every answer.
+Jobs and pictures are methods of `Darkroom`. The modules `deletions`, `checkpoints`, `keys`, `endpoints` and
+`dead_letters` hold functions for the rest of the API, `upload` brings model files to the shelf, and `answers` has the
+type of every answer.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -45,8 +45,8 @@ class DynamoDeletions:
             )
         except self._client.exceptions.ConditionalCheckFailedException as known:
             # Botocore sends a put again when its answer was lost: it then finds what it wrote itself.
-            item: Any = known.response["Item"]
-            values = values_of(item)
+            answer: Any = known.response
+            values = values_of(answer["Item"])
             return Noted(values["digest"], values["job_id"], tuple(values.get("found", ())))
         return Noted(used.digest, deletion, jobs)
 
@@ -95,7 +95,7 @@ class DynamoDeletions:
 
     def stop(self, deletion_id: str, now: str) -> Deletion | None:
         """See `DeletionStore.stop`: one conditional UpdateItem, and a GetItem when it had ended before."""
-        values = {":stopped": "stopped", ":end": now, ":running": "running"}
+        values: dict[str, object] = {":stopped": "stopped", ":end": now, ":running": "running"}
         update = "SET #state = :stopped, ended_at = :end"
         return self._update(deletion_id, update, "#state = :running", values) or self.find(deletion_id)
 

@@ -16,7 +16,8 @@ Outcome = Literal["deleted", "gone", "unwanted", "failed", "left"]
 """What became of a job that was to be removed: `gone` was not there, `unwanted` is not (any more) what was asked for,
 `left` had no turn in the time there was."""
 
-Given, Made = TypeVar("Given"), TypeVar("Made")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
