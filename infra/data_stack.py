@@ -1,4 +1,4 @@
-"""What must outlive a release: the three tables, the two buckets and the first admin's key."""
+"""What must outlive a release: the four tables, the two buckets and the first admin's key."""
 
 import json
 import string
@@ -34,6 +34,7 @@ class DataStack(Stack):
         self.jobs_table = self._table("Jobs", tables.JOBS)
         self.models_table = self._table("Models", tables.MODELS)
         self.keys_table = self._table("Keys", tables.KEYS)
+        self.pictures_table = self._table("PictureUses", tables.PICTURES)
         self.pictures_bucket = self._bucket("Pictures", expiring=PICTURE_PREFIXES)
         self.models_bucket = self._bucket("ModelFiles")
         self.admin_secret = self._admin_secret()
@@ -133,6 +134,7 @@ class DataStack(Stack):
             "JobsTable": self.jobs_table.table_name,
             "ModelsTable": self.models_table.table_name,
             "KeysTable": self.keys_table.table_name,
+            "PicturesTable": self.pictures_table.table_name,
             "PicturesBucket": self.pictures_bucket.bucket_name,
             "ModelsBucket": self.models_bucket.bucket_name,
             "AdminSecretArn": self.admin_arn,

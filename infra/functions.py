@@ -3,7 +3,7 @@ its routes in `ROUTES`."""
 
 from dataclasses import dataclass
 
-_JOBS = ("jobs_table", "models_table", "feed_shards", "pictures_bucket")
+_JOBS = ("jobs_table", "models_table", "pictures_table", "feed_shards", "pictures_bucket")
 """Rows and objects of jobs."""
 _MODELS = ("models_table", "models_bucket", "imports_queue_url", "pickles", "worker_image")
 _API = ("keys_table", "origins")

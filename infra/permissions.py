@@ -126,6 +126,7 @@ class Permissions:
             ),
             allow(["dynamodb:Query"], resources.job_indexes),
             allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"], resources.models),
+            allow(["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources.picture_uses),
             allow(["s3:GetObject", "s3:PutObject"], resources.uploads, resources.job_files),
             allow(["s3:DeleteObject"], resources.job_files, resources.failures),
             list_bucket(resources.pictures_bucket),
@@ -144,6 +145,7 @@ class Permissions:
         return [
             allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], resources.jobs),
             allow(["dynamodb:Query"], resources.job_indexes),
+            allow(["dynamodb:UpdateItem"], resources.picture_uses),
             # The marker that stops a worker is read and written.
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
             allow(["s3:DeleteObject"], resources.failures),
@@ -187,6 +189,7 @@ class Permissions:
                 resources.jobs,
             ),
             allow(["dynamodb:Query"], resources.job_indexes),
+            *self._tidy_pictures(),
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
             allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),
@@ -194,6 +197,18 @@ class Permissions:
             allow(["sqs:SendMessage"], self._sweeps.dead_letters.queue_arn),
             *endpoint_permissions.keeping(resources),
             *endpoint_permissions.scaling(resources),
+        ]
+
+    def _tidy_pictures(self) -> list[Grant]:
+        """Input pictures that no job names any more. BatchWriteItem drops their uses."""
+        uses = self._resources.picture_uses
+        return [
+            allow(
+                ["dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"],
+                uses,
+            ),
+            allow(["dynamodb:Query"], self._resources.index(uses, tables.PICTURES.indexes[0].name)),
+            allow(["s3:GetObject", "s3:DeleteObject"], self._resources.uploads),
         ]
 
     def _dead_letters_api(self) -> list[Grant]:

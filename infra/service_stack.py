@@ -104,6 +104,7 @@ class ServiceStack(Stack):
             jobs_table=data.jobs_table.table_name,
             models_table=data.models_table.table_name,
             keys_table=data.keys_table.table_name,
+            pictures_table=data.pictures_table.table_name,
             pictures_bucket=data.pictures_bucket.bucket_name,
             models_bucket=data.models_bucket.bucket_name,
             events_queue_url=self.events.queue.queue_url,

@@ -160,6 +160,7 @@ class Settings(OperatorSettings):
     jobs_table: str
     models_table: str
     keys_table: str
+    pictures_table: str
     pictures_bucket: str
     models_bucket: str
     events_queue_url: str

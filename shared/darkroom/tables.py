@@ -1,4 +1,4 @@
-"""The three tables: keys, indexes and what each index carries. The stacks build from this, the
+"""The four tables: keys, indexes and what each index carries. The stacks build from this, the
 adapters read and write by it, and the tests create their tables with it."""
 
 from dataclasses import dataclass
@@ -62,6 +62,14 @@ JOBS = Table(
     ),
 )
 MODELS = Table(partition="kind", sort="name")
+PICTURES = Table(
+    partition="picture",
+    sort="job",
+    ttl="expires_at",
+    # Only the rows that say when a picture is looked at are in it.
+    indexes=(Index("looks", "look", "look_at", ("removing",)),),
+)
+"""Which jobs name which input pictures: a table of its own, for a use has two keys and needs no index of the jobs."""
 KEYS = Table(
     partition="hash",
     ttl="expires_at",

@@ -35,7 +35,8 @@ def test_a_disposable_stage_leaves_nothing_behind(dev: Synthesized) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("Jobs", tables.JOBS), ("Models", tables.MODELS), ("Keys", tables.KEYS)]
+    ("name", "expected"),
+    [("Jobs", tables.JOBS), ("Models", tables.MODELS), ("Keys", tables.KEYS), ("PictureUses", tables.PICTURES)],
 )
 def test_a_table_is_built_as_the_code_describes_it(prod: Synthesized, name: str, expected: tables.Table) -> None:
     (table,) = (t for key, t in prod.resources("AWS::DynamoDB::GlobalTable").items() if key.startswith(name))

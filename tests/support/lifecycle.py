@@ -35,6 +35,7 @@ from darkroom.jobs.sweep import Sweep
 from darkroom.jobs.sweep_rules import HAND_OVERS
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, failed, manifest, progress
+from tests.support.memory import NoUses
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
 
 START = 1_780_000_000.0
@@ -146,7 +147,7 @@ class Lifecycle(RuleBasedStateMachine):
         limiter = OpenJobLimiter(on.store, OWN, ALL, self.clock)
         self.open_jobs = open_jobs = JobsByEndpoint(on.store, on.outputs, endings, limiter, SHARDS)
         endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)
-        removal = Removal(on.store, on.outputs, TIMEOUTS, clock=self.clock)
+        removal = Removal(on.store, on.outputs, NoUses(), TIMEOUTS, clock=self.clock)
         self.jobs = Jobs(on.store, on.images, on.outputs, endpoints, endings, removal, SHARDS)
         self.submission = Submission(
             on.store,
@@ -162,9 +163,9 @@ class Lifecycle(RuleBasedStateMachine):
             lambda: ids.made_at(datetime.fromtimestamp(self.clock(), UTC)),
         )
         self.events = Events(on.store, endings)
-        self.sweeper = Sweep(
-            on.store, on.bookmarks, on.outputs, endings, dispatcher, endpoints, TIMEOUTS, SHARDS, 1, self.clock
-        )
+        pictures: Any = (NoUses(), None)
+        parts = (on.store, on.bookmarks, on.outputs, *pictures, endings, dispatcher, endpoints, TIMEOUTS, SHARDS)
+        self.sweeper = Sweep(*parts, 1, self.clock)
         self.mail: list[str] = []
         self.seen: dict[str, JobOut] = {}
         self.deleted: set[str] = set()

@@ -20,6 +20,7 @@ from darkroom.aws.job_items import (
     to_item,
     values_of,
 )
+from darkroom.aws.picture_uses import use_puts
 from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import Busy
 from darkroom.idempotency import Idempotency, row_id
@@ -48,6 +49,7 @@ class DynamoJobs:
         client: "DynamoDBClient",
         jobs_table: str,
         models_table: str,
+        pictures_table: str,
         shards: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -55,6 +57,7 @@ class DynamoJobs:
         self._client = client
         self._table = jobs_table
         self._models_table = models_table
+        self._pictures_table = pictures_table
         self._shards = shards
         self._clock = clock
 
@@ -71,11 +74,13 @@ class DynamoJobs:
         ]
         if idempotency:
             puts.append({"Put": self._idempotency_row(job.line.id, idempotency)})
+        if job.uses:
+            puts += use_puts(self._pictures_table, job)
         checks: list[Any] = [{"ConditionCheck": self._active(key)} for key in models]
         try:
             self._transact(puts + checks)
         except self._client.exceptions.TransactionCanceledException as cancelled:
-            raise _refusal(cancelled, len(puts), models) from cancelled
+            raise _refusal(cancelled, len(puts), models, keyed=idempotency is not None) from cancelled
 
     def _transact(self, items: list[Any]) -> None:
         """Two transactions that look at one checkpoint at once conflict (Developer Guide, "Transaction conflict
@@ -250,6 +255,17 @@ class DynamoJobs:
         answer = self._client.delete_item(TableName=self._table, Key=attributes({"id": job_id}), ReturnValues="ALL_OLD")
         return line_from_item(answer["Attributes"]).status if "Attributes" in answer else None
 
+    def first(self, shard: int) -> Job | None:
+        """See `JobStore.first`: one Query of the `feed` index, and one consistent GetItem."""
+        answer = self._client.query(
+            TableName=self._table,
+            IndexName="feed",
+            KeyConditionExpression="feed = :shard",
+            ExpressionAttributeValues=attributes({":shard": str(shard)}),
+            Limit=1,
+        )
+        return self.get(answer["Items"][0]["id"]["S"]) if answer["Items"] else None
+
     def existing(self, job_ids: list[str]) -> set[str]:
         """See `JobStore.existing`: one BatchGetItem for each 100; what DynamoDB leaves unprocessed counts as there."""
         found: set[str] = set()
@@ -284,12 +300,12 @@ class DynamoJobs:
         return WriteResult(applied=True, exists=True)
 
 
-def _refusal(cancelled: ClientError, puts: int, models: tuple[ModelKey, ...]) -> Exception:
+def _refusal(cancelled: ClientError, puts: int, models: tuple[ModelKey, ...], keyed: bool) -> Exception:
     """What a cancelled transaction says: its reasons stand in the order of its items (API reference of
     TransactWriteItems)."""
     reasons: list[Any] = cancelled.response.get("CancellationReasons", [])
     failed = [number for number, reason in enumerate(reasons) if reason.get("Code") == "ConditionalCheckFailed"]
-    if 1 in failed and puts == 2:
+    if 1 in failed and keyed:
         return _key_used(reasons[1]["Item"])
     missing = tuple(models[number - puts] for number in failed if number >= puts)
     if missing:

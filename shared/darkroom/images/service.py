@@ -1,11 +1,12 @@
 """Taking pictures in, and looking at the ones a job names."""
 
 import hashlib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
-from darkroom.errors import FieldError, Invalid
+from darkroom.errors import Busy, FieldError, Invalid
 from darkroom.images.api import ImageIn, ImageOut, ImageUploadOut
 from darkroom.images.model import (
     CONTENT_TYPES,
@@ -19,7 +20,8 @@ from darkroom.images.model import (
     format_of,
     read_header,
 )
-from darkroom.images.ports import ImageStore, Start
+from darkroom.images.ports import ImageStore, PictureUses, Start
+from darkroom.times import moment, precise
 
 DAY = 86_400
 """Seconds by which a picture that a job starts from may go before the job's row does."""
@@ -28,8 +30,17 @@ DAY = 86_400
 class Images:
     """The picture store. `retention_days` is when S3 forgets a picture."""
 
-    def __init__(self, store: ImageStore, retention_days: int) -> None:
+    def __init__(
+        self,
+        store: ImageStore,
+        uses: PictureUses,
+        retention_days: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock` gives epoch seconds."""
         self._store = store
+        self._uses = uses
+        self._clock = clock
         self._renew_after = retention_days * DAY / 2
         self._old = min(DAY, self._renew_after)
 
@@ -40,6 +51,9 @@ class Images:
         it does not expire under a job that still needs it.
         """
         stored = self._store.find(owner, request.sha256)
+        if stored is not None and stored.age > self._old / 2:
+            # What is told to be here must be here a day later, when a job names it.
+            self.keep(owner, [request.sha256])
         if stored is not None and stored.bytes == request.bytes and stored.age < self._renew_after:
             return ImageOut(id=request.sha256, upload=None)
         upload = self._store.upload(owner, request.sha256, request.bytes, request.content_type)
@@ -61,10 +75,20 @@ class Images:
             raise _absent(absent)
         headers = {name: _header(name, start.content, start.total) for name, start in starts.items() if start}
         old = {wanted[name]: name for name, start in starts.items() if start and start.age > self._old}
+        self.keep(owner, old)
         for image_id, name in old.items():
             if not self._store.renew(owner, image_id, CONTENT_TYPES[headers[name].format]):
                 raise _absent([name])
         return headers
+
+    def keep(self, owner: str, image_ids: Collection[str]) -> None:
+        """Put off for a day that the sweeper looks whether these pictures are named by any job: one is about to be.
+
+        Everything that names a picture which is there for over a day, or stores one that may be, asks this first.
+        Raises Busy `image_is_going` when one is being removed this moment.
+        """
+        if self._uses.keep(owner, image_ids, precise(moment(self._clock() + DAY))):
+            raise Busy("image_is_going", "A picture of this request, which no job named any more, is being removed.")
 
     def _read(self, owner: str, image_id: str) -> Start | None:
         start = self._store.start(owner, image_id, HEADER_BYTES)
@@ -76,8 +100,8 @@ class Images:
         return start
 
     def put(self, owner: str, content: bytes) -> str:
-        """Store a picture that came inside a request; returns its id. Check it with `check` before."""
-        image_id = hashlib.sha256(content).hexdigest()
+        """Store a picture that came inside a request; returns its id. Check it with `check` before, and `keep` it."""
+        image_id = id_of(content)
         content_type = CONTENT_TYPES[format_of(content) or "png"]
         self._store.put(owner, image_id, content, content_type)
         return image_id
@@ -88,6 +112,7 @@ class Images:
 
     def take_over(self, owner: str, to: str, wanted: Mapping[str, str]) -> list[str]:
         """Copy pictures of `owner` for `to`; returns the names of those that are not there any more."""
+        self.keep(to, set(wanted.values()))
         return [name for name, image in wanted.items() if not self._store.copy(image, owner, to)]
 
     def uri(self, owner: str, image_id: str) -> str:
@@ -97,6 +122,11 @@ class Images:
     def url(self, owner: str, image_id: str) -> str:
         """A presigned GET of a picture."""
         return self._store.url(owner, image_id)
+
+
+def id_of(content: bytes) -> str:
+    """The id of a picture."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def check(name: str, content: bytes) -> ImageHeader:

@@ -80,7 +80,8 @@ class JobLine:
 class Job:
     """The whole job. `inputs` maps picture names (`init`, `mask`, …) to image ids (SHA-256 in hex);
     `models` maps kinds to file names, and `spellings` kinds to the names that its body says for them (None for a job
-    from before they were kept); `expires_at` is in epoch seconds. `hand_overs` counts how often the sweeper
+    from before they were kept); `expires_at` is in epoch seconds. `uses` counts the pictures whose use was
+    written with the job (None for a job from before that was done); `hand_overs` counts how often the sweeper
     handed it over, the last time at `handed_over_at`."""
 
     line: JobLine
@@ -102,6 +103,7 @@ class Job:
     cancelled_when: CancelPoint | None = None
     hand_overs: int = 0
     handed_over_at: str | None = None
+    uses: int | None = None
 
     @property
     def cancel_point(self) -> CancelPoint:

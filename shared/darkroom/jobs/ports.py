@@ -161,6 +161,9 @@ class JobStore(Protocol):
     def delete(self, job_id: str) -> Status | None:
         """Remove the row; the status it had, None when there was none."""
 
+    def first(self, shard: int) -> Job | None:
+        """The oldest job of a shard of the feed."""
+
     def existing(self, job_ids: list[str]) -> set[str]:
         """Those of the ids that have a row; when in doubt, an id is among them."""
 

@@ -8,9 +8,12 @@ from typing import Literal, TypeVar
 
 from darkroom import ids, logs
 from darkroom.errors import Busy
+from darkroom.images.ports import PictureUses
+from darkroom.images.service import DAY
 from darkroom.jobs.model import Job, JobLine, JobTimeouts
 from darkroom.jobs.ports import JobStore, Outputs
 from darkroom.jobs.state import CANCELLED, ENDS
+from darkroom.times import moment, precise
 
 Outcome = Literal["deleted", "gone", "unwanted", "failed", "left"]
 """What became of a job that was to be removed: `gone` was not there, `unwanted` is not (any more) what was asked for,
@@ -35,6 +38,7 @@ class Removal:
         self,
         store: JobStore,
         outputs: Outputs,
+        uses: PictureUses,
         timeouts: JobTimeouts,
         threads: int = 8,
         clock: Callable[[], float] = time.time,
@@ -43,6 +47,7 @@ class Removal:
         """`threads` jobs are removed side by side; `clock` gives epoch seconds, `monotonic` seconds."""
         self._store = store
         self._outputs = outputs
+        self._uses = uses
         self._timeouts = timeouts
         self._threads = threads
         self._clock = clock
@@ -59,6 +64,10 @@ class Removal:
         if may_run:
             self._outputs.mark_cancelled(job_id, job.failure_location)
         self._outputs.delete(job_id, job.failure_location, keep_marker=may_run)
+        if job.uses:
+            # Before the row goes: a look too many changes nothing, one too few would leave the pictures to expire.
+            at = precise(moment(self._clock() + DAY))
+            self._uses.look_later(job.line.owner, set(job.inputs.values()), at)
         last_status = self._store.delete(job_id)
         if last_status in ENDS and last_status != job.line.status:
             # It ended in between, and what it made came after the objects were removed.

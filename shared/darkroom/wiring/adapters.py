@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from darkroom.dead_letters.ports import Letters
     from darkroom.endpoints.ports import EndpointControl, EndpointSource, Scaling
     from darkroom.idempotency import ClaimStore
-    from darkroom.images.ports import ImageStore
+    from darkroom.images.ports import ImageStore, PictureUses
     from darkroom.jobs.model import JobTimeouts
     from darkroom.jobs.ports import Bookmarks, DeletionStore, Inference, JobStore, Outputs, StepQueue
     from darkroom.keys.ports import AdminSecret, Counts, KeyStore
@@ -72,6 +72,13 @@ class Adapters:
         from darkroom.aws.pictures import S3Images
 
         return S3Images(self.clients("s3"), self.settings.pictures_bucket, self.clock)
+
+    @cached_property
+    def picture_uses(self) -> PictureUses:
+        """Which jobs name which pictures."""
+        from darkroom.aws.picture_uses import DynamoPictureUses
+
+        return DynamoPictureUses(self.clients("dynamodb"), self.settings.pictures_table)
 
     @cached_property
     def outputs(self) -> Outputs:
@@ -170,7 +177,8 @@ class Adapters:
 
         settings = self.settings
         dynamodb = self.clients("dynamodb")
-        return DynamoJobs(dynamodb, settings.jobs_table, settings.models_table, settings.feed_shards, self.clock)
+        tables = settings.jobs_table, settings.models_table, settings.pictures_table
+        return DynamoJobs(dynamodb, *tables, settings.feed_shards, self.clock)
 
     @cached_property
     def bookmarks(self) -> Bookmarks:

@@ -84,7 +84,9 @@ class Services:
         """The picture store."""
         from darkroom.images.service import Images
 
-        return Images(self.adapters.image_store, self.settings.retention_days)
+        return Images(
+            self.adapters.image_store, self.adapters.picture_uses, self.settings.retention_days, self.adapters.clock
+        )
 
     @cached_property
     def resolver(self) -> ModelResolver:
@@ -184,6 +186,7 @@ class Services:
         return Removal(
             self.adapters.store,
             self.adapters.outputs,
+            self.adapters.picture_uses,
             self.adapters.timeouts,
             self._threads,
             self.adapters.clock,
@@ -252,6 +255,8 @@ class Services:
             self.adapters.store,
             self.adapters.bookmarks,
             self.adapters.outputs,
+            self.adapters.picture_uses,
+            self.adapters.image_store,
             self.endings,
             self.dispatcher,
             self.endpoints,
