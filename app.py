@@ -12,7 +12,7 @@ from infra.stage import StageError, read_stage
 
 
 def main() -> int:
-    """Write the stage's templates into the CDK's output folder; 1 and a message where that cannot be."""
+    """Write the stage's templates into the CDK's output folder; returns the exit code, 1 after an error message."""
     app = App(analytics_reporting=False)
     try:
         add_stacks(app, read_stage(app.node.try_get_context))

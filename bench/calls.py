@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from darkroom.keys.api import KeyIn
-from tests.integration.conftest import Stage, moto_stage
 from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.gateway import send
 from tests.support.http import call
 from tests.support.pictures import png
+from tests.support.stage import Stage, moto_stage
 
 
 @dataclass(frozen=True)

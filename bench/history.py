@@ -24,7 +24,8 @@ from rich.table import Table
 from darkroom import ids
 from darkroom.aws.job_items import to_item
 from darkroom.jobs.draft import PROMPT_IN_LINE
-from darkroom.jobs.history import Filters, Page, Slice, Stream, fill, plan
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import Page, Slice, Stream, fill, plan
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.state import Status
 from darkroom.jobs.types import JobType
@@ -58,14 +59,14 @@ def questions() -> list[Question]:
     """A dozen and a few, from the plain list to words in the prompt."""
     week = (END - TWO_YEARS // 2, END - TWO_YEARS // 2 + 7 * 86_400_000)
     low, high = (str(uuid.UUID(int=moment << 80)) for moment in week)
-    fail: frozenset[Status] = frozenset({"fail"})
-    unfinished: frozenset[Status] = frozenset({"created", "in_progress"})
+    fail: list[Status] = ["fail"]
+    unfinished: list[Status] = ["created", "in_progress"]
     return [
         Question("the newest", Filters(), single=True),
-        Question("type txt2img (60 %)", Filters(types=frozenset({"txt2img"})), single=True),
-        Question("type interrogate_clip (4 %)", Filters(types=frozenset({"interrogate_clip"})), single=True),
-        Question("status fail (2 %)", Filters(statuses=fail), single=True),
-        Question("created or in progress", Filters(statuses=unfinished)),
+        Question("type txt2img (60 %)", Filters(type=["txt2img"]), single=True),
+        Question("type interrogate_clip (4 %)", Filters(type=["interrogate_clip"]), single=True),
+        Question("status fail (2 %)", Filters(status=fail), single=True),
+        Question("created or in progress", Filters(status=unfinished)),
         Question("an endpoint", Filters(endpoint="endpoint-0"), single=True),
         Question("the commonest checkpoint", Filters(checkpoint="checkpoint-0"), single=True),
         Question("a rare checkpoint", Filters(checkpoint="checkpoint-150"), single=True),
@@ -73,33 +74,33 @@ def questions() -> list[Question]:
         Question("a week a year ago", Filters(low=low, high=high), single=True),
         Question(
             "rare checkpoint and txt2img",
-            Filters(checkpoint="checkpoint-150", types=frozenset({"txt2img"})),
+            Filters(checkpoint="checkpoint-150", type=["txt2img"]),
             combined=True,
         ),
         Question(
             "commonest checkpoint and fail",
-            Filters(checkpoint="checkpoint-0", statuses=fail),
+            Filters(checkpoint="checkpoint-0", status=fail),
             combined=True,
         ),
-        Question("fail and txt2img", Filters(statuses=fail, types=frozenset({"txt2img"})), combined=True),
+        Question("fail and txt2img", Filters(status=fail, type=["txt2img"]), combined=True),
         Question("rare checkpoint and succeed", _succeeded("checkpoint-150"), combined=True),
         Question(
             "three statuses and the commonest checkpoint",
-            Filters(checkpoint="checkpoint-0", statuses=unfinished | fail),
+            Filters(checkpoint="checkpoint-0", status=unfinished + fail),
             combined=True,
         ),
-        Question("status succeed (85 %, no index)", Filters(statuses=frozenset({"succeed"}))),
-        Question("a LoRA (1 %) and txt2img", Filters(lora="film", types=frozenset({"txt2img"}))),
-        Question("fail and an owner (rare, rare)", Filters(statuses=fail, owner="owner-3")),
+        Question("status succeed (85 %, no index)", Filters(status=["succeed"])),
+        Question("a LoRA (1 %) and txt2img", Filters(lora="film", type=["txt2img"])),
+        Question("fail and an owner (rare, rare)", Filters(status=fail, owner="owner-3")),
         Question("owner and an endpoint", Filters(owner="owner-3", endpoint="endpoint-0")),
-        Question("a word of the prompt", Filters(words=("lighthouse",))),
-        Question("two words of the prompt", Filters(words=("lighthouse", "snow"))),
+        Question("a word of the prompt", Filters(q="lighthouse")),
+        Question("two words of the prompt", Filters(q="lighthouse snow")),
         Question("a LoRA (1 %)", Filters(lora="film")),
     ]
 
 
 def _succeeded(checkpoint: str) -> Filters:
-    return Filters(checkpoint=checkpoint, statuses=frozenset({"succeed"}))
+    return Filters(checkpoint=checkpoint, status=["succeed"])
 
 
 def jobs(count: int, seed: int = 7) -> Sequence[JobLine]:

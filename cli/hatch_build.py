@@ -7,16 +7,16 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class IncludeClient(BuildHookInterface):  # type: ignore[type-arg, misc, unused-ignore]
-    """Hatch's force-include for the client: out of the checkout, or out of the source distribution it was put into.
+    """Adds the client to the wheel: from the checkout, or from the source distribution, which contains a copy.
 
-    A static force-include can name one of the two places only. An editable install takes neither: it leads to the
-    client's source folder.
+    Hatch's static force-include can name only one of the two folders. An editable install needs neither: it uses the
+    client's source folder itself.
     """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it builds a wheel."""
         if version == "editable":
             return
-        places = (Path(self.root, "../client/src/darkroom_client"), Path(self.root, "client/darkroom_client"))
-        client = next(place.resolve() for place in places if place.is_dir())
+        folders = (Path(self.root, "../client/src/darkroom_client"), Path(self.root, "client/darkroom_client"))
+        client = next(folder.resolve() for folder in folders if folder.is_dir())
         build_data["force_include"][str(client)] = "darkroom_client"

@@ -13,9 +13,9 @@ from functions.keys_api.handler import app as keys
 
 
 def text() -> str:
-    """The whole document as it is committed: two spaces, sorted by nothing but the handlers' order."""
-    made: dict[str, Any] = document([jobs, endpoints, checkpoints, keys, dead_letters])
-    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    """The document as it is committed: JSON with two spaces, in the order of the handlers."""
+    merged: dict[str, Any] = document([jobs, endpoints, checkpoints, keys, dead_letters])
+    return json.dumps(merged, indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""The stacks. They take the tables and the settings from the package `darkroom`, which is not installed
-but lies in `shared/` (it travels to Lambda as a layer), so that folder is put on the path here."""
+"""The stacks. They import tables and settings from the package `darkroom` in `shared/`. That package is not installed
+(it is uploaded to Lambda as a layer), so its folder is added to the import path here."""
 
 import sys
 from pathlib import Path

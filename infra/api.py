@@ -1,4 +1,4 @@
-"""The HTTP API: one REST API, one stage, every route behind the authorizer, every refusal a problem."""
+"""The HTTP API: one REST API with one stage. All routes use the authorizer, all refusals are problems (RFC 9457)."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from infra.stage import Stage
 STAGE_NAME = "v1"
 
 _ACCESS_LOG = {
-    # The route instead of the path: neither ids nor query strings (which carry prompts) belong into this log.
+    # The route instead of the path: ids and query strings (which may contain prompts) must not be logged.
     "request_id": apigateway.AccessLogField.context_request_id(),
     "time": apigateway.AccessLogField.context_request_time_epoch(),
     "ip": apigateway.AccessLogField.context_identity_source_ip(),
@@ -46,19 +46,19 @@ class Api(Construct):
         self._key = key
         self._stage = stage
         self.rest = self._rest_api()
-        # The CDK's own output of the address; the stack has one under a name that stays (`ApiUrl`).
+        # The CDK's own output of the address. The stack has another one, whose name is fixed (`ApiUrl`).
         self.rest.node.try_remove_child("Endpoint")
-        gate = apigateway.RequestAuthorizer(
+        request_authorizer = apigateway.RequestAuthorizer(
             self,
             "Gate",
             handler=authorizer,
-            # A request without the header is refused before any function runs; with it, the answer is kept.
+            # A request without the header is refused before any function runs; other answers are cached by the header.
             identity_sources=[apigateway.IdentitySource.header("Authorization")],
-            # With the ten seconds a function remembers the first admin key, a withdrawn key is refused within a minute.
+            # A function caches the first admin key for ten seconds more; so a withdrawn key is refused within a minute.
             results_cache_ttl=Duration.seconds(45),
         )
         integrations = {
-            # One permission a function: one a method would outgrow the size of a function's policy.
+            # One permission for each function: with one for each method, the function's policy would be too large.
             function.node.path: apigateway.LambdaIntegration(function, scope_permission_to_method=False)
             for function in routes.values()
         }
@@ -66,7 +66,7 @@ class Api(Construct):
             self.rest.root.resource_for_path(path).add_method(
                 "ANY",
                 integrations[function.node.path],
-                authorizer=gate,
+                authorizer=request_authorizer,
                 authorization_type=apigateway.AuthorizationType.CUSTOM,
             )
         self._refusals()
@@ -79,8 +79,8 @@ class Api(Construct):
             # A label only; API Gateway allows any number of APIs of one name.
             rest_api_name=f"darkroom-{self._stage.name}",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            # One role per account and region lets API Gateway write logs. It stays when the stack goes,
-            # since other stages may write with it.
+            # API Gateway writes logs with one role for a whole account and region. It is kept when the stack is
+            # deleted, because other stages may use it.
             cloud_watch_role=True,
             deploy_options=apigateway.StageOptions(
                 stage_name=STAGE_NAME,
@@ -110,15 +110,19 @@ class Api(Construct):
                 response_headers={
                     "Content-Type": "'application/problem+json'",
                     **({"Retry-After": f"'{problem.retry_after}'"} if problem.retry_after else {}),
-                    # A gateway response cannot choose among several origins. Any may read it then: it says nothing but
-                    # why there is no answer, and the preflight lets the stated origins alone send a key.
+                    # A gateway response cannot choose among several origins. With several, every web page may read it:
+                    # it says only why the request was refused, and by the preflight only the stated origins can send a
+                    # key.
                     **(
-                        {"Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'"}
+                        {
+                            "Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'",
+                            "Access-Control-Expose-Headers": "'Retry-After, x-amzn-RequestId'",
+                        }
                         if origins
                         else {}
                     ),
                 },
-                # API Gateway picks the template of this type when a caller accepts anything; the header above names
-                # what the body really is.
+                # API Gateway uses the template of this type when a caller accepts any type. The header above has the
+                # real type of the body.
                 templates={"application/json": template(problem)},
             )

@@ -1,8 +1,8 @@
 """Builds what Lambda runs: the dependency layer, the shared layer and each function's code. No Docker.
 
-Everything is built into `.build/<digest>`, where the digest covers all that goes in. It is the asset's
-hash too: an unchanged tree builds nothing, uploads nothing and redeploys nothing. The work is done
-before the CDK sees the folder, so there is no bundling image that it could fall back to.
+Everything is built into `.build/<digest>`, where the digest covers all sources. It is also the asset's hash, so an
+unchanged source is not built, uploaded or deployed again. The folder is complete before the CDK sees it, so the CDK
+never uses a Docker image to build it.
 """
 
 import hashlib
@@ -27,15 +27,16 @@ _PLATFORMS: dict[Architecture, str] = {"arm64": "aarch64-manylinux2014", "x86_64
 
 
 class BuildError(Exception):
-    """An asset cannot be built; the text holds the installer's own words."""
+    """An asset cannot be built; the text contains the installer's message."""
 
 
 def dependencies(architecture: Architecture, python: str) -> lambda_.AssetCode:
-    """The layer of locked third-party packages for Lambda's CPU and Python (`3.13`), cut to what runs."""
-    how = [_REQUIREMENTS, Path(cut.__file__), Path(__file__)]
+    """The layer of pinned third-party packages for Lambda's CPU and Python (as in `3.13`), without what Lambda never
+    reads. Raises BuildError."""
+    sources = [_REQUIREMENTS, Path(cut.__file__), Path(__file__)]
     return _asset(
-        _digest(how, architecture, python),
-        lambda folder: _install(folder / "python", _PLATFORMS[architecture], python),
+        _digest(sources, architecture, python),
+        lambda folder: install(folder / "python", _PLATFORMS[architecture], python),
     )
 
 
@@ -49,7 +50,7 @@ def shared() -> lambda_.AssetCode:
 
 
 def function(name: str) -> lambda_.AssetCode:
-    """The code of `functions/<name>`, under its import name `functions.<name>`; nobody else's."""
+    """The code of `functions/<name>` alone, under its import name `functions.<name>`. Raises BuildError."""
     sources = [ROOT / "functions" / "__init__.py", *_modules(ROOT / "functions" / name)]
     if not (ROOT / "functions" / name / "handler.py").is_file():
         raise BuildError(f"functions/{name}/handler.py is not there, but infra/service_stack.py names it.")
@@ -75,7 +76,7 @@ def _asset(digest: str, build: Callable[[Path], None]) -> lambda_.AssetCode:
         unfinished = Path(tempfile.mkdtemp(dir=_BUILT, prefix="unfinished-"))
         try:
             build(unfinished)
-            # Another synth may have built the same at the same time; either folder will do.
+            # Another process may have built the same folder meanwhile; both have the same content.
             if not built.is_dir():
                 unfinished.rename(built)
         except OSError:
@@ -93,16 +94,19 @@ def _copy(sources: Iterable[Path], base: Path, folder: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _install(packages: Path, platform: str, python: str) -> None:
-    """Install the lock into `packages` for another platform: wheels only, since nothing can be compiled for it."""
+def install(packages: Path, platform: str, python: str, lock: Path = _REQUIREMENTS) -> None:
+    """Install the `lock` into `packages` for another platform: wheels only, since nothing can be compiled for it.
+
+    Raises BuildError with the installer's words.
+    """
     command = [
         *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--require-hashes", "--no-deps"),
         *("--target", str(packages), "--python-platform", platform, "--python-version", python),
-        *("--only-binary", ":all:", "--requirement", str(_REQUIREMENTS)),
+        *("--only-binary", ":all:", "--requirement", str(lock)),
     ]
-    # The wheels for Lambda are chosen by the options above; an active environment must not take part.
+    # uv must not consider an active virtual environment: the options above choose the wheels.
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603 - our own words
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603 - a fixed command
     if done.returncode:
         raise BuildError(
             f"The dependency layer for {platform}, Python {python} cannot be installed. uv says:\n"

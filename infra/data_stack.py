@@ -1,4 +1,4 @@
-"""What must outlive a release: the four tables, the two buckets and the first admin's key."""
+"""What stays when a release replaces the service: the four tables, the two buckets and the first admin key."""
 
 import json
 import string
@@ -15,11 +15,11 @@ from infra.encryption import customer_key
 from infra.stage import Stage
 
 PICTURE_PREFIXES = ("images/", "jobs/", "failures/")
-"""What the pictures bucket holds: uploads, what jobs made, and SageMaker's own words on failed jobs."""
+"""The prefixes in the pictures bucket: uploads, files of jobs, and SageMaker's error messages of failed jobs."""
 
 
 class DataStack(Stack):
-    """Tables and buckets of a stage. Outside a disposable stage they are kept when the stack goes."""
+    """Tables and buckets of a stage. They are kept when the stack is deleted, unless the stage is disposable."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(
@@ -43,12 +43,12 @@ class DataStack(Stack):
 
     @property
     def admin_arn(self) -> str:
-        """The ARN of the admin's secret, by its attribute: what a bare reference gives is the ARN at AWS only,
-        and its name in MiniStack, where a policy on it would match nothing."""
+        """The ARN of the admin's secret, from the attribute `Id`. A plain reference gives the ARN in AWS only; in
+        MiniStack it gives the name, and a policy with that would match nothing."""
         return cast(secretsmanager.CfnSecret, self.admin_secret.node.default_child).attr_id
 
     def _table(self, name: str, table: tables.Table) -> dynamodb.TableV2:
-        made = dynamodb.TableV2(
+        resource = dynamodb.TableV2(
             self,
             name,
             partition_key=_text(table.partition),
@@ -72,11 +72,11 @@ class DataStack(Stack):
             ],
         )
         if self.key:
-            # The CDK takes a key of one's own only where it knows the region; CloudFormation does not ask for that.
-            resource = cast(dynamodb.CfnGlobalTable, made.node.default_child)
-            resource.add_property_override("SSESpecification", {"SSEEnabled": True, "SSEType": "KMS"})
-            resource.add_property_override("Replicas.0.SSESpecification.KMSMasterKeyId", self.key.key_arn)
-        return made
+            # The CDK accepts a customer key only when it knows the region; CloudFormation does not need the region.
+            template = cast(dynamodb.CfnGlobalTable, resource.node.default_child)
+            template.add_property_override("SSESpecification", {"SSEEnabled": True, "SSEType": "KMS"})
+            template.add_property_override("Replicas.0.SSESpecification.KMSMasterKeyId", self.key.key_arn)
+        return resource
 
     def _bucket(self, name: str, expiring: tuple[str, ...] = ()) -> s3.Bucket:
         cors: dict[str, Any] = {}
@@ -86,7 +86,7 @@ class DataStack(Stack):
                     allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.PUT, s3.HttpMethods.POST],
                     allowed_origins=list(self._stage.origins),
                     allowed_headers=["*"],
-                    # The number of a part and its ETag are what completes a multipart upload.
+                    # A client needs the ETag of each part to complete a multipart upload.
                     exposed_headers=["ETag"],
                     max_age=3600,
                 )
@@ -96,7 +96,7 @@ class DataStack(Stack):
             name,
             encryption=s3.BucketEncryption.KMS if self.key else s3.BucketEncryption.S3_MANAGED,
             encryption_key=self.key,
-            # One key a bucket and hour instead of one an object: KMS bills by the call.
+            # S3 then asks KMS for a key once in a while and not for every object; KMS bills each call.
             bucket_key_enabled=bool(self.key),
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
@@ -113,7 +113,8 @@ class DataStack(Stack):
         )
 
     def _admin_secret(self) -> secretsmanager.Secret:
-        """The first admin's key, `{"owner", "role", "secret"}`; made by AWS, so no person and no log has seen it."""
+        """The first admin key as `{"owner", "role", "secret"}`. AWS generates it, so no person and no log has seen
+        it."""
         return secretsmanager.Secret(
             self,
             "Admin",
@@ -122,7 +123,7 @@ class DataStack(Stack):
                 secret_string_template=json.dumps({"owner": "admin", "role": "admin"}),
                 generate_string_key="secret",
                 password_length=48,
-                # Each character by name: it means the same to AWS, and MiniStack knows no ExcludePunctuation.
+                # Not ExcludePunctuation, which MiniStack does not support; this list means the same.
                 exclude_characters=string.punctuation,
             ),
             encryption_key=self.key,

@@ -1,4 +1,4 @@
-"""The customer-managed key of a stage whose settings ask for one."""
+"""The customer-managed KMS key of a stage with the setting `customer_key`."""
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -7,13 +7,14 @@ from aws_cdk import aws_kms as kms
 from infra.stage import Stage
 
 SERVICES = ("dynamodb", "s3", "secretsmanager", "sns", "sqs")
-"""Through which services functions and the worker use the key; nobody uses it directly."""
+"""The services through which functions and the worker use the key; they never use it directly."""
 
 
 def customer_key(stack: Stack, stage: Stage) -> kms.Key:
-    """A key for all that the stage stores, with a new backing key every year. It outlives what it encrypts.
+    """A key for everything that the stage stores. KMS rotates it every year. Unless the stage is disposable, it is kept
+    when the stack is deleted.
 
-    Who of this account may use it is said in `permissions.py`. Three services act in their own name: SNS and
+    `permissions.py` says which roles of this account may use it. Three services use it in their own name: SNS and
     EventBridge, which put messages into encrypted queues, and CloudWatch Logs (the guides of SNS, "Key management", of
     SQS, "Key management", and of CloudWatch Logs, "Encrypt log data").
     """

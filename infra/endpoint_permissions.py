@@ -1,11 +1,11 @@
-"""What it takes to make, scale and delete endpoints, and what an endpoint itself may do."""
+"""The permissions to make, scale and delete endpoints, and those of an endpoint itself."""
 
 from infra.grants import Grant, allow
 from infra.resources import NO_RESOURCE, Resources
 
 
 def making(resources: Resources, worker_role: str) -> list[Grant]:
-    """Only the worker's role (its ARN is given), and only to SageMaker, may be passed on."""
+    """To make endpoints. `worker_role` is the ARN of the only role that may be passed, and only to SageMaker."""
     models, configs = resources.sagemaker_models, resources.endpoint_configs
     return [
         allow(["sagemaker:CreateModel"], models),
@@ -21,7 +21,7 @@ def making(resources: Resources, worker_role: str) -> list[Grant]:
 
 
 def scaling(resources: Resources) -> list[Grant]:
-    """What is wanted of an endpoint, and what stands of it."""
+    """To store the requested bounds of an endpoint, and to read what is set up of its scaling."""
     return [
         allow(["sagemaker:AddTags"], resources.endpoints),
         allow(
@@ -32,7 +32,7 @@ def scaling(resources: Resources) -> list[Grant]:
 
 
 def keeping(resources: Resources) -> list[Grant]:
-    """What whoever keeps endpoints in order may do: look, set their scaling up, delete them, fail their jobs."""
+    """To read endpoints, set up their scaling, delete them, and fail their jobs."""
     endpoints, configs, models = resources.endpoints, resources.endpoint_configs, resources.sagemaker_models
     return [
         allow(["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"], NO_RESOURCE),
@@ -50,7 +50,7 @@ def keeping(resources: Resources) -> list[Grant]:
             resources.index(resources.jobs, "by_status"),
             resources.index(resources.jobs, "by_endpoint"),
         ),
-        # Whether the answer of a job lies there, which is then not failed with its endpoint.
+        # A job whose answer is stored already does not fail with its endpoint.
         allow(["s3:GetObject"], resources.job_files),
         list_bucket(resources.pictures_bucket),
         allow(["dynamodb:UpdateItem"], resources.jobs),
@@ -58,9 +58,10 @@ def keeping(resources: Resources) -> list[Grant]:
 
 
 def _set_up_scaling(resources: Resources) -> list[Grant]:
-    """Application Auto Scaling acts in the name of who registers a target: hence UpdateEndpointWeightsAndCapacities
-    above, the alarms of its target tracking, and its service-linked role, which the first registration in an account
-    makes (Application Auto Scaling User Guide, "Identity-based policy examples")."""
+    """Application Auto Scaling acts with the permissions of the caller that registers a target. That is why the caller
+    needs UpdateEndpointWeightsAndCapacities above, and the permissions for the alarms of target tracking and for the
+    service-linked role, which the first registration in an account creates (Application Auto Scaling User Guide,
+    "Identity-based policy examples")."""
     return [
         allow(
             [
@@ -83,7 +84,7 @@ def _set_up_scaling(resources: Resources) -> list[Grant]:
 
 
 def worker(resources: Resources, results_topic: str, events_queue: str) -> list[Grant]:
-    """What an endpoint's container may do, and what SageMaker does in its name (SageMaker Developer Guide,
+    """The permissions of an endpoint's container, which SageMaker uses too (SageMaker Developer Guide,
     "Asynchronous inference: prerequisites" and CreateModel's role). Topic and queue are given by their ARNs."""
     return [
         allow(["s3:GetObject"], resources.uploads, resources.job_files, resources.model_files),
@@ -109,6 +110,6 @@ def worker(resources: Resources, results_topic: str, events_queue: str) -> list[
 
 
 def list_bucket(bucket: str) -> Grant:
-    """Without it S3 answers 403 to a GET or HEAD of a key that is not there, with it 404 (S3 API Reference,
-    HeadObject). A condition on `s3:prefix` would undo that: such a request has no prefix."""
+    """With this permission S3 answers 404 to a GET or HEAD of a key that does not exist, without it 403 (S3 API
+    Reference, HeadObject). A condition on `s3:prefix` would not work: such a request has no prefix."""
     return allow(["s3:ListBucket"], bucket)

@@ -1,4 +1,4 @@
-"""How news of jobs comes home: SageMaker → topic → queue → function, and the worker straight into the queue."""
+"""The way of messages about jobs: SageMaker → topic → queue → function, and the worker directly into the queue."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -18,13 +18,14 @@ SWEEP_EVERY = Duration.minutes(5)
 
 
 class Events(Construct):
-    """The topic that SageMaker publishes to, the queue behind it, and where undelivered messages go."""
+    """The topic that SageMaker publishes to, the queue that subscribes to it, and the queues of undelivered
+    messages."""
 
     def __init__(self, scope: Construct, handling: Duration, key: kms.IKey | None = None) -> None:
         """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
         super().__init__(scope, "Events")
-        # SageMaker publishes as the worker's role. The key of SNS serves every role of the account, so that
-        # role needs no permission on it.
+        # SageMaker publishes with the worker's role. Every role of the account may use SNS's own key, so that role
+        # needs no permission for it.
         self.topic = sns.Topic(
             self,
             "Results",
@@ -33,7 +34,7 @@ class Events(Construct):
         )
         self.dead_letters = _queue(self, "DeadLetters", key=key)
         self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
-        # A subscription that cannot deliver drops messages silently unless it has a queue of its own.
+        # A subscription silently drops messages that it cannot deliver, unless it has a dead-letter queue of its own.
         self.undelivered = _queue(self, "Undelivered", key=key)
         self.topic.add_subscription(
             subscriptions.SqsSubscription(self.queue, raw_message_delivery=True, dead_letter_queue=self.undelivered)
@@ -45,7 +46,7 @@ class Events(Construct):
 
 
 class Steps(Construct):
-    """The steps of imports, or of deletions: a queue that a function reads one by one, and leaves the next step in."""
+    """The queue of the steps of imports, or of deletions. The function that reads it also sends the next step to it."""
 
     def __init__(self, scope: Construct, name: str, handling: Duration, key: kms.IKey | None = None) -> None:
         """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
@@ -59,8 +60,8 @@ class Steps(Construct):
 
 
 class EndpointEvents(Construct):
-    """The state events of a stage's endpoints: SageMaker → EventBridge → a queue. A queue and not the function, so
-    that an event that cannot be handled is tried again for minutes and then lies where somebody finds it."""
+    """The state events of a stage's endpoints: SageMaker → EventBridge → a queue. Not directly to the function: from
+    the queue an event that cannot be handled is tried again for minutes, and then becomes a dead letter."""
 
     def __init__(self, scope: Construct, stage: str, handling: Duration, key: kms.IKey | None = None) -> None:
         """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
@@ -85,9 +86,10 @@ class EndpointEvents(Construct):
 
 
 class Sweeps(Construct):
-    """The sweeper's schedule, and where a round that failed is kept.
+    """The sweeper's schedule, and the queue that keeps a record of each failed call.
 
-    A round is not tried again: the next one does what it left. Two at once do no harm, so nothing is reserved.
+    A failed call is not tried again, because the next one does its work. Two at once do no harm, so the function has no
+    reserved concurrency.
     """
 
     def __init__(self, scope: Construct, key: kms.IKey | None = None) -> None:
@@ -130,8 +132,8 @@ def _queue(
     dead_letters: sqs.Queue | None = None,
     key: kms.IKey | None = None,
 ) -> sqs.Queue:
-    """A queue that keeps messages for two weeks; with `handling`, one that a function with that limit reads: a
-    throttled batch is not read twice within six times the limit, as Lambda's guide on SQS asks."""
+    """A queue that keeps messages for two weeks. `handling` is the time limit of the function that reads it: messages
+    then stay invisible for six times as long, as the Lambda Developer Guide recommends for SQS."""
     return sqs.Queue(
         scope,
         name,

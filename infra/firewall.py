@@ -1,4 +1,4 @@
-"""The firewall before the API of a stage whose settings ask for one."""
+"""The firewall (AWS WAF) of a stage with the setting `waf`."""
 
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_wafv2 as wafv2
@@ -7,7 +7,7 @@ from constructs import Construct
 from infra.stage import Stage
 
 _COUNTED = (
-    # Bodies hold pictures in base64, prompts, and links to fetch model files from: each looks like an attack to these.
+    # Bodies contain pictures in base64, prompts, and URLs of model files; these rules take each of them for an attack.
     "SizeRestrictions_BODY",
     "CrossSiteScripting_BODY",
     "EC2MetaDataSSRF_BODY",
@@ -17,7 +17,7 @@ _COUNTED = (
     "CrossSiteScripting_QUERYARGUMENTS",
     "GenericLFI_QUERYARGUMENTS",
     "GenericRFI_QUERYARGUMENTS",
-    # Words in scripts that take many bytes, percent-encoded, are over two kilobytes soon.
+    # Percent-encoded words of some scripts are long: a query string soon has over two kilobytes.
     "SizeRestrictions_QUERYSTRING",
 )
 _MANAGED = {
@@ -25,13 +25,14 @@ _MANAGED = {
     "AWSManagedRulesCommonRuleSet": _COUNTED,
     "AWSManagedRulesKnownBadInputsRuleSet": (),
 }
-"""AWS's own groups, and those of their rules that only count (WAF Developer Guide, "AWS Managed Rules rule groups")."""
+"""AWS's rule groups, and those of their rules that count requests without blocking them (WAF Developer Guide, "AWS
+Managed Rules rule groups")."""
 _WINDOW = 300
-"""Seconds over which the requests of one address are counted, WAF's own default."""
+"""The seconds over which the requests of one address are counted: WAF's default."""
 
 
 class Firewall(Construct):
-    """AWS's rules against what is known to be bad; no address may take half of what the stage lets through."""
+    """AWS's managed rules, and a limit for each address: half of the requests that the stage allows."""
 
     def __init__(self, scope: Construct, stage: Stage, api: apigateway.RestApi) -> None:
         super().__init__(scope, "Firewall")
@@ -67,7 +68,7 @@ def _managed(priority: int, name: str, counted: tuple[str, ...]) -> wafv2.CfnWeb
 
 
 def _rate(limit: int) -> wafv2.CfnWebACL.RuleProperty:
-    """WAF takes limits from 10 on (API reference, RateBasedStatement)."""
+    """WAF accepts limits of 10 and more (API reference, RateBasedStatement)."""
     return wafv2.CfnWebACL.RuleProperty(
         name="OneAddress",
         priority=0,
@@ -82,7 +83,7 @@ def _rate(limit: int) -> wafv2.CfnWebACL.RuleProperty:
 
 
 def _visible(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
-    """Metrics, but no samples of requests: those show headers, so access keys."""
+    """Metrics, but no samples of requests: these contain the headers, and so access keys."""
     return wafv2.CfnWebACL.VisibilityConfigProperty(
         cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=False
     )

@@ -1,4 +1,4 @@
-"""One Lambda function as Darkroom runs them: its own role, its own log, the settings that it reads."""
+"""A Lambda function of Darkroom: its own role, its own log, and the settings that it reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Common:
 
 
 class Function(Construct):
-    """`functions/<name>` as a Lambda function that may do what `grants` say and nothing else."""
+    """`functions/<name>` as a Lambda function with exactly the permissions `grants`."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Function(Construct):
 
 
 def log(scope: Construct, stage: Stage, key: kms.IKey | None) -> logs.LogGroup:
-    """A log group that keeps lines for as long as the stage says, encrypted with the customer's key if there is one."""
+    """A log group with the stage's retention time, encrypted with the customer's key if there is one."""
     return logs.LogGroup(
         scope,
         "Log",

@@ -7,7 +7,7 @@ _JOBS = ("jobs_table", "models_table", "pictures_table", "feed_shards", "picture
 """Rows and objects of jobs."""
 _MODELS = ("models_table", "models_bucket", "imports_queue_url", "pickles", "worker_image")
 _API = ("keys_table", "origins")
-"""Every function behind the API counts a key's requests, and tells which web pages may read its answers."""
+"""For every function behind the API: it counts requests, and allows web pages to read its answers."""
 _ENDPOINTS = ("stage", "instance_type", "worker_image", "worker_role", "results_topic")
 _TIMEOUTS = ("job_wait_seconds", "job_run_seconds", "settle_after_seconds")
 _HAND_OVER = ("models_bucket", "events_queue_url", "retention_days", "prices", *_TIMEOUTS)
@@ -16,7 +16,7 @@ _LIMITS = ("max_open_jobs", "max_open_jobs_per_owner")
 
 @dataclass(frozen=True)
 class FunctionSpec:
-    """How many seconds a function may take, and which of `darkroom.settings.Settings` it is told: those it reads."""
+    """The time limit of a function in seconds, and the names of those `darkroom.settings.Settings` that it reads."""
 
     seconds: int
     settings: frozenset[str]
@@ -28,7 +28,7 @@ def _spec(seconds: int, *settings: str) -> FunctionSpec:
 
 FUNCTIONS = {
     "authorizer": _spec(10, "keys_table", "admin_secret", "shared_history", "requests_per_minute"),
-    # API Gateway gives up after 29 seconds; a GET may wait 20 for its job.
+    # API Gateway gives up after 29 seconds; a GET may wait 20 seconds for its job.
     "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, "deletions_queue_url", "stage", "version"),
     "checkpoints_api": _spec(15, *_API, *_MODELS),
     # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
@@ -37,11 +37,11 @@ FUNCTIONS = {
     "job_events": _spec(30, *_JOBS),
     # A step begins with no job after 20 seconds; those it is at may meet AWS at its slowest.
     "job_deletions": _spec(120, *_JOBS, *_TIMEOUTS, "deletions_queue_url"),
-    # A step stops taking parts after 40 seconds; the last part it took may be a slow one.
+    # A step begins no part after 40 seconds; the last part that it began may be slow.
     "checkpoint_imports": _spec(150, *_MODELS),
     "endpoint_events": _spec(30, *_JOBS, *_LIMITS, *_ENDPOINTS),
     "dead_letters_api": _spec(29, *_API, "dead_letter_queues"),
-    # It comes every five minutes and stops by itself before its time is up.
+    # It is called every five minutes, and ends by itself before the time limit.
     "sweeper": _spec(240, *_JOBS, *_HAND_OVER, *_LIMITS, *_ENDPOINTS, "idle_hours", "idle_to_zero"),
 }
 
@@ -58,7 +58,7 @@ ROUTES = {
     "/keys/{proxy+}": "keys_api",
     "/dead-letters": "dead_letters_api",
     "/dead-letters/{proxy+}": "dead_letters_api",
-    # What no route takes: API Gateway would read a bearer key there as a broken AWS signature.
+    # For unknown paths: without this line API Gateway would take their bearer key for a broken AWS signature.
     "/{proxy+}": "jobs_api",
 }
 """Which function answers a path."""

@@ -1,4 +1,4 @@
-"""One grant: which actions on which resources, and for every wildcard in a resource the reason why it is there.
+"""Grants: actions that are allowed on resources, and the reason for every wildcard in a resource.
 
 cdk-nag's acknowledgements (`nag.py`) and the page `docs/permissions.md` are made from these reasons.
 """
@@ -16,7 +16,7 @@ class UnexplainedWildcard(Exception):
 
 @dataclass(frozen=True)
 class Pattern:
-    """Resources that cannot be named one by one: an ARN with a `*`, and the reason."""
+    """Resources that cannot be listed one by one: an ARN with a `*`, and the reason for it."""
 
     arn: str
     reason: str
@@ -52,7 +52,7 @@ def allow(actions: Iterable[str], *resources: str | Pattern, conditions: dict[st
 
 
 def policy(grants: Iterable[Grant]) -> dict[str, iam.PolicyDocument]:
-    """The grants as a role's one inline policy: it is there as soon as the role is."""
+    """The grants as the inline policy of a role, which is created together with the role."""
     statements = [
         iam.PolicyStatement(actions=list(grant.actions), resources=grant.arns(), conditions=grant.conditions)
         for grant in grants

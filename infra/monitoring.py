@@ -1,4 +1,4 @@
-"""What an operator must hear of: lost messages, failing functions, an API that answers 5xx."""
+"""The alarms for an operator: dead letters, failing functions, an API that answers 5xx."""
 
 from collections.abc import Collection, Mapping
 
@@ -27,8 +27,8 @@ class Monitoring(Construct):
         scheduled: Mapping[str, lambda_.Function],
         stage: str,
     ) -> None:
-        """`refusing` are functions that raise to refuse somebody: a stranger would keep their alarm ringing. What
-        really breaks in them is a 5xx of the API."""
+        """`refusing` are functions that raise an error to refuse a request. They get no alarm, because any stranger
+        could set it off; their real errors become a 5xx of the API."""
         super().__init__(scope, "Monitoring")
         for name, queue in dead_letters.items():
             waiting = queue.metric_approximate_number_of_messages_visible(statistic="max", period=_PERIOD)
@@ -50,7 +50,7 @@ class Monitoring(Construct):
                 metric_name=metric,
                 dimensions_map={"stage": stage, "round": "endpoints"},
                 statistic="max",
-                # Three rounds, so that one that comes late does not end the alarm.
+                # The time of three rounds, so that one late round does not end the alarm.
                 period=Duration.minutes(15),
             )
             self._alarm(name, found, words)
@@ -70,7 +70,8 @@ class Monitoring(Construct):
         )
 
     def _silence(self, name: str, function: lambda_.Function, description: str) -> None:
-        """No call within three periods of its schedule; no data is the worst of signs here."""
+        """An alarm when the function was not called for three periods of its schedule. Missing data counts as no
+        call."""
         cloudwatch.Alarm(
             self,
             name,

@@ -1,7 +1,7 @@
-"""cdk-nag, and each finding that stays: on the one resource it is about, with the reason.
+"""cdk-nag, and the findings that are accepted: each on the resource it is about, with the reason.
 
-What is not acknowledged stops the synthesis. A wildcard in a policy is acknowledged by its exact text, with the
-reason that `resources.py` gives for it.
+A finding that is not acknowledged stops the synthesis. A wildcard in a policy is acknowledged by its exact text, with
+the reason that `resources.py` gives for it.
 """
 
 from typing import cast
@@ -17,12 +17,12 @@ from infra.service_stack import ServiceStack
 
 
 def check(app: App) -> None:
-    """Have cdk-nag look at every resource of `app` when it is synthesized."""
+    """Let cdk-nag check every resource of `app` when it is synthesized."""
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
 
 def acknowledge(data: DataStack, service: ServiceStack) -> None:
-    """Say why the remaining findings stay."""
+    """Acknowledge the findings that are accepted, with the reasons."""
     for bucket in (data.pictures_bucket, data.models_bucket):
         _acknowledge(
             bucket,
@@ -70,7 +70,7 @@ def _acknowledge_api(api: apigateway.RestApi, waf: bool) -> None:
 
 
 def _acknowledge_wildcards(data: DataStack, service: ServiceStack) -> None:
-    """What `resources.py` says of each wildcard, at the role whose grants have it."""
+    """Acknowledge each wildcard at the role whose grants have it, with the reason from `resources.py`."""
     exports = _exports(data)
     for function in service.functions.values():
         _acknowledge_patterns(service, function.role, function.grants, exports)

@@ -1,4 +1,4 @@
-"""`python -m infra.page`: docs/permissions.md, made from the templates of a stage called `prod`."""
+"""`python -m infra.page` prints docs/permissions.md, which is made from the templates of a stage called `prod`."""
 
 import json
 import re
@@ -16,9 +16,9 @@ from infra.stage import Stage
 
 _HEAD = """# Permissions
 
-What each function and the worker may do in a stage called `prod`: `infra/permissions.py` says it, and this page is
-made from the templates (`make permissions`). Where a name stands in angle brackets, AWS fills it in. A resource with a
-`*` has its reason in the last column; `infra/resources.py` gives it, and cdk-nag takes it from there.
+What each function and the worker may do in a stage called `prod`. `make permissions` writes this page from the
+CloudFormation templates; the source is `infra/permissions.py`. AWS fills in the names in angle brackets. Where a
+resource has a `*`, the last column says why. These reasons are in `infra/resources.py`, and cdk-nag reads them there.
 """
 _EXPORT = re.compile(r"^.*:ExportsOutput(?:Ref|FnGetAtt)")
 _HASH = re.compile(r"[0-9A-F]{8}(?:Arn|Id)?(?:[0-9A-F]{8})?$")
@@ -49,7 +49,7 @@ def text() -> str:
 
 
 def _reasons(stack: Stack, grants: Sequence[Grant]) -> dict[str, str]:
-    """Why a resource has a wildcard, by its text on this page."""
+    """The reason for each wildcard, by the resource as this page writes it."""
     patterns = [pattern for grant in grants for pattern in grant.patterns()]
     return {str(_plain(stack.resolve(pattern.arn))): pattern.reason for pattern in patterns}
 
@@ -74,7 +74,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A template's value as a person writes it: references by the name of what they refer to."""
+    """A template's value as text for people: a reference becomes the name of its resource."""
     if isinstance(value, list):
         return [_plain(one) for one in value]
     if not isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""Who may do what: each function's exact actions and resources. Nothing else in these stacks grants anything.
+"""The permissions of each function: exact actions and resources. Nothing else in these stacks grants permissions.
 
-The CDK's own grants are switched off (roles are given to it `without_policy_updates`), so a permission
-that is not written here does not exist.
+The CDK cannot add permissions by itself, because it gets the roles `without_policy_updates`. So a permission that is
+not written here does not exist.
 """
 
 from aws_cdk import Stack
@@ -18,7 +18,8 @@ from infra.resources import NO_RESOURCE, Resources
 from infra.stage import Stage
 
 _TAKE_MESSAGES = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
-"""What Lambda asks of a function's role to read a queue for it (Lambda Developer Guide, "Using Lambda with SQS")."""
+"""The permissions that Lambda needs in a function's role to read a queue for it (Lambda Developer Guide, "Using Lambda
+with SQS")."""
 _KEEP_MODEL_FILES = [
     "s3:GetObject",
     "s3:PutObject",
@@ -29,7 +30,7 @@ _KEEP_MODEL_FILES = [
 
 
 class Permissions:
-    """The permissions of a stage, for one call per role: `functions()[name]` and `worker()`."""
+    """The permissions of a stage: `functions()` has those of each function, `worker()` those of the worker."""
 
     def __init__(
         self,
@@ -52,12 +53,12 @@ class Permissions:
         self._resources = Resources(service, stage, data)
 
     def functions(self, worker_role: str) -> dict[str, list[Grant]]:
-        """Each function's grants by its name, logs and traces aside; `worker_role` is the ARN of the role that
+        """The grants of each function by its name, without those of `basics`. `worker_role` is the ARN of the role that
         endpoints are made with."""
         return {name: [*own, *self._use_key()] for name, own in self._functions(worker_role).items()}
 
     def worker(self) -> list[Grant]:
-        """The grants of an endpoint's container, and of SageMaker in its name."""
+        """The grants of the worker's role, which an endpoint's container and SageMaker use."""
         topic, queue = self._events.topic.topic_arn, self._events.queue.queue_arn
         return [*self._use_key(), *endpoint_permissions.worker(self._resources, topic, queue)]
 
@@ -75,13 +76,13 @@ class Permissions:
                 *endpoint_permissions.keeping(resources),
                 *endpoint_permissions.scaling(resources),
                 *endpoint_permissions.making(resources, worker_role),
-                self._keep_pace("claim#*"),
+                self._count_requests("claim#*"),
             ],
             "endpoint_events": [
                 *endpoint_permissions.keeping(resources),
                 allow(_TAKE_MESSAGES, self._endpoint_events.queue.queue_arn),
             ],
-            "keys_api": self._keys_api(),
+            "keys_api": self.keys_api(),
             "job_events": self._job_events(),
             "job_deletions": self._job_deletions(),
             "checkpoint_imports": self._checkpoint_imports(),
@@ -89,28 +90,29 @@ class Permissions:
             "dead_letters_api": self._dead_letters_api(),
         }
 
-    def _keys_api(self) -> list[Grant]:
-        """A list reads the one index there is."""
+    def keys_api(self) -> list[Grant]:
+        """Keys are listed by the only index of the table."""
         keys = self._resources.keys
         return [
             allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], keys),
             allow(["dynamodb:Query"], self._resources.index(keys, tables.KEYS.indexes[0].name)),
-            self._keep_pace(),
+            self._count_requests(),
         ]
 
     def _note_use(self) -> Grant:
-        """The time of a key's last use, and no other attribute: nobody gets another role or owner this way
+        """To store the time of a key's last use, and no other attribute: role and owner cannot be changed with this
         (DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control")."""
         names = {"dynamodb:Attributes": [tables.KEYS.partition, "last_used"]}
         return allow(["dynamodb:UpdateItem"], self._resources.keys, conditions={"ForAllValues:StringEquals": names})
 
-    def _keep_pace(self, *others: str) -> Grant:
-        """Counts of requests, and `others`, which share the table of the keys; the rows of keys begin otherwise."""
-        rows = {"dynamodb:LeadingKeys": ["pace#*", *others]}
+    def _count_requests(self, *other_rows: str) -> Grant:
+        """To update the counts of requests, and `other_rows`, in the keys table. Rows of keys begin differently, so
+        they cannot be updated with this."""
+        rows = {"dynamodb:LeadingKeys": ["pace#*", *other_rows]}
         return allow(["dynamodb:UpdateItem"], self._resources.keys, conditions={"ForAllValues:StringLike": rows})
 
     def _jobs_api(self) -> list[Grant]:
-        """TransactWriteItems is no action of its own: IAM asks for PutItem and ConditionCheckItem
+        """IAM has no action TransactWriteItems; a transaction needs PutItem and ConditionCheckItem
         (Developer Guide, "Using IAM with DynamoDB transactions")."""
         resources = self._resources
         return [
@@ -130,13 +132,13 @@ class Permissions:
             allow(["s3:GetObject", "s3:PutObject"], resources.uploads, resources.job_files),
             allow(["s3:DeleteObject"], resources.job_files, resources.failures),
             list_bucket(resources.pictures_bucket),
-            # The code keeps what begins with the stage's prefix.
+            # It lists all endpoints of the account; the code keeps those with the stage's prefix.
             allow(["sagemaker:ListEndpoints"], NO_RESOURCE),
             allow(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], resources.endpoints),
             allow(["sagemaker:DescribeEndpointConfig"], resources.endpoint_configs),
             allow(["application-autoscaling:DescribeScalingActivities"], NO_RESOURCE),
             allow(["sqs:SendMessage"], self._deletions.queue.queue_arn),
-            self._keep_pace(),
+            self._count_requests(),
         ]
 
     def _job_deletions(self) -> list[Grant]:
@@ -154,8 +156,8 @@ class Permissions:
         ]
 
     def _checkpoints_api(self) -> list[Grant]:
-        """CreateMultipartUpload, UploadPart and CompleteMultipartUpload are all PutObject to IAM; what a presigned
-        URL may do is what this function may do."""
+        """For IAM, CreateMultipartUpload, UploadPart and CompleteMultipartUpload are all PutObject. A presigned URL has
+        the permissions of the function that signed it."""
         resources = self._resources
         return [
             allow(
@@ -165,11 +167,11 @@ class Permissions:
             allow(_KEEP_MODEL_FILES, resources.model_files),
             list_bucket(resources.models_bucket),
             allow(["sqs:SendMessage"], self._imports.queue.queue_arn),
-            self._keep_pace("claim#*"),
+            self._count_requests("claim#*"),
         ]
 
     def _checkpoint_imports(self) -> list[Grant]:
-        """Besides the shelf itself it reads those buckets alone that the stage's settings name."""
+        """Besides the models bucket it reads only the buckets in the stage's setting `import_buckets`."""
         resources = self._resources
         sources = resources.import_files
         return [
@@ -181,7 +183,8 @@ class Permissions:
         ]
 
     def _sweeper(self) -> list[Grant]:
-        """It settles as `job_events` does, and hands over as `jobs_api` does; its failed rounds are kept in a queue."""
+        """It ends jobs as `job_events` does and hands them over as `jobs_api` does. Lambda sends its failures to a
+        queue."""
         resources = self._resources
         return [
             allow(
@@ -231,7 +234,7 @@ class Permissions:
                 deletions.queue.queue_arn,
                 endpoints.queue.queue_arn,
             ),
-            self._keep_pace(),
+            self._count_requests(),
         ]
 
     def _job_events(self) -> list[Grant]:
@@ -245,8 +248,8 @@ class Permissions:
         ]
 
     def _use_key(self) -> list[Grant]:
-        """The customer's key, where there is one, through the services that keep what it encrypts: a role reaches with
-        it no more than it may there. Actions as the guides of DynamoDB, S3, SNS and SQS list them for callers."""
+        """To use the customer's key, if there is one, through the services that store data. So the key gives a role no
+        access beyond its permissions in those services. The guides of DynamoDB, S3, SNS and SQS list these actions."""
         if self._key is None:
             return []
         services = [f"{name}.{self._region}.amazonaws.com" for name in SERVICES]
@@ -267,7 +270,7 @@ class Permissions:
 
 
 def basics(log_group: logs.ILogGroup) -> list[Grant]:
-    """What every function may do: write its own log, and traces."""
+    """The permissions of every function: to write its own log, and traces."""
     return [
         allow(["logs:CreateLogStream", "logs:PutLogEvents"], log_group.log_group_arn),
         allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], NO_RESOURCE),

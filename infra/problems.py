@@ -1,7 +1,8 @@
-"""What API Gateway itself answers when it refuses a request: problems of the same shape as the functions' own.
+"""API Gateway's own refusals, as problems of the same format as those of the functions.
 
-The types and their statuses: API Gateway Developer Guide, "Gateway response types". Each is listed,
-because a type that is not takes the template of DEFAULT_4XX or DEFAULT_5XX but keeps its own status.
+The types and their statuses are in the API Gateway Developer Guide, "Gateway response types". Every type is listed
+here, because API Gateway would answer any other with the template of DEFAULT_4XX or DEFAULT_5XX but with its own
+status.
 """
 
 import json
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class GatewayProblem:
-    """One refusal; `retry_after` in seconds."""
+    """One refusal; `retry_after` is in seconds."""
 
     status: int
     code: str
@@ -49,7 +50,7 @@ PROBLEMS = {
     "BAD_REQUEST_PARAMETERS": GatewayProblem(
         400, "malformed", "The request cannot be read", "Check path, query and headers."
     ),
-    # What is left for this one is a header Authorization that API Gateway cannot read at all.
+    # API Gateway answers this for a header Authorization that it cannot parse; all else has a type of its own.
     "DEFAULT_4XX": GatewayProblem(
         400,
         "malformed",
@@ -62,7 +63,7 @@ PROBLEMS = {
     "INTEGRATION_TIMEOUT": _LATE,
     "INVALID_API_KEY": _UNAUTHENTICATED,
     "INVALID_SIGNATURE": _UNAUTHENTICATED,
-    # Its name misleads: API Gateway answers so when there is no such path or method.
+    # In spite of its name, API Gateway answers this when there is no such path or method.
     "MISSING_AUTHENTICATION_TOKEN": _NOT_FOUND,
     "QUOTA_EXCEEDED": _BUSY,
     "REQUEST_TOO_LARGE": GatewayProblem(
@@ -79,8 +80,8 @@ PROBLEMS = {
 
 
 def template(problem: GatewayProblem) -> str:
-    """The body as JSON. Only the request's id is filled in: API Gateway made it, so it needs no escaping,
-    whereas its error messages may quote what the caller sent."""
+    """The template of the body, JSON. API Gateway fills in the request's id only: that needs no escaping. Its error
+    messages are left out, because they may quote what the caller sent."""
     return json.dumps(
         {
             "type": f"urn:darkroom:problem:{problem.code}",

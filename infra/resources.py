@@ -1,4 +1,4 @@
-"""What permissions are given on, by name. Each wildcard stands here once, with the reason why it cannot be narrower."""
+"""The resources of permissions, by name. Each wildcard is written here once, with the reason why it is not narrower."""
 
 from aws_cdk import ArnFormat, Stack
 
@@ -14,7 +14,7 @@ NO_RESOURCE = Pattern("*", "AWS knows no resource for these actions (Service Aut
 
 
 class Resources:
-    """The ARNs and patterns of one stage."""
+    """The ARNs, and the patterns of ARNs, of one stage."""
 
     def __init__(self, stack: Stack, stage: Stage, data: DataStack) -> None:
         """`stack` is the one whose roles name the resources."""
@@ -44,7 +44,7 @@ class Resources:
             self._arn("application-autoscaling", "scalable-target", "*"),
             "AWS makes the ids of scaling targets; the condition names the namespace, which is SageMaker's.",
         )
-        # The alarm that wakes an endpoint is ours; those of target tracking carry AWS's own names.
+        # The first is the alarm that wakes an endpoint; the second are those of target tracking, which AWS names.
         self.alarms = [
             Pattern(self._colon_arn("cloudwatch", "alarm", name), _ENDPOINTS)
             for name in (f"{prefix}*", f"TargetTracking-endpoint/{prefix}*")
@@ -68,7 +68,7 @@ class Resources:
         )
 
     def index(self, table: str, name: str) -> str:
-        """One index of a table, whose ARN is given."""
+        """The ARN of an index; `table` is the ARN of its table."""
         return f"{table}/index/{name}"
 
     def _arn(self, service: str, resource: str, name: str, account: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""What a release replaces: layers, functions, the API, the events, the alarms, and the worker's role."""
+"""The part of a stage that a release replaces: layers, functions, API, events, alarms, and the worker's role."""
 
 import tomllib
 
@@ -22,13 +22,13 @@ from infra.stage import Stage
 
 
 class ServiceStack(Stack):
-    """The running part of a stage. It keeps nothing: everything that lasts is in the data stack."""
+    """The running part of a stage. It stores nothing: all data is in the data stack."""
 
     def __init__(self, scope: Construct, stage: Stage, data: DataStack) -> None:
         super().__init__(scope, f"Darkroom-{stage.name}-service", description="Darkroom: API, functions and events")
         self.waf = stage.waf
         self._stage = stage
-        # By its ARN: the CDK then leaves the key's policy as the data stack has it.
+        # Imported by its ARN, so that the CDK does not change the key's policy in the data stack.
         self._key = kms.Key.from_key_arn(self, "CustomerKey", data.key.key_arn) if data.key else None
         self.events = Events(self, handling=_timeout("job_events"), key=self._key)
         self.imports = Steps(self, "Imports", handling=_timeout("checkpoint_imports"), key=self._key)
@@ -118,7 +118,7 @@ class ServiceStack(Stack):
         )
 
     def _dead_letter_queues(self) -> tuple[str, ...]:
-        """Each with the queue that its messages go back to; a failed round is made up for by the next."""
+        """Each as `name|url|source`. The queue of failed sweeps has no source, for a later sweep does the work."""
         events, imports = self.events.queue.queue_url, self.imports.queue.queue_url
         return (
             f"events|{self.events.dead_letters.queue_url}|{events}",

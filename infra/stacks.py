@@ -1,4 +1,4 @@
-"""The two stacks of a stage, put together."""
+"""The two stacks of a stage."""
 
 from constructs import Construct
 
@@ -9,7 +9,8 @@ from infra.stage import Stage
 
 
 def add_stacks(scope: Construct, stage: Stage) -> tuple[DataStack, ServiceStack]:
-    """Add the stage's stacks to `scope`. Raises BuildError when an asset cannot be built."""
+    """Add the stage's stacks to `scope`, and acknowledge their findings. Raises BuildError when an asset cannot be
+    built."""
     data = DataStack(scope, stage)
     service = ServiceStack(scope, stage, data)
     acknowledge(data, service)

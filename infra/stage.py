@@ -1,7 +1,7 @@
-"""The settings of one installation (a stage): read from `cdk.json`, checked, and frozen.
+"""The settings of one installation (a stage): read from `cdk.json` and checked.
 
-`cdk deploy -c stage=prod` takes `context.stages.prod`. Any setting can be overridden for one call with
-`-c <setting>=<value>`, which is how the local stack asks for this machine's Python and CPU.
+`cdk deploy -c stage=prod` uses `context.stages.prod`. `-c <setting>=<value>` overrides a setting for one command; the
+local stack sets this machine's Python and CPU in that way.
 """
 
 import difflib
@@ -21,7 +21,7 @@ class StageError(Exception):
 
 
 def _whole(value: object) -> object:
-    """What stands behind `-c` arrives as text, which a `Literal` of numbers would refuse."""
+    """A number from text: `-c` gives text, which a `Literal` of numbers refuses."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
@@ -29,12 +29,13 @@ Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-
 
 
 class Stage(OperatorSettings):
-    """One installation's settings: those that functions read too, and here those that only the stacks read."""
+    """One installation's settings. Those declared here are read by the stacks only, the inherited ones by functions
+    too."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # No dash: the stage's endpoints are `darkroom-<stage>-*`, in IAM and in lists. With a dash, `dev`
-    # would hold the endpoints of `dev-2` too.
+    # No dash: the stage's endpoints match `darkroom-<stage>-*` in IAM and in lists. If dashes were allowed, the
+    # endpoints of `dev-2` would match those of `dev`.
     name: str = Field(
         pattern=r"^[a-z][a-z0-9]{0,15}$",
         description="1 to 16 lower-case letters and digits, beginning with a letter, without a dash",
@@ -68,16 +69,17 @@ class Stage(OperatorSettings):
 
     @field_validator("job_wait_seconds")
     @classmethod
-    def _as_long_as_sagemaker_asks(cls, seconds: int) -> int:
-        """InvokeEndpointAsync takes a RequestTTLSeconds of 60 and more. A sweeper can be told less, so that it takes
-        every job for an old one: `make chaos` does that."""
+    def _not_below_sagemakers_minimum(cls, seconds: int) -> int:
+        """InvokeEndpointAsync accepts a RequestTTLSeconds of 60 and more. The check is here and not in the inherited
+        settings, because `make chaos` runs a sweeper with less, for which every job is an old one."""
         if seconds < 60:
             raise ValueError("SageMaker takes no less than 60")
         return seconds
 
 
 def read_stage(context: Callable[[str], Any]) -> Stage:
-    """The stage that `context` (the CDK's `try_get_context`) picks. Raises StageError with all that is wrong."""
+    """The settings of the stage that `context` (the CDK's `try_get_context`) names. Raises StageError, which lists
+    every wrong setting."""
     stages = context("stages")
     if not isinstance(stages, Mapping) or not stages:
         raise StageError('cdk.json: context.stages is missing. Write {"dev": {"disposable": true}}.')

@@ -1,7 +1,7 @@
-"""What others wrote and Darkroom ships: its licences, offline, and its known vulnerabilities, online.
+"""Checks of the packages that Darkroom ships: their licences (offline) and their known vulnerabilities (online).
 
 `python -m layers.supply licences` lists the licence of each package in the Lambda layer and in the worker and ends
-with 1 when one is not on the list of those that are taken. `python -m layers.supply audit` asks the package registry
+with 1 when a licence is not on the list of accepted ones. `python -m layers.supply audit` asks the package registry
 for known vulnerabilities; it ends with 1 when there are some and with 2 when not every package could be looked up.
 """
 
@@ -18,12 +18,12 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYER = ROOT / "layers" / "dependencies" / "requirements.txt"
-TAKEN = ("Apache", "BSD", "MIT", "MIT-0", "MIT-CMU", "HPND", "PSF", "Python Software Foundation")
-"""How the licences begin that let anybody ship a package: none asks for more than its own text to go along."""
+ACCEPTED = ("Apache", "BSD", "MIT", "MIT-0", "MIT-CMU", "HPND", "PSF", "Python Software Foundation")
+"""How the accepted licences begin. They allow anybody to ship a package, if the licence's text is shipped with it."""
 
 
 def locked(requirements: Path) -> dict[str, str]:
-    """Versions by name, as a requirements file with hashes pins them."""
+    """The versions that a requirements file with hashes pins, by package name."""
     return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^\s;\\]+)", requirements.read_text(), re.MULTILINE))
 
 
@@ -33,9 +33,9 @@ def shipped() -> list[str]:
     found = set(locked(LAYER))
     waiting = [Requirement(line) for line in groups["worker"]]
     while waiting:
-        wanted = waiting.pop()
-        name = canonicalize_name(wanted.name)
-        if name in found or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
             continue
         found.add(name)
         waiting += [Requirement(line) for line in _needs(name)]
@@ -54,17 +54,17 @@ def licences() -> dict[str, str]:
     names = shipped()
     tool = [str(Path(sys.executable).with_name("pip-licenses")), "--python", sys.executable]
     command = [*tool, "--from", "mixed", "--format", "json", "--packages", *names]
-    listed = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)  # noqa: S603 - our own words
+    listed = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)  # noqa: S603 - a fixed command
     known: dict[str, str] = {canonicalize_name(one["Name"]): str(one["License"]) for one in listed}
     return {name: known.get(name, "UNKNOWN") for name in names}
 
 
 def refused(found: dict[str, str]) -> dict[str, str]:
-    """Those of `licences()` that are not taken. Where a package offers several, each must be."""
+    """Those of the licences `found` that are not accepted. When a package has several, each must be accepted."""
     return {
         name: licence
         for name, licence in found.items()
-        if not all(part.strip().startswith(TAKEN) for part in re.split(r";| AND | OR ", licence))
+        if not all(part.strip().startswith(ACCEPTED) for part in re.split(r";| AND | OR ", licence))
     }
 
 
@@ -73,7 +73,7 @@ def _licences() -> int:
     for name, licence in found.items():
         print(f"{name:24} {licence}")
     for name, licence in refused(found).items():
-        print(f"{name}: {licence} is not among {', '.join(TAKEN)}", file=sys.stderr)
+        print(f"{name}: {licence} is not among {', '.join(ACCEPTED)}", file=sys.stderr)
     return 1 if refused(found) else 0
 
 
@@ -92,7 +92,7 @@ def _audit() -> int:
             "-f",
             "json",
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
         if not done.stdout.startswith("{"):
             print(f"{lock.name}: pip-audit could not work. It says:\n{done.stderr[-2000:]}", file=sys.stderr)
             return 2

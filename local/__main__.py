@@ -17,31 +17,32 @@ from local.processes import StackError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when it did what it says, 1 with the reason when it did not."""
+    """Run one command; returns its exit code: 0, 1 after an error message, or 130 after Ctrl-C."""
     parser = argparse.ArgumentParser("local", description="Darkroom on one machine")
     parser.add_argument("command", choices=sorted(_COMMANDS))
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
-    began = time.monotonic()
+    started = time.monotonic()
 
     def say(text: str) -> None:
-        console.print(f"{time.monotonic() - began:5.1f} s  {text}", markup=False)
+        console.print(f"{time.monotonic() - started:5.1f} s  {text}", markup=False)
 
-    # A person's proxy has no business between processes of one machine.
+    # Requests between processes of this machine must not go through a person's proxy.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     try:
-        return _COMMANDS[given.command](Home.here(), say)
+        return _COMMANDS[options.command](Home.here(), say)
     except (StackError, Refused, httpx.HTTPError, BotoCoreError, ClientError, OSError, ValueError) as error:
-        console.print(f"{given.command} failed: {error}", markup=False, style="red")
+        console.print(f"{options.command} failed: {error}", markup=False, style="red")
         return 1
     except KeyboardInterrupt:
-        console.print(f"{given.command} was interrupted.")
+        console.print(f"{options.command} was interrupted.")
         return 130
 
 
 def _demo(home: Home, say: Callable[[str], None]) -> int:
-    """A stack that ran before stays; one started for the demo is stopped, whatever happens."""
-    kept = stack.partly(home)
+    """Run the demo. A stack that was running stays; one that was started for the demo is stopped, also after an
+    error."""
+    was_running = stack.partly_running(home)
     try:
         up = stack.up(home, say)
         with Darkroom(up.api, home.key_file.read_text()) as client:
@@ -51,7 +52,7 @@ def _demo(home: Home, say: Callable[[str], None]) -> int:
             say(f"  {job['label']}")
         return 0
     finally:
-        if not kept:
+        if not was_running:
             say("stopping the stack")
             stack.down(home)
 

@@ -1,8 +1,8 @@
-"""`python -m local.aws`: MiniStack, behind what stands for the end of TLS.
+"""`python -m local.aws`: MiniStack, with every request marked as if it had come over TLS.
 
-The stage's buckets, queues and topics refuse what does not come over TLS. Between the processes of one machine
-there is none, so each request is marked the way a load balancer marks what came to it encrypted. Everything else is
-MiniStack's own, its settings in the environment too.
+The stage's buckets, queues and topics refuse requests without TLS, and processes of one machine use none. So each
+request gets the header by which a load balancer marks encrypted requests. Everything else is MiniStack itself, which
+reads its settings from the environment.
 """
 
 import json
@@ -22,7 +22,7 @@ _resource_of: Callable[..., str] = iam_actions.extract_resource_arn
 
 
 def behind_tls(app: App) -> App:
-    """`app`, to which a request counts as encrypted unless it says itself how it came."""
+    """`app`, for which every request counts as encrypted, unless its own header says how it was sent."""
 
     async def marked(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and all(name.lower() != _NAME for name, _ in scope["headers"]):
@@ -33,10 +33,10 @@ def behind_tls(app: App) -> App:
 
 
 def alarm_of(service: str, *request: Any) -> str:
-    """The resource of a call, as MiniStack tells it, but for alarms: it knows only those of PutMetricAlarm.
+    """The ARN of the resource of a call, which MiniStack checks permissions for. Corrects two calls for alarms.
 
-    DeleteAlarms names its alarms, and DescribeAlarms asks for all of them (Service Authorization Reference,
-    CloudWatch); MiniStack holds both to `*`, which no policy that names alarms allows.
+    DeleteAlarms has the alarms that it names as resources, DescribeAlarms has all alarms (Service Authorization
+    Reference, CloudWatch). MiniStack uses the resource `*` for both, which no policy that names alarms allows.
     """
     *_, body, _, region, account = request
     found = _resource_of(service, *request)
@@ -50,7 +50,7 @@ def alarm_of(service: str, *request: Any) -> str:
 
 
 def main() -> None:
-    """Serve until a SIGTERM."""
+    """Serve until SIGTERM."""
     iam_actions.extract_resource_arn = alarm_of
     ministack.app = behind_tls(ministack.app)
     ministack.main()

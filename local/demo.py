@@ -1,4 +1,4 @@
-"""Three jobs from picture to history: what a newcomer sees first."""
+"""The demo: three jobs, from picture to history."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,8 @@ PROMPT = "a lighthouse on a cliff at dusk, long exposure, film grain"
 
 
 def run(client: Darkroom, folder: Path, say: Say) -> list[Job]:
-    """Submit the three jobs, wait for their ends, save their pictures; raises StackError when one fails."""
+    """Submit three jobs, wait until they have ended, and save their pictures in `folder`; returns the jobs. Raises
+    StackError when one fails."""
     init, mask = client.upload(_room()), client.upload(_window())
     pictures = {"init": init, "mask": mask}
     bodies: list[dict[str, Any]] = [
@@ -44,9 +45,9 @@ def _one(client: Darkroom, body: dict[str, Any], folder: Path, say: Say) -> Job:
     what = "/".join(part for part in (body["type"], body.get("mode")) if part)
     started = time.monotonic()
     say(f"{what}: submitting")
-    made = client.submit(body)
-    say(f"{what}: in progress on {made['endpoint']}")
-    job = client.settled(made["id"], SETTLE_SECONDS)
+    job = client.submit(body)
+    say(f"{what}: in progress on {job['endpoint']}")
+    job = client.settled(job["id"], SETTLE_SECONDS)
     if job["status"] != "succeed":
         why = f"{job['error']['message']} ({job['error']['code']})" if job["error"] else "no reason given"
         raise StackError(f"The {what} job ended as {job['status']}: {why}")
@@ -71,7 +72,7 @@ def _room() -> bytes:
 
 
 def _window() -> bytes:
-    """Where the inpainting goes: white is painted anew, black stays."""
+    """The mask for inpainting: white is repainted, black stays."""
     mask = Image.new("L", (512, 512), 0)
     ImageDraw.Draw(mask).rectangle((240, 90, 440, 320), fill=255)
     return _png(mask)

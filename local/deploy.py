@@ -14,7 +14,7 @@ from local.processes import StackError, tail
 
 STAGE = "local"
 SOURCES = ("app.py", "cdk.json", "pyproject.toml", "package-lock.json", "infra", "functions", "layers", "shared")
-"""What a deploy depends on."""
+"""The files and folders that a deploy depends on."""
 
 
 def log_level() -> str:
@@ -23,7 +23,7 @@ def log_level() -> str:
 
 
 def digest(*sources: str) -> str:
-    """A digest of files and folders of the project, of this Python and of the logs' level."""
+    """SHA-256 of files and folders of the project, of this Python's version, and of the log level."""
     total = hashlib.sha256(f"{sys.version_info[:2]} {platform.machine()} {log_level()}".encode())
     for name in sources:
         path = ROOT / name
@@ -34,9 +34,9 @@ def digest(*sources: str) -> str:
 
 
 def deploy(home: Home, environment: Mapping[str, str], say: Callable[[str], None]) -> dict[str, str]:
-    """Deploy both stacks and return their outputs. Raises StackError with what the CDK said.
+    """Deploy both stacks; returns their outputs by name. Raises StackError with the end of the CDK's log.
 
-    Lambdas run here on this machine's Python, so the stage is told to build its layer for it.
+    Functions run with this machine's Python here, so the layer is built for it.
     """
     machine = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -53,10 +53,10 @@ def deploy(home: Home, environment: Mapping[str, str], say: Callable[[str], None
     outputs = home.path / "outputs.json"
     account = f"aws://{environment['CDK_DEFAULT_ACCOUNT']}/{environment['AWS_REGION']}"
     say("cdk bootstrap")
-    # In a folder without a cdk.json, so that the app is not synthesized for it.
+    # Run in a folder without a cdk.json, because bootstrapping would otherwise synthesize the app.
     _cdk(home, environment, ["bootstrap", account], cwd=home.path)
     say("cdk deploy")
-    # Outputs would keep those of a stack that is gone, so they start anew.
+    # The CDK adds to the file, so outputs of a stack that is gone would stay in it.
     outputs.unlink(missing_ok=True)
     arguments = ["deploy", "--all", "--require-approval", "never", "--outputs-file", str(outputs), *context]
     _cdk(home, environment, [*arguments, "--output", str(home.folder("cdk.out"))], cwd=ROOT)

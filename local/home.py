@@ -1,4 +1,4 @@
-"""Where the local stack keeps its state: `.darkroom/` beside the Makefile, or `DARKROOM_HOME`."""
+"""The folder with the state of the local stack: `.darkroom/` in this checkout, or `DARKROOM_HOME`."""
 
 import json
 import os
@@ -10,11 +10,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass
 class Record:
-    """What the stack remembers between commands.
+    """What is stored between commands.
 
-    `ports` and `processes` go by the part's name; a process is its pid and when it started (a pid is
-    given out again, the pair is not). `deployed` is the digest of what was deployed, `code` that of what
-    the processes run, `outputs` the outputs of both stacks.
+    `ports` and `processes` have an entry for each part, by its name. A process is its pid and the time when it started,
+    because the system reuses pids. `deployed` is the digest of the deployed sources, `code` that of the sources that
+    the processes run, `outputs` are the outputs of both stacks.
     """
 
     ports: dict[str, int] = field(default_factory=dict)
@@ -32,10 +32,10 @@ class Home:
 
     @classmethod
     def here(cls) -> "Home":
-        """The folder of this checkout, or the one `DARKROOM_HOME` names; made when it is not there."""
+        """The folder of this checkout, or the one that `DARKROOM_HOME` names; created if necessary."""
         path = Path(os.environ.get("DARKROOM_HOME") or ROOT / ".darkroom").resolve()
         path.mkdir(parents=True, exist_ok=True)
-        # MiniStack keeps the admin key in its state, too.
+        # MiniStack's state contains the admin key.
         path.chmod(0o700)
         return cls(path)
 
@@ -45,32 +45,32 @@ class Home:
         return self.path / "admin-key"
 
     def log(self, name: str) -> Path:
-        """The log of one part."""
+        """The log file of a part."""
         return self.folder("logs") / f"{name}.log"
 
     def folder(self, name: str) -> Path:
-        """A folder inside, made when it is not there."""
+        """A folder inside this folder, created if necessary."""
         path = self.path / name
         path.mkdir(parents=True, exist_ok=True)
         return path
 
     def read(self) -> Record:
-        """What was remembered; an empty record when there is none."""
+        """The stored record; an empty one when there is none."""
         try:
             written = json.loads(self._record.read_text())
         except FileNotFoundError:
             return Record()
-        processes = {name: (int(pid), float(began)) for name, (pid, began) in written.pop("processes").items()}
+        processes = {name: (int(pid), float(started)) for name, (pid, started) in written.pop("processes").items()}
         return Record(**written, processes=processes)
 
     def write(self, record: Record) -> None:
-        """Remember; a half-written record is never seen."""
+        """Store a record; nobody can read it half written."""
         draft = self._record.with_suffix(".new")
         draft.write_text(json.dumps(asdict(record), indent=2))
         draft.replace(self._record)
 
     def write_key(self, secret: str) -> None:
-        """Keep the admin key with mode 0600 from its first byte on."""
+        """Write the admin key to its file, which nobody else can read at any time (mode 0600)."""
         self.key_file.unlink(missing_ok=True)
         with os.fdopen(os.open(self.key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secret)

@@ -12,11 +12,11 @@ import psutil
 
 
 class StackError(Exception):
-    """Something of the local stack did not work; the text says what, and where to look."""
+    """A part of the local stack does not work; the text says which, and where to look."""
 
 
 class EndedError(StackError):
-    """A part ended while it started."""
+    """A part ended while it was starting."""
 
 
 Process = tuple[int, float]
@@ -38,33 +38,33 @@ def start(command: list[str], log: Path, environment: Mapping[str, str]) -> Proc
 
 
 def find(process: Process) -> psutil.Process | None:
-    """The running process, None when it ended (even if its pid was given out again)."""
-    pid, began = process
+    """The running process; None when it has ended, even if another process has its pid now."""
+    pid, started = process
     try:
         found = psutil.Process(pid)
-        same = abs(found.create_time() - began) < 1 and found.status() != psutil.STATUS_ZOMBIE
+        same = abs(found.create_time() - started) < 1 and found.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return None
     return found if same else None
 
 
-def stop(process: Process, timeouts: float) -> None:
-    """End a process and all it started: asked first, made to after `timeouts` seconds."""
+def stop(process: Process, timeout: float) -> None:
+    """End a process and its child processes: by SIGTERM, and after `timeout` seconds by SIGKILL."""
     found = find(process)
     if found is None:
         return
     family = [found, *found.children(recursive=True)]
     found.terminate()
-    psutil.wait_procs([found], timeout=timeouts)
+    psutil.wait_procs([found], timeout=timeout)
     for one in family:
         if one.is_running():
             one.kill()
     psutil.wait_procs(family, timeout=5)
 
 
-def free_port(wanted: int, taken: set[int]) -> int:
-    """`wanted` if nothing listens there, else some free port; never one of `taken`."""
-    for port in (wanted, 0):
+def free_port(preferred: int, taken: set[int]) -> int:
+    """`preferred` if nothing listens on it, otherwise any free port; never one of `taken`."""
+    for port in (preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -78,13 +78,13 @@ def free_port(wanted: int, taken: set[int]) -> int:
 
 
 def wait_until_up(name: str, url: str, process: Process, log: Path, seconds: float) -> None:
-    """Wait until a part answers at `url`; raises StackError with the end of its log when it does not."""
+    """Wait until a part answers at `url`, at most `seconds`; raises StackError with the end of its log."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if find(process) is None:
             raise EndedError(f"{name} ended while it started. The end of {log}:\n{tail(log)}")
         try:
-            # Somebody else may answer on a port that was taken between the look and the start.
+            # Another program may have taken the port after it was chosen, and may be answering.
             if httpx.get(url, timeout=2).status_code < 500 and _listens(process, urlsplit(url).port):
                 return
         except httpx.TransportError:
@@ -94,7 +94,7 @@ def wait_until_up(name: str, url: str, process: Process, log: Path, seconds: flo
 
 
 def _listens(process: Process, port: int | None) -> bool:
-    """Whether it is this process that listens on a port."""
+    """Whether this process listens on a port."""
     found = find(process)
     if found is None:
         return False

@@ -1,4 +1,4 @@
-"""What a fresh stage needs before its first job: one checkpoint on the shelf, one endpoint in service."""
+"""What a new stage needs before its first job: a checkpoint on the shelf and an endpoint in service."""
 
 import hashlib
 import json
@@ -22,13 +22,14 @@ CHECKPOINT = "v1-5-pruned-emaonly.safetensors"
 NAME = "preview"
 ENDPOINT = endpoint_prefix(STAGE) + NAME
 _EMPTY_SAFETENSORS = (2).to_bytes(8, "little") + b"{}"
-"""The smallest valid safetensors file: the preview engine paints without weights."""
+"""The smallest valid safetensors file, which is enough because the preview engine needs no weights."""
 
 
-def seed(outputs: Mapping[str, str], aws: str, darkroom: Darkroom, timeouts: float = 30) -> None:
-    """Make checkpoint and endpoint, as often as it is called; waits until the endpoint takes jobs."""
+def seed(outputs: Mapping[str, str], aws: str, darkroom: Darkroom, timeout: float = 30) -> None:
+    """Make checkpoint and endpoint unless they exist, and wait until the endpoint takes jobs. Raises StackError after
+    `timeout` seconds."""
     _checkpoint(outputs, aws)
-    _endpoint(darkroom, timeouts)
+    _endpoint(darkroom, timeout)
 
 
 def admin_key(outputs: Mapping[str, str], aws: str) -> str:
@@ -38,7 +39,7 @@ def admin_key(outputs: Mapping[str, str], aws: str) -> str:
 
 
 def _client(service: str, url: str) -> Any:
-    # Said outright, so that nothing of the person's own AWS set-up can get in.
+    # All settings are explicit, so that the person's own AWS configuration is never used.
     session = boto3.session.Session("test", "test", region_name=REGION)
     return session.client(service, endpoint_url=url)  # type: ignore[call-overload]
 
@@ -59,8 +60,8 @@ def _checkpoint(outputs: Mapping[str, str], aws: str) -> None:
     _client("dynamodb", aws).put_item(TableName=outputs["ModelsTable"], Item=item)
 
 
-def _endpoint(darkroom: Darkroom, timeouts: float) -> None:
-    deadline = time.monotonic() + timeouts
+def _endpoint(darkroom: Darkroom, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
     status = darkroom.request("POST", "/endpoints", json={"name": NAME})["status"]
     while status not in SERVING:
         if time.monotonic() > deadline:

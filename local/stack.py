@@ -17,8 +17,8 @@ Say = Callable[[str], None]
 PORTS = {"aws": 4566, "sagemaker": 4567, "worker": 4568}
 ACCOUNT = "000000000000"
 _TITLES = {"aws": "MiniStack", "sagemaker": "The SageMaker simulator", "worker": "The worker"}
-_PATIENCE = {"aws": 30, "sagemaker": 10, "worker": 25}
-"""Seconds a part gets to end by itself: MiniStack writes its state then, the worker finishes its step."""
+_STOP_SECONDS = {"aws": 30, "sagemaker": 10, "worker": 25}
+"""How many seconds a part has to end by itself: MiniStack then writes its state, and the worker finishes its step."""
 _HEALTH = {"aws": "/_ministack/health", "sagemaker": "/_simulator/health", "worker": "/ping"}
 
 
@@ -34,25 +34,26 @@ class Stack:
 
 
 def running(home: Home) -> Stack | None:
-    """The stack, if all its parts run and the stage is deployed."""
+    """The stack if all its parts run and the stage is deployed, otherwise None."""
     record = home.read()
     return _stack(record) if _alive(record) == set(PORTS) and record.outputs else None
 
 
-def partly(home: Home) -> bool:
+def partly_running(home: Home) -> bool:
     """Whether any part runs."""
     return bool(_alive(home.read()))
 
 
 def up(home: Home, say: Say) -> Stack:
-    """Start what does not run, deploy what is not deployed, seed what is not there. Raises StackError."""
+    """Start the parts that do not run, deploy the stage if its sources changed, and seed it; returns the stack. Raises
+    StackError."""
     try:
-        _ready(home, say)
+        _make_ready(home, say)
     except processes.EndedError:
-        # Somebody may have taken a port between the look and the start.
+        # Another program may have taken a port after it was chosen.
         say("a part ended at once; trying other ports")
         down(home)
-        _ready(home, say, usual_ports=False)
+        _make_ready(home, say, usual_ports=False)
     stack = _stack(home.read())
     say("seeding a checkpoint and an endpoint")
     key = seed.admin_key(stack.outputs, stack.aws)
@@ -62,11 +63,11 @@ def up(home: Home, say: Say) -> Stack:
     return stack
 
 
-def _ready(home: Home, say: Say, usual_ports: bool = True) -> None:
-    """All parts run, with this checkout's stage deployed."""
+def _make_ready(home: Home, say: Say, usual_ports: bool = True) -> None:
+    """Start all parts, with this checkout's stage deployed."""
     record = home.read()
     if "aws" in record.processes and "aws" not in _alive(record):
-        # MiniStack writes its state when it is stopped; one that was killed has forgotten what came after.
+        # MiniStack writes its state only when it is stopped, so one that was killed has lost some of it.
         record.deployed = None
     if record.deployed != deploy.digest(*deploy.SOURCES):
         _deploy(home, say, usual_ports)
@@ -77,22 +78,22 @@ def _ready(home: Home, say: Say, usual_ports: bool = True) -> None:
 
 
 def _deploy(home: Home, say: Say, usual_ports: bool) -> None:
-    """Deploy into a MiniStack that does not enforce permissions (it would refuse the CDK what AWS allows), and stop
-    it, so that it writes its state."""
+    """Deploy into a MiniStack that does not enforce permissions, because it would refuse calls of the CDK that AWS
+    allows. Then stop it, so that it writes its state."""
     down(home)
     try:
         _start(home, say, parts=("aws",), enforced=False, usual_ports=usual_ports)
         record = home.read()
-        wanted = deploy.digest(*deploy.SOURCES)
+        sources = deploy.digest(*deploy.SOURCES)
         record.outputs = deploy.deploy(home, environment(record), say)
-        record.deployed = wanted
+        record.deployed = sources
         home.write(record)
     finally:
         down(home)
 
 
 def down(home: Home) -> list[str]:
-    """Stop every part that runs and return their names. MiniStack writes its state when it is asked to stop."""
+    """Stop every running part; returns their names. MiniStack writes its state when it is stopped."""
     record = home.read()
     stopped: list[str] = []
     alive = _alive(record)
@@ -101,7 +102,7 @@ def down(home: Home) -> list[str]:
     for name in ("worker", "sagemaker", "aws"):
         process = record.processes.pop(name, None)
         if process and name in alive:
-            processes.stop(process, _PATIENCE[name])
+            processes.stop(process, _STOP_SECONDS[name])
             stopped.append(name)
     if record.ports:
         home.write(record)
@@ -109,7 +110,7 @@ def down(home: Home) -> list[str]:
 
 
 def kill(home: Home, name: str) -> None:
-    """End a part as a crash would: at once, with nothing finished and nothing written."""
+    """Kill a part, as a crash would: at once, without finishing or writing anything."""
     process = processes.find(home.read().processes[name])
     if process is not None:
         process.kill()
@@ -117,7 +118,7 @@ def kill(home: Home, name: str) -> None:
 
 
 def start_again(home: Home, name: str) -> None:
-    """Start a part that ended while the others go on, where it was before; waits until it answers."""
+    """Start a part that ended, on the same port as before, while the others go on; waits until it answers."""
     record = home.read()
     command, extra = _commands(home, record, enforced=True)[name]
     _launch(home, record, name, command, extra)
@@ -125,12 +126,12 @@ def start_again(home: Home, name: str) -> None:
 
 
 def stop(home: Home, name: str) -> None:
-    """Ask a part to end, as `down` asks all of them, while the others go on."""
-    processes.stop(home.read().processes[name], _PATIENCE[name])
+    """Stop one part, as `down` stops all of them, while the others go on."""
+    processes.stop(home.read().processes[name], _STOP_SECONDS[name])
 
 
 def functions(home: Home) -> list[psutil.Process]:
-    """The processes that functions run in now; MiniStack starts a new one when it misses one."""
+    """The processes in which functions run now. MiniStack starts a new one when one is gone."""
     found = processes.find(home.read().processes["aws"])
     return found.children() if found else []
 
@@ -140,8 +141,8 @@ def _alive(record: Record) -> set[str]:
 
 
 def environment(record: Record) -> dict[str, str]:
-    """The environment of everything that talks to the local AWS, and of MiniStack itself: what it runs
-    (the Lambdas) inherits it, and so finds the simulator."""
+    """The environment of everything that calls the local AWS, and of MiniStack itself: the functions that MiniStack
+    runs inherit it, and so call the simulator in place of SageMaker."""
     urls = {name: _url(record, name) for name in PORTS}
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
@@ -167,21 +168,21 @@ def environment(record: Record) -> dict[str, str]:
 def _start(
     home: Home, say: Say, *, usual_ports: bool, parts: Sequence[str] = tuple(PORTS), enforced: bool = True
 ) -> None:
-    """Start those of `parts` that do not run; `enforced` is whether MiniStack holds every caller to its permissions."""
+    """Start those of `parts` that do not run; `enforced` says whether MiniStack enforces permissions."""
     record = home.read()
     code = deploy.digest("worker", "local", "shared")
     alive = _alive(record)
     if alive != set(PORTS) or record.code != code:
-        # Each part is told the others' ports when it starts, and runs the code of that moment.
+        # A part gets the ports of the others when it starts, and runs the code as it was then. So all start again.
         for name in alive:
-            processes.stop(record.processes[name], _PATIENCE[name])
+            processes.stop(record.processes[name], _STOP_SECONDS[name])
     record.code = code
     alive = _alive(record)
     for name, usual in PORTS.items():
         if name not in alive:
             taken = {port for other, port in record.ports.items() if other != name}
-            wanted = record.ports.get(name, usual) if usual_ports else 0
-            record.ports[name] = processes.free_port(wanted, taken)
+            preferred = record.ports.get(name, usual) if usual_ports else 0
+            record.ports[name] = processes.free_port(preferred, taken)
     for name, (command, extra) in _commands(home, record, enforced).items():
         if name in alive or name not in parts:
             continue
@@ -192,8 +193,8 @@ def _start(
 
 
 def _launch(home: Home, record: Record, name: str, command: list[str], extra: Mapping[str, str | None]) -> None:
-    started = {key: value for key, value in {**environment(record), **extra}.items() if value is not None}
-    record.processes[name] = processes.start(command, home.log(name), started)
+    variables = {key: value for key, value in {**environment(record), **extra}.items() if value is not None}
+    record.processes[name] = processes.start(command, home.log(name), variables)
     home.write(record)
 
 
@@ -203,13 +204,13 @@ def _wait(home: Home, record: Record, name: str) -> None:
 
 
 def _commands(home: Home, record: Record, enforced: bool) -> dict[str, tuple[list[str], Mapping[str, str | None]]]:
-    """How each part is started, and what its environment has besides the shared one (None: has not)."""
+    """The command of each part, and its own environment variables besides the shared ones (None removes one)."""
     python = sys.executable
     ports = {name: str(port) for name, port in record.ports.items()}
     simulator_state = str(home.folder("sagemaker"))
     ministack = {
-        # Not GATEWAY_PORT: MiniStack writes that into the names of queues, and a queue made at one port is then
-        # not found at another after a restart.
+        # Not GATEWAY_PORT: MiniStack makes that a part of a queue's name, and after a restart on another port the
+        # queue would not be found.
         "EDGE_PORT": ports["aws"],
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
@@ -225,7 +226,7 @@ def _commands(home: Home, record: Record, enforced: bool) -> dict[str, tuple[lis
     }
     simulator = [python, "-m", "local.sagemaker", "--port", ports["sagemaker"], "--worker", _url(record, "worker")]
     simulator += ["--state", simulator_state, "--aws", _url(record, "aws"), "--region", REGION]
-    # The worker is given its role's credentials as a container at SageMaker is, and has no others.
+    # The worker gets its role's credentials in the same way as a container at SageMaker, and has no others.
     container = {
         "AWS_ACCESS_KEY_ID": None,
         "AWS_SECRET_ACCESS_KEY": None,
@@ -250,7 +251,8 @@ def _stack(record: Record) -> Stack:
 
 
 def _answers(stack: Stack) -> bool:
-    """Whether the deployed API is there: it asks for a key. A MiniStack that was killed may have lost it."""
+    """Whether the deployed API exists: it then answers 401 without a key. A MiniStack that was killed may have lost
+    it."""
     try:
         return httpx.get(f"{stack.api}/ping", timeout=20).status_code == 401
     except httpx.TransportError:

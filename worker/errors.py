@@ -1,8 +1,11 @@
-"""What ends a job without a picture, told so that a person can act on it."""
+"""The error of a job that a person can correct."""
+
+MAX_MESSAGE = 2_000
+"""Characters of a message: it may name what the job named, and Darkroom keeps no more."""
 
 
 class JobError(Exception):
-    """Becomes the answer `{"error": {"code", "message"}}`.
+    """Ends a job without a picture; becomes the answer `{"error": {"code", "message"}}`.
 
     `code` is a stable snake_case word (they are listed in `docs/worker-contract.md`), `message` a sentence.
     """
@@ -10,4 +13,4 @@ class JobError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
-        self.message = message
+        self.message = message[:MAX_MESSAGE]

@@ -13,13 +13,14 @@ from darkroom.jobs.contract import ModelFile, PaintedImage, WorkRequest
 from worker.parameters import GenerationSettings, is_masked, seeds_of
 
 MASKED_CONTENT = {0: "fill", 2: "latent noise", 3: "latent nothing"}
-TITLE_HASH = re.compile(r"\s*\[([0-9a-fA-F]{8,64})\]$")
+MAX_INFO = 24 * 1024
+HASH = re.compile(r"[0-9a-fA-F]{8,64}")
 
 
 def infotext(
     request: WorkRequest, settings: GenerationSettings, *, seed: int, subseed: int, size: tuple[int, int], version: str
 ) -> str:
-    """The text of one picture; `size` is the width and height asked for, `version` what painted it."""
+    """The text of one picture; `size` is the requested width and height, `version` names the engine."""
     fields = _fields(request, settings, seed, subseed, size) | _extra(request, settings)
     fields["Version"] = version
     line = ", ".join(f"{name}: {quote(value)}" for name, value in fields.items() if value is not None)
@@ -30,7 +31,7 @@ def infotext(
 def info(
     request: WorkRequest, settings: GenerationSettings, images: list[PaintedImage], version: str
 ) -> dict[str, Any]:
-    """The `info` that the WebUI's API answers beside its pictures, for `images` (at least one)."""
+    """The `info` that the WebUI's API answers together with its pictures, for `images` (at least one)."""
     seeds = seeds_of(request, settings)[: len(images)]
     name, checksum = _model(request.checkpoint)
     return {
@@ -64,8 +65,22 @@ def info(
     }
 
 
+def bounded(told: dict[str, Any]) -> dict[str, Any] | None:
+    """What `info` told, or None if it is longer than MAX_INFO characters: it repeats the prompt for every picture."""
+    return told if _characters(told) <= MAX_INFO else None
+
+
+def _characters(value: object) -> int:
+    if isinstance(value, dict):
+        return sum(map(_characters, value.values()))
+    if isinstance(value, list):
+        return sum(map(_characters, value))
+    return len(value) if isinstance(value, str) else 0
+
+
 def quote(value: object) -> str:
-    """`value` as text, in JSON quotes where a comma, a colon or a line break would end it too early."""
+    """`value` as text; in JSON quotes when it contains a comma, a colon or a line break, which would end it too
+    early."""
     text = str(value)
     return json.dumps(text, ensure_ascii=False) if any(mark in text for mark in ",\n:") else text
 
@@ -80,7 +95,7 @@ def _fields(
     return {
         "Steps": settings.steps,
         "Sampler": settings.sampler,
-        # Bodies from before WebUI 1.9 know no scheduler, and readers take a missing one as Automatic.
+        # Bodies for WebUIs older than 1.9 have no scheduler; whoever reads the text takes a missing one for Automatic.
         "Schedule type": settings.scheduler,
         "CFG scale": settings.cfg_scale,
         "Seed": seed,
@@ -99,7 +114,7 @@ def _fields(
 
 
 def _extra(request: WorkRequest, settings: GenerationSettings) -> dict[str, Any]:
-    """What the WebUI adds for a mask or for the hires pass; None where it stays silent."""
+    """The fields that the WebUI adds for a mask or for the hires pass; None for a field that it leaves out."""
     if is_masked(request):
         blur = settings.blur
         only_masked = settings.inpaint_full_res
@@ -115,8 +130,8 @@ def _extra(request: WorkRequest, settings: GenerationSettings) -> dict[str, Any]
         sampler = settings.hr_sampler_name
         return {
             "Hires sampler": sampler if sampler != settings.sampler else None,
-            "Hires prompt": _unlike(settings.hr_prompt, settings.prompt),
-            "Hires negative prompt": _unlike(settings.hr_negative_prompt, settings.negative_prompt),
+            "Hires prompt": _if_different(settings.hr_prompt, settings.prompt),
+            "Hires negative prompt": _if_different(settings.hr_negative_prompt, settings.negative_prompt),
             "Hires upscale": None if resize else settings.hr_scale,
             "Hires resize": f"{settings.hr_resize_x}x{settings.hr_resize_y}" if resize else None,
             "Hires steps": settings.hr_second_pass_steps or None,
@@ -125,7 +140,7 @@ def _extra(request: WorkRequest, settings: GenerationSettings) -> dict[str, Any]
     return {}
 
 
-def _unlike(text: str, first: str) -> str | None:
+def _if_different(text: str, first: str) -> str | None:
     return text if text and text != first else None
 
 
@@ -133,12 +148,14 @@ def _model(checkpoint: ModelFile | None) -> tuple[str | None, str | None]:
     """A checkpoint's name as the WebUI shows it (no folder, no extension) and the hash in its title, if any."""
     if checkpoint is None:
         return None, None
-    title = TITLE_HASH.search(checkpoint.name)
-    file = PurePosixPath(TITLE_HASH.sub("", checkpoint.name).replace("\\", "/"))
-    return file.stem, title.group(1) if title else None
+    # Cut and not searched: a pattern that may begin with any blank takes the square of their number.
+    name, _, bracketed = checkpoint.name.rpartition("[")
+    found = HASH.fullmatch(bracketed.removesuffix("]")) if bracketed.endswith("]") else None
+    file = PurePosixPath((name.rstrip() if found else checkpoint.name).replace("\\", "/"))
+    return file.stem, found.group() if found else None
 
 
 def _vae(request: WorkRequest) -> str | None:
-    """The VAE's file name; Automatic and None leave no trace."""
+    """The VAE's file name, None when the job names none (the WebUI's Automatic and None)."""
     chosen = [vae.name for vae in request.models.get("vae", []) if vae.s3]
     return PurePosixPath(chosen[0]).name if chosen else None

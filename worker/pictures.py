@@ -1,36 +1,56 @@
-"""Pictures in and out: bytes to pixels, alpha to paper white, masks to weights, pixels to PNG."""
+"""Decoding and encoding pictures, removing transparency, and preparing masks."""
 
 import io
-import struct
+from collections.abc import Callable
+from typing import IO, cast
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
+from darkroom.images.header import MAX_PIXELS, MAX_SIDE, bare, read_header
+from darkroom.images.source import NotAnImage
 from worker.errors import JobError
-
-MAX_SIDE = 8192
-MAX_PIXELS = 50_000_000
-"""More than this is refused before a pixel is decoded. Both are the limits of Darkroom's API, looked at once more: what
-decodes the picture has the last word on its size."""
 
 JUST_RESIZE, CROP_AND_RESIZE, RESIZE_AND_FILL = 0, 1, 2
 
 
-def decode(data: bytes, name: str) -> Image.Image:
-    """The picture in `data`, upright (EXIF) and fully read, in whatever mode it has; `name` is for messages.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How stored pixels come to stand upright, by the EXIF standard's orientations."""
 
-    JobError `image_too_large` above MAX_SIDE or MAX_PIXELS, `image_unreadable` for anything that is no whole picture.
+
+def decode(data: bytes, name: str) -> Image.Image:
+    """The picture in `data`, upright and fully read, in whatever mode it has; `name` is for messages.
+
+    Format, size and orientation are those that Darkroom's API sees: both ask `darkroom.images.header`. Pillow gets the
+    pixels alone, so nothing beside them can be a reason to refuse a picture. JobError `image_too_large` above MAX_SIDE
+    or MAX_PIXELS, `image_unreadable` for anything that is no whole picture of a format that is taken.
     """
     try:
-        image = Image.open(io.BytesIO(data))
-        if max(image.size) > MAX_SIDE or image.width * image.height > MAX_PIXELS:
-            raise _too_large(name)
-        return ImageOps.exif_transpose(image)
+        header = read_header(data)
+    except NotAnImage as error:
+        raise JobError("image_unreadable", f"The image '{name}' cannot be used: {error}.") from error
+    if header.is_too_large:
+        raise _too_large(name)
+    try:
+        with Image.open(io.BytesIO(bare(data, header.format)), formats=[header.format]) as image:
+            image.load()
+            turn = _TURNS.get(header.orientation)
+            upright = image.transpose(turn) if turn is not None else image.copy()
     except Image.DecompressionBombError as error:
         raise _too_large(name) from error
-    # What Pillow's decoders raise for broken files; SyntaxError is a PNG chunk gone wrong.
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        raise JobError("image_unreadable", f"The image '{name}' is broken or in an unknown format.") from error
+    except Exception as error:  # Pillow's decoders raise whatever they trip over
+        raise JobError("image_unreadable", f"The image '{name}' is broken or cut off.") from error
+    if upright.size != header.size:
+        raise JobError("image_unreadable", f"The image '{name}' tells its size twice, and not the same.")
+    return upright
 
 
 def _too_large(name: str) -> JobError:
@@ -40,7 +60,7 @@ def _too_large(name: str) -> JobError:
 
 
 def flatten(image: Image.Image, paper: Image.Image | None = None) -> Image.Image:
-    """`image` as RGB; what is transparent shows `paper` (RGB, same size), or white as in the WebUI."""
+    """`image` as RGB. Where it is transparent, `paper` (RGB, same size) shows, or white as in the WebUI."""
     if image.mode.startswith(("I", "F")):
         return _eight_bit(image).convert("RGB")
     if not image.has_transparency_data:
@@ -57,8 +77,8 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 def mask_of(image: Image.Image, *, invert: bool) -> Image.Image:
     """A mask as weights (L, 255 = repaint).
 
-    A picture with real transparency counts by its alpha, whatever its colour: that is how a brush layer from
-    the WebUI's canvas comes. Any other counts by its brightness.
+    Of a picture with transparency the alpha channel is used, whatever its colours: the WebUI's canvas sends the layer
+    of the brush like that. Of any other picture the brightness is used.
     """
     mask = _eight_bit(image) if image.mode.startswith(("I", "F")) else image.convert("L")
     if image.has_transparency_data:
@@ -69,34 +89,52 @@ def mask_of(image: Image.Image, *, invert: bool) -> Image.Image:
 
 
 def difference(one: Image.Image, other: Image.Image) -> Image.Image:
-    """Where two RGB pictures of one size differ in any channel, by however little (L, 255 = differs)."""
+    """Where two RGB pictures of the same size differ in any channel, even by one (L, 255 = different)."""
     red, green, blue = ImageChops.difference(one, other).split()
     most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     return most.point(lambda value: 255 if value else 0)
 
 
 def feather(mask: Image.Image, blur: tuple[int, int]) -> Image.Image:
-    """`mask` with soft edges, softened inwards only: a weight of 0 stays 0, and what is outside untouched."""
+    """`mask` with soft edges. They are softened inwards only: a weight of 0 stays 0, so nothing outside is changed."""
     return ImageChops.darker(mask, mask.filter(ImageFilter.GaussianBlur(blur)))
 
 
 def fit(image: Image.Image, size: tuple[int, int], resize_mode: int) -> Image.Image:
-    """`image` at `size` (pixels) by the WebUI's resize modes; untouched when it has that size already."""
+    """`image` resized to `size` (pixels) by one of the WebUI's resize modes; the same object when it has that size."""
     if image.size == size:
         return image
     if resize_mode == CROP_AND_RESIZE:
         return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
     stretched = image.resize(size, Image.Resampling.LANCZOS)
     if resize_mode == RESIZE_AND_FILL:
-        whole = ImageOps.contain(image, size, Image.Resampling.LANCZOS)
+        scale = min(size[0] / image.width, size[1] / image.height)
+        # Of a picture a thousand times as wide as high at least one row is left.
+        inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        whole = image.resize(inner, Image.Resampling.LANCZOS)
         stretched.paste(whole, ((size[0] - whole.width) // 2, (size[1] - whole.height) // 2))
     return stretched
 
 
-def encode(image: Image.Image, infotext: str) -> bytes:
-    """A PNG with its infotext as the text chunk `parameters` (iTXt where Latin-1 does not reach)."""
+def encode(image: Image.Image, infotext: str, look: Callable[[], object] = lambda: None) -> bytes:
+    """A PNG with its infotext as the text chunk `parameters` (iTXt where Latin-1 does not reach).
+
+    `look` is called before each piece of the file, and what it raises ends the encoding.
+    """
     notes = PngInfo()
     notes.add_text("parameters", infotext)
-    out = io.BytesIO()
-    image.save(out, "PNG", pnginfo=notes, compress_level=4)
-    return out.getvalue()
+    out = _Looking(look)
+    image.save(cast("IO[bytes]", out), "PNG", pnginfo=notes, compress_level=4)
+    return out.content.getvalue()
+
+
+class _Looking:
+    """A file in memory that calls `look` before each write: a picture of 8192 by 8192 pixels is some seconds' work."""
+
+    def __init__(self, look: Callable[[], object]) -> None:
+        self.content = io.BytesIO()
+        self._look = look
+
+    def write(self, data: bytes) -> int:
+        self._look()
+        return self.content.write(data)

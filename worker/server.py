@@ -5,16 +5,17 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
-import threading
+import time
 import traceback
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 
 import uvicorn
 from pydantic import ValidationError
+from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,55 +24,86 @@ from starlette.routing import Route
 from darkroom.jobs.contract import WorkAnswer, WorkError, WorkRequest
 from darkroom.logs import hold_libraries
 from worker.engines import Engine, make_engine
+from worker.errors import MAX_MESSAGE
+from worker.shutdown import GRACE, LAST_ANSWERS, Server, Shutdown
 from worker.store import Location, Store
+from worker.watch import stopped
 from worker.work import perform
 
 log = logging.getLogger(__name__)
 
-GRACE = 20
-"""Seconds that a job under way gets to finish after SIGTERM; SageMaker kills a container after 30."""
+MOST_AT_ONCE = 16
+MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_ID, MAX_KEY = 200, 1_000
+MAX_IMAGES = 32
+MAX_MODELS = 128
+"""What one request may be: bytes, characters of an id and of `output`, pictures, models with their kinds.
+Darkroom's API allows as much, or less."""
 
 
 def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
-    """The app around one engine; `at_once` jobs are painted side by side, others wait in line.
+    """The web application with one engine. It runs `at_once` jobs at the same time; others wait.
 
-    ValueError for an engine that there is not. AWS is first spoken to by the first job.
+    Raises ValueError for an unknown engine. The first call to AWS is made by the first job.
     """
     engine = make_engine(engine_name)
     store = Store()
-    stopping = threading.Event()
+    shutdown = Shutdown()
     painters = ThreadPoolExecutor(at_once, thread_name_prefix="painter")
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        # A painter still at work leaves at its next step; the process cannot end before its threads do.
-        stopping.set()
+        shutdown.begun.set()
+        shutdown.urgent.set()
         painters.shutdown(wait=False, cancel_futures=True)
 
     async def ping(_: Request) -> Response:
-        return JSONResponse({"status": "ok", "engine": engine_name})
+        return JSONResponse(
+            {
+                "ready": not shutdown.begun.is_set(),
+                "engine": engine_name,
+                "device": engine.device,
+                "models_loaded": engine.models_loaded(),
+            }
+        )
 
     async def invocations(request: Request) -> Response:
+        arrived = time.monotonic()
         try:
-            work = read_request(await request.body())
+            work = read_request(await _body_of(request))
         except ValueError as error:
             return _answer(_error("bad_request", str(error)), 400)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(painters, _respond, work, engine, store, stopping)
+        return await loop.run_in_executor(painters, _respond, work, engine, store, shutdown, arrived)
 
     routes = [Route("/ping", ping), Route("/invocations", invocations, methods=["POST"])]
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.state.shutdown = shutdown
+    return app
+
+
+async def _body_of(request: Request) -> bytes:
+    """The request's body; ValueError as soon as it is over MAX_BODY_BYTES, the rest is not read."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            raise ValueError(f"body: must be at most {MAX_BODY_BYTES:,} bytes")
+    return bytes(body)
 
 
 def read_request(body: bytes) -> WorkRequest:
     """The job in a request body; ValueError with a readable message when it is not one."""
+    document = _counted(body)
     try:
-        work = WorkRequest.model_validate_json(body)
+        work = WorkRequest.model_validate(document)
     except ValidationError as error:
-        # Without the inputs: prompts and signed addresses have no place in logs and error messages.
+        # Without the input values: prompts and signed URLs must not be in logs and error messages.
         wrong = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         raise ValueError("; ".join(wrong)) from error
+    if len(work.job_id) > MAX_ID or len(work.output) > MAX_KEY:
+        raise ValueError(f"job_id, output: must be at most {MAX_ID} and {MAX_KEY} characters")
     if not work.output.endswith("/"):
         raise ValueError("output: must end with a slash")
     for uri in (work.output, *work.images.values()):
@@ -79,12 +111,37 @@ def read_request(body: bytes) -> WorkRequest:
     return work
 
 
-def _respond(work: WorkRequest, engine: Engine, store: Store, stopping: threading.Event) -> Response:
+def _counted(body: bytes) -> object:
+    """The JSON in `body`; ValueError for what is none, or names more than a job may.
+
+    Counted before it is checked, as the check remembers every single entry that is wrong.
+    """
     try:
-        answer = perform(work, engine, store, stopping)
+        document = from_json(body)
+    except ValueError as error:
+        raise ValueError(f"body: {error}") from error
+    fields = document if isinstance(document, dict) else {}
+    if _entries(fields.get("images")) > MAX_IMAGES:
+        raise ValueError(f"images: must be at most {MAX_IMAGES}")
+    if _entries(fields.get("models")) > MAX_MODELS:
+        raise ValueError(f"models: must be at most {MAX_MODELS}")
+    return document
+
+
+def _entries(value: object) -> int:
+    """The entries of a list or object and of what is directly in it."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return len(inner) + sum(len(each) for each in inner if isinstance(each, list | dict))
+
+
+def _respond(work: WorkRequest, engine: Engine, store: Store, shutdown: Shutdown, arrived: float) -> Response:
+    if shutdown.begun.is_set():
+        return _answer(_error("worker_stopped", stopped().message), 200)
+    try:
+        answer = perform(work, engine, store, shutdown.urgent, queued=time.monotonic() - arrived)
     except Exception as error:
-        # 500, so that it counts as a fault of the endpoint; the body ends up in the job's failure reason.
-        # The type and the place alone: the text may hold a prompt or a signed address.
+        # 500, so that it counts as an error of the endpoint; the body becomes part of the job's failure reason.
+        # Only the type and the place of the error: its text may contain a prompt or a signed URL.
         log.error("job %s failed: %s at %s", work.job_id, type(error).__name__, _where(error))
         return _answer(_error("worker_failed", f"The worker failed with {type(error).__name__}."), 500)
     outcome = answer.error.code if answer.error else "done"
@@ -93,13 +150,13 @@ def _respond(work: WorkRequest, engine: Engine, store: Store, stopping: threadin
 
 
 def _where(error: Exception) -> str:
-    """File and line of the last frames, without the text of any value."""
+    """File and line of the last eight frames, without any values."""
     frames = traceback.extract_tb(error.__traceback__)[-8:]
     return " ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames)
 
 
 def _error(code: str, message: str) -> WorkAnswer:
-    return WorkAnswer(error=WorkError(code=code, message=message))
+    return WorkAnswer(error=WorkError(code=code, message=message[:MAX_MESSAGE]))
 
 
 def _answer(answer: WorkAnswer, status: int) -> Response:
@@ -107,22 +164,37 @@ def _answer(answer: WorkAnswer, status: int) -> Response:
 
 
 def main() -> None:
-    """Runs the worker until SIGTERM or SIGINT. Options win over the environment."""
+    """Runs the worker until SIGTERM or SIGINT. Options override the environment."""
     env = os.environ
     parser = argparse.ArgumentParser(prog="python -m worker.server", description=__doc__)
     parser.add_argument("--host", default=env.get("DARKROOM_HOST", "127.0.0.1"))
-    # SageMaker names the port itself when it is not 8080.
+    # SageMaker sets this variable when the port is not 8080.
     parser.add_argument("--port", type=int, default=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")))
     parser.add_argument("--engine", default=env.get("DARKROOM_ENGINE", "preview"))
+    parser.add_argument("--jobs-at-once", type=int, default=env.get("DARKROOM_JOBS_AT_ONCE", "1"))
     options = parser.parse_args()
+    if not 1 <= options.jobs_at_once <= MOST_AT_ONCE:
+        parser.error(f"--jobs-at-once must be from 1 to {MOST_AT_ONCE}")
     level = env.get("DARKROOM_LOG_LEVEL", "INFO")
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     hold_libraries()
     try:
-        app = create_app(options.engine)
+        app = create_app(options.engine, options.jobs_at_once)
     except ValueError as error:
         parser.error(str(error))
-    uvicorn.run(app, host=options.host, port=options.port, timeout_graceful_shutdown=GRACE, access_log=False)
+    config = uvicorn.Config(
+        app,
+        host=options.host,
+        port=options.port,
+        access_log=False,
+        timeout_graceful_shutdown=int(GRACE + LAST_ANSWERS),
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        Server(config, app.state.shutdown).run()
+    # Reached after Ctrl-C, and after SIGTERM where the process is the first of its container. Python would wait for a
+    # painter that hangs in a library, though nobody waits for its answer any more.
+    logging.shutdown()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""The worker's side of AWS: pictures and the cancel marker in S3, progress to SQS."""
+"""The worker's calls of AWS: pictures and the cancel marker in S3, progress to SQS."""
 
 import base64
 import hashlib
 import logging
 import os
+import threading
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,20 +25,26 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 100 * 1024 * 1024
+PIECE = 256 * 1024
 MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404", "403", "AccessDenied"})
-"""S3 says 403 instead of 404 for a key that is not there to a role that may not list the bucket."""
+"""S3 answers 403 instead of 404 for a missing key when the role may not list the bucket."""
+
+PATIENT = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+"""For pictures: an S3 that is silent holds a job for four times 25 seconds at the most."""
+QUICK = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2})
+"""For what painting waits for, and may go without: a look for the cancel marker, a message of progress."""
 
 
 @dataclass(frozen=True)
 class Location:
-    """A place in S3: a bucket and a key, or a prefix of keys."""
+    """A location in S3: a bucket and a key, or a prefix of keys."""
 
     bucket: str
     key: str
 
     @classmethod
     def parse(cls, uri: str) -> "Location":
-        """From `s3://bucket/key`; ValueError for anything else."""
+        """Reads `s3://bucket/key`; raises ValueError for anything else."""
         bucket, slash, key = uri.removeprefix("s3://").partition("/")
         if not uri.startswith("s3://") or not bucket or not slash or not key:
             raise ValueError(f"not an S3 URI: {uri}")
@@ -52,10 +61,16 @@ class Location:
 
 
 class Store:
-    """S3 and SQS for one process; the clients are made at first use and kept."""
+    """S3 and SQS for one process; the clients are made when they are first used."""
 
-    def read(self, uri: str, name: str) -> bytes:
-        """The bytes at `uri`. JobError `image_missing`, or `image_too_large` above MAX_BYTES."""
+    # Clients may be used by several threads at once, but not made by them.
+    _making = threading.Lock()
+
+    def read(self, uri: str, name: str, look: Callable[[], object] = lambda: None) -> bytes:
+        """The bytes at `uri`. JobError `image_missing`, or `image_too_large` above MAX_BYTES.
+
+        `look` is called before each PIECE, and what it raises ends the reading.
+        """
         at = Location.parse(uri)
         try:
             found = self._s3.get_object(Bucket=at.bucket, Key=at.key)
@@ -64,12 +79,18 @@ class Store:
                 raise
             message = f"The image '{name}' is not in the store any more, or this worker may not read it."
             raise JobError("image_missing", message) from error
-        if found["ContentLength"] > MAX_BYTES:
-            raise JobError("image_too_large", f"The image '{name}' has more than {MAX_BYTES:,} bytes.")
-        return found["Body"].read()
+        with closing(found["Body"]) as body:
+            if found["ContentLength"] > MAX_BYTES:
+                raise JobError("image_too_large", f"The image '{name}' has more than {MAX_BYTES:,} bytes.")
+            content = bytearray()
+            look()
+            while piece := body.read(PIECE):
+                content += piece
+                look()
+        return bytes(content)
 
     def write(self, at: Location, png: bytes) -> str:
-        """Stores a PNG and returns its SHA-256 (hex); S3 refuses it should a byte change on the way."""
+        """Stores a PNG and returns its SHA-256 (hex), which S3 checks."""
         digest = hashlib.sha256(png)
         self._s3.put_object(
             Bucket=at.bucket,
@@ -81,9 +102,9 @@ class Store:
         return digest.hexdigest()
 
     def exists(self, at: Location) -> bool:
-        """Whether the key is there; False as well when S3 will not say, as no job should fail over that."""
+        """Whether the key exists. Also False when S3 does not answer, because no job shall fail for that."""
         try:
-            self._s3.head_object(Bucket=at.bucket, Key=at.key)
+            self._quick_s3.head_object(Bucket=at.bucket, Key=at.key)
         except ClientError as error:
             if _code(error) not in MISSING:
                 log.warning("cannot look for %s: %s", at.key, _code(error))
@@ -94,7 +115,8 @@ class Store:
         return True
 
     def send(self, queue: str, progress: Progress) -> None:
-        """Puts `progress` on the queue with that URL; a failure is only logged, for it is only news."""
+        """Sends `progress` to the queue with that URL. An error is only logged, because no job depends on the
+        message."""
         try:
             self._sqs.send_message(QueueUrl=queue, MessageBody=progress.model_dump_json())
         except (BotoCoreError, ClientError) as error:
@@ -102,14 +124,18 @@ class Store:
 
     @cached_property
     def _s3(self) -> "S3Client":
-        return self._session.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+        with self._making:
+            return self._session.client("s3", config=PATIENT)
+
+    @cached_property
+    def _quick_s3(self) -> "S3Client":
+        with self._making:
+            return self._session.client("s3", config=QUICK)
 
     @cached_property
     def _sqs(self) -> "SQSClient":
-        # Short: painting waits while progress is sent.
-        return self._session.client(
-            "sqs", config=Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
-        )
+        with self._making:
+            return self._session.client("sqs", config=QUICK)
 
     @cached_property
     def _session(self) -> "boto3.session.Session":

@@ -1,48 +1,79 @@
-"""One job from request to answer: look, load, read, paint, store, tell."""
+"""One job from request to answer: loading models, reading pictures, painting, storing the result."""
 
 import threading
 import time
+from functools import partial
+
+from PIL import Image
 
 from darkroom.jobs.contract import PaintedImage, Timings, WorkAnswer, WorkError, WorkRequest
 from worker.engines import Engine, Task
 from worker.errors import JobError
-from worker.infotext import info
+from worker.infotext import bounded, info
 from worker.parameters import settings_of
 from worker.pictures import decode
 from worker.store import Location, Store
 from worker.watch import Watch
 
+MAX_PIXELS_TOGETHER = 400_000_000
+MAX_INFOTEXT_BYTES = 64 * 1024
 
-def perform(request: WorkRequest, engine: Engine, store: Store, stopping: threading.Event) -> WorkAnswer:
-    """Paints or describes, and answers the manifest; a JobError becomes an error answer, others rise.
 
+def perform(
+    request: WorkRequest, engine: Engine, store: Store, stopping: threading.Event, queued: float | None = None
+) -> WorkAnswer:
+    """Carries out a job; returns the worker's answer. A JobError becomes an answer with `error`; other errors are
+    raised.
+
+    `queued` is how many seconds the request has waited, `stopping` is set when the process must end.
     Every attempt at one job writes the same keys, so a second one is harmless.
     """
     try:
-        return _perform(request, engine, store, Watch(request, store, stopping))
+        return _perform(request, engine, store, Watch(request, store, stopping), queued)
     except JobError as error:
         return WorkAnswer(error=WorkError(code=error.code, message=error.message))
 
 
-def _perform(request: WorkRequest, engine: Engine, store: Store, watch: Watch) -> WorkAnswer:
+def _perform(request: WorkRequest, engine: Engine, store: Store, watch: Watch, queued: float | None) -> WorkAnswer:
     watch.step(0.0)
-    begun = time.monotonic()
+    # Before anything is fetched: what cannot be painted is refused without it.
+    settings = settings_of(request)
+    started = time.monotonic()
     engine.load(request)
     loaded = time.monotonic()
-    pictures = {name: decode(store.read(uri, name), name) for name, uri in request.images.items()}
-    task = Task(request, settings_of(request), pictures, watch.step)
+    task = Task(request, settings, _pictures(request, store, watch), watch.step)
+    watch.step(0.0)
     if request.type in ("txt2img", "img2img"):
         answer = _paint(task, engine, store)
     else:
         answer = WorkAnswer(caption=engine.caption(task))
-    timings = Timings(model=round(loaded - begun, 3), run=round(time.monotonic() - loaded, 3))
+    timings = Timings(
+        queued=None if queued is None else round(queued, 3),
+        model=round(loaded - started, 3),
+        run=round(time.monotonic() - loaded, 3),
+    )
     return answer.model_copy(update={"timings": timings})
+
+
+def _pictures(request: WorkRequest, store: Store, watch: Watch) -> dict[str, Image.Image]:
+    """Every picture of the job, decoded; all of them together have a limit, as they are in memory at once."""
+    look = partial(watch.step, 0.0)
+    room = MAX_PIXELS_TOGETHER
+    pictures = {}
+    for name, uri in request.images.items():
+        picture = decode(store.read(uri, name, look), name)
+        room -= picture.width * picture.height
+        if room < 0:
+            message = f"The images of the job have more than {MAX_PIXELS_TOGETHER:,} pixels together."
+            raise JobError("image_too_large", message)
+        pictures[name] = picture
+    return pictures
 
 
 def _paint(task: Task, engine: Engine, store: Store) -> WorkAnswer:
     output = Location.parse(task.request.output)
     images: list[PaintedImage] = []
-    # One at a time: a hundred large pictures would not fit into memory together.
+    # One picture at a time, because a hundred large ones would not fit into memory.
     for number, painting in enumerate(engine.paint(task)):
         at = output.within(f"{number}.png")
         sha256 = store.write(at, painting.png)
@@ -57,4 +88,18 @@ def _paint(task: Task, engine: Engine, store: Store) -> WorkAnswer:
                 bytes=len(painting.png),
             )
         )
-    return WorkAnswer(images=images, info=info(task.request, task.settings, images, engine.version))
+    return WorkAnswer(
+        images=_with_short_infotexts(images),
+        info=bounded(info(task.request, task.settings, images, engine.version)),
+    )
+
+
+def _with_short_infotexts(images: list[PaintedImage]) -> list[PaintedImage]:
+    """The pictures with the first infotexts only, as many as Darkroom keeps: all of them stand in the PNGs, and a long
+    prompt once for each of a hundred pictures makes an answer that is too large to be read."""
+    room = MAX_INFOTEXT_BYTES
+    kept = []
+    for image in images:
+        room -= len((image.infotext or "").encode())
+        kept.append(image if room >= 0 else image.model_copy(update={"infotext": None}))
+    return kept

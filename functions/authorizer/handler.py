@@ -1,4 +1,4 @@
-"""Lets a request in or not: the request authorizer of the API."""
+"""The request authorizer of the API: it allows or refuses each request by its key."""
 
 from typing import Any
 
@@ -7,35 +7,35 @@ from darkroom.keys.routes import withheld
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer with what the caller may do, and the caller as context.
+    """Answer a policy for the caller's key, and the caller as its context.
 
-    API Gateway turns an exception with the message `Unauthorized` into a 401 (its guide on Lambda authorizers).
-    The answer is cached per key, so it holds for every route. What the role may not do is denied line by line: a path
-    that is in no line goes through to the function that answers 404.
+    API Gateway turns an exception with the message `Unauthorized` into a 401 (API Gateway Developer Guide, Lambda
+    authorizers). It caches the policy by key, so the policy must be right for every route. Routes that the role may not
+    use are denied one by one; a path that is no route is allowed, and reaches the function that answers 404.
     """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     caller = wiring.stage().authenticator.caller(headers.get("authorization"))
     if caller is None:
         raise Exception("Unauthorized")
-    current = wiring.stage().settings
+    settings = wiring.stage().settings
     # arn:…:<api>/<stage>/<method>/<path>
     stage = "/".join(event["methodArn"].split("/")[:2])
     statements = [_statement("Allow", [f"{stage}/*"])]
     if denied := withheld(caller.role):
         statements.append(_statement("Deny", [f"{stage}/{line}" for line in denied]))
-    knows = {
+    caller_context = {
         "owner": caller.owner,
         "role": caller.role,
         "key": caller.key,
-        "shared_history": current.shared_history,
-        "requests_per_minute": caller.limits.requests_per_minute or current.requests_per_minute,
+        "shared_history": settings.shared_history,
+        "requests_per_minute": caller.limits.requests_per_minute or settings.requests_per_minute,
     }
     if caller.limits.open_jobs is not None:
-        knows["open_jobs"] = caller.limits.open_jobs
+        caller_context["open_jobs"] = caller.limits.open_jobs
     return {
         "principalId": caller.owner,
         "policyDocument": {"Version": "2012-10-17", "Statement": statements},
-        "context": knows,
+        "context": caller_context,
     }
 
 

@@ -1,4 +1,4 @@
-"""Steps of imports, from their queue."""
+"""Carries out the steps of imports, whose messages come from a queue."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from darkroom.edge import events
 
 
 def handler(event: dict[str, Any], context: object) -> Any:
-    """Carry out one batch of steps; answers which messages failed."""
+    """Carry out the steps of one batch of messages; answers which messages failed."""
     return events.handle(event, context, wiring.stage().imports.step)

@@ -1,4 +1,4 @@
-"""The model shelf."""
+"""The routes of the shelf of model files."""
 
 from typing import Annotated, Any
 
@@ -28,7 +28,7 @@ def get_checkpoints(
     after: Annotated[str | None, Query(max_length=220, description="the `next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> CheckpointList:
-    """One Query a kind."""
+    """One Query for each kind."""
     return wiring.stage().checkpoints.page(kind, q, after, limit)
 
 
@@ -43,7 +43,7 @@ def get_checkpoints(
     ),
 )
 def post_checkpoint(model: CheckpointIn, idempotency_key: IdempotencyKey = None) -> Response[RegisteredOut]:
-    """The same request again finds the open upload, so that it can go on from anywhere."""
+    """The same request again finds the open upload, so that an interrupted upload can go on, from any machine."""
     fingerprint = wiring.stage().claims.claim(app.owner, idempotency_key, model)
     return created(
         *wiring.stage().checkpoints.register(app.owner, model, scope=app.write_scope, fingerprint=fingerprint)
@@ -54,10 +54,10 @@ def post_checkpoint(model: CheckpointIn, idempotency_key: IdempotencyKey = None)
     "/checkpoints/import",
     summary="Fetch a model file from the web or from S3",
     tags=["checkpoints"],
-    responses=answers(CheckpointOut, _202="It is being fetched; GET /checkpoints tells how far it is"),
+    responses=answers(CheckpointOut, _202="It is being fetched; GET /checkpoints shows the progress"),
 )
 def post_import(model: ImportIn, idempotency_key: IdempotencyKey = None) -> Response[CheckpointOut]:
-    """202; the file is fetched in the cloud, step by step. The same Idempotency-Key again finds it."""
+    """Answers 202, and the cloud fetches the file step by step. The same Idempotency-Key finds the same import."""
     fingerprint = wiring.stage().claims.claim(app.owner, idempotency_key, model)
     row = wiring.stage().imports.begin(app.owner, model, scope=app.write_scope, fingerprint=fingerprint)
     return Response(202, content_type="application/json", body=row)
@@ -65,12 +65,12 @@ def post_import(model: ImportIn, idempotency_key: IdempotencyKey = None) -> Resp
 
 @app.post(
     "/checkpoints/parts",
-    summary="URLs for parts, and the parts that are there",
+    summary="URLs for parts, and the parts that are stored",
     tags=["checkpoints"],
     responses=answers(PartsOut, _200="The URLs and the parts") | UNKNOWN,
 )
 def post_parts(parts: PartsIn) -> PartsOut:
-    """S3 takes each part only with the SHA-256 it was announced with."""
+    """S3 accepts each part only if its bytes have the SHA-256 in this request."""
     return wiring.stage().checkpoints.parts(parts, scope=app.write_scope)
 
 
@@ -81,7 +81,7 @@ def post_parts(parts: PartsIn) -> PartsOut:
     responses=answers(CheckpointOut, _200="The file can be used") | UNKNOWN,
 )
 def post_complete(model: ModelIn) -> CheckpointOut:
-    """The file is looked into; only then can jobs use it."""
+    """Joins the parts and checks the file's header; after that jobs can use the file."""
     return wiring.stage().checkpoints.complete(model, scope=app.write_scope)
 
 
@@ -92,7 +92,7 @@ def post_complete(model: ModelIn) -> CheckpointOut:
     responses={204: {"description": "Deleted"}} | UNKNOWN,
 )
 def delete_checkpoint(kind: Annotated[Kind, Query()], name: Annotated[FileName, Query()]) -> Response[None]:
-    """204 with nothing."""
+    """Answers 204."""
     wiring.stage().checkpoints.delete(ModelKey(kind, name), scope=app.write_scope)
     return Response(204)
 

@@ -1,4 +1,4 @@
-"""What SageMaker tells of endpoints whose state changed, from the queue."""
+"""Handles SageMaker's events about endpoints whose state changed, which come from a queue."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from darkroom.endpoints.events import endpoint_in
 
 
 def handler(event: dict[str, Any], context: object) -> Any:
-    """See to each endpoint of one batch; answers which messages failed."""
+    """Handle one batch of events; answers which messages failed."""
     return events.handle(event, context, receive)
 
 
 def receive(body: str) -> str:
-    """Set up the scaling of an endpoint that came into service, or delete one that was to go."""
+    """Do what the endpoint of an event needs now (see `Fleet.reconcile`); returns a text for the log."""
     name = endpoint_in(body)
     return f"{name}: {wiring.stage().fleet.reconcile(name)}"

@@ -1,4 +1,4 @@
-"""What SageMaker and the workers report, from the queue."""
+"""Handles what SageMaker and the workers report about jobs, which comes from a queue."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from darkroom.edge import events
 
 
 def handler(event: dict[str, Any], context: object) -> Any:
-    """Take in one batch; answers which messages failed."""
+    """Handle one batch of messages; answers which of them failed."""
     return events.handle(event, context, wiring.stage().events.receive)

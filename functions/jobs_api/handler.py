@@ -1,4 +1,4 @@
-"""Jobs, their pictures, and ping."""
+"""The routes of jobs and pictures, and ping."""
 
 from typing import Annotated, Any
 
@@ -6,24 +6,30 @@ from pydantic import BaseModel
 
 from darkroom import wiring
 from darkroom.edge.http import Api, IdempotencyKey, Path, Query, Response, answers, created
+from darkroom.edge.queries import grouped
 from darkroom.images.api import ImageIn, ImageOut
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary
 from darkroom.jobs.deletion_api import DeletedJobs, DeleteIn, DeletionOut
 from darkroom.jobs.export import render
-from darkroom.jobs.state import Status
-from darkroom.jobs.types import JobType
+from darkroom.jobs.filters import PARAMETERS, Filters
 
 app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
 DeletionId = Annotated[str, Path(description="a deletion's id")]
 JobId = Annotated[str, Path(description="a job's id")]
-Text = Annotated[str | None, Query(min_length=1, max_length=255)]
-PAGE = answers(JobPage, _200="A page; the header Link names the next one")
+PAGE = answers(
+    JobPage,
+    headers={
+        "Link": "where the next page is (RFC 8288), if there is one",
+        "Content-Disposition": "the name of the file, for CSV and NDJSON",
+    },
+    _200="A page; the header Link names the next one",
+)
 for form in ("text/csv", "application/x-ndjson"):
     PAGE[200]["content"][form] = {"schema": {"type": "string"}}
 
 
 class Pong(BaseModel):
-    """Which Darkroom answers."""
+    """Version and stage of the Darkroom that answers."""
 
     version: str
     stage: str
@@ -31,7 +37,7 @@ class Pong(BaseModel):
 
 @app.get("/ping", summary="Version and stage", tags=["stage"])
 def ping() -> Pong:
-    """Tell version and stage."""
+    """Also a check of the key: a wrong key is refused."""
     return Pong(version=wiring.stage().settings.version, stage=wiring.stage().settings.stage)
 
 
@@ -42,7 +48,7 @@ def ping() -> Pong:
     responses=answers(ImageOut, _200="These bytes are stored already", _201="Upload the bytes now"),
 )
 def post_image(image: ImageIn) -> Response[ImageOut]:
-    """200 when the bytes are stored already, else 201 with a presigned POST."""
+    """Answers 200 when the bytes are stored already, otherwise 201 with a presigned POST."""
     registered = wiring.stage().images.register(app.owner, image)
     return created(registered, new=registered.upload is not None)
 
@@ -57,30 +63,23 @@ def post_job(
     job: JobIn,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[JobOut]:
-    """201 with the job; 200 when the same Idempotency-Key made it before."""
+    """Answers 201 with the job, or 200 when the same Idempotency-Key made it before."""
     submitted = wiring.stage().submission.submit(app.owner, job, idempotency_key, app.open_jobs_limit)
     return created(submitted.job, new=submitted.created)
 
 
 @app.get("/jobs", summary="The history, newest first", tags=["jobs"], responses=PAGE)
+@grouped("filters", Filters, PARAMETERS)
 def get_jobs(
+    *,
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
     before: Annotated[str | None, Query(description="the `next` of the page before")] = None,
-    type: Annotated[list[JobType] | None, Query(description="one of these types")] = None,
-    status: Annotated[list[Status] | None, Query(description="one of these statuses")] = None,
-    endpoint: Text = None,
-    checkpoint: Text = None,
-    owner: Text = None,
-    lora: Annotated[
-        str | None, Query(min_length=1, max_length=255, description="file name, with or without its extension")
-    ] = None,
-    q: Annotated[str | None, Query(max_length=500, description="words that all occur in the prompt")] = None,
+    filters: Filters,
     from_: Annotated[str | None, Query(alias="from", description="ISO 8601")] = None,
     to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
 ) -> Response[Any]:
-    """Show All = follow `next`. Also as CSV or NDJSON, by the Accept header."""
-    query = HistoryQuery(limit=limit, before=before, type=type or [], status=status or [], endpoint=endpoint,
-                         checkpoint=checkpoint, owner=owner, lora=lora, q=q, from_=from_, to=to)  # fmt: skip
+    """To read all pages, follow `next`. The Accept header chooses JSON, CSV or NDJSON."""
+    query = HistoryQuery(limit, before, filters, from_, to)
     page = wiring.stage().jobs.page(query, scope=app.read_scope)
     file = render(page, app.accept, first=before is None)
     answer = app.page(file.content_type, file.body, following=page.next)
@@ -93,7 +92,7 @@ def get_summary(
     from_: Annotated[str | None, Query(alias="from", description="ISO 8601")] = None,
     to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
 ) -> Summary:
-    """Exact up to 10,000 jobs; of more, the newest are counted."""
+    """Exact for up to 10,000 jobs; when there are more, the newest are counted."""
     return wiring.stage().jobs.summary(from_, to, scope=app.read_scope)
 
 
@@ -127,24 +126,24 @@ def get_job(
     job_id: JobId,
     wait: Annotated[int, Query(ge=0, le=20, description="seconds to wait for the job's end")] = 0,
 ) -> JobOut:
-    """The job as it is, or as it is once it settles."""
+    """With `wait`, the answer comes when the job ends, or after that many seconds."""
     return wiring.stage().jobs.get(job_id, wait, scope=app.read_scope)
 
 
 @app.post("/jobs/<job_id>/cancel", summary="End an open job, and stop its worker", tags=["jobs"])
 def post_cancel(job_id: JobId) -> JobOut:
-    """The job; one that is cancelled already stays as it is."""
+    """Answers the job. A job that is cancelled already stays as it is."""
     return wiring.stage().jobs.cancel(job_id, scope=app.write_scope)
 
 
 @app.post(
     "/jobs/<job_id>/replay",
-    summary="Submit a job anew with the same inputs",
+    summary="Submit a job again with the same inputs",
     tags=["jobs"],
     responses=answers(JobOut, _200="The job this Idempotency-Key made before", _201="The new job"),
 )
 def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Response[JobOut]:
-    """201 with the new job; `replay_of` names the old one."""
+    """Answers 201 with the new job; its `replay_of` is the old job's id."""
     submitted = wiring.stage().submission.replay(
         app.owner, job_id, idempotency_key, app.open_jobs_limit, scope=app.read_scope
     )
@@ -158,7 +157,7 @@ def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Respon
     responses={204: {"description": "Deleted"}},
 )
 def delete_job(job_id: JobId) -> Response[None]:
-    """204 with nothing."""
+    """Answers 204."""
     wiring.stage().jobs.delete(job_id, scope=app.write_scope)
     return Response(204)
 

@@ -1,4 +1,4 @@
-"""Access keys."""
+"""The routes of access keys."""
 
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ def get_keys(
     limit: Annotated[int, Query(ge=1, le=100)] = 100,
     before: Annotated[str | None, Query(description="the `next` of the page before")] = None,
 ) -> KeyList:
-    """All but the first admin key, which lies in Secrets Manager. No answer has a secret in it."""
+    """All keys except the first admin key, which is in Secrets Manager. The list contains no secrets."""
     return wiring.stage().keys.page(before, limit)
 
 
@@ -24,12 +24,13 @@ def get_keys(
     tags=["keys"],
     responses=answers(
         KeyMade,
+        headers={"Cache-Control": "always `no-store`: a secret belongs into no cache"},
         _200="The key this Idempotency-Key made before, with a new secret; the one before stops working",
-        _201="The key, with its secret this once",
+        _201="The key, with its secret, which no other answer contains",
     ),
 )
 def post_key(key: KeyIn, idempotency_key: IdempotencyKey = None) -> Response[KeyMade]:
-    """A name may have two valid keys at once, so that one can take the other's place."""
+    """A name may have two valid keys at once, so that a new key can replace an old one."""
     answer = created(*wiring.stage().keys.create_once(app.owner, key, idempotency_key))
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -41,8 +42,8 @@ def post_key(key: KeyIn, idempotency_key: IdempotencyKey = None) -> Response[Key
     tags=["keys"],
     responses={204: {"description": "Withdrawn; within a minute it is refused everywhere"}},
 )
-def delete_key(key_id: Annotated[str, Path(description="a key's id, as GET /keys tells it")]) -> Response[None]:
-    """204 with nothing. Also for the key that is used for it."""
+def delete_key(key_id: Annotated[str, Path(description="a key's id, as GET /keys lists it")]) -> Response[None]:
+    """Answers 204. The key that sends this request may be withdrawn too."""
     wiring.stage().keys.delete(key_id)
     return Response(204)
 

@@ -1,4 +1,4 @@
-"""What the schedule calls: one round of everything that heals by itself."""
+"""The sweeper: a schedule calls it, and it repairs what no message will repair."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from darkroom.edge import rounds
 
 
 def handler(event: dict[str, Any], context: object) -> None:
-    """Carry out every round; raises when one of them failed, once all have had their turn."""
+    """Call every round; raises RoundsFailed after the last one when some failed."""
     rounds.run(wiring.stage().rounds, context, wiring.stage().settings.stage)

@@ -1,1 +1,1 @@
-"""What the dependency layer holds: `requirements.txt` locks it, `cut` takes out what never runs."""
+"""The dependency layer: `requirements.txt` pins its packages, `cut` removes what Lambda never reads."""

@@ -1,7 +1,7 @@
-"""Cuts the installed dependencies down to what runs inside Lambda.
+"""Removes from the installed dependencies what Lambda does not need.
 
-botocore brings the models of every AWS service: 27 of 29 MB that a cold start reads from disk for
-nothing. A service that the code begins to call is added to `SERVICES`, and nowhere else.
+botocore contains the models of every AWS service: 27 of 29 MB, which make a cold start slower. When the code begins to
+call another service, add it to `SERVICES`, and nowhere else.
 """
 
 import shutil
@@ -23,9 +23,9 @@ SERVICES = (
 def cut(packages: Path) -> None:
     """Remove from `packages` (a folder that `uv pip install --target` filled) what Lambda never reads.
 
-    Gone are the models of other services, the examples beside the models, command line scripts and the
-    metadata of the distributions. Nothing in the layer asks for metadata when it is imported; without
-    any, pydantic's search for plugins ends at once.
+    Removed are the models of other services, the examples beside the models, command line scripts, and the metadata of
+    the distributions. No package in the layer needs metadata at import; without it, pydantic's search for plugins ends
+    at once.
     """
     for data in (packages / "botocore" / "data", packages / "boto3" / "data"):
         for folder in data.iterdir():

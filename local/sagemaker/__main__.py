@@ -15,7 +15,7 @@ from local.sagemaker.settings import SimulatorSettings
 
 
 def main() -> None:
-    """Serve on 127.0.0.1 until a SIGTERM or SIGINT; what runs then is left waiting for the next start."""
+    """Serve on 127.0.0.1 until SIGTERM or SIGINT. Invocations that run then are run again after the next start."""
     parser = argparse.ArgumentParser("local.sagemaker", description="SageMaker for one machine")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--worker", required=True, help="base URL of the worker")
@@ -25,31 +25,33 @@ def main() -> None:
     parser.add_argument("--account", default="000000000000", help="12 digits, for ARNs")
     parser.add_argument("--creating-seconds", type=float, default=1.0, help="until an endpoint is InService")
     parser.add_argument("--idle-seconds", type=float, default=600.0, help="without work until it scales in")
-    given = parser.parse_args()
+    options = parser.parse_args()
     level = os.environ.get("DARKROOM_LOG_LEVEL", "INFO")
-    # Its libraries tell of every request at INFO.
+    # The libraries log every request at INFO.
     others = level if level == "DEBUG" else "WARNING"
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=others)
     logging.getLogger("local.sagemaker").setLevel(level)
     hold_libraries()
-    # uvicorn ends in order on a SIGTERM and then raises it again; this makes it an exit status of 0.
+    # After SIGTERM uvicorn shuts down and then raises the signal again; this handler makes the exit status 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = SimulatorSettings(
-        worker=given.worker,
-        aws=given.aws,
-        state=given.state,
-        region=given.region,
-        account=given.account,
-        creating_seconds=given.creating_seconds,
-        idle_seconds=given.idle_seconds,
+        worker=options.worker,
+        aws=options.aws,
+        state=options.state,
+        region=options.region,
+        account=options.account,
+        creating_seconds=options.creating_seconds,
+        idle_seconds=options.idle_seconds,
     )
     uvicorn.run(
         build(settings),
         host="127.0.0.1",
-        port=given.port,
+        port=options.port,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=1,
+        # A connection is not closed at the moment when a caller who tries once uses it again.
+        timeout_keep_alive=600,
     )
 
 

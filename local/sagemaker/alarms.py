@@ -1,7 +1,7 @@
 """The CloudWatch alarms that wake an endpoint without instances.
 
-At zero instances nothing reports a backlog per instance, so target tracking sees nothing. SageMaker then reports
-HasBacklogWithoutCapacity, and an alarm on it whose action is a step scaling policy brings the first instance
+Without instances there is no metric of the backlog per instance, so target tracking does nothing. SageMaker then
+reports HasBacklogWithoutCapacity, and an alarm on it whose action is a step scaling policy brings the first instance
 (Developer Guide, "Autoscale an asynchronous endpoint").
 """
 
@@ -15,7 +15,7 @@ METRIC = ("AWS/SageMaker", "HasBacklogWithoutCapacity")
 
 
 def wakers(alarms: "Iterable[MetricAlarmTypeDef]") -> set[tuple[str, str]]:
-    """Which policy (by ARN) wakes which endpoint (by name), as pairs of endpoint and policy."""
+    """Pairs of the name of an endpoint and the ARN of the policy that one of these alarms triggers for it."""
     return {
         (dimension["Value"], action)
         for alarm in alarms

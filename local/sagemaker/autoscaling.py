@@ -1,8 +1,8 @@
 """Application Auto Scaling for the instances of endpoint variants: its targets and its policies.
 
-The words of refusals are the service's own where public reports show them; those for what is missing or is
-not understood at registration are not. The alarms that target tracking names do not exist in CloudWatch, since the
-simulator counts its queue itself; a step policy is listed without the alarms that name it.
+The error messages are the service's own, as far as public reports show them; those for missing objects and for unknown
+values at registration are not. The alarms that target tracking names do not exist in CloudWatch, because the simulator
+counts its queue itself. A step policy is listed without its alarms.
 """
 
 import re
@@ -49,8 +49,8 @@ class AutoScaling:
         }
 
     def _register(self, parameters: Document) -> Document:
-        """A new target's endpoint must be InService. Members that are not given keep their values, and a
-        number of instances outside the bounds is brought inside (API reference of RegisterScalableTarget).
+        """The endpoint of a new target must be InService. Members that are not given keep their values. A number of
+        instances outside the bounds is changed to the nearest bound (API reference, RegisterScalableTarget).
         """
         name, variant = _resource(parameters)
         endpoint = self._endpoints.find(name)
@@ -81,8 +81,8 @@ class AutoScaling:
         }
 
     def _describe_targets(self, parameters: Document) -> Document:
-        wanted = parameters.get("ResourceIds")
-        found = [target for target in self._targets.targets() if not wanted or target["ResourceId"] in wanted]
+        ids = parameters.get("ResourceIds")
+        found = [target for target in self._targets.targets() if not ids or target["ResourceId"] in ids]
         page, token = paged(parameters, _of_service(parameters, found), "ResourceId", 50)
         return {"ScalableTargets": page} | ({"NextToken": token} if token else {})
 
@@ -130,11 +130,11 @@ class AutoScaling:
         return {"ScalingPolicies": page} | ({"NextToken": token} if token else {})
 
     def _describe_activities(self, parameters: Document) -> Document:
-        """Newest first (API reference). One that goes on has no end yet."""
+        """Newest first (API reference). An activity in progress has no end yet."""
         now, resource = self._clock(), parameters.get("ResourceId")
         found = [entry for entry in self._targets.activities() if resource in (None, entry["ResourceId"])]
-        shown = [entry if entry["EndTime"] <= now else _going_on(entry) for entry in _of_service(parameters, found)]
-        return {"ScalingActivities": shown[: parameters.get("MaxResults", 50)]}
+        listed = [entry if entry["EndTime"] <= now else _in_progress(entry) for entry in _of_service(parameters, found)]
+        return {"ScalingActivities": listed[: parameters.get("MaxResults", 50)]}
 
     def _delete_policy(self, parameters: Document) -> Document:
         _resource(parameters)
@@ -154,12 +154,12 @@ def _resource(parameters: Document) -> tuple[str, str]:
 
 
 def _of_service(parameters: Document, found: list[Document]) -> list[Document]:
-    """What is listed; another service or dimension has nothing here."""
+    """`found`, or nothing when the request is for another service or dimension."""
     mine = parameters["ServiceNamespace"] == "sagemaker" and parameters.get("ScalableDimension", DIMENSION) == DIMENSION
     return found if mine else []
 
 
-def _going_on(activity: Document) -> Document:
+def _in_progress(activity: Document) -> Document:
     rest = {name: value for name, value in activity.items() if name not in ("EndTime", "StatusMessage")}
     return rest | {"StatusCode": "InProgress"}
 

@@ -1,5 +1,5 @@
-"""S3, SNS and CloudWatch: inputs, results and notices, in the name of a model's role, and the alarms that wake an
-endpoint."""
+"""The simulator's calls of AWS: inputs and results in S3, notices on SNS, both with a model's role, and the alarms of
+CloudWatch."""
 
 import asyncio
 import threading
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from types_boto3_sns import SNSClient
 
 T = TypeVar("T")
-FRESH_SECONDS = 1800
-"""How long the credentials of a role are used; AssumeRole gives them for an hour."""
+CREDENTIALS_SECONDS = 1800
+"""How long the credentials of a role are used; those of AssumeRole are valid for an hour."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a role's holder signs with; without a token they are the account's own. `expires` is ISO 8601."""
+    """Credentials of a role; without a token, those of the account. `expires` is ISO 8601."""
 
     key: str
     secret: str
@@ -40,7 +40,7 @@ ACCOUNT = Credentials("test", "test")
 
 @dataclass(frozen=True)
 class Clients:
-    """Clients of one role, good until the epoch second `until`."""
+    """Clients of one role, to be used until `until` (epoch seconds)."""
 
     s3: "S3Client"
     sns: "SNSClient"
@@ -48,10 +48,10 @@ class Clients:
 
 
 class Cloud:
-    """Calls rise as botocore's own errors; a caller that is cancelled does not wait for its call."""
+    """Calls of AWS. They raise botocore's errors. A task that is cancelled does not wait for its call."""
 
     def __init__(self, endpoint: str, region: str, role: Callable[[], str | None], clock: Clock) -> None:
-        """`role` tells, on the event loop, in whose name to act: an ARN, or None for the account itself."""
+        """`role` gives the ARN of the role to use, or None for the account itself; it is called on the event loop."""
         self._endpoint = endpoint
         self._region = region
         self._role = role
@@ -63,7 +63,7 @@ class Cloud:
         )
 
     async def credentials(self) -> Credentials | None:
-        """New credentials of the role, None while there is no role."""
+        """New credentials of the role; None while there is no role."""
         role = self._role()
         return await in_thread(lambda: self._assume(role)) if role else None
 
@@ -85,25 +85,25 @@ class Cloud:
         await in_thread(lambda: self._as(role).sns.publish(TopicArn=topic, Message=message))
 
     async def alarms(self) -> "list[MetricAlarmTypeDef]":
-        """Every metric alarm of CloudWatch, which is the account's own business."""
+        """Every metric alarm of CloudWatch, read with the account's own credentials."""
         pages = self._cloudwatch.get_paginator("describe_alarms").paginate
         return await in_thread(lambda: [alarm for page in pages() for alarm in page["MetricAlarms"]])
 
     def _as(self, role: str | None) -> Clients:
-        """Clients of a role; two threads may make the same at the same time, which does no harm."""
+        """Clients of a role. Two threads may create them at the same time; that does no harm."""
         kept = self._kept.get(role)
         if kept is None or kept.until < self._clock():
             own = session(self._region, self._assume(role) if role else ACCOUNT)
             s3 = own.client("s3", endpoint_url=self._endpoint, config=self._config)
             sns = own.client("sns", endpoint_url=self._endpoint, config=self._config)
-            kept = self._kept[role] = Clients(s3, sns, self._clock() + FRESH_SECONDS)
+            kept = self._kept[role] = Clients(s3, sns, self._clock() + CREDENTIALS_SECONDS)
         return kept
 
     def _assume(self, role: str) -> Credentials:
         sts = session(self._region).client("sts", endpoint_url=self._endpoint, config=self._config)
-        given = sts.assume_role(RoleArn=role, RoleSessionName="SageMaker")["Credentials"]
-        expires = given["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ")
-        return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], expires)
+        answer = sts.assume_role(RoleArn=role, RoleSessionName="SageMaker")["Credentials"]
+        expires = answer["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], expires)
 
 
 def session(region: str, credentials: Credentials = ACCOUNT) -> boto3.Session:
@@ -112,14 +112,14 @@ def session(region: str, credentials: Credentials = ACCOUNT) -> boto3.Session:
 
 
 def configuration() -> Config:
-    """How AWS is called from here: short time-outs, and the retries are the callers' own."""
+    """The configuration of all clients: short timeouts and no retries, for callers retry by themselves."""
     return Config(
         s3={"addressing_style": "path"},
         retries={"total_max_attempts": 1},
         connect_timeout=2,
         read_timeout=15,
         max_pool_connections=32,
-        # It is always a server on this machine.
+        # The server is always on this machine.
         proxies={},
     )
 
@@ -131,7 +131,8 @@ def split(location: str) -> tuple[str, str]:
 
 
 async def in_thread(call: Callable[[], T]) -> T:
-    """Run a blocking call in a daemon thread: an executor's threads would hold up the end of the process."""
+    """Run a blocking call in a daemon thread; returns its result. Not in an executor, whose threads would delay the end
+    of the process."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -141,11 +142,11 @@ async def in_thread(call: Callable[[], T]) -> T:
 
     def run() -> None:
         try:
-            tell = partial(future.set_result, call())
+            set_it = partial(future.set_result, call())
         except Exception as error:
-            tell = partial(future.set_exception, error)
+            set_it = partial(future.set_exception, error)
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(deliver, tell)
+            loop.call_soon_threadsafe(deliver, set_it)
 
     threading.Thread(target=run, daemon=True).start()
     return await future

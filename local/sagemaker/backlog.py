@@ -1,7 +1,7 @@
-"""The queue's rows: invocations that wait, run or are done, and the notices that are still to be sent.
+"""The rows of the queue: invocations that wait, run or are done, and notices that are to be sent.
 
-An invocation is settled and its notices are stored in one transaction, so a kill at any moment repeats
-work but loses none.
+An invocation is marked as done and its notices are stored in one transaction. So when the process is killed, work may
+be done twice, but none is lost.
 """
 
 import json
@@ -49,8 +49,8 @@ class Work:
 
 @dataclass(frozen=True)
 class Notice:
-    """A message for a topic, due at an epoch second. It waits `held_seconds` more for the next one to be sent first,
-    unless another is held back for that already.
+    """A message for a topic, to be sent at `due` (epoch seconds). It is held back up to `held_seconds` longer, so that
+    the next notice is sent first, unless another one is held back already.
     """
 
     topic: str
@@ -60,7 +60,7 @@ class Notice:
 
 
 class Backlog:
-    """Invocations in the order they came, for each endpoint."""
+    """The invocations of each endpoint, in the order in which they were accepted."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -92,18 +92,19 @@ class Backlog:
         return Work(row[0], Invocation.model_validate_json(row[1]), row[2], expired=row[3] <= now)
 
     def give_back(self, sequence: int, not_before: float) -> None:
-        """Put a running invocation back into its place, to be taken again at `not_before`."""
+        """Put a running invocation back to its position in the queue; it is not taken before `not_before` (epoch
+        seconds)."""
         self._database.execute(
             "UPDATE invocations SET state = 'waiting', not_before = ? WHERE sequence = ?",
             (not_before, sequence),
         )
 
     def give_back_all(self) -> None:
-        """Put back everything that runs: whoever ran it is gone."""
+        """Put back all running invocations, because the process that ran them is gone."""
         self._database.execute("UPDATE invocations SET state = 'waiting', not_before = 0 WHERE state = 'running'")
 
     def settle(self, sequence: int, notices: list[Notice]) -> None:
-        """Mark an invocation as done and keep its notices; nothing when its endpoint was deleted."""
+        """Mark an invocation as done and store its notices; does nothing when its endpoint was deleted."""
         with transaction(self._database):
             done = self._database.execute(
                 "UPDATE invocations SET state = 'done', body = NULL WHERE sequence = ?", (sequence,)
@@ -119,7 +120,7 @@ class Backlog:
                 )
 
     def forget(self, endpoint: str) -> None:
-        """Drop an endpoint's queue, as its deletion does."""
+        """Delete all invocations of an endpoint, because it is deleted."""
         self._database.execute("DELETE FROM invocations WHERE endpoint = ?", (endpoint,))
 
     def counts(self, endpoint: str) -> dict[str, int]:
@@ -138,7 +139,7 @@ class Backlog:
         return row
 
     def notice_sent(self, number: int) -> None:
-        """Drop a notice that was sent, and let the one go next that it was to overtake."""
+        """Delete a notice that was sent. The notice that was held back for it is due now."""
         with transaction(self._database):
             self._database.execute("DELETE FROM notices WHERE number = ?", (number,))
             self._database.execute(

@@ -1,4 +1,4 @@
-"""Models, endpoint configurations and tags: what is written down before an endpoint exists."""
+"""Models, endpoint configurations and tags."""
 
 from local.sagemaker.clock import Clock
 from local.sagemaker.listing import listed
@@ -33,8 +33,8 @@ class Catalog:
         }
 
     def find(self, kind: str, name: str) -> Document:
-        """The description of a `model`, `endpoint-config` or `endpoint`, whose names differ by more than case
-        (service model, EndpointName of CreateEndpoint).
+        """The description of a `model`, `endpoint-config` or `endpoint`. Names that differ only in case are the same
+        (service model, EndpointName of CreateEndpoint). Raises ServiceError when there is none.
         """
         document = self._documents.get(kind, name.lower())
         if document is None:
@@ -42,7 +42,7 @@ class Catalog:
         return document
 
     def create(self, kind: str, name: str, document: Document, tags: list[Document]) -> str:
-        """Write a new resource down and answer its ARN."""
+        """Store a new resource with its tags; returns its ARN. Raises ServiceError when the name is taken."""
         arn = self._settings.arn(kind, name)
         if self._documents.get(kind, name.lower()) is not None:
             raise refused(f'Cannot create already existing {_WORDS[kind]} "{arn}".')
@@ -51,7 +51,7 @@ class Catalog:
         return arn
 
     def delete(self, kind: str, name: str) -> Document:
-        """Forget a resource and its tags."""
+        """Delete a resource and its tags."""
         self.find(kind, name)
         self._documents.remove(kind, name.lower())
         self._documents.remove("tags", self._settings.arn(kind, name))

@@ -1,4 +1,4 @@
-"""The clock that everything in the simulator reads, so that a test can turn it instead of waiting."""
+"""The clock of the simulator. A test can turn it ahead instead of waiting."""
 
 import asyncio
 import time
@@ -13,8 +13,8 @@ TICK_SECONDS = 0.05
 
 
 class TurnableClock:
-    """This machine's clock, plus the seconds that it was turned ahead. They outlive the process, so that time never
-    goes backwards for what is kept.
+    """This machine's clock, plus the seconds by which it was turned ahead. These seconds are stored, so that the time
+    does not go backwards after a restart.
     """
 
     def __init__(self, documents: Documents) -> None:
@@ -25,13 +25,13 @@ class TurnableClock:
         return time.time() + self._ahead
 
     def turn(self, seconds: float) -> None:
-        """Put the clock ahead by so many seconds."""
+        """Turn the clock ahead by `seconds`."""
         self._ahead += seconds
         self._documents.put("clock", "current", {"ahead": self._ahead})
 
 
 async def wait(clock: Clock, seconds: float) -> None:
-    """Return when so many seconds have passed on `clock`, which may be turned meanwhile."""
+    """Return when `seconds` have passed on `clock`, which may be turned ahead meanwhile."""
     until = clock() + seconds
     while (left := until - clock()) > 0:
         await asyncio.sleep(min(left, TICK_SECONDS))

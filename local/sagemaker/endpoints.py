@@ -1,4 +1,4 @@
-"""An endpoint's life: Creating, then InService or Failed, Updating now and then, at last Deleting, then gone."""
+"""The life of an endpoint: Creating, then InService or Failed, at times Updating, in the end Deleting."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from local.sagemaker.settings import SimulatorSettings
 from local.sagemaker.store import Documents
 
 FAILING = "fail-create"
-"""An endpoint whose name or image contains this never comes into service."""
+"""An endpoint whose name or image contains this text fails while it is created."""
 
 _FAILURE = (
     "The primary container for production variant {} did not pass the ping health check. "
@@ -21,14 +21,15 @@ _FAILURE = (
 )
 _LIVE = ("InService", "Failed")
 SERVING = ("InService", "Updating")
-"""An update costs no availability: the old instances serve until the new ones do (service model, UpdateEndpoint)."""
+"""An endpoint takes invocations while it is updated: the old instances serve until the new ones do (service model,
+UpdateEndpoint)."""
 
 
 class Endpoints:
     """The operations on endpoints; each raises ServiceError. `changed` is called after every change.
 
-    What CreateEndpoint reads from its configuration is copied into the endpoint: SageMaker, too, lets a
-    configuration be deleted under a live endpoint.
+    CreateEndpoint copies what it reads from the configuration into the endpoint, because a configuration may be deleted
+    while its endpoint lives, as at SageMaker.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Endpoints:
         }
 
     def advance(self, now: float) -> None:
-        """Move every endpoint on whose time has come."""
+        """Give every endpoint whose change is over at `now` its next status."""
         for kept in self._documents.all("endpoint"):
             if kept["SettlesAt"] is None or kept["SettlesAt"] > now:
                 continue
@@ -87,19 +88,21 @@ class Endpoints:
         return description
 
     def serving(self, name: str) -> Document | None:
-        """The description of an endpoint that takes invocations, else None; the name's case must match
+        """The description of an endpoint that takes invocations, otherwise None; the case of its name must match
         (service model, EndpointName of CreateEndpoint).
         """
         serving = (found for found in self.all() if found["EndpointStatus"] in SERVING)
         return next((found for found in serving if found["EndpointName"] == name), None)
 
     def role(self) -> str | None:
-        """The role that the newest endpoint was made with, in whose name SageMaker acts; None while there is none."""
+        """The ARN of the role of the newest endpoint, which the simulator uses for its calls; None when there is
+        none."""
         roles = ((kept["Description"]["CreationTime"], kept["Role"]) for kept in self._documents.all("endpoint"))
-        return max(((made, role) for made, role in roles if role), default=(0.0, None))[1]
+        return max(((created, role) for created, role in roles if role), default=(0.0, None))[1]
 
     def _role_of(self, config: Document) -> str | None:
-        """The role of a configuration's model. It is kept with the endpoint, for both may be deleted under it."""
+        """The role of a configuration's model. It is stored with the endpoint, because both may be deleted before
+        it."""
         named = [variant.get("ModelName", "").lower() for variant in config["ProductionVariants"]]
         models = [self._documents.get("model", name) or {} for name in named]
         return next((model["ExecutionRoleArn"] for model in models if "ExecutionRoleArn" in model), None)
@@ -142,9 +145,9 @@ class Endpoints:
         return types
 
     def update(self, description: Document, seconds: float, following: Document | None = None) -> None:
-        """Let an endpoint be Updating for so many seconds with the new `description`. After that it has the
-        instances its variants desire; with `following`, a configuration's name, variants and instance types
-        (and AsyncInferenceConfig), it then has these instead.
+        """Make an endpoint Updating for `seconds`, with the new `description`. After that its variants have their
+        desired instances. With `following` (a configuration's name, variants, instance types and AsyncInferenceConfig)
+        it then has that configuration.
         """
         now = round(self._clock(), 3)
         kept = self._catalog.find("endpoint", description["EndpointName"])
@@ -152,7 +155,7 @@ class Endpoints:
         self._move(kept, description | {"EndpointStatus": "Updating"}, now)
 
     def scale(self, description: Document, variant: str, instances: int, seconds: float) -> None:
-        """Let a variant of an endpoint have so many instances after so many seconds.
+        """Change the number of instances of a variant, which takes `seconds`.
 
         Application Auto Scaling does it by UpdateEndpointWeightsAndCapacities (service-linked role policy
         AWSApplicationAutoscalingSageMakerEndpointPolicy), and that sets the status to Updating (service model).
@@ -202,7 +205,7 @@ class Endpoints:
     def _end(self, description: Document, now: float) -> None:
         with self._documents.together():
             tags = self._catalog.tags(description["EndpointArn"])
-            # No page of AWS shows this last event; public consumers of the real events are ready for it.
+            # The documentation of AWS does not show this last event, but public code that reads real events handles it.
             self._events.record(description | {"EndpointStatus": "Deleted"}, tags, now)
             self._backlog.forget(description["EndpointName"])
             self._catalog.delete("endpoint", description["EndpointName"])
@@ -213,7 +216,7 @@ class Endpoints:
         self._changed()
 
     def _write(self, kept: Document, description: Document, now: float) -> None:
-        """Write a new state down together with the event that tells it."""
+        """Store a new state together with its event."""
         now = round(now, 3)
         changed = description | {"LastModifiedTime": now}
         self._documents.put("endpoint", changed["EndpointName"].lower(), kept | {"Description": changed})
@@ -221,7 +224,7 @@ class Endpoints:
 
 
 def in_progress(description: Document) -> ServiceError:
-    """The refusal of a change while another one goes on."""
+    """The error for a change while another one is in progress."""
     return refused(f'Cannot update in-progress endpoint "{description["EndpointArn"]}".')
 
 
@@ -231,9 +234,10 @@ def instance_types(config: Document) -> dict[str, str]:
 
 
 def _settled(description: Document, following: Document | None) -> Document:
-    """What an endpoint is after it was created or updated. One whose update fails goes on as it was."""
-    gone = {"PendingDeploymentSummary", "FailureReason"} | ({"AsyncInferenceConfig"} if following else set())
-    rest = {name: value for name, value in description.items() if name not in gone}
+    """The description of an endpoint after it was created or updated. When an update fails, the endpoint stays as it
+    was."""
+    dropped = {"PendingDeploymentSummary", "FailureReason"} | ({"AsyncInferenceConfig"} if following else set())
+    rest = {name: value for name, value in description.items() if name not in dropped}
     new = rest | {name: value for name, value in (following or {}).items() if name != "InstanceTypes"}
     variants = new["ProductionVariants"]
     images = [image["SpecifiedImage"] for variant in variants for image in variant["DeployedImages"]]

@@ -1,8 +1,8 @@
-"""Takes state events to the targets of the rules that match them.
+"""Delivers state events to the targets of the rules that match them.
 
-PutEvents refuses every source that begins with `aws.`, at AWS as in MiniStack, so nobody but a service itself
-can put such an event onto the bus. The simulator therefore does by the public API what the default bus does:
-it lists the rules, has TestEventPattern match the event, and hands it to the rule's targets.
+PutEvents refuses every source that begins with `aws.`, at AWS and in MiniStack, so only a service itself can put such
+an event onto the bus. The simulator therefore does the work of the default bus through the public API: it lists the
+rules, matches the event with TestEventPattern, and sends it to the targets of the rule.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS = 1.0
 TICK_SECONDS = 0.05
-UNDERSTOOD = {"Id", "Arn", "RoleArn", "RetryPolicy", "DeadLetterConfig"}
-"""Members of a target that leave the event as it is; a target that would change it gets nothing here."""
+SUPPORTED = {"Id", "Arn", "RoleArn", "RetryPolicy", "DeadLetterConfig"}
+"""Members of a target that do not change the event. A target with any other member is not supported."""
 
 log = logging.getLogger(__name__)
 
 
 class Bus:
-    """The default event bus as a service sees it."""
+    """The default event bus, as a service uses it."""
 
     def __init__(self, endpoint: str, region: str) -> None:
         account, config = session(region), configuration()
@@ -40,9 +40,10 @@ class Bus:
         self._sqs: SQSClient = account.client("sqs", endpoint_url=endpoint, config=config)
 
     async def put(self, event: dict[str, Any]) -> None:
-        """Hand an event to the targets of every enabled rule that matches it. Raises botocore's errors only
-        while the event itself cannot be matched or AWS is away; a target that refuses it is passed over, as
-        its delivery is tried for a day at AWS and then dropped.
+        """Deliver an event to the targets of every enabled rule that matches it.
+
+        Raises botocore's errors only when the rules cannot be read or AWS does not answer. A target that refuses the
+        event is left out; AWS would try for a day and then give up.
         """
         await in_thread(lambda: self._put(json.dumps(event)))
 
@@ -59,7 +60,7 @@ class Bus:
         for page in self._events.get_paginator("list_targets_by_rule").paginate(Rule=rule):
             for target in page["Targets"]:
                 deliver = self._delivery(target["Arn"])
-                if deliver is None or not set(target) <= UNDERSTOOD:
+                if deliver is None or not set(target) <= SUPPORTED:
                     log.warning("the target %s of rule %s is of a kind that gets no events here", target["Arn"], rule)
                     continue
                 try:
@@ -79,7 +80,7 @@ class Bus:
 
 
 async def deliver_for_ever(events: StateEvents, bus: Bus, clock: Clock) -> None:
-    """Deliver what is due in order, look again every tick; while AWS is away everything waits."""
+    """Deliver the due events in order, again at every tick. While AWS does not answer, all events wait."""
     while True:
         while found := events.next(clock()):
             number, event = found

@@ -1,4 +1,4 @@
-"""The events "SageMaker Endpoint State Change", from a change of status until somebody took them.
+"""The events "SageMaker Endpoint State Change", from the change of status until they are delivered.
 
 Their shape is the example of the Developer Guide's page on events for EventBridge: statuses in capitals, times in
 epoch milliseconds, tags as an object. The guide also says that there may be several events for one change.
@@ -25,8 +25,8 @@ class StateEvents:
         self._chance = chance
 
     def record(self, endpoint: Document, tags: dict[str, str], now: float) -> None:
-        """Keep the event that an endpoint (DescribeEndpoint's answer) is in its status since the epoch second
-        `now`; not at all or twice where the knobs say so.
+        """Store the event that an endpoint (DescribeEndpoint's answer) has its status since `now` (epoch seconds). The
+        knobs may lose the event or double it.
         """
         event = {
             "version": "0",
@@ -50,19 +50,20 @@ class StateEvents:
         self._database.execute("DELETE FROM events WHERE copies = 0")
 
     def next(self, now: float) -> tuple[int, dict[str, Any]] | None:
-        """Number and event of what is to be delivered now, or None."""
+        """Number and content of the next event that is due at `now` (epoch seconds), or None."""
         row = self._database.execute(
             "SELECT number, event FROM events WHERE due <= ? ORDER BY number LIMIT 1", (now,)
         ).fetchone()
         return (row[0], json.loads(row[1])) if row else None
 
     def delivered(self, number: int) -> None:
-        """Drop a delivered event, or one copy of it. Copies have the same id, as a redelivery has."""
+        """Delete a delivered event, or one of its copies. Copies have the same id, as when AWS delivers an event
+        twice."""
         self._database.execute("UPDATE events SET copies = copies - 1 WHERE number = ?", (number,))
         self._database.execute("DELETE FROM events WHERE copies <= 0")
 
     def postpone(self, due: float) -> None:
-        """Try again at the epoch second `due`; all of them, so that they stay in order."""
+        """Deliver no event before `due` (epoch seconds); this delays all of them, so that they stay in order."""
         self._database.execute("UPDATE events SET due = ?", (due,))
 
     def waiting(self) -> int:
@@ -72,7 +73,7 @@ class StateEvents:
 
 def detail(endpoint: Document, tags: dict[str, str]) -> Document:
     """The `detail` of an endpoint's event."""
-    told: Document = {
+    content: Document = {
         "EndpointName": endpoint["EndpointName"],
         "EndpointArn": endpoint["EndpointArn"],
         "EndpointConfigName": endpoint["EndpointConfigName"],
@@ -89,8 +90,8 @@ def detail(endpoint: Document, tags: dict[str, str]) -> Document:
         "Tags": tags,
     }
     if "FailureReason" in endpoint:
-        told["FailureReason"] = endpoint["FailureReason"]
-    return told
+        content["FailureReason"] = endpoint["FailureReason"]
+    return content
 
 
 def event_status(status: str) -> str:

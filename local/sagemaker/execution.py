@@ -1,4 +1,4 @@
-"""One invocation from its input to its file in S3."""
+"""Carrying out one invocation, from its input to its file in S3."""
 
 import asyncio
 import logging
@@ -14,13 +14,13 @@ from local.sagemaker.notifications import Outcome
 from local.sagemaker.worker import Answer, WorkerBroke, ask
 
 GARBAGE = b'\x00{"garbage": \xff\xfe'
-"""What the garbage knob puts in place of an answer: neither JSON nor text."""
+"""The answer that the knob `garbage_rate` makes: neither JSON nor text."""
 
 log = logging.getLogger(__name__)
 
 
 class Execution:
-    """Runs invocations against the worker, with the faults that the knobs ask for."""
+    """Sends invocations to the worker, with the faults that the knobs select."""
 
     def __init__(self, cloud: Cloud, worker: httpx.AsyncClient, chance: Chance, clock: Clock) -> None:
         self._cloud = cloud
@@ -29,10 +29,9 @@ class Execution:
         self._clock = clock
 
     async def run(self, work: Work) -> Outcome:
-        """Ask the worker and write its answer, or why there is none, to S3.
+        """Send an invocation to the worker, and write the answer or the reason of the failure to S3.
 
-        Raises WorkerUnreachable and botocore's connection errors: then nothing has happened yet that
-        would not happen the same way again.
+        Raises WorkerUnreachable and botocore's connection errors. The invocation can then be run again without harm.
         """
         outcome = await self._outcome(work)
         if outcome.reason is None and outcome.answer:
@@ -81,7 +80,8 @@ class Execution:
         return answer
 
     async def _write_failure(self, invocation: Invocation, outcome: Outcome, reason: str) -> None:
-        """The worker's own words if it spoke; an endpoint without S3FailurePath keeps none."""
+        """Write the failure file: the worker's answer if there is one, otherwise the reason. Without S3FailurePath
+        there is no file."""
         if invocation.failure_location is None:
             return
         answer = outcome.answer or Answer(0, "text/plain", reason.encode())
@@ -93,7 +93,7 @@ class Execution:
 
 
 def _reason(status: int) -> str:
-    """The words of real messages for a model's error status."""
+    """SageMaker's message for an error status of the worker."""
     side = "client" if 400 <= status < 500 else "server"
     return (
         f"ClientError: Received {side} error ({status}) from model. "

@@ -1,4 +1,4 @@
-"""The knobs: what can be made to go wrong, and whether it does this time."""
+"""The knobs: faults that can be switched on, and the random choice whether one happens this time."""
 
 import random
 from typing import Annotated
@@ -10,10 +10,10 @@ from local.sagemaker.store import Documents
 
 
 class Knobs(BaseModel):
-    """Every knob at its harmless default. Rates are shares of the invocations or events, from 0 to 1.
+    """The settings of all faults; by default there are none. Rates are shares of invocations or events, from 0 to 1.
 
-    `seed` makes a run repeat: what happens to an invocation or event depends only on the seed and on how many
-    of them came since the knobs were set.
+    With a `seed` a run can be repeated: what happens to an invocation or event then depends only on the seed and on how
+    many of them came since the knobs were set.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,7 +45,7 @@ class Knobs(BaseModel):
 
 
 class Chance:
-    """The knobs as they stand, kept over restarts, and the dice."""
+    """The current knobs, which are stored, and the random choice by their rates."""
 
     def __init__(self, documents: Documents, backlog: Backlog, idle_seconds: float = 600.0) -> None:
         self._documents = documents
@@ -62,21 +62,21 @@ class Chance:
         return self._idle_seconds if self.knobs.idle_seconds is None else self.knobs.idle_seconds
 
     def set(self, knobs: Knobs) -> None:
-        """Put every knob where `knobs` says; the dice begin anew with the next invocation."""
+        """Set all knobs. With a seed, the random choices start again with the next invocation and event."""
         self._since = self._backlog.last()
         self._events_since = self._backlog.last("events")
         self._keep(knobs)
 
     def happens(self, knob: str, sequence: int) -> bool:
-        """Whether the named rate strikes this invocation; the same answer each time while a seed is set."""
+        """Whether the fault of this rate happens to an invocation; with a seed, always the same answer."""
         return self._strikes(knob, sequence - self._since)
 
     def happens_to_event(self, knob: str, number: int) -> bool:
-        """Whether the named rate strikes this state event, likewise."""
+        """Whether the fault of this rate happens to a state event, likewise."""
         return self._strikes(knob, number - self._events_since)
 
     def throttles(self, operation: str) -> bool:
-        """Whether this call of an operation is refused; counts its entry in `fail_calls` down."""
+        """Whether this call of an operation is throttled; counts its entry in `fail_calls` down."""
         left = self.knobs.fail_calls.get(operation, 0)
         if left:
             counted = self.knobs.fail_calls | {operation: left - 1}
@@ -95,8 +95,8 @@ class Chance:
         kept = {"knobs": knobs.model_dump(), "since": self._since, "events_since": self._events_since}
         self._documents.put("knobs", "current", kept)
 
-    def _strikes(self, knob: str, place: int) -> bool:
+    def _strikes(self, knob: str, position: int) -> bool:
         rate: float = getattr(self.knobs, knob)
         if self.knobs.seed is None:
             return random.random() < rate  # noqa: S311 - faults, not secrets
-        return random.Random(f"{self.knobs.seed}/{knob}/{place}").random() < rate  # noqa: S311
+        return random.Random(f"{self.knobs.seed}/{knob}/{position}").random() < rate  # noqa: S311

@@ -17,8 +17,8 @@ def listed(
 ) -> tuple[list[Document], str | None]:
     """One page of summaries with those `members`, and the token of the next page (None at the end).
 
-    `kind` is the prefix of the name's member (`Endpoint`: EndpointName, EndpointStatus). The token holds
-    the place of the last entry, so entries that come or go in between shift nothing.
+    `kind` is the prefix of the names of members (`Endpoint`: EndpointName, EndpointStatus). The token contains the sort
+    key of the last entry, so entries that are created or deleted in between do not shift the pages.
     """
     name, status = f"{kind}Name", f"{kind}Status"
     sort = {"Name": name, "Status": status}.get(parameters.get("SortBy", ""), "CreationTime")
@@ -26,11 +26,11 @@ def listed(
     kept = [entry for entry in found if _matches(parameters, entry, name, status)]
     kept.sort(key=lambda entry: (entry[sort], entry[name]), reverse=downwards)
     if "NextToken" in parameters:
-        place = _place(parameters["NextToken"])
+        position = _position(parameters["NextToken"])
         kept = [
             entry
             for entry in kept
-            if ([entry[sort], entry[name]] < place if downwards else [entry[sort], entry[name]] > place)
+            if ([entry[sort], entry[name]] < position if downwards else [entry[sort], entry[name]] > position)
         ]
     size = parameters.get("MaxResults", DEFAULT_PAGE)
     page = kept[:size]
@@ -57,11 +57,11 @@ def _seconds(timestamp: Any) -> float:
     return float(parse_timestamp(timestamp).timestamp())
 
 
-def _token(place: list[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+def _token(position: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
 
 
-def _place(token: str) -> list[Any]:
+def _position(token: str) -> list[Any]:
     try:
         when, name = json.loads(base64.urlsafe_b64decode(token))
     except (ValueError, TypeError) as error:
@@ -70,10 +70,10 @@ def _place(token: str) -> list[Any]:
 
 
 def paged(parameters: Document, found: list[Document], member: str, default: int) -> tuple[list[Document], str | None]:
-    """One page by a member that all have once, and the token of the next page; `default` is a page's size
-    when MaxResults is not given.
+    """One page of `found`, sorted by a member with unique values, and the token of the next page (None at the end).
+    `default` is the size of a page when MaxResults is not given.
     """
-    after = _place(parameters["NextToken"])[1] if "NextToken" in parameters else ""
+    after = _position(parameters["NextToken"])[1] if "NextToken" in parameters else ""
     kept = sorted((entry for entry in found if entry[member] > after), key=lambda entry: str(entry[member]))
     size = parameters.get("MaxResults", default)
     return kept[:size], _token([member, kept[size - 1][member]]) if len(kept) > size else None

@@ -1,4 +1,4 @@
-"""The messages SageMaker puts on the success and error topics, and when they are sent.
+"""The messages that SageMaker sends to the success and error topics, and when it sends them.
 
 Shapes as seen in messages of real endpoints in public code: a failure has `failureReason` and no
 `responseParameters`; an included response stands in `responseBody`, which no AWS page describes.
@@ -19,7 +19,7 @@ MAX_INCLUDED = 128 * 1024
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an invocation ended. `reason` is None on success; `answer` is None when no worker spoke."""
+    """How an invocation ended. `reason` is None on success; `answer` is None when the worker did not answer."""
 
     reason: str | None
     answer: Answer | None
@@ -29,9 +29,7 @@ class Outcome:
 def notices(
     invocation: Invocation, outcome: Outcome, chance: Chance, sequence: int, region: str, now: float
 ) -> list[Notice]:
-    """What is to be sent for an invocation that ended at the epoch second `now`: nothing, one notice, or two when it
-    is doubled.
-    """
+    """The notices for an invocation that ended at `now` (epoch seconds): none, one, or two when the knobs double it."""
     topic = invocation.error_topic if outcome.reason else invocation.success_topic
     silent = outcome.expired and not chance.knobs.notify_expired
     if topic is None or silent or chance.happens("lose_rate", sequence):
@@ -49,38 +47,38 @@ def notices(
 def message(invocation: Invocation, outcome: Outcome, knobs: Knobs, now: float, region: str) -> dict[str, Any]:
     """The notification as it is published: one JSON object. `now` is in epoch seconds."""
     failed = outcome.reason is not None
-    asked = {
+    request = {
         "accept": invocation.accept,
         "contentType": invocation.content_type,
         "endpointName": invocation.endpoint,
         "inputLocation": invocation.input_location,
     }
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "awsRegion": region,
         "eventTime": _iso(now),
         "receivedTime": _iso(invocation.received),
         "invocationStatus": "Failed" if failed else "Completed",
-        "requestParameters": {name: value for name, value in asked.items() if value is not None},
+        "requestParameters": {name: value for name, value in request.items() if value is not None},
         "inferenceId": invocation.inference_id,
         "eventVersion": "1.0",
         "eventSource": "aws:sagemaker",
         "eventName": "InferenceResult",
     }
     if failed:
-        told["failureReason"] = outcome.reason
+        content["failureReason"] = outcome.reason
     if not failed or knobs.failure_has_response_parameters:
         location = invocation.failure_location if failed else invocation.output_location
-        told["responseParameters"] = _response_parameters(outcome.answer, location)
-    wanted = "ERROR_NOTIFICATION_TOPIC" if failed else "SUCCESS_NOTIFICATION_TOPIC"
-    included = knobs.include_response and wanted in invocation.include_response_in
+        content["responseParameters"] = _response_parameters(outcome.answer, location)
+    setting = "ERROR_NOTIFICATION_TOPIC" if failed else "SUCCESS_NOTIFICATION_TOPIC"
+    included = knobs.include_response and setting in invocation.include_response_in
     if included and outcome.answer and len(outcome.answer.body) <= MAX_INCLUDED:
-        told["responseBody"] = _response_body(outcome.answer, outcome.reason, knobs.response_as_text)
-    return told
+        content["responseBody"] = _response_body(outcome.answer, outcome.reason, knobs.response_as_text)
+    return content
 
 
 def _response_parameters(answer: Answer | None, location: str | None) -> dict[str, str]:
-    told = {"contentType": answer.content_type if answer else None, "outputLocation": location}
-    return {name: value for name, value in told.items() if value is not None}
+    parameters = {"contentType": answer.content_type if answer else None, "outputLocation": location}
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def _response_body(answer: Answer, reason: str | None, as_text: bool) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What SageMaker's services and Application Auto Scaling say on the wire, read from botocore's models of them."""
+"""The wire protocols of SageMaker and Application Auto Scaling, by botocore's models of these services."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Services = dict[str, dict[str, Operation]]
 
 
 class ServiceError(Exception):
-    """An error as the service would answer it: its code, its words and its HTTP status."""
+    """An error as the service would answer it: its code, its message and its HTTP status."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ class ServiceError(Exception):
 
 
 def refused(message: str) -> ServiceError:
-    """A ValidationException: SageMaker's answer to nearly everything it does not want."""
+    """A ValidationException, SageMaker's answer to nearly every request that it refuses."""
     return ServiceError("ValidationException", message)
 
 
@@ -48,7 +48,7 @@ def input_shape(service: str, operation: str) -> StructureShape:
 def call_control(services: Services, target: str, body: bytes, throttled: Callable[[str], bool]) -> Response:
     """Answer one JSON 1.1 call: `target` is the X-Amz-Target header, `body` the JSON of its input.
 
-    `throttled` is asked with the operation's name, once per call, whether this one is to be refused.
+    `throttled` is called once, with the name of the operation, and says whether this call is refused.
     """
     try:
         service, name = _addressed(services, target)

@@ -1,4 +1,4 @@
-"""Sends the notices that the backlog keeps, one after the other."""
+"""Sends the notices of the backlog, one after the other."""
 
 import asyncio
 import logging
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 async def publish_for_ever(backlog: Backlog, cloud: Cloud, clock: Clock) -> None:
-    """Send what is due, look again every tick.
+    """Send the due notices, again at every tick.
 
-    SNS refusing a notice (no such topic) ends it, as SageMaker's metric NotificationFailures says it does;
-    SNS being away only postpones it.
+    A notice that SNS refuses (there is no such topic) is dropped, as SageMaker's metric NotificationFailures implies.
+    While SNS does not answer, a notice waits.
     """
     while True:
         while notice := backlog.next_notice(clock()):

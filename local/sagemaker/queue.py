@@ -1,4 +1,4 @@
-"""The queue of each endpoint: who runs next, and how many at once."""
+"""The queue of each endpoint: which invocation runs next, and how many run at once."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from local.sagemaker.protocol import Document
 from local.sagemaker.worker import WorkerUnreachable
 
 RETRY_SECONDS = 1.0
-"""After which an invocation is tried again that found neither worker nor S3."""
+"""After how many seconds an invocation is tried again when worker or S3 did not answer."""
 
 TICK_SECONDS = 0.2
 DEFAULT_CONCURRENCY = 1
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Queue:
-    """Takes waiting invocations in order while their endpoint has a free place."""
+    """Starts waiting invocations in order, as many at once as their endpoint may run."""
 
     def __init__(
         self,
@@ -48,12 +48,12 @@ class Queue:
         self._changed = asyncio.Event()
 
     def wake(self) -> None:
-        """Look again at once: an invocation came, or an endpoint changed."""
+        """Check the queue at once, because an invocation was added or an endpoint changed."""
         self._changed.set()
 
     async def serve_for_ever(self) -> None:
-        """Start what may run, whenever something changed and every tick. A cancel ends everything that
-        runs, and leaves it waiting for the next start.
+        """Start the invocations that may run, after every change and at every tick. When this task is cancelled,
+        running invocations are stopped, and wait for the next start.
         """
         self._backlog.give_back_all()
         try:
@@ -75,7 +75,7 @@ class Queue:
     def _start(self, endpoint: Document) -> None:
         name = endpoint["EndpointName"]
         running = self._running.setdefault(name, set())
-        while endpoint["EndpointStatus"] in SERVING and len(running) < _places(endpoint):
+        while endpoint["EndpointStatus"] in SERVING and len(running) < _capacity(endpoint):
             work = self._backlog.take(name, self._clock())
             if work is None:
                 return
@@ -109,7 +109,7 @@ def instances(endpoint: Document) -> int:
     return sum(variant["CurrentInstanceCount"] for variant in endpoint["ProductionVariants"])
 
 
-def _places(endpoint: Document) -> int:
+def _capacity(endpoint: Document) -> int:
     client = endpoint.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
-    places: int = instances(endpoint) * client.get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)
-    return places
+    capacity: int = instances(endpoint) * client.get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)
+    return capacity

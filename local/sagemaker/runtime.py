@@ -11,7 +11,7 @@ DEFAULT_TIMEOUT_SECONDS = 900
 
 
 def accept(parameters: Document, endpoint: Document, now: float) -> Invocation:
-    """What to do for a checked call at an endpoint (DescribeEndpoint's answer) at the epoch second `now`.
+    """The invocation for a checked call at an endpoint (DescribeEndpoint's answer); `now` is in epoch seconds.
 
     Raises ServiceError when the endpoint is not asynchronous.
     """
@@ -41,8 +41,8 @@ def accept(parameters: Document, endpoint: Document, now: float) -> Invocation:
 
 
 def _output_location(parameters: Document, path: str) -> str:
-    """Without a Filename the name is a fresh one: the messages of real endpoints show that it is not the
-    inference id, so nothing but the answer's OutputLocation tells it.
+    """Without a Filename, the name is random. Messages of real endpoints show that it is not the inference id, so only
+    the answer's OutputLocation has it.
     """
     extension = parameters.get("S3OutputPathExtension", "").strip("/")
     filename = parameters.get("Filename", f"{uuid4()}.out")

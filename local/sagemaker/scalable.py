@@ -1,11 +1,11 @@
-"""Scalable targets and scaling policies as they are written down; who asks for them and who obeys them."""
+"""The stored scalable targets, scaling policies and scaling activities."""
 
 from local.sagemaker.protocol import Document
 from local.sagemaker.store import Documents
 
 
 class ScalableTargets:
-    """Kept by resource id, `endpoint/<name>/variant/<variant>`; both have the members that are described."""
+    """Stored by resource id, `endpoint/<name>/variant/<variant>`, with the members that the Describe calls answer."""
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
@@ -23,17 +23,17 @@ class ScalableTargets:
         return self.target(f"endpoint/{endpoint}/variant/{variant}")
 
     def put(self, target: Document) -> None:
-        """Write a target down, in place of what was there."""
+        """Store a target, replacing the old one."""
         self._documents.put("scalable-target", target["ResourceId"], target)
 
     def remove(self, resource: str) -> None:
-        """Forget a target and its policies (API reference of DeregisterScalableTarget)."""
+        """Delete a target and its policies (API reference, DeregisterScalableTarget)."""
         for policy in self.policies_of(resource):
             self.remove_policy(policy)
         self._documents.remove("scalable-target", resource)
 
     def forget(self, endpoint: str) -> None:
-        """Forget the targets of an endpoint that is deleted: DeleteEndpoint deregisters them without a word
+        """Delete the targets of an endpoint that is deleted: DeleteEndpoint deregisters them without an error
         (Developer Guide, "Delete endpoints configured for auto scaling").
         """
         for target in self.targets():
@@ -53,11 +53,11 @@ class ScalableTargets:
         return [policy for policy in self.policies() if policy["ResourceId"] == resource]
 
     def put_policy(self, policy: Document) -> None:
-        """Write a policy down, in place of what was there."""
+        """Store a policy, replacing the old one."""
         self._documents.put("scaling-policy", f"{policy['ResourceId']}/{policy['PolicyName']}", policy)
 
     def note_activity(self, activity: Document) -> None:
-        """Write down that instances come or go, with the time it ends."""
+        """Store a scaling activity, with the time at which it ends."""
         self._documents.put("scaling-activity", activity["ActivityId"], activity)
 
     def activities(self) -> list[Document]:
@@ -65,5 +65,5 @@ class ScalableTargets:
         return sorted(self._documents.all("scaling-activity"), key=lambda found: -float(found["StartTime"]))
 
     def remove_policy(self, policy: Document) -> None:
-        """Forget a policy."""
+        """Delete a policy."""
         self._documents.remove("scaling-policy", f"{policy['ResourceId']}/{policy['PolicyName']}")

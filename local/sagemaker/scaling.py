@@ -1,8 +1,7 @@
-"""How many instances an endpoint has: what its scalable targets and policies make of its queue.
+"""How many instances an endpoint has: decided by its scalable targets, its policies and its queue.
 
-Metrics and alarms are not played, only what they lead to. Backlog per instance counts what waits and what runs
-(Developer Guide, ApproximateBacklogSize). An endpoint being updated is left alone until it is InService again,
-so instances come one at a time.
+Metrics and alarms are not simulated, only their effects. The backlog counts waiting and running invocations (Developer
+Guide, ApproximateBacklogSize). An endpoint is not scaled while it is updated, so it gets one instance at a time.
 """
 
 import asyncio
@@ -23,15 +22,15 @@ from local.sagemaker.scalable import ScalableTargets
 from local.sagemaker.settings import SimulatorSettings
 
 TICK_SECONDS = 0.1
-ASK_SECONDS = 1.0
-"""How often CloudWatch is asked for alarms at most, and only while there is something to wake."""
+ALARM_SECONDS = 1.0
+"""The shortest time between two calls that read alarms. They are read only while there is an endpoint to wake."""
 
 log = logging.getLogger(__name__)
 
 
 class Scaling:
-    """Decides, and has the endpoints change; what it decided survives in them. Only the time that an endpoint
-    was without work is counted anew after a restart.
+    """Decides how many instances endpoints have, and changes the endpoints. After a restart only the time that an
+    endpoint was without work starts at zero.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class Scaling:
         self._worked: dict[str, tuple[dict[str, int], float]] = {}
 
     def look(self, now: float) -> bool:
-        """Scale what target tracking scales; whether something is left that only an alarm can wake."""
+        """Scale endpoints by target tracking; returns whether there is one that only an alarm can wake."""
         asleep = False
         watched = [endpoint for endpoint in self._endpoints.all() if self._is_watched(endpoint)]
         self._worked = {endpoint["EndpointName"]: self._last_work(endpoint, now) for endpoint in watched}
@@ -60,19 +59,19 @@ class Scaling:
             idle = now - self._worked[endpoint["EndpointName"]][1]
             for variant, target in self._scalable(endpoint):
                 policies = self._policies(target, "TargetTrackingScaling")
-                wanted = [self._tracked(endpoint, variant, target, policy, idle) for policy in policies]
+                desired = [self._tracked(endpoint, variant, target, policy, idle) for policy in policies]
                 # Of several policies the one that wants the most instances wins (Application Auto Scaling
                 # User Guide, "Target tracking scaling policies").
-                if wanted and max(wanted) != variant["DesiredInstanceCount"]:
-                    cause = policies[wanted.index(max(wanted))]
-                    self._scale(endpoint, variant, max(wanted), cause)
+                if desired and max(desired) != variant["DesiredInstanceCount"]:
+                    cause = policies[desired.index(max(desired))]
+                    self._scale(endpoint, variant, max(desired), cause)
                     break
                 asleep = asleep or self._sleeps(endpoint, variant, target)
         return asleep
 
     def wake(self, named: set[tuple[str, str]]) -> None:
-        """Bring the first instances of endpoints whose step policy an alarm names; pairs of endpoint and
-        policy, as `wakers` finds them.
+        """Give endpoints without instances their first ones, if an alarm names their step policy. `named` has pairs of
+        endpoint and policy, as `wakers` finds them.
         """
         for endpoint in self._endpoints.all():
             for variant, target in self._scalable(endpoint):
@@ -112,13 +111,13 @@ class Scaling:
         return instances
 
     def _sleeps(self, endpoint: Document, variant: Document, target: Document) -> bool:
-        """Whether work waits for a variant without instances that a step policy may wake."""
+        """Whether invocations wait for a variant that has no instances and that a step policy may wake."""
         suspended = target.get("SuspendedState", {}).get("DynamicScalingOutSuspended")
         empty = variant["DesiredInstanceCount"] == 0 and not suspended
         return empty and self._load(endpoint) > 0 and bool(self._policies(target, "StepScaling"))
 
     def _scale(self, endpoint: Document, variant: Document, instances: int, cause: Document) -> None:
-        """Let it have so many instances because of a policy."""
+        """Change the number of instances of a variant, because of the policy `cause`."""
         name, before = endpoint["EndpointName"], variant["DesiredInstanceCount"]
         log.info("endpoint %s scales from %d to %d instances", name, before, instances)
         more = instances > before
@@ -132,7 +131,7 @@ class Scaling:
                 "ResourceId": cause["ResourceId"],
                 "ScalableDimension": cause["ScalableDimension"],
                 "Description": f"Setting desired instance count to {instances}.",
-                # The words of public reports; the alarm's name stands where it is known.
+                # The words of public reports, which also contain the alarm's name.
                 "Cause": f"monitor alarm in state ALARM triggered policy {cause['PolicyName']}",
                 "StartTime": now,
                 "EndTime": round(now + seconds, 3),
@@ -152,7 +151,7 @@ class Scaling:
         return endpoint["EndpointStatus"] in SERVING and any(targets)
 
     def _last_work(self, endpoint: Document, now: float) -> tuple[dict[str, int], float]:
-        """An endpoint's counts, and since when it has no work: since it is watched at the earliest."""
+        """An endpoint's counts, and since when (epoch seconds) it has no work; never before it is watched."""
         counts = self._backlog.counts(endpoint["EndpointName"])
         before, since = self._worked.get(endpoint["EndpointName"], ({}, now))
         worked = counts != before or counts["waiting"] or counts["running"]
@@ -160,8 +159,8 @@ class Scaling:
 
 
 def _step(policy: Document) -> int:
-    """How many instances a step policy makes of none when HasBacklogWithoutCapacity, 1, meets an alarm's
-    threshold of 1: the adjustment of the step that holds a difference of 0.
+    """How many instances a step policy gives an endpoint without any. The metric HasBacklogWithoutCapacity is 1 and the
+    alarm's threshold is 1, so it is the adjustment of the step for a difference of 0.
     """
     configuration = policy["StepScalingPolicyConfiguration"]
     for step in configuration.get("StepAdjustments", []):
@@ -174,7 +173,7 @@ def _step(policy: Document) -> int:
 
 
 async def wake_by_alarms(scaling: Scaling, cloud: Cloud) -> None:
-    """Wake what the alarms of CloudWatch wake now; while CloudWatch is away nothing wakes."""
+    """Wake the endpoints that the alarms of CloudWatch wake; none while CloudWatch does not answer."""
     try:
         alarms = await cloud.alarms()
     except (BotoCoreError, ClientError) as error:
@@ -184,11 +183,11 @@ async def wake_by_alarms(scaling: Scaling, cloud: Cloud) -> None:
 
 
 async def scale_for_ever(scaling: Scaling, cloud: Cloud, clock: Clock) -> None:
-    """Look every tick, and ask for alarms every second at most."""
-    asked = 0.0
+    """Scale at every tick, and read alarms at most every `ALARM_SECONDS`."""
+    alarms_read = 0.0
     while True:
         now = clock()
-        if scaling.look(now) and now - asked >= ASK_SECONDS:
-            asked = now
+        if scaling.look(now) and now - alarms_read >= ALARM_SECONDS:
+            alarms_read = now
             await wake_by_alarms(scaling, cloud)
         await asyncio.sleep(TICK_SECONDS)

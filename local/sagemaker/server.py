@@ -49,7 +49,7 @@ _SECONDS = TypeAdapter(Annotated[float, Field(ge=0, allow_inf_nan=False)])
 
 
 class Simulator:
-    """The parts of a running simulator; made inside its event loop, which alone uses the database."""
+    """The parts of a running simulator. They are created in its event loop, and only that thread uses the database."""
 
     def __init__(self, settings: SimulatorSettings, database: sqlite3.Connection, worker: httpx.AsyncClient):
         self.settings = settings
@@ -74,14 +74,14 @@ class Simulator:
         self.queue = Queue(self.endpoints, backlog, execution, self.chance, settings.region, clock)
 
     async def turn(self, seconds: float) -> None:
-        """Put the clock ahead. The scaling has looked before and after, so that what it did not do by then it does
-        not do at this time.
+        """Turn the clock ahead. Endpoints and scaling are brought up to date before and after, so a test can be sure
+        that what has not happened then does not happen at this time.
         """
-        await self._look()
+        await self._update()
         self.clock.turn(seconds)
-        await self._look()
+        await self._update()
 
-    async def _look(self) -> None:
+    async def _update(self) -> None:
         self.endpoints.advance(self.clock())
         if self.scaling.look(self.clock()):
             await wake_by_alarms(self.scaling, self.cloud)
@@ -89,12 +89,12 @@ class Simulator:
 
 
 def build(settings: SimulatorSettings) -> Starlette:
-    """The application. It opens its state when it starts and closes it when it ends."""
+    """The web application. It opens its database when it starts and closes it when it ends."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         for service in ("sagemaker", "sagemaker-runtime", "application-autoscaling"):
-            service_model(service)  # read now, so that no call waits for it
+            service_model(service)  # loaded now, so that no call waits for it
         worker = httpx.AsyncClient(base_url=settings.worker, trust_env=False, limits=httpx.Limits(max_connections=None))
         async with worker:
             with closing(open_database(settings.state)) as database:
@@ -174,8 +174,8 @@ async def _health(_: Request) -> Response:
 
 
 async def _queues(request: Request) -> Response:
-    """Per endpoint how many invocations wait, run and are done, and how many instances run; and the notices and
-    state events not sent yet.
+    """For each endpoint, how many invocations wait, run and are done, and how many instances run; also how many notices
+    and state events are not sent yet.
     """
     simulator = _simulator(request)
     endpoints = {endpoint["EndpointName"]: endpoint for endpoint in simulator.endpoints.all()}
@@ -193,15 +193,15 @@ async def _credentials(request: Request) -> Response:
     """Credentials of the endpoints' role, as a container gets them from the address that
     `AWS_CONTAINER_CREDENTIALS_FULL_URI` names (SDKs and Tools Reference Guide, "Container credential provider").
     """
-    given = await _simulator(request).cloud.credentials()
-    if given is None:
+    credentials = await _simulator(request).cloud.credentials()
+    if credentials is None:
         return JSONResponse({"message": "There is no endpoint whose role could be given."}, 404)
     return JSONResponse(
         {
-            "AccessKeyId": given.key,
-            "SecretAccessKey": given.secret,
-            "Token": given.token,
-            "Expiration": given.expires,
+            "AccessKeyId": credentials.key,
+            "SecretAccessKey": credentials.secret,
+            "Token": credentials.token,
+            "Expiration": credentials.expires,
         }
     )
 
@@ -211,7 +211,7 @@ async def _knobs(request: Request) -> Response:
 
 
 async def _set_knobs(request: Request) -> Response:
-    """Knobs that are not named go back to their defaults."""
+    """Set all knobs; those that the body does not name get their defaults."""
     try:
         knobs = Knobs.model_validate_json(await request.body())
     except ValidationError as error:
@@ -232,7 +232,7 @@ async def _clock(request: Request) -> Response:
 
 
 async def _turn_clock(request: Request) -> Response:
-    """Turn the clock by the number in the body; the answer comes when the simulator has looked at the new time."""
+    """Turn the clock ahead by the seconds in the body; answers when the simulator is up to date with the new time."""
     try:
         seconds = _SECONDS.validate_json(await request.body())
     except ValidationError as error:

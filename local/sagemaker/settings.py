@@ -1,4 +1,4 @@
-"""What the simulator is told when it starts."""
+"""The settings of the simulator, which are given when it starts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class SimulatorSettings:
-    """`worker` and `aws` are base URLs, `state` a folder; `creating_seconds` is how long an endpoint
-    takes to come into service, to be updated and, equally, to go. `idle_seconds` is how long one with a scaling
-    policy is without work before it scales in, unless the knob of that name says otherwise.
+    """`worker` and `aws` are base URLs, `state` is the folder of the database. `creating_seconds` is how long it takes
+    to create, update or delete an endpoint. `idle_seconds` is how long an endpoint with a scaling policy is without
+    work before it scales in, unless the knob of that name is set.
     """
 
     worker: str
@@ -20,5 +20,5 @@ class SimulatorSettings:
     idle_seconds: float = 600.0
 
     def arn(self, kind: str, name: str) -> str:
-        """The ARN of a resource; SageMaker puts names into ARNs in lower case."""
+        """The ARN of a resource; SageMaker writes names in ARNs in lower case."""
         return f"arn:aws:sagemaker:{self.region}:{self.account}:{kind}/{name.lower()}"

@@ -1,4 +1,4 @@
-"""What outlives the process: one SQLite file in write-ahead mode, used by one thread."""
+"""The simulator's database: one SQLite file in write-ahead mode, used by one thread."""
 
 import json
 import sqlite3
@@ -27,8 +27,8 @@ CREATE TABLE IF NOT EXISTS events (
 
 
 def open_database(folder: Path) -> sqlite3.Connection:
-    """The database in `folder`, made if it is not there. Every statement is its own transaction unless
-    it stands in `transaction`; a killed process loses nothing that was committed.
+    """The database in `folder`, created if necessary. Every statement is a transaction of its own, except inside
+    `transaction`. Killing the process loses nothing that was committed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(folder / "sagemaker.sqlite3", isolation_level=None)
@@ -40,7 +40,7 @@ def open_database(folder: Path) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """All of it or nothing."""
+    """Makes the statements inside the block one transaction; an exception rolls it back."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -59,11 +59,11 @@ class Documents:
         self._database = database
 
     def together(self) -> AbstractContextManager[None]:
-        """What is written inside is written as one, whichever part of the simulator writes it."""
+        """A block whose writes are one transaction, whatever part of the simulator makes them."""
         return transaction(self._database)
 
     def put(self, kind: str, name: str, document: dict[str, Any]) -> None:
-        """Keep a document in place of what was there."""
+        """Store a document, replacing the old one."""
         self._database.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (kind, name, json.dumps(document)))
 
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
@@ -79,5 +79,5 @@ class Documents:
         return [json.loads(row[0]) for row in rows]
 
     def remove(self, kind: str, name: str) -> None:
-        """Forget a document; nothing happens when there is none."""
+        """Delete a document; no error when there is none."""
         self._database.execute("DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name))

@@ -1,4 +1,4 @@
-"""UpdateEndpoint and UpdateEndpointWeightsAndCapacities: another configuration, or other numbers of instances."""
+"""UpdateEndpoint and UpdateEndpointWeightsAndCapacities."""
 
 from local.sagemaker.catalog import Catalog
 from local.sagemaker.clock import Clock
@@ -58,13 +58,14 @@ class Updates:
 
     def _scale(self, parameters: Document) -> Document:
         description = self._changeable(parameters["EndpointName"])
-        wanted = {entry["VariantName"]: entry for entry in parameters["DesiredWeightsAndCapacities"]}
-        missing = wanted.keys() - {variant["VariantName"] for variant in description["ProductionVariants"]}
+        requested = {entry["VariantName"]: entry for entry in parameters["DesiredWeightsAndCapacities"]}
+        missing = requested.keys() - {variant["VariantName"] for variant in description["ProductionVariants"]}
         if missing:
             names, config = ", ".join(sorted(missing)), description["EndpointConfigName"]
             raise refused(f'The variant name(s) "{names}" is/are not present within endpoint configuration "{config}".')
         variants = [
-            variant | _numbers(wanted.get(variant["VariantName"], {})) for variant in description["ProductionVariants"]
+            variant | _numbers(requested.get(variant["VariantName"], {}))
+            for variant in description["ProductionVariants"]
         ]
         more = any(variant["DesiredInstanceCount"] > variant["CurrentInstanceCount"] for variant in variants)
         seconds = self._chance.knobs.waking_seconds if more else self._settings.creating_seconds
@@ -72,8 +73,8 @@ class Updates:
         return {"EndpointArn": description["EndpointArn"]}
 
     def _changeable(self, name: str) -> Document:
-        """DeleteEndpoint is the only operation on a failed endpoint (API reference of EndpointStatus); the
-        words for that are not SageMaker's own.
+        """The description of an endpoint that may be changed now. A failed endpoint allows only DeleteEndpoint (API
+        reference, EndpointStatus); the error message for that is not SageMaker's own.
         """
         description = self._endpoints.find(name)
         if description["EndpointStatus"] == "Failed":
@@ -83,8 +84,8 @@ class Updates:
         return description
 
     def _refuse_other_instances(self, name: str, config: Document) -> None:
-        """A variant that scales keeps its instance type (Developer Guide, "Update endpoints that use auto
-        scaling"; the words are not SageMaker's own).
+        """A variant with a scalable target must keep its instance type (Developer Guide, "Update endpoints that use
+        auto scaling"). The error message is not SageMaker's own.
         """
         before = self._endpoints.instance_types(name)
         for variant, instance_type in instance_types(config).items():
@@ -95,12 +96,13 @@ class Updates:
                 )
 
 
-def _numbers(wanted: Document) -> Document:
-    return {name: wanted[name] for name in ("DesiredInstanceCount", "DesiredWeight") if name in wanted}
+def _numbers(entry: Document) -> Document:
+    """The desired numbers in an entry, as far as it has them."""
+    return {name: entry[name] for name in ("DesiredInstanceCount", "DesiredWeight") if name in entry}
 
 
 def _retained(before: list[Document], variants: list[Document], excluded: set[str]) -> list[Document]:
-    """The new variants with the numbers that those of the same name had."""
+    """The new variants, with the desired numbers of the old variants of the same names."""
     kept = {
         variant["VariantName"]: {name: value for name, value in _numbers(variant).items() if name not in excluded}
         for variant in before

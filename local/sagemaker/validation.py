@@ -1,7 +1,7 @@
-"""Inputs against botocore's shapes: what its own client checks, and what only the service checks.
+"""Checks inputs against botocore's shapes: what botocore's own client checks, and what only the service checks.
 
-botocore's client looks at types, members and minimum lengths, but never at patterns, enumerations or
-maximum lengths: those come back from SageMaker as a ValidationException. So both are done here.
+botocore's client checks types, members and minimum lengths, but not patterns, enumerations or maximum lengths: these
+SageMaker refuses with a ValidationException. Both are checked here.
 """
 
 import re
@@ -28,11 +28,11 @@ _CLASSES = {
 
 
 def violations(parameters: dict[str, Any], shape: Shape) -> str | None:
-    """What is wrong with an operation's input, in the service's words, or None.
+    """What is wrong with an operation's input, as the service words it; None when nothing is.
 
     The wording for constraints is SageMaker's ("1 validation error detected: Value '…' at
     'productionVariants.1.member.modelName' failed to satisfy constraint: …"). Unknown members are refused
-    although the real service passes over them: nobody sends one on purpose.
+    although the real service ignores them, because they are always mistakes.
     """
     report = ParamValidator().validate(parameters, shape)
     if report.has_errors():

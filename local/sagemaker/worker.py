@@ -1,4 +1,4 @@
-"""The worker behind an endpoint, asked over HTTP as SageMaker asks a container."""
+"""Calling the worker over HTTP, as SageMaker calls a container."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from local.sagemaker.backlog import Invocation
 
 @dataclass(frozen=True)
 class Answer:
-    """What the worker said: HTTP status, content type and body."""
+    """The worker's answer: HTTP status, content type and body."""
 
     status: int
     content_type: str
@@ -17,17 +17,17 @@ class Answer:
 
 
 class WorkerUnreachable(Exception):
-    """Nobody listens: there is no healthy instance, and the request waits for one."""
+    """The worker does not listen. The invocation waits, as it would for a healthy instance."""
 
 
 class WorkerBroke(Exception):
-    """The connection ended in the middle: the container died over this request."""
+    """The connection was closed before the answer, as when the container crashes."""
 
 
 async def ask(client: httpx.AsyncClient, invocation: Invocation, body: bytes) -> Answer:
     """POST a body to the worker's `/invocations`; `client` has the worker's base URL.
 
-    Raises WorkerUnreachable and WorkerBroke; the caller minds the time.
+    Raises WorkerUnreachable and WorkerBroke. There is no timeout here; the caller sets one.
     """
     headers = {
         "Content-Type": invocation.content_type or "application/octet-stream",

@@ -10,14 +10,14 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class FieldError:
-    """One thing wrong with one field: where it stands (`body`, `parameters`, `width`) and what is wrong."""
+    """What is wrong with one field: its place, as in `("body", "parameters", "width")`, and a text."""
 
     loc: tuple[str | int, ...]
     msg: str
 
 
 class DarkroomError(Exception):
-    """A request that cannot be carried out; see the subclasses for why."""
+    """A request that is refused; the subclasses say why. `code` and `detail` are explained above."""
 
     title: ClassVar[str] = "The request cannot be carried out"
 
@@ -29,37 +29,37 @@ class DarkroomError(Exception):
 
 
 class Malformed(DarkroomError):
-    """The request cannot be read: no JSON, a query parameter that is none."""
+    """The request cannot be read: its body is no JSON, or a query parameter has the wrong format."""
 
     title = "The request cannot be read"
 
 
 class Invalid(DarkroomError):
-    """The request can be read, but what it asks for makes no sense or names what is not there."""
+    """The request can be read, but a field has a value that makes no sense or names something that does not exist."""
 
     title = "The request is not valid"
 
 
 class Missing(DarkroomError):
-    """What the path names is not there (or is not yours to see)."""
+    """The path names something that does not exist, or that the caller may not see."""
 
     title = "Not found"
 
 
 class Forbidden(DarkroomError):
-    """The caller is known, and may not do this to something that it may see."""
+    """The caller may see this, but may not do it."""
 
     title = "Not allowed"
 
 
 class MethodNotAllowed(DarkroomError):
-    """The path is there, but not with this method."""
+    """The path exists, but not with this method."""
 
     title = "Method not allowed"
 
 
 class Conflict(DarkroomError):
-    """The request is fine, but the state of something stands against it."""
+    """The request is valid, but not possible in the present state of what it names."""
 
     title = "Not possible now"
 
@@ -77,7 +77,7 @@ class Unsupported(DarkroomError):
 
 
 class Busy(DarkroomError):
-    """AWS throttled or did not answer; the same request is worth sending again in `retry_after` seconds."""
+    """AWS throttled a call or did not answer. The same request may succeed after `retry_after` seconds."""
 
     title = "Busy, try again"
 
@@ -87,11 +87,11 @@ class Busy(DarkroomError):
 
 
 class Throttled(Busy):
-    """AWS refused a call because there were too many: it was not carried out."""
+    """AWS throttled a call, so it was certainly not carried out."""
 
 
 class TooMany(DarkroomError):
-    """The caller is over one of its limits; the same request is worth sending again in `retry_after` seconds."""
+    """The caller is over one of its limits. The same request may succeed after `retry_after` seconds."""
 
     title = "Too many requests"
 

@@ -1,9 +1,9 @@
-"""Ranged reads over https from public addresses: what a model file is imported from.
+"""Reading byte ranges over https from public addresses, for imports of model files.
 
-A URL comes from a caller, so it must not lead into our own network (server-side request forgery, OWASP): only
-https on port 443, and only to addresses that are public. Names are resolved here and the connection is made to
-the address that was checked, so that a second answer of the name server cannot lead elsewhere. Every redirect
-is checked the same way.
+The URL comes from a caller, so it must not lead into our own network (server-side request forgery, OWASP): only https
+on port 443 is allowed, and only public addresses. The host name is resolved here, and the connection goes to the
+address that was checked; otherwise a second answer of the name server could lead elsewhere. Redirects are checked the
+same way.
 """
 
 import http.client
@@ -23,33 +23,35 @@ MAX_REDIRECTS = 5
 _PIECE = 256 * 1024
 _IN_PATH = "/%:@!$&'()*+,;=~?-._"
 SECONDS = 15.0
-"""For one answer of the network. A source that sends a byte now and then never takes so long, hence the next."""
+"""The time limit of one network operation. A source that sends single bytes slowly never exceeds it, so there is a
+limit for the whole read too."""
 ALL_SECONDS = 60.0
-"""For a whole read: connecting, TLS, headers, redirects and content. The look-up of a name has the limits of the
-system's resolver, and is counted when it is over."""
+"""The time limit of a whole read: connecting, TLS, headers, redirects and content. Resolving a name cannot be
+interrupted; its time counts as soon as it is over."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one that anybody on the internet may be reached at."""
+    """Whether an IP address is a public address of the internet."""
     found = ipaddress.ip_address(address)
-    # An IPv4 address in IPv6 clothing (or behind a translator) is judged by what is inside.
+    # An IPv6 address that contains an IPv4 address (mapped or 6to4) is checked by the inner one.
     inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    judged = inner or found
-    if judged.version == 6 and (judged not in _UNICAST or judged in _DOCUMENTATION):
+    checked = inner or found
+    if checked.version == 6 and (checked not in _UNICAST or checked in _DOCUMENTATION):
         return False
-    return judged.is_global and not judged.is_multicast and judged not in _PROTOCOL
+    return checked.is_global and not checked.is_multicast and checked not in _PROTOCOL
 
 
 _UNICAST = ipaddress.ip_network("2000::/3")
-"""All of IPv6 that is given out on the internet (IANA's registry); the rest is translation, loopback, local."""
+"""All IPv6 addresses that are assigned on the internet (IANA's registry). Others are for translation, loopback or local
+use."""
 _DOCUMENTATION = ipaddress.ip_network("3fff::/20")
 _PROTOCOL = ipaddress.ip_network("192.0.0.0/24")
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Every address of a name; raises SourceBusy when it cannot be resolved."""
+    """Every IP address of a host name; raises SourceBusy when it cannot be resolved."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -58,7 +60,8 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 class _Pinned(http.client.HTTPSConnection):
-    """A connection to one checked address, with the name's certificate, that is cut at `deadline` (monotonic)."""
+    """A connection to one checked address; TLS checks the host's name. It is shut down at `deadline` (monotonic
+    seconds), even while a read waits."""
 
     def __init__(self, host: str, port: int, address: str, tls: ssl.SSLContext, deadline: float) -> None:
         super().__init__(host, port, timeout=SECONDS, context=tls)
@@ -70,7 +73,7 @@ class _Pinned(http.client.HTTPSConnection):
     def connect(self) -> None:
         plain = socket.create_connection((self._address, self.port), min(SECONDS, _left(self._deadline)))
         plain.settimeout(SECONDS)
-        # The handshake comes after this, so that it too can be cut.
+        # The handshake is made after the timer has started, so that the deadline holds for it too.
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host, do_handshake_on_connect=False)
         self._cutter = threading.Timer(_left(self._deadline), _cut, [self.sock])
         self._cutter.daemon = True
@@ -78,16 +81,16 @@ class _Pinned(http.client.HTTPSConnection):
         self.sock.do_handshake()
 
     def finish(self) -> None:
-        """Close for good. `close` is called by http.client too, while the answer is still being read."""
+        """Close the connection and stop the timer. Not `close`: http.client calls that before the answer is read."""
         if self._cutter:
             self._cutter.cancel()
         self.close()
 
 
 def _cut(connection: socket.socket) -> None:
-    """End a connection from beside it: whoever reads from it meets its end at once."""
+    """Shut a connection down from another thread: a read that waits for data returns at once."""
     with suppress(OSError):
-        # The plain socket's way: the one of TLS would take the connection apart under its reader.
+        # The method of the plain socket: that of the TLS socket would change the object while another thread reads.
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
@@ -101,7 +104,7 @@ def _left(deadline: float) -> float:
 
 @dataclass
 class Https:
-    """`darkroom.checkpoints.ports.Web`. What it asks of the world can be replaced by tests."""
+    """Implements `darkroom.checkpoints.ports.Web`. Tests replace the resolver, the allowed addresses, ports and TLS."""
 
     resolver: Callable[[str, int], list[str]] = resolve
     allowed: Callable[[str], bool] = is_public
@@ -109,7 +112,7 @@ class Https:
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     def size(self, url: str) -> int:
-        """See `Web.size`: a read of one byte tells, and tells that ranges are understood."""
+        """See `Web.size`: reads one byte, whose answer has the size and shows that the source supports ranges."""
         total, _ = self._get(url, 0, 1)
         return total
 
@@ -130,7 +133,7 @@ class Https:
                 headers = {"Range": f"bytes={first}-{first + length - 1}", "Accept-Encoding": "identity"}
                 connection.request("GET", path, headers=headers)
                 answer = connection.getresponse()
-                # Headers that were cut off look like whole ones.
+                # Headers that were cut off at the deadline look complete.
                 _left(deadline)
                 if answer.status in _REDIRECTS:
                     url = urljoin(url, answer.getheader("Location") or "")
@@ -167,7 +170,8 @@ class Https:
 
 
 def _ranged(answer: http.client.HTTPResponse, first: int, length: int, deadline: float) -> tuple[int, bytes]:
-    """The size of the whole and the bytes of a 206; what else it may be is told."""
+    """The size of the whole file and the bytes of a 206 answer. Raises SourceBusy or SourceRefused for other
+    answers."""
     if answer.status in _PASSING:
         raise SourceBusy(f"the source answered {answer.status}")
     if answer.status == 200:

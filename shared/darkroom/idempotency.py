@@ -1,8 +1,9 @@
-"""What the header `Idempotency-Key` means, for every feature that takes it.
+"""The header `Idempotency-Key`, for every feature that takes it.
 
-A caller that got no answer sends its request again with the same header, and nothing is made twice. Jobs and keys keep
-the record in their own table, in the same write as what they make. What is named by the caller (endpoints, model files)
-finds itself again by its name; there a claim, written before anything is made, holds the header to one request.
+A caller that got no answer sends its request again with the same header, and nothing is made twice. Jobs and keys store
+a record of the header in their own table, in the same transaction as what they make. Endpoints and model files are
+found again by the name that the caller gave them. For them a claim is stored before anything is made: it ties the
+header to one request, so that another request with the same header is refused.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from pydantic import BaseModel
 from darkroom.errors import FieldError, Invalid
 
 IDEMPOTENCY_SECONDS = 86_400
-"""How long a repeat is recognized."""
+"""For how many seconds a repeat is recognized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +33,17 @@ class Idempotency:
 
     @property
     def row_id(self) -> str:
-        """What the record is stored under. Two owners may send the same key."""
+        """The key of the record's row. It depends on the owner too, for two owners may send the same header."""
         return row_id(self.owner, self.key)
 
     @property
     def claim_id(self) -> str:
-        """What a claim is stored under."""
+        """The key of a claim's row."""
         return "claim#" + self._name
 
     @property
     def fingerprint(self) -> str:
-        """What tells this request and its repeats from all others: the key and the request in one SHA-256."""
+        """SHA-256 of key and request in hex: the same for this request and its repeats only."""
         return hashlib.sha256(f"{self._name}\0{self.digest}".encode()).hexdigest()
 
     @property
@@ -51,14 +52,15 @@ class Idempotency:
 
 
 class ClaimStore(Protocol):
-    """Where claims are kept."""
+    """Stores claims."""
 
     def claim(self, used: Idempotency) -> bool:
-        """Keep an idempotency key for one request until the record expires; False when another request has it."""
+        """Store that an idempotency key belongs to one request, until the record expires; False when it belongs to
+        another."""
 
 
 class Claims:
-    """Holds each `Idempotency-Key` to one request. `clock` gives epoch seconds."""
+    """Ties each `Idempotency-Key` to one request. `clock` gives epoch seconds."""
 
     def __init__(self, store: ClaimStore, clock: Callable[[], float] = time.time) -> None:
         self._store = store
@@ -67,7 +69,7 @@ class Claims:
     def claim(self, owner: str, idempotency_key: str | None, request: BaseModel) -> str | None:
         """Claim the key that `owner` sent with a request; returns the request's fingerprint, None without a key.
 
-        Raises Invalid `idempotency_key_reused` when the key came with another request before.
+        Raises Invalid `idempotency_key_reused` when the key was used with another request before.
         """
         if idempotency_key is None:
             return None
@@ -78,7 +80,7 @@ class Claims:
 
 
 def row_id(owner: str, key: str) -> str:
-    """What the record of a key is stored under, before the request itself is known."""
+    """The key of the row that records an `Idempotency-Key` of an owner."""
     return "idem#" + _name(owner, key)
 
 
@@ -91,15 +93,15 @@ def idempotency(owner: str, key: str, request: BaseModel, now: float) -> Idempot
     return Idempotency(owner, key, request_digest(request), int(now), int(now) + IDEMPOTENCY_SECONDS)
 
 
-def request_digest(request: BaseModel, **read: Any) -> str:
-    """SHA-256 in hex of what a request says, whatever the order of its fields; `read` are fields that stand there as
-    the request's own code reads them."""
-    fields = request.model_dump(mode="json", exclude_unset=True) | read
+def request_digest(request: BaseModel, **replaced: Any) -> str:
+    """SHA-256 in hex of a request's fields, whatever their order. `replaced` has values to digest in place of the
+    request's own: those that mean the same, however the request spells them."""
+    fields = request.model_dump(mode="json", exclude_unset=True) | replaced
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def reused() -> Invalid:
-    """The refusal of an `Idempotency-Key` that came with another request before."""
+    """The error for an `Idempotency-Key` that was used with another request before."""
     return Invalid(
         "idempotency_key_reused",
         "This Idempotency-Key was used with another body in the last 24 hours; use a new key.",

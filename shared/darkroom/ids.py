@@ -14,7 +14,8 @@ _last = (0, 0)
 
 
 def new_id() -> str:
-    """A new id. Ids of one process rise strictly: within a millisecond `rand_a` counts up (RFC 9562, 6.2)."""
+    """A new id. Each id of a process sorts after the one before: within a millisecond `rand_a` counts up (RFC 9562,
+    6.2)."""
     global _last
     with _lock:
         milliseconds = time.time_ns() // 1_000_000
@@ -27,30 +28,30 @@ def new_id() -> str:
     return _compose(milliseconds, count, int.from_bytes(os.urandom(8)))
 
 
-def made_at(moment: datetime) -> str:
-    """A new id as it would be made at another moment; ids of one millisecond have no order."""
+def new_id_at(moment: datetime) -> str:
+    """A new id with the time of `moment`; ids of one millisecond have no order."""
     milliseconds = int(moment.timestamp() * 1000 + 0.5)
     return _compose(milliseconds, int.from_bytes(os.urandom(2)) & 0xFFF, int.from_bytes(os.urandom(8)))
 
 
 def created_at(job_id: str) -> datetime:
-    """The moment an id was made, in UTC, to the millisecond."""
+    """The time at which an id was made, in UTC, to the millisecond."""
     return datetime.fromtimestamp((uuid.UUID(job_id).int >> 80) / 1000, tz=UTC)
 
 
 def first_of(moment: datetime) -> str:
-    """The lowest text an id made at this moment (in milliseconds) or later can have."""
+    """The lowest id that can be made at this time (to the millisecond) or later."""
     milliseconds = max(0, min((1 << 48) - 1, int(moment.timestamp() * 1000 + 0.5)))
     return str(uuid.UUID(int=milliseconds << 80))
 
 
 def before(job_id: str) -> str:
-    """The text that comes right before an id in the order of ids: DynamoDB's BETWEEN includes both its ends."""
+    """The text that sorts right before an id. Needed because DynamoDB's BETWEEN includes both ends."""
     return str(uuid.UUID(int=max(0, uuid.UUID(job_id).int - 1)))
 
 
 def after(job_id: str) -> str:
-    """The text that comes right after an id in the order of ids; the highest stays as it is."""
+    """The text that sorts right after an id; that of the highest id is the id itself."""
     return str(uuid.UUID(int=min((1 << 128) - 1, uuid.UUID(job_id).int + 1)))
 
 

@@ -1,6 +1,6 @@
-"""What stands in every log line, and what may never be written down, whatever level a log has.
+"""The keys of every log line, and the libraries whose DEBUG lines are never written.
 
-Features write with Python's own `logging` and say which job they are at; the edge opens and closes requests.
+Features log with Python's own `logging` and note which job they work on; the edge begins and ends requests.
 """
 
 import logging
@@ -9,17 +9,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 TALKATIVE = ("PIL", "boto3", "botocore", "httpcore", "s3transfer", "urllib3")
-"""At DEBUG these write bodies, credentials, signed addresses, and what stands inside pictures."""
+"""At DEBUG these libraries log bodies, credentials, signed URLs, and the metadata of pictures."""
 
 _request: dict[str, str] = {}
-"""One for the whole process, all its threads included: Lambda hands it one request at a time."""
+"""One for the whole process with all its threads: Lambda gives a process one request at a time."""
 _job: ContextVar[str | None] = ContextVar("job", default=None)
-"""One a thread: the sweeper looks at several jobs at once."""
+"""One for each thread: the sweeper works on several jobs at once."""
 
 
 @contextmanager
 def request(request_id: str) -> Iterator[None]:
-    """Until the end of the block every log line carries `request_id`; with the end the job is forgotten, too."""
+    """Until the end of the block every log line has `request_id`. The job that was noted is forgotten at the end
+    too."""
     _request["request_id"] = request_id
     try:
         with job(None):
@@ -30,7 +31,7 @@ def request(request_id: str) -> Iterator[None]:
 
 @contextmanager
 def job(job_id: str | None) -> Iterator[None]:
-    """Until the end of the block the log lines of this thread carry `job_id`, or the one that is noted meanwhile."""
+    """Until the end of the block the log lines of this thread have `job_id`, or the id that `note_job` sets inside."""
     token = _job.set(job_id)
     try:
         yield
@@ -39,13 +40,13 @@ def job(job_id: str | None) -> Iterator[None]:
 
 
 def note_job(job_id: str) -> None:
-    """From now on the log lines of this thread carry `job_id`, until the request or the block of `job` ends. It must be
-    an id of ours: what callers wrote has no place in logs."""
+    """From now on the log lines of this thread have `job_id`, until the request or the block of `job` ends. Check with
+    `ids.is_id` first: what a caller wrote must not be logged."""
     _job.set(job_id)
 
 
 def add_keys(record: logging.LogRecord) -> bool:
-    """A filter of a log handler: it lets every line through, with the keys of the request and the job."""
+    """A filter for a log handler: adds the keys of the request and the job, and keeps every line."""
     record.__dict__.update(_request)
     if job_id := _job.get():
         record.job_id = job_id
@@ -53,7 +54,7 @@ def add_keys(record: logging.LogRecord) -> bool:
 
 
 def hold_libraries() -> None:
-    """Keep the libraries that see what people send above DEBUG, even where the root logger is set to it (as Lambda's
-    application log level does)."""
+    """Set the level of these libraries to INFO, so that they log nothing at DEBUG even when the root logger has that
+    level (Lambda's application log level sets it)."""
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.INFO)

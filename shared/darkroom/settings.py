@@ -1,7 +1,7 @@
-"""The settings of a stage: what its operator chooses, and what a function is told.
+"""The settings of a stage: those that its operator chooses, and those that the stacks give to a function.
 
-The stacks write each function's settings into its environment, and the function reads them from there by the same
-class, so a name cannot differ between who sets it and who reads it. Every default stands here and nowhere else.
+The stacks write a function's settings into its environment, and the function reads them with the same class. So the
+names are the same on both sides. Every default is written here and nowhere else.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 METRICS = "Darkroom"
-"""The CloudWatch namespace of what the sweeper counts, which alarms read."""
+"""The CloudWatch namespace of the sweeper's metrics; the alarms read them."""
 PRICES = {
     "ml.g4dn.xlarge": 0.736,
     "ml.g4dn.2xlarge": 0.94,
@@ -22,30 +22,32 @@ PRICES = {
     "ml.g5.4xlarge": 2.03,
     "ml.p3.2xlarge": 3.825,
 }
-"""US dollars an hour of real-time hosting in us-east-1, as AWS's price page had them once: a beginning. A stage in
-another region, or with a contract of its own, writes its own."""
+"""US dollars for an hour of real-time hosting in us-east-1, as AWS's price page once listed them. They are examples: a
+stage in another region or with another contract sets its own."""
 
 
 class NotGiven(Exception):
-    """A function reads a setting that the stack did not give it; the text names both places."""
+    """A function reads a setting that the stack did not give it; the text says where to add it."""
 
 
 def listed(value: object) -> object:
-    """A list may arrive as text, from an environment variable or from `-c` on the command line."""
+    """A list from text with commas, as an environment variable or `-c` on the command line has it; other values as they
+    are."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def _table(value: object) -> object:
-    """So may a table, as JSON."""
+    """A dict from JSON text, likewise."""
     return json.loads(value) if isinstance(value, str) else value
 
 
 def _text_or_none(value: object) -> object:
-    """An environment variable cannot be None; an empty one stands for it."""
+    """None from an empty text: an environment variable cannot be None."""
     return value or None
 
 
-def _written(value: object) -> str:
+def _to_text(value: object) -> str:
+    """A value as an environment variable has it."""
     if value is None:
         return ""
     if isinstance(value, tuple):
@@ -58,8 +60,8 @@ def _variable(name: str) -> str:
 
 
 def endpoint_prefix(stage: str) -> str:
-    """What the name of every SageMaker endpoint of a stage starts with. A stage's name has no dash, so no
-    stage's prefix is the beginning of another's."""
+    """The prefix of the names of all SageMaker endpoints of a stage. No prefix is the beginning of another stage's,
+    because a stage's name has no dash."""
     return f"darkroom-{stage}-"
 
 
@@ -73,8 +75,7 @@ OUR_WORKER = "darkroom-worker"
 
 
 class OperatorSettings(BaseModel):
-    """What an operator may choose and a function may read. Each description ends the sentence "Write …" of an error
-    message."""
+    """The settings that an operator chooses and functions read. An error message puts the description after "Write"."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -109,8 +110,8 @@ class OperatorSettings(BaseModel):
     job_run_seconds: int = Field(
         default=3_600, ge=1, le=3_600, description="how many seconds a worker may take for a job, 1 to 3600"
     )
-    # Less than a submission takes may hand a job over twice. That is harmless: each repeat is claimed by a conditional
-    # write and counted.
+    # With fewer seconds than a submission takes, a job may be handed over twice. That does no harm: each repeat is
+    # claimed by a conditional write and counted.
     settle_after_seconds: int = Field(
         default=300,
         ge=1,
@@ -149,10 +150,10 @@ class OperatorSettings(BaseModel):
 
 
 class Settings(OperatorSettings):
-    """What functions are told: the operator's choices, and the physical names, URLs or ARNs of what the stacks made.
+    """The settings of functions: those of the operator, and the names, URLs or ARNs of what the stacks created.
 
-    A function has only those it was given (`infra/functions.py`); to read another raises NotGiven.
-    `dead_letter_queues` are `name|url|source` each, as `dead_letters.model.Queue` reads them.
+    A function has only the settings that `infra/functions.py` lists for it; reading another raises NotGiven.
+    `dead_letter_queues` are texts `name|url|source`, as `dead_letters.model.Queue` reads them.
     """
 
     stage: str
@@ -187,26 +188,26 @@ class Settings(OperatorSettings):
 
     def environment(self, names: Collection[str] | None = None) -> dict[str, str]:
         """The settings `names`, or all, as environment variables, the way `from_environment` reads them."""
-        wanted = type(self).model_fields if names is None else sorted(names)
-        return {_variable(name): _written(getattr(self, name)) for name in wanted}
+        names = type(self).model_fields if names is None else sorted(names)
+        return {_variable(name): _to_text(getattr(self, name)) for name in names}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the settings that are there. A wrong one is a pydantic error that names it; a missing one is told when
-        it is read, by NotGiven."""
+        """Read the settings that the environment has. Raises pydantic's ValidationError for an invalid one. A missing
+        one raises NotGiven when it is read, not here."""
         given = {name: environment[_variable(name)] for name in cls.model_fields if _variable(name) in environment}
-        # pydantic checks a model as a whole, so what is not given gets a value for that moment.
-        standing_in = {name: "" for name, field in cls.model_fields.items() if field.is_required()}
-        settings = cls.model_validate({**standing_in, **given})
+        # pydantic validates a model only as a whole, so missing settings get a placeholder, which is removed below.
+        placeholders = {name: "" for name, field in cls.model_fields.items() if field.is_required()}
+        settings = cls.model_validate({**placeholders, **given})
         for name in cls.model_fields.keys() - given.keys():
             del settings.__dict__[name]
         return settings
 
-    if not TYPE_CHECKING:  # mypy would take any name for an attribute
+    if not TYPE_CHECKING:  # with this method mypy would accept any attribute
 
         def __getattr__(self, name: str) -> Any:
-            """Python asks here for what is not there."""
+            """Python calls this for an attribute that is missing."""
             if name in Settings.model_fields:
-                told = f"add {name!r} to the function's settings in infra/functions.py"
-                raise NotGiven(f"{_variable(name)} is not in the environment of this function: {told}.")
+                hint = f"add {name!r} to the function's settings in infra/functions.py"
+                raise NotGiven(f"{_variable(name)} is not in the environment of this function: {hint}.")
             return super().__getattr__(name)

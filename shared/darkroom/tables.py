@@ -1,5 +1,5 @@
-"""The four tables: keys, indexes and what each index carries. The stacks build from this, the
-adapters read and write by it, and the tests create their tables with it."""
+"""The four tables: their keys, their indexes, and the attributes in each index. The stacks and the tests create the
+tables from this, and the adapters use it to read and write."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,13 @@ LINE_ATTRIBUTES = (
     "run_seconds",
     "price",
 )
-"""What a line of the history shows and its filters look at: the projection of every index that lists jobs.
+"""The attributes that a line of the history shows and that filters use. Every index that lists jobs contains them.
 DynamoDB allows 100 projected attributes over all indexes of a table."""
 
 
 @dataclass(frozen=True)
 class Index:
-    """A global secondary index: partition attribute, sort attribute and what it carries."""
+    """A global secondary index: its partition attribute, its sort attribute, and the other attributes it contains."""
 
     name: str
     partition: str
@@ -34,7 +34,7 @@ class Index:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with text keys; `ttl` names the attribute (epoch seconds) DynamoDB expires rows by."""
+    """A table whose keys are text. `ttl` names the attribute (epoch seconds) by which DynamoDB expires rows."""
 
     partition: str
     sort: str | None = None

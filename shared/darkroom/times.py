@@ -1,18 +1,18 @@
-"""Moments as the rows and the API write them: ISO 8601 in UTC, with a Z."""
+"""Times as text, as the tables and the API have them: ISO 8601 in UTC, with a Z."""
 
 from datetime import UTC, datetime
 
 
 def moment(seconds: float) -> datetime:
-    """The moment that lies so many seconds after the epoch."""
+    """A time in epoch seconds as a datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def iso(when: datetime) -> str:
-    """To the second."""
+    """A time as text, to the second."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def precise(when: datetime) -> str:
-    """To the millisecond: what a duration is worked out from."""
+    """A time as text, to the millisecond: for times from which durations are calculated."""
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,5 +1,5 @@
-"""The life of endpoints through the real adapters, against the simulator: what `tests/unit/test_fleet.py` shows in
-memory holds for the real calls, wherever they are cut off."""
+"""Endpoints are created, scaled and deleted through the real adapters, against the simulator. The tests are those of
+`tests/unit/test_fleet.py`, with a function that is killed between any two real calls."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,12 +18,10 @@ from darkroom.endpoints.ports import PART_KINDS
 from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.sweep import EndpointsSwept, EndpointSweep, Guard
 from darkroom.errors import Conflict, DarkroomError
-from tests.contract.test_sagemaker_stage import MINUTE, Stage
+from tests.contract.stage import MINUTE, Stage
 from tests.support.sagemaker import FakeOpenJobs
 
-pytest_plugins = ["tests.contract.test_sagemaker_stage"]
-
-STANDING = ScalingState(Bounds(0, 1), tracking=True, waking=True, alarm=True)
+COMPLETE = ScalingState(Bounds(0, 1), tracking=True, waking=True, alarm=True)
 IDLE = 10 * MINUTE
 ANIME = EndpointIn(name="anime")
 
@@ -33,8 +31,8 @@ class Killed(BaseException):
 
 
 @dataclass
-class Place:
-    """One stage of Darkroom, with a name of its own, on the simulator that all tests share."""
+class DarkroomStage:
+    """A stage of Darkroom with a prefix of its own, on the simulator that all tests share."""
 
     stage: Stage
     prefix: str = field(default_factory=lambda: f"darkroom-{uuid4().hex[:8]}-")
@@ -42,10 +40,10 @@ class Place:
 
     def __post_init__(self) -> None:
         self.source = SageMakerEndpoints(self.stage.sagemaker, self.prefix)
-        told = EndpointDefaults(
+        defaults = EndpointDefaults(
             "arn:aws:iam::000000000000:role/worker", "pictures", "arn:aws:sns:us-east-1:000000000000:r"
         )
-        self.control = SageMakerControl(self.stage.sagemaker, self.source, told)
+        self.control = SageMakerControl(self.stage.sagemaker, self.source, defaults)
         self.scaling = AutoScaling(self.stage.autoscaling, self.stage.cloudwatch, self.prefix)
 
     @property
@@ -54,42 +52,43 @@ class Place:
 
     @property
     def fleet(self) -> Fleet:
-        """As a cold function has it."""
+        """A new one, as a function has it after a cold start."""
         return self.fleet_at(self.stage.now)
 
-    def fleet_at(self, now: Callable[[], float]) -> Fleet:
-        """The same at another time."""
+    def fleet_at(self, clock: Callable[[], float]) -> Fleet:
+        """The same with another clock."""
         endpoints = Endpoints(self.source, self.scaling, self.jobs, self.prefix)
         return Fleet(
-            endpoints, self.source, self.control, self.scaling, self.jobs, "test", "ml.g5.xlarge", "worker:1", now
+            endpoints, self.source, self.control, self.scaling, self.jobs, "test", "ml.g5.xlarge", "worker:1", clock
         )
 
     def sweep(self) -> EndpointsSwept:
-        """One round of the sweeper, after the grace."""
+        """One round of the sweeper, after the grace period."""
         later = lambda: self.stage.now() + GRACE_SECONDS + 60  # noqa: E731
         parts = (self.fleet_at(later), self.source, self.control, self.scaling, self.jobs, Guard(12, False))
-        return EndpointSweep(*parts, now=later).run(lambda: 100.0)
+        return EndpointSweep(*parts, clock=later).run(lambda: 100.0)
 
     def status(self) -> str | None:
         described = self.source.describe(self.name)
         return described.endpoint.status if described else None
 
-    def in_service(self) -> None:
+    def turn_until_in_service(self) -> None:
         self.stage.turn()
         assert self.status() == "InService"
 
-    def gone(self) -> None:
+    def turn_until_deleted(self) -> None:
         self.stage.turn()
         assert self.status() is None
 
-    def left(self) -> list[str]:
-        """The names of all that is there."""
+    def resources(self) -> list[str]:
+        """The names of all endpoints, models, configurations and scalable targets of this stage."""
         parts = [part.name for kind in PART_KINDS for part in self.source.parts(kind)]
-        return [*(found.name for found in self.source.all()), *parts, *self.scaling.standing()]
+        return [*(found.name for found in self.source.all()), *parts, *self.scaling.states()]
 
     @contextmanager
     def killed_at(self, number: int, moment: str) -> Iterator[list[str]]:
-        """Kill at the `number`th call that changes something; yields the calls there were."""
+        """Raise Killed `before` or `after` the `number`th call that changes something. Yields the list of these calls,
+        which grows while the block runs."""
         calls: list[str] = []
         hook = "before-call" if moment == "before" else "after-call"
 
@@ -111,54 +110,54 @@ class Place:
 
 
 @pytest.fixture
-def place(sagemaker_stage: Stage) -> Place:
+def darkroom(sagemaker_stage: Stage) -> DarkroomStage:
     sagemaker_stage.knobs(waking_seconds=MINUTE, idle_seconds=IDLE)
-    return Place(sagemaker_stage)
+    return DarkroomStage(sagemaker_stage)
 
 
-def test_the_whole_life(place: Place) -> None:
-    assert place.fleet.create("alice", ANIME) == (place.name, True)
-    assert place.fleet.create("alice", ANIME) == (place.name, False)
-    place.in_service()
-    assert place.fleet.reconcile(place.name) == "scaling set up"
-    assert place.scaling.standing() == {place.name: STANDING}
-    described = place.source.describe(place.name)
+def test_an_endpoint_is_created_scaled_and_deleted(darkroom: DarkroomStage) -> None:
+    assert darkroom.fleet.create("alice", ANIME) == (darkroom.name, True)
+    assert darkroom.fleet.create("alice", ANIME) == (darkroom.name, False)
+    darkroom.turn_until_in_service()
+    assert darkroom.fleet.reconcile(darkroom.name) == "scaling set up"
+    assert darkroom.scaling.states() == {darkroom.name: COMPLETE}
+    described = darkroom.source.describe(darkroom.name)
     assert described
     assert (described.current, described.image, described.failure) == (1, "worker:1", None)
-    made = place.source.made(described)
-    assert (made.instance_type, made.owner, made.bounds) == ("ml.g5.xlarge", "alice", Bounds(0, 1))
-    place.fleet.scale("anime", EndpointPatch(min_instances=1, max_instances=2))
-    assert place.scaling.bounds([place.name]) == {place.name: Bounds(1, 2)}
-    place.in_service()
-    assert place.fleet.delete("anime") is True
-    place.gone()
-    assert place.fleet.reconcile(place.name) == "cleared"
-    assert place.left() == []
-    assert place.fleet.delete("anime") is True
+    tags = darkroom.source.endpoint_tags(described)
+    assert (tags.instance_type, tags.owner, tags.bounds) == ("ml.g5.xlarge", "alice", Bounds(0, 1))
+    darkroom.fleet.scale("anime", EndpointPatch(min_instances=1, max_instances=2))
+    assert darkroom.scaling.bounds([darkroom.name]) == {darkroom.name: Bounds(1, 2)}
+    darkroom.turn_until_in_service()
+    assert darkroom.fleet.delete("anime") is True
+    darkroom.turn_until_deleted()
+    assert darkroom.fleet.reconcile(darkroom.name) == "cleared"
+    assert darkroom.resources() == []
+    assert darkroom.fleet.delete("anime") is True
 
 
-MAKING = ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"]
+CREATING = ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("number", range(1, len(MAKING) + 1))
-@pytest.mark.parametrize("healer", ["repeat", "sweep"])
-def test_a_creation_that_is_killed_between_any_two_calls_is_healed(
-    place: Place, number: int, moment: str, healer: str
+@pytest.mark.parametrize("number", range(1, len(CREATING) + 1))
+@pytest.mark.parametrize("repaired_by", ["repeat", "sweep"])
+def test_a_creation_that_is_killed_between_any_two_calls_is_repaired(
+    darkroom: DarkroomStage, number: int, moment: str, repaired_by: str
 ) -> None:
-    with place.killed_at(number, moment) as calls, pytest.raises(Killed):
-        place.fleet.create("alice", ANIME)
-    assert calls == MAKING[:number]
-    if healer == "repeat":
-        place.fleet.create("alice", ANIME)
+    with darkroom.killed_at(number, moment) as calls, pytest.raises(Killed):
+        darkroom.fleet.create("alice", ANIME)
+    assert calls == CREATING[:number]
+    if repaired_by == "repeat":
+        darkroom.fleet.create("alice", ANIME)
     else:
-        place.sweep()
-    if healer == "repeat" or (number, moment) == (len(MAKING), "after"):
-        place.in_service()
-        assert place.fleet.reconcile(place.name) == "scaling set up"
-        assert len(place.left()) == 4
+        darkroom.sweep()
+    if repaired_by == "repeat" or (number, moment) == (len(CREATING), "after"):
+        darkroom.turn_until_in_service()
+        assert darkroom.fleet.reconcile(darkroom.name) == "scaling set up"
+        assert len(darkroom.resources()) == 4
     else:
-        assert place.left() == []
+        assert darkroom.resources() == []
 
 
 SETTING_UP = ["RegisterScalableTarget", "PutScalingPolicy", "PutScalingPolicy", "PutMetricAlarm"]
@@ -167,17 +166,17 @@ SETTING_UP = ["RegisterScalableTarget", "PutScalingPolicy", "PutScalingPolicy", 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("number", range(1, len(SETTING_UP) + 1))
 def test_a_set_up_that_is_killed_twice_between_any_two_calls_still_ends_registered(
-    place: Place, number: int, moment: str
+    darkroom: DarkroomStage, number: int, moment: str
 ) -> None:
-    place.fleet.create("alice", ANIME)
-    place.in_service()
+    darkroom.fleet.create("alice", ANIME)
+    darkroom.turn_until_in_service()
     for _ in range(2):
-        with place.killed_at(number, moment) as calls, pytest.raises(Killed):
-            place.fleet.reconcile(place.name)
+        with darkroom.killed_at(number, moment) as calls, pytest.raises(Killed):
+            darkroom.fleet.reconcile(darkroom.name)
         assert calls == SETTING_UP[:number]
-    place.sweep()
-    assert place.scaling.standing() == {place.name: STANDING}
-    assert place.sweep().scaling_set_up == 0
+    darkroom.sweep()
+    assert darkroom.scaling.states() == {darkroom.name: COMPLETE}
+    assert darkroom.sweep().scaling_set_up == 0
 
 
 DELETING = [
@@ -193,98 +192,100 @@ DELETING = [
 
 
 @pytest.mark.parametrize("number", range(1, len(DELETING) + 1))
-def test_a_deletion_that_is_killed_after_any_call_is_finished_by_the_sweeper(place: Place, number: int) -> None:
-    place.fleet.create("alice", ANIME)
-    place.in_service()
-    place.fleet.reconcile(place.name)
-    with place.killed_at(number, "after") as calls, pytest.raises(Killed):
-        place.fleet.delete("anime")
+def test_a_deletion_that_is_killed_after_any_call_is_finished_by_the_sweeper(
+    darkroom: DarkroomStage, number: int
+) -> None:
+    darkroom.fleet.create("alice", ANIME)
+    darkroom.turn_until_in_service()
+    darkroom.fleet.reconcile(darkroom.name)
+    with darkroom.killed_at(number, "after") as calls, pytest.raises(Killed):
+        darkroom.fleet.delete("anime")
     assert calls == DELETING[:number]
-    place.sweep()
-    place.gone()
-    place.sweep()
-    assert place.left() == []
+    darkroom.sweep()
+    darkroom.turn_until_deleted()
+    darkroom.sweep()
+    assert darkroom.resources() == []
 
 
-def test_one_that_is_being_made_is_deleted_when_it_comes_to_rest(place: Place) -> None:
-    place.fleet.create("alice", ANIME)
-    assert place.fleet.delete("anime") is False
+def test_an_endpoint_in_creation_is_deleted_as_soon_as_it_is_in_service(darkroom: DarkroomStage) -> None:
+    darkroom.fleet.create("alice", ANIME)
+    assert darkroom.fleet.delete("anime") is False
     with pytest.raises(Conflict, match="endpoint_is_going"):
-        place.fleet.create("alice", ANIME)
-    place.in_service()
-    assert place.fleet.reconcile(place.name) == "deleted"
-    place.gone()
-    assert place.fleet.reconcile(place.name) == "cleared"
-    assert place.left() == []
+        darkroom.fleet.create("alice", ANIME)
+    darkroom.turn_until_in_service()
+    assert darkroom.fleet.reconcile(darkroom.name) == "deleted"
+    darkroom.turn_until_deleted()
+    assert darkroom.fleet.reconcile(darkroom.name) == "cleared"
+    assert darkroom.resources() == []
 
 
-def test_what_sagemaker_will_not_do_is_told_in_its_words_and_leaves_nothing(place: Place) -> None:
+def test_a_refusal_of_sagemaker_is_passed_on_and_leaves_no_resources(darkroom: DarkroomStage) -> None:
     with pytest.raises(DarkroomError) as refused:
-        place.fleet.create("alice", EndpointIn(name="anime", instance_type="ml.nothing.xlarge"))
+        darkroom.fleet.create("alice", EndpointIn(name="anime", instance_type="ml.nothing.xlarge"))
     assert refused.value.code == "endpoint_not_possible"
     assert "ml.nothing.xlarge" in refused.value.detail
-    place.sweep()
-    assert place.left() == []
+    darkroom.sweep()
+    assert darkroom.resources() == []
 
 
-def test_what_others_made_under_the_prefix_stays(place: Place) -> None:
-    theirs = f"{place.prefix}sdxl-20260105"
-    place.stage.sagemaker.create_model(ModelName=theirs, PrimaryContainer={"Image": "theirs:1"})
-    place.sweep()
-    assert place.left() == [theirs]
-    place.stage.sagemaker.delete_model(ModelName=theirs)
+def test_a_model_that_somebody_else_created_under_the_prefix_is_not_deleted(darkroom: DarkroomStage) -> None:
+    foreign = f"{darkroom.prefix}sdxl-20260105"
+    darkroom.stage.sagemaker.create_model(ModelName=foreign, PrimaryContainer={"Image": "foreign:1"})
+    darkroom.sweep()
+    assert darkroom.resources() == [foreign]
+    darkroom.stage.sagemaker.delete_model(ModelName=foreign)
 
 
-def test_of_one_that_is_gone_nothing_is_told_and_nothing_breaks(place: Place) -> None:
-    place.fleet.create("alice", ANIME)
-    place.in_service()
-    described = place.source.describe(place.name)
+def test_an_endpoint_that_does_not_exist_has_no_tags_and_can_be_deleted_again(darkroom: DarkroomStage) -> None:
+    darkroom.fleet.create("alice", ANIME)
+    darkroom.turn_until_in_service()
+    described = darkroom.source.describe(darkroom.name)
     assert described
-    place.fleet.delete("anime")
-    place.gone()
-    assert place.source.made(described) == EndpointTags(None, {})
+    darkroom.fleet.delete("anime")
+    darkroom.turn_until_deleted()
+    assert darkroom.source.endpoint_tags(described) == EndpointTags(None, {})
     for name in ("my_endpoint", "a b", "x" * 70):
-        assert place.source.describe(name) is None
-        assert place.fleet.delete(name) is True
+        assert darkroom.source.describe(name) is None
+        assert darkroom.fleet.delete(name) is True
 
 
-def test_one_that_failed_says_why_and_can_only_be_deleted(place: Place) -> None:
-    name = f"{place.prefix}fail-create"
-    place.fleet.create("alice", EndpointIn(name="fail-create"))
+def test_a_failed_endpoint_says_why_and_can_be_deleted(darkroom: DarkroomStage) -> None:
+    name = f"{darkroom.prefix}fail-create"
+    darkroom.fleet.create("alice", EndpointIn(name="fail-create"))
 
     def status() -> str | None:
-        described = place.source.describe(name)
+        described = darkroom.source.describe(name)
         return described.endpoint.status if described else None
 
-    place.stage.turn()
+    darkroom.stage.turn()
     assert status() == "Failed"
-    described = place.source.describe(name)
+    described = darkroom.source.describe(name)
     assert described
     assert "ping health check" in (described.failure or "")
-    assert place.sweep().failed == 1
-    assert place.fleet.delete("fail-create") is True
-    place.stage.turn()
+    assert darkroom.sweep().failed == 1
+    assert darkroom.fleet.delete("fail-create") is True
+    darkroom.stage.turn()
     assert status() is None
-    place.sweep()
-    assert place.left() == []
+    darkroom.sweep()
+    assert darkroom.resources() == []
 
 
-def test_a_job_wakes_it_and_how_long_that_took_is_told(place: Place) -> None:
-    place.fleet.create("alice", ANIME)
-    place.in_service()
-    place.fleet.reconcile(place.name)
+def test_a_job_wakes_a_sleeping_endpoint_and_the_seconds_it_took_are_recorded(darkroom: DarkroomStage) -> None:
+    darkroom.fleet.create("alice", ANIME)
+    darkroom.turn_until_in_service()
+    darkroom.fleet.reconcile(darkroom.name)
 
     def instances() -> int:
-        described = place.source.describe(place.name)
+        described = darkroom.source.describe(darkroom.name)
         assert described
         return described.current
 
-    place.stage.turn(IDLE)
-    place.stage.turn()
+    darkroom.stage.turn(IDLE)
+    darkroom.stage.turn()
     assert instances() == 0
-    place.stage.runtime.invoke_endpoint_async(EndpointName=place.name, Body=b"{}")
-    place.stage.look()
-    place.stage.turn()
+    darkroom.stage.runtime.invoke_endpoint_async(EndpointName=darkroom.name, Body=b"{}")
+    darkroom.stage.wait_for_check()
+    darkroom.stage.turn()
     assert instances() == 1
-    assert place.scaling.wakeups(place.name) == [MINUTE]
-    place.fleet.delete("anime")
+    assert darkroom.scaling.wakeups(darkroom.name) == [MINUTE]
+    darkroom.fleet.delete("anime")

@@ -1,4 +1,4 @@
-"""Models, endpoint configurations, endpoints and tags as a real SageMaker client meets them."""
+"""Models, endpoint configurations, endpoints and tags as a real SageMaker client sees them."""
 
 import json
 from typing import Any
@@ -6,45 +6,16 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from botocore.exceptions import ClientError
 from botocore.model import StructureShape
 
 from local.sagemaker.protocol import service_model
 from local.sagemaker.validation import violations
-from tests.contract.test_sagemaker_stage import IMAGE, MINUTE, Stage, http
-
-pytest_plugins = ["tests.contract.test_sagemaker_stage"]
-
-
-def _prepare(stage: Stage, image: str = IMAGE, instances: int = 1) -> str:
-    """A model and a configuration of one new name."""
-    name = f"n-{uuid4()}"
-    stage.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": image})
-    stage.sagemaker.create_endpoint_config(
-        EndpointConfigName=name,
-        ProductionVariants=[
-            {
-                "VariantName": "all",
-                "ModelName": name,
-                "InstanceType": "ml.g5.xlarge",
-                "InitialInstanceCount": instances,
-            }
-        ],
-    )
-    return name
-
-
-def _refusal(call: Any, **parameters: Any) -> str:
-    with pytest.raises(ClientError) as refused:
-        call(**parameters)
-    error = refused.value.response
-    assert error["Error"]["Code"] == "ValidationException"
-    assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
-    return error["Error"]["Message"]
+from tests.contract.serving import http
+from tests.contract.stage import IMAGE, MINUTE, Stage, refusal
 
 
 def test_an_endpoint_is_created_comes_into_service_and_is_deleted(sagemaker_stage: Stage) -> None:
-    sagemaker, name = sagemaker_stage.sagemaker, _prepare(sagemaker_stage, instances=2)
+    sagemaker, name = sagemaker_stage.sagemaker, sagemaker_stage.configuration(instances=2)
     before = round(sagemaker_stage.now(), 3)
     arn = sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)["EndpointArn"]
     assert arn == f"arn:aws:sagemaker:us-east-1:000000000000:endpoint/{name}"
@@ -63,23 +34,23 @@ def test_an_endpoint_is_created_comes_into_service_and_is_deleted(sagemaker_stag
     assert sagemaker_stage.status(name) == "Deleting"
     sagemaker_stage.turn()
     assert sagemaker_stage.status(name) is None
-    assert _refusal(sagemaker.describe_endpoint, EndpointName=name) == f'Could not find endpoint "{arn}".'
+    assert refusal(sagemaker.describe_endpoint, EndpointName=name) == f'Could not find endpoint "{arn}".'
 
 
 def test_an_endpoint_in_creation_can_be_neither_deleted_nor_created_again(sagemaker_stage: Stage) -> None:
-    sagemaker, name = sagemaker_stage.sagemaker, _prepare(sagemaker_stage)
+    sagemaker, name = sagemaker_stage.sagemaker, sagemaker_stage.configuration()
     arn = sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)["EndpointArn"]
-    message = _refusal(sagemaker.delete_endpoint, EndpointName=name)
+    message = refusal(sagemaker.delete_endpoint, EndpointName=name)
     assert message == f'Cannot update in-progress endpoint "{arn}".'
-    message = _refusal(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=name)
+    message = refusal(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=name)
     assert message == f'Cannot create already existing endpoint "{arn}".'
 
 
 @pytest.mark.parametrize("where", ["name", "image"])
-def test_an_endpoint_that_is_to_fail_says_why_and_can_be_deleted(sagemaker_stage: Stage, where: str) -> None:
-    prepared = _prepare(sagemaker_stage, image="registry/fail-create:1" if where == "image" else IMAGE)
-    name = prepared if where == "image" else f"fail-create-{where}"
-    sagemaker_stage.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=prepared)
+def test_a_failed_endpoint_says_why_and_can_be_deleted(sagemaker_stage: Stage, where: str) -> None:
+    configuration = sagemaker_stage.configuration(image="registry/fail-create:1" if where == "image" else IMAGE)
+    name = configuration if where == "image" else f"fail-create-{where}"
+    sagemaker_stage.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=configuration)
     sagemaker_stage.turn()
     assert sagemaker_stage.status(name) == "Failed"
     described = sagemaker_stage.sagemaker.describe_endpoint(EndpointName=name)
@@ -89,72 +60,72 @@ def test_an_endpoint_that_is_to_fail_says_why_and_can_be_deleted(sagemaker_stage
     assert sagemaker_stage.status(name) is None
 
 
-def test_names_differ_by_more_than_case_but_an_invocation_must_match_it(sagemaker_stage: Stage) -> None:
+def test_names_ignore_case_except_in_an_invocation(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
     upper = endpoint.name.upper()
     described = sagemaker_stage.sagemaker.describe_endpoint(EndpointName=upper)
     assert described["EndpointName"] == endpoint.name
-    message = _refusal(sagemaker_stage.sagemaker.create_endpoint, EndpointName=upper, EndpointConfigName=endpoint.name)
+    message = refusal(sagemaker_stage.sagemaker.create_endpoint, EndpointName=upper, EndpointConfigName=endpoint.name)
     assert "already existing" in message
     with pytest.raises(sagemaker_stage.runtime.exceptions.ValidationError, match="not found"):
         sagemaker_stage.runtime.invoke_endpoint_async(EndpointName=upper, Body=b"{}")
 
 
-def test_a_live_endpoint_keeps_its_configuration_after_that_was_deleted(sagemaker_stage: Stage) -> None:
+def test_an_endpoint_serves_on_after_its_configuration_is_deleted(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
     sagemaker_stage.sagemaker.delete_endpoint_config(EndpointConfigName=endpoint.name)
     endpoint.invoke()
     assert endpoint.messages(1)[0]["invocationStatus"] == "Completed"
 
 
-def test_what_is_missing_is_named_by_its_arn(sagemaker_stage: Stage) -> None:
+def test_a_missing_resource_is_named_by_its_arn(sagemaker_stage: Stage) -> None:
     sagemaker = sagemaker_stage.sagemaker
     prefix = "arn:aws:sagemaker:us-east-1:000000000000"
-    message = _refusal(
+    message = refusal(
         sagemaker.create_endpoint_config,
         EndpointConfigName="c",
         ProductionVariants=[{"VariantName": "all", "ModelName": "Missing"}],
     )
     assert message == f'Could not find model "{prefix}:model/missing".'
-    message = _refusal(sagemaker.create_endpoint, EndpointName="e", EndpointConfigName="missing")
+    message = refusal(sagemaker.create_endpoint, EndpointName="e", EndpointConfigName="missing")
     assert message == f'Could not find endpoint configuration "{prefix}:endpoint-config/missing".'
-    assert "missing" in _refusal(sagemaker.delete_model, ModelName="missing")
-    assert "missing" in _refusal(sagemaker.list_tags, ResourceArn=f"{prefix}:endpoint/missing")
+    assert "missing" in refusal(sagemaker.delete_model, ModelName="missing")
+    assert "missing" in refusal(sagemaker.list_tags, ResourceArn=f"{prefix}:endpoint/missing")
 
 
 def test_lists_are_filtered_ordered_and_paged_and_new_entries_shift_no_page(sagemaker_stage: Stage) -> None:
-    sagemaker, mark = sagemaker_stage.sagemaker, uuid4().hex[:8]
-    config = _prepare(sagemaker_stage)
-    names = [f"p-{mark}-{number:02}" for number in range(12)]
+    sagemaker, part = sagemaker_stage.sagemaker, uuid4().hex[:8]
+    config = sagemaker_stage.configuration()
+    names = [f"p-{part}-{number:02}" for number in range(12)]
     for name in names:
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
         sagemaker_stage.turn(0)
-    first = sagemaker.list_endpoints(NameContains=mark)
-    assert [found["EndpointName"] for found in first["Endpoints"]] == names[:1:-1]
-    sagemaker.create_endpoint(EndpointName=f"p-{mark}-new", EndpointConfigName=config)
-    second = sagemaker.list_endpoints(NameContains=mark, NextToken=first["NextToken"])
-    assert [found["EndpointName"] for found in second["Endpoints"]] == names[1::-1]
+    first = sagemaker.list_endpoints(NameContains=part)
+    assert [endpoint["EndpointName"] for endpoint in first["Endpoints"]] == names[:1:-1]
+    sagemaker.create_endpoint(EndpointName=f"p-{part}-new", EndpointConfigName=config)
+    second = sagemaker.list_endpoints(NameContains=part, NextToken=first["NextToken"])
+    assert [endpoint["EndpointName"] for endpoint in second["Endpoints"]] == names[1::-1]
     assert "NextToken" not in second
     sagemaker_stage.turn()
-    assert sagemaker_stage.status(f"p-{mark}-new") == "InService"
+    assert sagemaker_stage.status(f"p-{part}-new") == "InService"
     pages = sagemaker.get_paginator("list_endpoints").paginate(
-        NameContains=mark,
+        NameContains=part,
         StatusEquals="InService",
         SortBy="Name",
         SortOrder="Ascending",
         PaginationConfig={"PageSize": 5},
     )
-    listed = [found["EndpointName"] for page in pages for found in page["Endpoints"]]
-    assert listed == [*names, f"p-{mark}-new"]
-    assert sagemaker.list_endpoints(NameContains=mark, StatusEquals="Failed")["Endpoints"] == []
-    later = first["Endpoints"][0]["CreationTime"]
-    newer = sagemaker.list_endpoints(NameContains=mark, CreationTimeAfter=later)["Endpoints"]
-    assert [found["EndpointName"] for found in newer] == [f"p-{mark}-new"]
-    assert "token" in _refusal(sagemaker.list_endpoints, NextToken="made-up")
+    listed = [endpoint["EndpointName"] for page in pages for endpoint in page["Endpoints"]]
+    assert listed == [*names, f"p-{part}-new"]
+    assert sagemaker.list_endpoints(NameContains=part, StatusEquals="Failed")["Endpoints"] == []
+    newest = first["Endpoints"][0]["CreationTime"]
+    newer = sagemaker.list_endpoints(NameContains=part, CreationTimeAfter=newest)["Endpoints"]
+    assert [endpoint["EndpointName"] for endpoint in newer] == [f"p-{part}-new"]
+    assert "token" in refusal(sagemaker.list_endpoints, NextToken="not-a-token")
 
 
-def test_tags_are_kept_added_and_go_with_their_endpoint(sagemaker_stage: Stage) -> None:
-    sagemaker, name = sagemaker_stage.sagemaker, _prepare(sagemaker_stage)
+def test_tags_are_stored_added_and_deleted_with_their_endpoint(sagemaker_stage: Stage) -> None:
+    sagemaker, name = sagemaker_stage.sagemaker, sagemaker_stage.configuration()
     arn = sagemaker.create_endpoint(
         EndpointName=name, EndpointConfigName=name, Tags=[{"Key": "stage", "Value": "dev"}]
     )["EndpointArn"]
@@ -170,8 +141,8 @@ def test_tags_are_kept_added_and_go_with_their_endpoint(sagemaker_stage: Stage) 
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
 
 
-_VARIANT = {"VariantName": "all", "ModelName": "m"}
-_NOTIFY = {"OutputConfig": {"S3OutputPath": "s3://b/o", "NotificationConfig": {"SuccessTopic": "no-arn"}}}
+VARIANT = {"VariantName": "all", "ModelName": "m"}
+INVALID_TOPIC = {"OutputConfig": {"S3OutputPath": "s3://b/o", "NotificationConfig": {"SuccessTopic": "no-arn"}}}
 
 
 @pytest.mark.parametrize(
@@ -186,12 +157,12 @@ _NOTIFY = {"OutputConfig": {"S3OutputPath": "s3://b/o", "NotificationConfig": {"
         ("create_endpoint_config", {"EndpointConfigName": "c", "ProductionVariants": []}, "min length: 1"),
         (
             "create_endpoint_config",
-            {"EndpointConfigName": "c", "ProductionVariants": [_VARIANT | {"InstanceType": "ml.huge"}]},
+            {"EndpointConfigName": "c", "ProductionVariants": [VARIANT | {"InstanceType": "ml.huge"}]},
             "'productionVariants.1.member.instanceType'",
         ),
         (
             "create_endpoint_config",
-            {"EndpointConfigName": "c", "ProductionVariants": [_VARIANT], "AsyncInferenceConfig": _NOTIFY},
+            {"EndpointConfigName": "c", "ProductionVariants": [VARIANT], "AsyncInferenceConfig": INVALID_TOPIC},
             "outputConfig.notificationConfig.successTopic",
         ),
         ("create_model", {"ModelName": "m"}, "PrimaryContainer"),
@@ -200,22 +171,22 @@ _NOTIFY = {"OutputConfig": {"S3OutputPath": "s3://b/o", "NotificationConfig": {"
 def test_an_input_that_the_service_model_forbids_is_refused(
     sagemaker_stage: Stage, operation: str, parameters: dict[str, Any], words: str
 ) -> None:
-    assert words in _refusal(getattr(sagemaker_stage.sagemaker, operation), **parameters)
+    assert words in refusal(getattr(sagemaker_stage.sagemaker, operation), **parameters)
 
 
-def _call(stage: Stage, operation: str, parameters: dict[str, Any]) -> httpx.Response:
+def send(stage: Stage, operation: str, parameters: dict[str, Any]) -> httpx.Response:
     headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
     return http().post(stage.simulator, headers=headers, content=json.dumps(parameters))
 
 
 @pytest.mark.parametrize("operation", ["CreateTrainingJob", "NoSuchThing"])
 def test_an_operation_that_is_not_simulated_is_unknown(sagemaker_stage: Stage, operation: str) -> None:
-    response = _call(sagemaker_stage, operation, {})
+    response = send(sagemaker_stage, operation, {})
     assert (response.status_code, response.json()["__type"]) == (400, "UnknownOperationException")
 
 
 def test_a_member_that_does_not_exist_is_refused(sagemaker_stage: Stage) -> None:
-    response = _call(sagemaker_stage, "DescribeEndpoint", {"EndpointName": "e", "Extra": 1})
+    response = send(sagemaker_stage, "DescribeEndpoint", {"EndpointName": "e", "Extra": 1})
     assert response.status_code == 400
     assert 'Unknown parameter in input: "Extra"' in response.json()["message"]
 
@@ -223,7 +194,7 @@ def test_a_member_that_does_not_exist_is_refused(sagemaker_stage: Stage) -> None
 def test_every_output_has_the_shape_that_the_service_model_gives_it(sagemaker_stage: Stage) -> None:
     name = sagemaker_stage.endpoint().name
     arn = f"arn:aws:sagemaker:us-east-1:000000000000:endpoint/{name}"
-    config = {"EndpointConfigName": "shape-c", "ProductionVariants": [_VARIANT | {"ModelName": "shape-m"}]}
+    config = {"EndpointConfigName": "shape-c", "ProductionVariants": [VARIANT | {"ModelName": "shape-m"}]}
     calls: list[tuple[str, dict[str, Any]]] = [
         ("CreateModel", {"ModelName": "shape-m", "PrimaryContainer": {"Image": IMAGE}}),
         ("DescribeModel", {"ModelName": name}),
@@ -239,7 +210,7 @@ def test_every_output_has_the_shape_that_the_service_model_gives_it(sagemaker_st
         ("ListTags", {"ResourceArn": arn}),
     ]
     for operation, parameters in calls:
-        response = _call(sagemaker_stage, operation, parameters)
+        response = send(sagemaker_stage, operation, parameters)
         assert response.status_code == 200, response.text
         shape = service_model("sagemaker").operation_model(operation).output_shape
         assert isinstance(shape, StructureShape)
@@ -249,6 +220,6 @@ def test_every_output_has_the_shape_that_the_service_model_gives_it(sagemaker_st
         ("DeleteEndpointConfig", {"EndpointConfigName": "shape-c"}),
         ("DeleteModel", {"ModelName": "shape-m"}),
     ]:
-        response = _call(sagemaker_stage, operation, parameters)
+        response = send(sagemaker_stage, operation, parameters)
         assert (response.status_code, response.content) == (200, b"")
         assert service_model("sagemaker").operation_model(operation).output_shape is None

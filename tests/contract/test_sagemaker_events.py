@@ -1,4 +1,4 @@
-"""State events from an endpoint's change to the targets of a rule on the default bus."""
+"""Events about an endpoint's status, from the change to the targets of a rule on the default event bus."""
 
 import json
 import os
@@ -20,20 +20,18 @@ from starlette.routing import Route
 from local.sagemaker.eventbus import RETRY_SECONDS
 from local.sagemaker.server import build
 from local.sagemaker.settings import SimulatorSettings
-from tests.contract.test_sagemaker_process import simulator_process
-from tests.contract.test_sagemaker_stage import IMAGE, MINUTE, Stage, Worker, eventually, free_port, served
-
-pytest_plugins = ["tests.contract.test_sagemaker_stage"]
+from tests.contract.serving import free_port, served, wait_until
+from tests.contract.stage import IMAGE, MINUTE, Stage, Worker, simulator_process
 
 
 @pytest.fixture(autouse=True)
-def harmless_knobs(sagemaker_stage: Stage) -> None:
+def default_knobs(sagemaker_stage: Stage) -> None:
     sagemaker_stage.knobs()
 
 
 @dataclass
 class Listener:
-    """A queue that a rule sends the state events of one endpoint to."""
+    """A queue that gets the events about one endpoint from a rule."""
 
     stage: Stage
     name: str
@@ -41,28 +39,18 @@ class Listener:
 
     def events(self, number: int) -> list[dict[str, Any]]:
         """The next `number` events in the order they arrive."""
-        found: list[dict[str, Any]] = []
-
-        def look() -> bool:
-            received = self.stage.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=1)
-            for message in received.get("Messages", []):
-                self.stage.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
-                found.append(json.loads(message["Body"]))
-            return len(found) >= number
-
-        eventually(look)
-        return found
+        return self.stage.received(self.queue, number)
 
     def statuses(self, number: int) -> list[str]:
         return [event["detail"]["EndpointStatus"] for event in self.events(number)]
 
-    def silent(self) -> bool:
-        """That no event is on its way or has arrived."""
-        eventually(lambda: self.stage.queues()["unsent_events"] == 0)
+    def no_more_events(self) -> bool:
+        """True when no event has arrived and none is on its way."""
+        wait_until(lambda: self.stage.queues()["unsent_events"] == 0)
         return "Messages" not in self.stage.sqs.receive_message(QueueUrl=self.queue)
 
 
-def _listen(stage: Stage, **rule: Any) -> Listener:
+def listen(stage: Stage, **rule: Any) -> Listener:
     name = f"l-{uuid4()}"
     queue = stage.sqs.create_queue(QueueName=name)["QueueUrl"]
     pattern = {
@@ -76,18 +64,15 @@ def _listen(stage: Stage, **rule: Any) -> Listener:
     return Listener(stage, name, queue)
 
 
-def _create(stage: Stage, name: str, image: str = IMAGE) -> None:
+def create(stage: Stage, name: str, image: str = IMAGE) -> None:
     tags: Any = [{"Key": "stage", "Value": "dev"}]
-    stage.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": image})
-    stage.sagemaker.create_endpoint_config(
-        EndpointConfigName=name, ProductionVariants=[{"VariantName": "all", "ModelName": name}]
-    )
+    stage.configuration(name, image=image)
     stage.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=tags)
 
 
-def test_each_change_of_an_endpoints_status_is_told_once(sagemaker_stage: Stage) -> None:
-    listener = _listen(sagemaker_stage)
-    _create(sagemaker_stage, listener.name)
+def test_each_change_of_an_endpoints_status_is_sent_once(sagemaker_stage: Stage) -> None:
+    listener = listen(sagemaker_stage)
+    create(sagemaker_stage, listener.name)
     sagemaker_stage.turn()
     assert listener.statuses(2) == ["CREATING", "IN_SERVICE"]
     sagemaker_stage.sagemaker.update_endpoint(EndpointName=listener.name, EndpointConfigName=listener.name)
@@ -96,12 +81,12 @@ def test_each_change_of_an_endpoints_status_is_told_once(sagemaker_stage: Stage)
     sagemaker_stage.sagemaker.delete_endpoint(EndpointName=listener.name)
     sagemaker_stage.turn()
     assert listener.statuses(2) == ["DELETING", "DELETED"]
-    assert listener.silent()
+    assert listener.no_more_events()
 
 
 def test_an_event_has_the_shape_of_the_real_one(sagemaker_stage: Stage) -> None:
-    listener = _listen(sagemaker_stage)
-    _create(sagemaker_stage, listener.name)
+    listener = listen(sagemaker_stage)
+    create(sagemaker_stage, listener.name)
     sagemaker_stage.turn()
     event = listener.events(2)[1]
     described = sagemaker_stage.sagemaker.describe_endpoint(EndpointName=listener.name)
@@ -128,27 +113,27 @@ def test_an_event_has_the_shape_of_the_real_one(sagemaker_stage: Stage) -> None:
     }
 
 
-def test_a_failure_is_told_with_its_reason(sagemaker_stage: Stage) -> None:
-    listener = _listen(sagemaker_stage)
-    _create(sagemaker_stage, listener.name, image="registry/fail-create:1")
+def test_the_event_of_a_failure_has_its_reason(sagemaker_stage: Stage) -> None:
+    listener = listen(sagemaker_stage)
+    create(sagemaker_stage, listener.name, image="registry/fail-create:1")
     sagemaker_stage.turn()
     failed = listener.events(2)[1]["detail"]
     assert failed["EndpointStatus"] == "FAILED"
     assert "ping health check" in failed["FailureReason"]
 
 
-def test_a_rule_that_is_off_or_wants_something_else_gets_nothing(sagemaker_stage: Stage) -> None:
-    off, other = _listen(sagemaker_stage, State="DISABLED"), _listen(sagemaker_stage)
-    _create(sagemaker_stage, off.name)
+def test_a_disabled_rule_and_a_rule_for_another_endpoint_get_nothing(sagemaker_stage: Stage) -> None:
+    disabled, other = listen(sagemaker_stage, State="DISABLED"), listen(sagemaker_stage)
+    create(sagemaker_stage, disabled.name)
     sagemaker_stage.turn()
-    assert off.silent()
-    assert other.silent()
+    assert disabled.no_more_events()
+    assert other.no_more_events()
 
 
-def test_events_are_doubled_and_lost_as_told(sagemaker_stage: Stage) -> None:
-    listener = _listen(sagemaker_stage)
+def test_events_are_doubled_and_lost_as_the_knobs_say(sagemaker_stage: Stage) -> None:
+    listener = listen(sagemaker_stage)
     sagemaker_stage.knobs(duplicate_events_rate=1)
-    _create(sagemaker_stage, listener.name)
+    create(sagemaker_stage, listener.name)
     sagemaker_stage.turn()
     doubled = listener.events(4)
     assert [event["detail"]["EndpointStatus"] for event in doubled] == ["CREATING"] * 2 + ["IN_SERVICE"] * 2
@@ -157,12 +142,13 @@ def test_events_are_doubled_and_lost_as_told(sagemaker_stage: Stage) -> None:
     sagemaker_stage.sagemaker.delete_endpoint(EndpointName=listener.name)
     sagemaker_stage.turn()
     assert sagemaker_stage.status(listener.name) is None
-    assert listener.silent()
+    assert listener.no_more_events()
 
 
 @dataclass
-class Amazon:
-    """An AWS that has one rule with a function behind it, and remembers what it is asked."""
+class FakeAws:
+    """EventBridge and Lambda with one rule and one function behind it. Remembers the requests; the first `refuses`
+    calls of ListRules fail."""
 
     refuses: int = 0
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
@@ -178,7 +164,7 @@ class Amazon:
         self.requests.append((operation, dict(request.headers), await request.body()))
         if operation == "ListRules" and self.refuses:
             self.refuses -= 1
-            return JSONResponse({"__type": "InternalException", "message": "later"}, 500)
+            return JSONResponse({"__type": "InternalException", "message": "try later"}, 500)
         if request.method == "PUT":  # S3 answers a PutObject without a body
             return Response()
         function = "arn:aws:lambda:us-east-1:000000000000:function:watch"
@@ -189,40 +175,40 @@ class Amazon:
         }
         return JSONResponse(answers.get(operation, {}), 202 if "invocations" in operation else 200)
 
-    def invoked(self) -> list[tuple[dict[str, str], dict[str, Any]]]:
+    def invocations(self) -> list[tuple[dict[str, str], dict[str, Any]]]:
         """Headers and event of every invocation of the function."""
-        found = [request for request in self.requests if request[0].endswith("/invocations")]
-        return [(headers, json.loads(body)) for _, headers, body in found]
+        invocations = [request for request in self.requests if request[0].endswith("/invocations")]
+        return [(headers, json.loads(body)) for _, headers, body in invocations]
 
 
 def test_events_wait_for_eventbridge_and_reach_a_function_in_order(tmp_path: Path) -> None:
-    amazon, port = Amazon(refuses=1), free_port()
+    aws, port = FakeAws(refuses=1), free_port()
     settings = SimulatorSettings("http://127.0.0.1:9", f"http://127.0.0.1:{port}", tmp_path, creating_seconds=MINUTE)
     with served(build(settings)) as simulator:
         stage = Stage(simulator, settings.aws, Worker())
-        _create(stage, "e")
+        create(stage, "e")
         stage.turn()
         assert stage.queues()["unsent_events"] == 2
-        with amazon.open(port):
+        with aws.open(port):
             stage.turn(RETRY_SECONDS)
-            eventually(lambda: amazon.refuses == 0)
+            wait_until(lambda: aws.refuses == 0)
             stage.turn(RETRY_SECONDS)
-            eventually(lambda: stage.queues()["unsent_events"] == 0)
-    invoked = amazon.invoked()
-    assert [event["detail"]["EndpointStatus"] for _, event in invoked] == ["CREATING", "IN_SERVICE"]
-    assert [headers["x-amz-invocation-type"] for headers, _ in invoked] == ["Event"] * 2
-    assert amazon.refuses == 0
+            wait_until(lambda: stage.queues()["unsent_events"] == 0)
+    invocations = aws.invocations()
+    assert [event["detail"]["EndpointStatus"] for _, event in invocations] == ["CREATING", "IN_SERVICE"]
+    assert [headers["x-amz-invocation-type"] for headers, _ in invocations] == ["Event"] * 2
+    assert aws.refuses == 0
 
 
-def test_a_killed_simulator_tells_later_what_it_could_not_tell(tmp_path: Path) -> None:
-    amazon, port, aws_port = Amazon(), free_port(), free_port()
-    aws = f"http://127.0.0.1:{aws_port}"
-    stage = Stage(f"http://127.0.0.1:{port}", aws, Worker())
-    with simulator_process(aws, "http://127.0.0.1:9", tmp_path, port) as started:
-        _create(stage, "e")
-        os.kill(started.pid, signal.SIGKILL)
-        started.wait(5)
-    with amazon.open(aws_port), simulator_process(aws, "http://127.0.0.1:9", tmp_path, port):
+def test_a_killed_simulator_sends_its_unsent_events_after_a_restart(tmp_path: Path) -> None:
+    aws, port, aws_port = FakeAws(), free_port(), free_port()
+    aws_url = f"http://127.0.0.1:{aws_port}"
+    stage = Stage(f"http://127.0.0.1:{port}", aws_url, Worker())
+    with simulator_process(aws_url, "http://127.0.0.1:9", tmp_path, port) as process:
+        create(stage, "e")
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(5)
+    with aws.open(aws_port), simulator_process(aws_url, "http://127.0.0.1:9", tmp_path, port):
         stage.turn()
-        eventually(lambda: len(amazon.invoked()) == 2)
-    assert [event["detail"]["EndpointStatus"] for _, event in amazon.invoked()] == ["CREATING", "IN_SERVICE"]
+        wait_until(lambda: len(aws.invocations()) == 2)
+    assert [event["detail"]["EndpointStatus"] for _, event in aws.invocations()] == ["CREATING", "IN_SERVICE"]

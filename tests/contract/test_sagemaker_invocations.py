@@ -14,21 +14,20 @@ from botocore.utils import ContainerMetadataFetcher
 from local.sagemaker.execution import GARBAGE
 from local.sagemaker.server import build
 from local.sagemaker.settings import SimulatorSettings
-from tests.contract.test_sagemaker_stage import MINUTE, Stage, eventually, http, served
+from tests.contract.serving import http, served, wait_until
+from tests.contract.stage import MINUTE, Stage
 
-pytest_plugins = ["tests.contract.test_sagemaker_stage"]
-
-ASK = {"S3OutputPathExtension": "jobs/1/output", "Filename": "response.json", "InferenceId": "job-1"}
+OF_A_JOB = {"S3OutputPathExtension": "jobs/1/output", "Filename": "response.json", "InferenceId": "job-1"}
 
 
 @pytest.fixture(autouse=True)
-def harmless_knobs(sagemaker_stage: Stage) -> None:
+def default_knobs(sagemaker_stage: Stage) -> None:
     sagemaker_stage.knobs()
 
 
 def test_an_inline_invocation_ends_in_s3_and_on_the_success_topic(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
-    answer = endpoint.invoke({"answer": '{"done": 1}'}, ContentType="application/json", **ASK)
+    answer = endpoint.invoke({"answer": '{"done": 1}'}, ContentType="application/json", **OF_A_JOB)
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
     location = f"s3://{endpoint.name}/out/jobs/1/output/response.json"
     assert answer["InferenceId"] == "job-1"
@@ -54,14 +53,14 @@ def test_an_inline_invocation_ends_in_s3_and_on_the_success_topic(sagemaker_stag
     assert endpoint.read(location) == b'{"done": 1}'
 
 
-def test_an_invocation_may_read_its_body_from_s3(sagemaker_stage: Stage) -> None:
+def test_the_body_of_an_invocation_may_come_from_s3(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
     body = json.dumps({"answer": "x", "padding": "x" * 200_000}).encode()
     sagemaker_stage.s3.put_object(Bucket=endpoint.name, Key="in/1.json", Body=body)
-    source = f"s3://{endpoint.name}/in/1.json"
-    answer = endpoint.invoke(InputLocation=source, ContentType="application/json", CustomAttributes="trace=7")
+    location = f"s3://{endpoint.name}/in/1.json"
+    answer = endpoint.invoke(InputLocation=location, ContentType="application/json", CustomAttributes="trace=7")
     message = endpoint.messages(1)[0]
-    assert message["requestParameters"]["inputLocation"] == source
+    assert message["requestParameters"]["inputLocation"] == location
     headers, received = sagemaker_stage.worker.requests[-1]
     assert received == body
     assert headers["content-type"] == "application/json"
@@ -78,12 +77,12 @@ def test_an_input_that_is_not_in_s3_fails_the_invocation(sagemaker_stage: Stage)
 
 
 @pytest.mark.parametrize("with_response_parameters", [False, True])
-def test_a_workers_error_ends_in_the_failure_file_and_on_the_error_topic(
+def test_an_error_of_the_worker_ends_in_the_failure_file_and_on_the_error_topic(
     sagemaker_stage: Stage, with_response_parameters: bool
 ) -> None:
     endpoint = sagemaker_stage.endpoint()
     sagemaker_stage.knobs(failure_has_response_parameters=with_response_parameters)
-    answer = endpoint.invoke({"status": 500, "answer": "out of memory"}, **ASK)
+    answer = endpoint.invoke({"status": 500, "answer": "out of memory"}, **OF_A_JOB)
     message = endpoint.messages(1)[0]
     assert message["invocationStatus"] == "Failed"
     assert message["failureReason"].startswith("ClientError: Received server error (500) from model.")
@@ -103,7 +102,7 @@ def test_an_invocation_that_takes_too_long_fails(sagemaker_stage: Stage) -> None
     assert "timed out" in message["failureReason"]
     assert "responseBody" not in message
     assert b"timed out" in endpoint.read(answer["FailureLocation"])
-    eventually(lambda: sagemaker_stage.worker.running == 0)
+    wait_until(lambda: sagemaker_stage.worker.running == 0)
 
 
 @pytest.mark.parametrize(
@@ -174,28 +173,28 @@ def test_an_endpoint_that_is_not_in_service_is_not_found(sagemaker_stage: Stage)
         assert message == f"Endpoint {name} of account 000000000000 not found."
 
 
-def test_an_endpoint_runs_as_many_at_once_as_its_configuration_says(sagemaker_stage: Stage) -> None:
+def test_an_endpoint_runs_as_many_invocations_at_once_as_its_configuration_says(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint(at_once=2)
     worker = sagemaker_stage.worker
     worker.most_at_once = 0
     with worker.holding():
         for _ in range(5):
             endpoint.invoke()
-        eventually(lambda: worker.running == 2)
+        wait_until(lambda: worker.running == 2)
         assert sagemaker_stage.queues()["endpoints"][endpoint.name] == {"waiting": 3, "running": 2, "done": 0}
     endpoint.messages(5)
     assert worker.most_at_once == 2
 
 
-def test_a_lost_notice_leaves_only_the_file(sagemaker_stage: Stage) -> None:
+def test_a_lost_message_leaves_only_the_file_in_s3(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
     sagemaker_stage.knobs(lose_rate=1)
     answer = endpoint.invoke()
-    assert endpoint.silent(done=1)
+    assert endpoint.no_more_messages(done=1)
     assert endpoint.read(answer["OutputLocation"])
 
 
-def test_a_doubled_notice_comes_twice(sagemaker_stage: Stage) -> None:
+def test_a_doubled_message_arrives_twice(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
     sagemaker_stage.knobs(duplicate_rate=1)
     endpoint.invoke()
@@ -203,28 +202,28 @@ def test_a_doubled_notice_comes_twice(sagemaker_stage: Stage) -> None:
     assert first == second
 
 
-def test_a_late_notice_comes_after_its_delay(sagemaker_stage: Stage) -> None:
+def test_a_late_message_arrives_after_its_delay(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
     sagemaker_stage.knobs(late_rate=1, late_seconds=MINUTE)
     endpoint.invoke()
-    eventually(lambda: sagemaker_stage.queues()["endpoints"][endpoint.name]["done"] == 1)
+    wait_until(lambda: sagemaker_stage.queues()["endpoints"][endpoint.name]["done"] == 1)
     assert sagemaker_stage.queues()["unsent_notices"] == 1
     sagemaker_stage.turn()
     endpoint.messages(1)
 
 
-def test_reordered_notices_overtake_each_other(sagemaker_stage: Stage) -> None:
+def test_reordered_messages_overtake_each_other(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint(at_once=1)
     sagemaker_stage.knobs(reorder_rate=1, reorder_seconds=60 * MINUTE)
     for first, second in (("0", "1"), ("2", "3")):
         endpoint.invoke(InferenceId=first)
-        eventually(lambda: sagemaker_stage.queues()["unsent_notices"] == 1)
+        wait_until(lambda: sagemaker_stage.queues()["unsent_notices"] == 1)
         endpoint.invoke(InferenceId=second)
-        eventually(lambda: sagemaker_stage.queues()["unsent_notices"] == 0)
+        wait_until(lambda: sagemaker_stage.queues()["unsent_notices"] == 0)
     assert [message["inferenceId"] for message in endpoint.messages(4)] == ["1", "0", "3", "2"]
 
 
-def test_garbage_takes_the_place_of_the_answer(sagemaker_stage: Stage) -> None:
+def test_garbage_replaces_the_answer(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
     sagemaker_stage.knobs(garbage_rate=1)
     answer = endpoint.invoke()
@@ -234,42 +233,42 @@ def test_garbage_takes_the_place_of_the_answer(sagemaker_stage: Stage) -> None:
     assert endpoint.read(answer["OutputLocation"]) == GARBAGE
 
 
-def test_the_next_ones_fail_without_the_worker_and_then_no_more(sagemaker_stage: Stage) -> None:
+def test_as_many_invocations_as_the_knob_says_fail_before_they_reach_the_worker(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint(at_once=1)
     sagemaker_stage.knobs(fail_next=2)
-    asked = len(sagemaker_stage.worker.requests)
+    requests = len(sagemaker_stage.worker.requests)
     for _ in range(3):
         endpoint.invoke()
     statuses = [message["invocationStatus"] for message in endpoint.messages(3)]
     assert statuses == ["Failed", "Failed", "Completed"]
-    assert len(sagemaker_stage.worker.requests) == asked + 1
+    assert len(sagemaker_stage.worker.requests) == requests + 1
 
 
-def test_latency_is_added_before_the_worker_is_asked(sagemaker_stage: Stage) -> None:
+def test_latency_is_added_before_the_worker_gets_the_request(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
     sagemaker_stage.knobs(latency_seconds=MINUTE)
-    asked = len(sagemaker_stage.worker.requests)
+    requests = len(sagemaker_stage.worker.requests)
     endpoint.invoke()
-    eventually(lambda: sagemaker_stage.queues()["endpoints"][endpoint.name]["running"] == 1)
-    assert len(sagemaker_stage.worker.requests) == asked
+    wait_until(lambda: sagemaker_stage.queues()["endpoints"][endpoint.name]["running"] == 1)
+    assert len(sagemaker_stage.worker.requests) == requests
     sagemaker_stage.turn()
     endpoint.messages(1)
 
 
-def test_a_seed_makes_a_run_repeat(sagemaker_stage: Stage) -> None:
+def test_the_same_seed_fails_the_same_invocations(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
     runs = []
     for _ in range(2):
         sagemaker_stage.knobs(failure_rate=0.5, seed=4)
         for number in range(8):
             endpoint.invoke(InferenceId=str(number))
-        runs.append({m["inferenceId"]: m["invocationStatus"] for m in endpoint.messages(8)})
+        runs.append({message["inferenceId"]: message["invocationStatus"] for message in endpoint.messages(8)})
     assert runs[0] == runs[1]
     assert set(runs[0].values()) == {"Completed", "Failed"}
 
 
 @pytest.mark.parametrize("knobs", [{"unknown": 1}, {"lose_rate": 1.5}, {"fail_next": -1}])
-def test_a_knob_that_cannot_be_is_refused_and_changes_nothing(sagemaker_stage: Stage, knobs: dict[str, Any]) -> None:
+def test_an_invalid_knob_is_refused_and_changes_nothing(sagemaker_stage: Stage, knobs: dict[str, Any]) -> None:
     url = f"{sagemaker_stage.simulator}/_simulator/knobs"
     before = http().get(url).json()
     refused = http().put(url, json=knobs | {"late_rate": 1})
@@ -288,10 +287,12 @@ def test_a_container_gets_the_credentials_of_the_newest_endpoints_role(sagemaker
     address = f"{sagemaker_stage.simulator}/_simulator/credentials"
     endpoint = sagemaker_stage.endpoint(role="arn:aws:iam::000000000000:role/Worker")
     fetcher = ContainerMetadataFetcher(sleep=lambda _: None)
-    given = fetcher.retrieve_full_uri(address)
-    assert set(given) == {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"}
-    session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["Token"], "us-east-1")
+    credentials = fetcher.retrieve_full_uri(address)
+    assert set(credentials) == {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"}
+    session = boto3.Session(
+        credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["Token"], "us-east-1"
+    )
     sts = session.client("sts", endpoint_url=sagemaker_stage.aws)
     assert sts.get_caller_identity()["Arn"] == "arn:aws:sts::000000000000:assumed-role/Worker/SageMaker"
-    endpoint.invoke({"answer": "{}"}, **ASK)
+    endpoint.invoke({"answer": "{}"}, **OF_A_JOB)
     assert endpoint.messages(1)[0]["invocationStatus"] == "Completed"

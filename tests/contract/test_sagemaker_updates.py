@@ -1,4 +1,4 @@
-"""An endpoint that is changed while it serves, as a real SageMaker client meets it."""
+"""An endpoint that is changed while it serves, as a real SageMaker client sees it."""
 
 from typing import Any
 from uuid import uuid4
@@ -6,42 +6,24 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.test_sagemaker_stage import IMAGE, MINUTE, Endpoint, Stage, http
-
-pytest_plugins = ["tests.contract.test_sagemaker_stage"]
+from tests.contract.autoscaling import target_of
+from tests.contract.serving import http
+from tests.contract.stage import IMAGE, MINUTE, Endpoint, Stage, refusal
 
 
 @pytest.fixture(autouse=True)
-def quick_knobs(sagemaker_stage: Stage) -> None:
+def one_minute_to_wake(sagemaker_stage: Stage) -> None:
     sagemaker_stage.knobs(waking_seconds=MINUTE)
 
 
-def _configuration(stage: Stage, instances: int = 1, image: str = IMAGE, kind: str = "ml.g5.xlarge") -> str:
-    """A model and a configuration of one new name, for a variant `all`."""
-    name = f"u-{uuid4()}"
-    stage.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": image})
-    variant: Any = {"VariantName": "all", "ModelName": name, "InstanceType": kind, "InitialInstanceCount": instances}
-    output: Any = {"S3OutputPath": f"s3://{name}/out"}
-    stage.sagemaker.create_endpoint_config(
-        EndpointConfigName=name, ProductionVariants=[variant], AsyncInferenceConfig={"OutputConfig": output}
-    )
-    return name
-
-
-def _refusal(call: Any, **parameters: Any) -> str:
-    with pytest.raises(ClientError) as refused:
-        call(**parameters)
-    assert refused.value.response["Error"]["Code"] == "ValidationException"
-    return refused.value.response["Error"]["Message"]
-
-
-def _variant(endpoint: Endpoint) -> Any:
+def variant_of(endpoint: Endpoint) -> Any:
     return endpoint.stage.sagemaker.describe_endpoint(EndpointName=endpoint.name)["ProductionVariants"][0]
 
 
 def test_an_update_brings_the_new_configuration_while_the_old_one_serves(sagemaker_stage: Stage) -> None:
     endpoint, sagemaker = sagemaker_stage.endpoint(), sagemaker_stage.sagemaker
-    new = _configuration(sagemaker_stage, instances=3, image="registry/new:2")
+    output = {"OutputConfig": {"S3OutputPath": "s3://new/out"}}
+    new = sagemaker_stage.configuration(instances=3, image="registry/new:2", asynchronous=output)
     answer = sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=new)
     updating = sagemaker.describe_endpoint(EndpointName=endpoint.name)
     assert updating["EndpointArn"] == answer["EndpointArn"]
@@ -58,22 +40,22 @@ def test_an_update_brings_the_new_configuration_while_the_old_one_serves(sagemak
     variant = updated["ProductionVariants"][0]
     assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (3, 3)
     assert variant["DeployedImages"][0]["ResolvedImage"] == "registry/new:2"
-    assert updated["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"] == f"s3://{new}/out"
+    assert updated["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"] == "s3://new/out"
 
 
-def test_an_endpoint_that_changes_can_be_neither_changed_nor_deleted(sagemaker_stage: Stage) -> None:
-    sagemaker, new = sagemaker_stage.sagemaker, _configuration(sagemaker_stage)
+def test_an_endpoint_that_is_changing_can_be_neither_updated_nor_deleted(sagemaker_stage: Stage) -> None:
+    sagemaker, new = sagemaker_stage.sagemaker, sagemaker_stage.configuration()
     arn = sagemaker.create_endpoint(EndpointName=new, EndpointConfigName=new)["EndpointArn"]
-    words = f'Cannot update in-progress endpoint "{arn}".'
+    busy = f'Cannot update in-progress endpoint "{arn}".'
     capacity = [{"VariantName": "all", "DesiredInstanceCount": 2}]
     for status in ("Creating", "Updating", "Deleting"):
         assert sagemaker_stage.status(new) == status
-        assert _refusal(sagemaker.update_endpoint, EndpointName=new, EndpointConfigName=new) == words
-        message = _refusal(
+        assert refusal(sagemaker.update_endpoint, EndpointName=new, EndpointConfigName=new) == busy
+        message = refusal(
             sagemaker.update_endpoint_weights_and_capacities, EndpointName=new, DesiredWeightsAndCapacities=capacity
         )
-        assert message == words
-        assert _refusal(sagemaker.delete_endpoint, EndpointName=new) == words
+        assert message == busy
+        assert refusal(sagemaker.delete_endpoint, EndpointName=new) == busy
         sagemaker_stage.turn()
         if status == "Creating":
             sagemaker.update_endpoint(EndpointName=new, EndpointConfigName=new)
@@ -83,8 +65,8 @@ def test_an_endpoint_that_changes_can_be_neither_changed_nor_deleted(sagemaker_s
 
 def test_an_update_that_fails_leaves_the_endpoint_as_it_was_and_says_why(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
-    bad = _configuration(sagemaker_stage, image="registry/fail-create:1")
-    sagemaker_stage.sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=bad)
+    failing = sagemaker_stage.configuration(image="registry/fail-create:1")
+    sagemaker_stage.sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=failing)
     sagemaker_stage.turn()
     assert sagemaker_stage.status(endpoint.name) == "InService"
     described = sagemaker_stage.sagemaker.describe_endpoint(EndpointName=endpoint.name)
@@ -95,19 +77,19 @@ def test_an_update_that_fails_leaves_the_endpoint_as_it_was_and_says_why(sagemak
 
 
 def test_an_update_needs_its_configuration_and_an_endpoint_that_did_not_fail(sagemaker_stage: Stage) -> None:
-    sagemaker, name = sagemaker_stage.sagemaker, _configuration(sagemaker_stage, image="registry/fail-create:1")
+    sagemaker, name = sagemaker_stage.sagemaker, sagemaker_stage.configuration(image="registry/fail-create:1")
     endpoint = sagemaker_stage.endpoint()
-    message = _refusal(sagemaker.update_endpoint, EndpointName=endpoint.name, EndpointConfigName="missing")
+    message = refusal(sagemaker.update_endpoint, EndpointName=endpoint.name, EndpointConfigName="missing")
     assert 'endpoint-config/missing".' in message
     assert sagemaker_stage.status(endpoint.name) == "InService"
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     sagemaker_stage.turn()
     assert sagemaker_stage.status(name) == "Failed"
-    assert "failed endpoint" in _refusal(sagemaker.update_endpoint, EndpointName=name, EndpointConfigName=name)
+    assert "failed endpoint" in refusal(sagemaker.update_endpoint, EndpointName=name, EndpointConfigName=name)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "numbers"),
+    ("parameters", "instances_and_weight"),
     [
         ({}, (1, 1.0)),
         ({"RetainAllVariantProperties": True}, (3, 0.5)),
@@ -120,29 +102,29 @@ def test_an_update_needs_its_configuration_and_an_endpoint_that_did_not_fail(sag
         ),
     ],
 )
-def test_an_update_keeps_the_numbers_of_a_variant_if_told(
-    sagemaker_stage: Stage, parameters: Any, numbers: tuple[int, float]
+def test_an_update_keeps_the_instances_and_the_weight_of_a_variant_on_request(
+    sagemaker_stage: Stage, parameters: Any, instances_and_weight: tuple[int, float]
 ) -> None:
     endpoint, sagemaker = sagemaker_stage.endpoint(), sagemaker_stage.sagemaker
     sagemaker.update_endpoint_weights_and_capacities(
         EndpointName=endpoint.name,
         DesiredWeightsAndCapacities=[{"VariantName": "all", "DesiredInstanceCount": 3, "DesiredWeight": 0.5}],
     )
-    scaling = _variant(endpoint)
+    scaling = variant_of(endpoint)
     assert (scaling["CurrentInstanceCount"], scaling["DesiredInstanceCount"]) == (1, 3)
     sagemaker_stage.turn()
     assert sagemaker_stage.status(endpoint.name) == "InService"
-    assert (_variant(endpoint)["CurrentInstanceCount"], _variant(endpoint)["CurrentWeight"]) == (3, 0.5)
-    new = _configuration(sagemaker_stage)
+    assert (variant_of(endpoint)["CurrentInstanceCount"], variant_of(endpoint)["CurrentWeight"]) == (3, 0.5)
+    new = sagemaker_stage.configuration()
     sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=new, **parameters)
     sagemaker_stage.turn()
     assert sagemaker_stage.status(endpoint.name) == "InService"
-    assert (_variant(endpoint)["CurrentInstanceCount"], _variant(endpoint)["CurrentWeight"]) == numbers
+    assert (variant_of(endpoint)["CurrentInstanceCount"], variant_of(endpoint)["CurrentWeight"]) == instances_and_weight
 
 
-def test_a_variant_that_is_not_there_cannot_be_scaled(sagemaker_stage: Stage) -> None:
+def test_an_unknown_variant_cannot_be_scaled(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
-    message = _refusal(
+    message = refusal(
         sagemaker_stage.sagemaker.update_endpoint_weights_and_capacities,
         EndpointName=endpoint.name,
         DesiredWeightsAndCapacities=[{"VariantName": "other", "DesiredInstanceCount": 3}],
@@ -154,16 +136,12 @@ def test_a_variant_that_is_not_there_cannot_be_scaled(sagemaker_stage: Stage) ->
 
 def test_a_variant_that_scales_keeps_its_instance_type(sagemaker_stage: Stage) -> None:
     endpoint, sagemaker = sagemaker_stage.endpoint(), sagemaker_stage.sagemaker
-    place: Any = {
-        "ServiceNamespace": "sagemaker",
-        "ResourceId": f"endpoint/{endpoint.name}/variant/all",
-        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-    }
-    sagemaker_stage.autoscaling.register_scalable_target(**place, MinCapacity=1, MaxCapacity=2)
-    other = _configuration(sagemaker_stage, kind="ml.g5.2xlarge")
-    message = _refusal(sagemaker.update_endpoint, EndpointName=endpoint.name, EndpointConfigName=other)
+    target = target_of(endpoint.name)
+    sagemaker_stage.autoscaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
+    other = sagemaker_stage.configuration(instance_type="ml.g5.2xlarge")
+    message = refusal(sagemaker.update_endpoint, EndpointName=endpoint.name, EndpointConfigName=other)
     assert "Deregister" in message
-    sagemaker_stage.autoscaling.deregister_scalable_target(**place)
+    sagemaker_stage.autoscaling.deregister_scalable_target(**target)
     sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=other)
 
 
@@ -181,7 +159,7 @@ def test_tags_given_at_creation_are_listed_for_every_kind(sagemaker_stage: Stage
     assert [sagemaker.list_tags(ResourceArn=arn)["Tags"] for arn in arns] == [tags] * 3
 
 
-def test_calls_are_throttled_as_often_as_told_and_nothing_happens_in_them(sagemaker_stage: Stage) -> None:
+def test_calls_are_throttled_as_often_as_the_knob_says_and_have_no_effect(sagemaker_stage: Stage) -> None:
     sagemaker_stage.knobs(fail_calls={"CreateModel": 2, "RegisterScalableTarget": 1})
     name = f"t-{uuid4()}"
     for _ in range(2):
@@ -190,17 +168,15 @@ def test_calls_are_throttled_as_often_as_told_and_nothing_happens_in_them(sagema
         assert refused.value.response["Error"] == {"Code": "ThrottlingException", "Message": "Rate exceeded"}
     sagemaker_stage.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": IMAGE})
     with pytest.raises(ClientError, match="ThrottlingException"):
-        sagemaker_stage.autoscaling.register_scalable_target(
-            ServiceNamespace="sagemaker",
-            ResourceId="endpoint/none/variant/all",
-            ScalableDimension="sagemaker:variant:DesiredInstanceCount",
-        )
+        sagemaker_stage.autoscaling.register_scalable_target(**target_of("none"))
     left = http().get(f"{sagemaker_stage.simulator}/_simulator/knobs").json()["fail_calls"]
     assert left == {"CreateModel": 0, "RegisterScalableTarget": 0}
 
 
 @pytest.mark.parametrize("calls", [{"CreateModle": 1}, {"CreateModel": -1}])
-def test_calls_that_cannot_be_throttled_are_refused(sagemaker_stage: Stage, calls: dict[str, int]) -> None:
+def test_an_unknown_call_and_a_negative_number_of_failures_are_refused(
+    sagemaker_stage: Stage, calls: dict[str, int]
+) -> None:
     refused = http().put(f"{sagemaker_stage.simulator}/_simulator/knobs", json={"fail_calls": calls})
     assert refused.status_code == 400
     assert refused.json()["errors"][0]["loc"][:2] == ["fail_calls", next(iter(calls))]

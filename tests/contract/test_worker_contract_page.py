@@ -1,4 +1,4 @@
-"""docs/worker-contract.md shows what the code takes and gives."""
+"""The examples of docs/worker-contract.md are understood by the code."""
 
 import json
 import re
@@ -15,11 +15,11 @@ EXAMPLES: list[dict[str, Any]] = [
 ]
 
 
-def test_every_example_of_the_page_is_of_its_shape() -> None:
+def test_every_example_of_the_page_is_a_valid_message() -> None:
     request, answer, progress = EXAMPLES
-    taken = WorkRequest.model_validate(request)
-    assert taken.model_dump(mode="json", exclude_unset=True) == request
-    understood = understand(taken.job_id, json.dumps(answer).encode())
+    work = WorkRequest.model_validate(request)
+    assert work.model_dump(mode="json", exclude_unset=True) == request
+    understood = understand(work.job_id, json.dumps(answer).encode())
     assert understood.error is None
     assert [image.key for image in understood.images] == [answer["images"][0]["key"]]
     assert isinstance(parse(json.dumps(progress)), Progress)

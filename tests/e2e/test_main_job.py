@@ -34,7 +34,7 @@ def painted(darkroom: Running, body: dict[str, Any]) -> tuple[Job, Image.Image, 
     job = darkroom.client.settled(darkroom.client.submit(body)["id"], 30)
     assert job["status"] == "succeed", job["error"]
     content = darkroom.client.download(job["images"][0]["url"])
-    return job, Image.open(BytesIO(content)), content
+    return job, Image.open(BytesIO(content), formats=["png"]), content
 
 
 def test_txt2img_ends_in_the_history_with_its_picture_byte_for_byte(darkroom: Running) -> None:

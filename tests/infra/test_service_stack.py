@@ -13,9 +13,9 @@ from functions.sweeper.handler import handler as sweep
 from infra.functions import FUNCTIONS, ROUTES
 from infra.problems import PROBLEMS
 from tests.infra.conftest import ORIGINS, Synthesized
-from tests.integration.conftest import moto_stage
 from tests.support.http import Context
 from tests.support.lines import written
+from tests.support.stage import moto_stage
 
 ROOT = Path(__file__).resolve().parents[2]
 PHYSICAL_NAMES = {
@@ -261,13 +261,15 @@ def test_a_refusal_of_the_gateway_is_a_problem_like_any_other(prod: Synthesized,
 def test_pages_of_stated_origins_can_read_why_the_gateway_refused(
     prod: Synthesized, dev: Synthesized, strict: Synthesized
 ) -> None:
-    def allowed(stage: Synthesized) -> set[str | None]:
+    def header(stage: Synthesized, name: str) -> set[str | None]:
         responses = stage.resources("AWS::ApiGateway::GatewayResponse").values()
-        return {r["ResponseParameters"].get("gatewayresponse.header.Access-Control-Allow-Origin") for r in responses}
+        return {r["ResponseParameters"].get(f"gatewayresponse.header.Access-Control-{name}") for r in responses}
 
-    assert allowed(prod) == {None}
-    assert allowed(dev) == {"'*'"}
-    assert allowed(strict) == {f"'{ORIGINS[0]}'"}
+    assert header(prod, "Allow-Origin") == {None}
+    assert header(dev, "Allow-Origin") == {"'*'"}
+    assert header(strict, "Allow-Origin") == {f"'{ORIGINS[0]}'"}
+    assert header(prod, "Expose-Headers") == {None}
+    assert header(dev, "Expose-Headers") == {"'Retry-After, x-amzn-RequestId'"}
 
 
 def test_no_answer_of_the_gateway_is_left_to_a_default() -> None:

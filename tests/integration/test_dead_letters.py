@@ -7,10 +7,10 @@ import boto3
 import pytest
 
 from darkroom import ids
-from tests.integration.conftest import Stage
 from tests.support.aws import REGION
 from tests.support.events import completed, manifest, progress
 from tests.support.http import call
+from tests.support.stage import Stage
 
 
 class Queues:
@@ -119,7 +119,7 @@ def test_a_redrive_ends_in_time_and_tells_what_is_left(
 ) -> None:
     queues.put("dead-events", *(str(number) for number in range(25)))
     moments = iter([0.0, 1.0, 2.0, 99.0])
-    monkeypatch.setattr(stage.services.dead_letters, "_clock", lambda: next(moments))
+    monkeypatch.setattr(stage.services.dead_letters, "_monotonic", lambda: next(moments))
     assert call("POST", "/dead-letters/events/redrive").json == {"moved": 20, "dropped": 0, "left": 5}
 
 

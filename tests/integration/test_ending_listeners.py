@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from darkroom.errors import Missing
-from darkroom.jobs.ending import Ended
+from darkroom.jobs.ending import Ended, Endings
+from darkroom.jobs.events import Events
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, failed, manifest
 from tests.support.lifecycle import BODY, Lifecycle
@@ -122,7 +123,8 @@ def test_a_listener_that_fails_undoes_no_end_and_keeps_no_other_from_its_turn(
     def breaks(ended: Ended) -> None:
         raise Missing("secret-text", "x")
 
-    machine.endings._after = (breaks, *machine.endings._after)
+    endings = Endings(machine.on.store, machine.on.outputs, (breaks, machine.ended.append), machine.clock)
+    machine.events = Events(machine.on.store, endings)
     job_id = submit(machine)
     a_message(machine, job_id)
     assert machine.jobs.get(job_id).status == "succeed"

@@ -8,11 +8,11 @@ from darkroom import ids
 from darkroom.aws.job_items import to_item
 from darkroom.jobs.draft import MAX_PARAMETER_BYTES
 from darkroom.jobs.model import Job, JobLine, as_json
-from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.http import call
 from tests.support.pictures import png
 from tests.support.sagemaker import endpoint
+from tests.support.stage import Stage
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
 NAMED = {"lora": 9, "hypernetwork": 20, "controlnet": 20}

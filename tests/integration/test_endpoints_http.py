@@ -5,10 +5,10 @@ import json
 import pytest
 
 from bench.calls import counted
-from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, deliver_to, manifest
 from tests.support.http import Reply, call
 from tests.support.sagemaker import endpoint
+from tests.support.stage import Stage
 
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
 NAME = "darkroom-test-anime"

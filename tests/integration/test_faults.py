@@ -1,11 +1,11 @@
-"""A fault at every AWS call of every function, in turn: the promise holds, and docs/reliability.md tells how."""
+"""A fault at every AWS call of every function, in turn: the promise holds, and the snapshot says what becomes of it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.fault_table import BEGIN, END, FUNCTIONS, PAGE, rows
+from tests.support.fault_table import FUNCTIONS, SNAPSHOT, rows
 from tests.support.faults import Scenario, World, calls_of, faulty_stage, run
 from tests.support.scenarios import SCENARIOS
 
@@ -23,17 +23,17 @@ def fresh() -> Iterator[Callable[[], World]]:
 
 # A test for each scenario, so that pytest-xdist can spread them over its workers.
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: f"{scenario.function}: {scenario.what}")
-def test_whatever_call_breaks_everything_comes_to_its_end_as_the_page_tells(
+def test_whatever_call_breaks_everything_comes_to_its_end_as_the_snapshot_says(
     fresh: Callable[[], World], scenario: Scenario
 ) -> None:
     found = [run(fresh, scenario, fault) for fault in calls_of(fresh, scenario)]
     assert [(outcome.fault, outcome.wrong) for outcome in found if outcome.wrong] == []
-    section = PAGE.read_text().partition(f"### {scenario.function}\n")[2].partition("###")[0]
+    section = SNAPSHOT.read_text().partition(f"## {scenario.function}\n")[2].partition("\n## ")[0]
     assert "\n".join(rows(found)) in section, "run `make reliability`"
 
 
-def test_every_function_is_on_the_page() -> None:
+def test_every_function_is_in_the_snapshot() -> None:
     functions = {folder.parent.name for folder in (ROOT / "functions").glob("*/handler.py")}
     assert set(FUNCTIONS) == functions
-    written = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
-    assert {line.removeprefix("### ") for line in written.splitlines() if line.startswith("### ")} == functions
+    lines = SNAPSHOT.read_text().splitlines()
+    assert {line.removeprefix("## ") for line in lines if line.startswith("## ")} == functions

@@ -12,13 +12,13 @@ import pytest
 from darkroom import ids
 from darkroom.aws.job_items import to_item
 from darkroom.jobs.export import form_of
-from darkroom.jobs.history import Filters
+from darkroom.jobs.filters import Filters
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.summary import summarize
-from tests.integration.conftest import Stage
 from tests.support.history import id_at
 from tests.support.http import call
 from tests.support.memory import MemoryHistory
+from tests.support.stage import Stage
 
 
 def at(text: str, number: int = 0) -> str:

@@ -10,10 +10,10 @@ import pytest
 from darkroom import ids
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.model import Transition
-from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.http import call
 from tests.support.pictures import png
+from tests.support.stage import Stage
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ from darkroom import ids
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.aws.pictures import S3Images
 from darkroom.errors import Busy, Throttled
-from darkroom.jobs.history import Filters, fill, plan
-from darkroom.jobs.model import Job, JobLine
-from tests.integration.conftest import Stage
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import fill, plan
+from darkroom.jobs.model import EXTRA_KINDS, Job, JobLine
 from tests.support.events import completed, deliver, manifest
 from tests.support.http import call
 from tests.support.pictures import image_id, png
 from tests.support.sagemaker import endpoint
+from tests.support.stage import Stage
 
 CHECKPOINT = "v1-5.safetensors"
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
@@ -136,7 +137,7 @@ def test_interrogate_needs_only_a_picture(stage: Stage, kind: str) -> None:
     assert call("POST", "/jobs", {"type": kind}).code == "image_missing"
 
 
-EXTRA = ("lora", "hypernetwork", "embedding", "controlnet")
+THIRTY_TWO_OF_EACH = {kind: [f"{kind}{number}" for number in range(32)] for kind in EXTRA_KINDS}
 LONG_NAME = {"override_settings": {"sd_model_checkpoint": "a" * 5000}}
 ALMOST_A_PICTURE = b64(png()[:48])
 BAD_REQUESTS = [
@@ -161,7 +162,12 @@ BAD_REQUESTS = [
     ("unknown field", txt2img(colour="red"), 422, "invalid_request"),
     ("parameters are a list", txt2img(parameters=[1]), 422, "invalid_request"),
     ("too much", txt2img(parameters={"notes": ["x" * 1000] * 300}), 413, "parameters_too_large"),
-    ("too many models", txt2img(models={k: [f"{k}{n}" for n in range(32)] for k in EXTRA}), 422, "too_many_models"),
+    (
+        "too many models",
+        txt2img(models=THIRTY_TWO_OF_EACH),
+        422,
+        "too_many_models",
+    ),
     ("long name in the body", {"type": "txt2img", "parameters": LONG_NAME}, 422, "invalid_request"),
     ("too many pictures", txt2img(parameters={"x": [ALMOST_A_PICTURE] * 40_000}), 422, "too_many_images"),
 ]

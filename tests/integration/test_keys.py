@@ -13,9 +13,9 @@ from darkroom.keys.api import KeyIn
 from darkroom.keys.model import Role, digest
 from darkroom.keys.routes import ROLES
 from functions.jobs_api.handler import app
-from tests.integration.conftest import Stage
 from tests.support.gateway import send
 from tests.support.http import Reply, call
+from tests.support.stage import Stage
 
 ADMIN = "a-very-long-admin-secret"
 ANNA = {"name": "anna@example.com", "role": "artist"}
@@ -219,10 +219,15 @@ def test_a_key_is_withdrawn_even_if_it_got_its_secret_after_the_index_was_read(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = post_again().json
-    store: Any = stage.adapters.key_store
-    late = store._query(made["id"], "=", 1)
+    client = stage.clients("dynamodb")
+    late = client.query(
+        TableName="keys",
+        IndexName="by_id",
+        KeyConditionExpression="listed = :listed AND id = :id",
+        ExpressionAttributeValues={":listed": {"S": "key"}, ":id": {"S": made["id"]}},
+    )
     renewed = post_again().json["secret"]
-    monkeypatch.setattr(store, "_query", lambda *_: late)
+    monkeypatch.setattr(client, "query", lambda **_: late)
     assert call("DELETE", f"/keys/{made['id']}").status == 204
     assert send("GET", "/ping", key=renewed).status == 401
     # The answer to this may have been lost, too.
@@ -318,7 +323,7 @@ def test_a_known_key_costs_one_read_and_one_note_an_hour(stage: Stage) -> None:
 
 
 def test_a_key_over_its_limit_is_told_when_to_come_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage.services.rate_limiter, "_now", lambda: 1_000_000_010.0)
+    monkeypatch.setattr(stage.services.rate_limiter, "_clock", lambda: 1_000_000_010.0)
     slow, other = make(limits={"requests_per_minute": 3})["secret"], make()["secret"]
     replies = [send("GET", "/ping", key=slow) for _ in range(5)]
     assert [reply.status for reply in replies] == [200, 200, 200, 429, 429]

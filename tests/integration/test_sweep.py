@@ -14,12 +14,12 @@ from darkroom.jobs.ports import ANSWER_LIMIT
 from darkroom.jobs.sweep import Sweep
 from darkroom.jobs.sweep_rules import LIGHT
 from functions.sweeper.handler import handler
-from tests.integration.conftest import Stage
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, deliver, manifest, progress
 from tests.support.http import Context, call
 from tests.support.lines import written
 from tests.support.sagemaker import endpoint
+from tests.support.stage import Stage
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
 
@@ -277,7 +277,7 @@ def test_objects_without_a_job_go_once_nothing_can_come_any_more(stage: Stage, s
 
 
 def test_old_folders_are_looked_through_again_once_a_day(stage: Stage, sweep: Sweep, clock: Clock) -> None:
-    old = ids.made_at(datetime(2026, 1, 1, tzinfo=UTC))
+    old = ids.new_id_at(datetime(2026, 1, 1, tzinfo=UTC))
     sweep.run(plenty)
     sweep.run(plenty)
     put(stage, f"jobs/{submit()}/x")

@@ -15,9 +15,9 @@ from darkroom.jobs.contract import WorkError
 from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.ports import AnswerTooLarge, KeyUsed, WriteResult
 from darkroom.jobs.state import ENDS, STATUSES, Status, may
-from tests.integration.conftest import moto_stage
 from tests.support.aws import SETTINGS
 from tests.support.memory import MemoryBookmarks, MemoryJobs, MemoryOutputs
+from tests.support.stage import moto_stage
 
 NOW = 1_780_000_000.0
 SHARDS = 2
@@ -47,7 +47,7 @@ def outputs(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Callable[[str
 
 
 def job_id(number: int = 0) -> str:
-    return ids.made_at(datetime.fromtimestamp(NOW + number, UTC))
+    return ids.new_id_at(datetime.fromtimestamp(NOW + number, UTC))
 
 
 def job(number: int = 0, **line: Any) -> Job:

@@ -1,4 +1,4 @@
-"""The table of faults in docs/reliability.md: `make reliability` writes it."""
+"""The snapshot of what becomes of every fault at every AWS call: `make reliability` writes it."""
 
 import os
 import sys
@@ -9,9 +9,11 @@ from pathlib import Path
 from tests.support.faults import Outcome, calls_of, faulty_stage, run
 from tests.support.scenarios import SCENARIOS
 
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-BEGIN = "<!-- `make reliability` writes what stands between these two lines -->"
-END = "<!-- until here -->"
+SNAPSHOT = Path(__file__).parents[1] / "integration" / "snapshots" / "faults.md"
+HEAD = """# What becomes of every fault at every AWS call
+
+`make reliability` writes this file; docs/reliability.md explains it.
+"""
 FUNCTIONS = tuple(dict.fromkeys(scenario.function for scenario in SCENARIOS))
 
 
@@ -29,7 +31,7 @@ def outcomes(function: str) -> list[Outcome]:
 def section(function: str, found: Iterable[Outcome]) -> str:
     """The table of one function; neighbouring calls of one operation that come out alike share a line."""
     lines = [
-        f"### {function}",
+        f"## {function}",
         "",
         "| asked for | call | an answer is lost | the fault lasts |",
         "| --- | --- | --- | --- |",
@@ -80,11 +82,9 @@ def _sections() -> Iterator[str]:
 
 
 def main() -> None:
-    """Write the page anew."""
+    """Write the snapshot anew."""
     os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n".join(_sections()) + f"\n{END}{after}")
+    SNAPSHOT.write_text("\n".join([HEAD, *_sections()]))
 
 
 if __name__ == "__main__":

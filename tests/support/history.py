@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, get_args
 
 from hypothesis import strategies as st
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from darkroom import ids
 from darkroom.aws.job_items import to_item
 from darkroom.aws.jobs import DynamoJobs
-from darkroom.jobs.history import Filters, Slice, Stream, fill, plan
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import Slice, Stream, fill, plan
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.state import STATUSES
 from darkroom.jobs.types import JobType
@@ -86,15 +87,19 @@ def jobs(draw: Any, number: int) -> JobLine:
 
 
 maybe = st.none
+FILTER_VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "type": maybe() | st.lists(st.sampled_from(TYPES[:3]), max_size=2, unique=True),
+    "status": maybe() | st.lists(st.sampled_from(STATUSES), max_size=3, unique=True),
+    "endpoint": maybe() | st.sampled_from(["a", "b", "nowhere"]),
+    "checkpoint": maybe() | st.sampled_from(["x.safetensors", "nothing"]),
+    "owner": maybe() | st.sampled_from(["alice", "bob"]),
+    "lora": maybe() | st.sampled_from(["film", "ink.safetensors"]),
+    "q": maybe() | st.lists(st.sampled_from(WORDS), max_size=2).map(" ".join),
+}
+"""What may be asked for, of every filter of the table."""
 filters = st.builds(
     Filters,
-    types=st.frozensets(st.sampled_from(TYPES[:3]), max_size=2),
-    statuses=st.frozensets(st.sampled_from(STATUSES), max_size=3),
-    endpoint=maybe() | st.sampled_from(["a", "b", "nowhere"]),
-    checkpoint=maybe() | st.sampled_from(["x.safetensors", "nothing"]),
-    owner=maybe() | st.sampled_from(["alice", "bob"]),
-    lora=maybe() | st.sampled_from(["film", "ink.safetensors"]),
-    words=st.lists(st.sampled_from([word.casefold() for word in WORDS]), max_size=2).map(tuple),
+    **FILTER_VALUES,
     low=st.just(ids.LOWEST) | st.integers(0, 20).map(lambda n: id_at(n * 7, 0)),
     high=st.just(ids.HIGHEST) | st.integers(0, 20).map(lambda n: id_at(n * 7, 2**60)),
 )
@@ -126,7 +131,7 @@ def check(story: Story, make: Callable[[int], Store]) -> None:
     following: str | None = ""
     while following is not None:
         if following:
-            asked = Filters(**{**vars(story.filters), "high": min(story.filters.high, ids.before(following))})
+            asked = replace(story.filters, high=min(story.filters.high, ids.before(following)))
         page = fill(store.read, asked, plan(asked, story.shards), story.limit, story.budget)
         assert len(page.lines) <= story.limit
         assert page.next is None or not following or page.next < following, "a page that goes nowhere"

@@ -59,6 +59,7 @@ class World:
     resolver: ModelResolver
     objects: Callable[[], list[str]]
     put: Callable[[str, bytes], None]
+    registry: Any
     close: Callable[[], None] = lambda: None
 
 
@@ -153,14 +154,14 @@ class Lifecycle(RuleBasedStateMachine):
             on.store,
             self.jobs,
             on.images,
-            on.resolver._registry,
+            on.registry,
             on.resolver,
             endpoints,
             limiter,
             dispatcher,
             RESOURCES,
             self.clock,
-            lambda: ids.made_at(datetime.fromtimestamp(self.clock(), UTC)),
+            lambda: ids.new_id_at(datetime.fromtimestamp(self.clock(), UTC)),
         )
         self.events = Events(on.store, endings)
         pictures: Any = (NoUses(), None)

@@ -12,7 +12,8 @@ from darkroom.aws.job_items import shard_of
 from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
 from darkroom.images.ports import Due, Use
-from darkroom.jobs.history import Filters, Slice, Stream
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import Slice, Stream
 from darkroom.jobs.model import (
     Job,
     JobLine,

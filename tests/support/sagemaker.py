@@ -74,9 +74,9 @@ class FakeSageMaker:
         running = 0 if found.status == "Creating" else told.instances
         return EndpointDetails(found, f"arn:{name}", told.config, running, told.instances, told.image, told.failure)
 
-    def made(self, described: EndpointDetails) -> EndpointTags:
+    def endpoint_tags(self, details: EndpointDetails) -> EndpointTags:
         self.on_call("ListTags")
-        name = described.endpoint.name
+        name = details.endpoint.name
         return EndpointTags(self.details[name].instance_type, dict(self.tagged.get(name, {})))
 
     def machine(self, config: str) -> Machine | None:
@@ -94,22 +94,22 @@ class FakeSageMaker:
 
     # Making and unmaking
 
-    def make_model(self, plan: EndpointSpec) -> None:
-        self._effect("CreateModel", lambda: self._make_part("model", plan))
+    def make_model(self, spec: EndpointSpec) -> None:
+        self._effect("CreateModel", lambda: self._make_part("model", spec))
 
-    def make_config(self, plan: EndpointSpec) -> None:
-        self._effect("CreateEndpointConfig", lambda: self._make_part("config", plan))
+    def make_config(self, spec: EndpointSpec) -> None:
+        self._effect("CreateEndpointConfig", lambda: self._make_part("config", spec))
 
-    def make_endpoint(self, plan: EndpointSpec) -> None:
+    def make_endpoint(self, spec: EndpointSpec) -> None:
         def make() -> None:
             if self.refuses_to_make:
                 raise self.refuses_to_make
-            assert plan.parts in self.parts_made["config"]
-            if self._find(plan.name) is None:
-                self.endpoints.insert(0, endpoint(plan.name, "Creating"))
-                self.tagged[plan.name] = dict(plan.tags)
-                self.details[plan.name] = Details(
-                    plan.parts, max(1, plan.bounds.least), plan.instance_type, plan.image, plan.at_once
+            assert spec.parts in self.parts_made["config"]
+            if self._find(spec.name) is None:
+                self.endpoints.insert(0, endpoint(spec.name, "Creating"))
+                self.tagged[spec.name] = dict(spec.tags)
+                self.details[spec.name] = Details(
+                    spec.parts, max(1, spec.bounds.least), spec.instance_type, spec.image, spec.at_once
                 )
 
         self._effect("CreateEndpoint", make)
@@ -163,9 +163,9 @@ class FakeSageMaker:
     def _find(self, name: str) -> Endpoint | None:
         return next((found for found in self.endpoints if found.name == name), None)
 
-    def _make_part(self, kind: PartKind, plan: EndpointSpec) -> None:
-        self.parts_made[kind].setdefault(plan.parts, self.now)
-        self.tagged.setdefault(plan.parts, dict(plan.tags))
+    def _make_part(self, kind: PartKind, spec: EndpointSpec) -> None:
+        self.parts_made[kind].setdefault(spec.parts, self.now)
+        self.tagged.setdefault(spec.parts, dict(spec.tags))
 
     def _effect(self, call: str, carry_out: Callable[[], object]) -> None:
         self.on_call(call)
@@ -203,7 +203,7 @@ class FakeScaling:
         self.stands.pop(name, None)
         self.after_call("DeleteAlarms")
 
-    def standing(self) -> dict[str, ScalingState]:
+    def states(self) -> dict[str, ScalingState]:
         self.on_call("DescribeScalableTargets")
         return dict(self.stands)
 

@@ -1,4 +1,4 @@
-"""The command line against a shelf on this machine."""
+"""`darkroom checkpoints` against a fake of Darkroom and S3 on this machine."""
 
 import json
 import os
@@ -6,29 +6,47 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 from rich.progress import Progress
-from typer.testing import CliRunner
 
-from darkroom_cli.commands.checkpoints import GOES_ON, table_of
-from darkroom_cli.main import app
+from darkroom_cli.commands.checkpoints import UPLOAD_STOPPED, table_of
 from darkroom_cli.progress import Bar
 from darkroom_client import retry, transfer
 from darkroom_client.model_files import ModelFile
 from tests.support.shelf import PART, Shelf, row_of
+from tests.unit.command_line import run
+
+
+class WatchedShelf(Shelf):
+    """A shelf of which a test can wait until no part is on its way to it."""
+
+    def __init__(self) -> None:
+        self._answered = threading.Condition()
+        super().__init__()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> tuple[int, Any]:
+        try:
+            return super().answer(request)
+        finally:
+            with self._answered:
+                self._answered.notify_all()
+
+    def wait_until_idle(self) -> None:
+        with self._answered:
+            assert self._answered.wait_for(lambda: not self.in_flight, 30), "parts are still on their way"
 
 
 @pytest.fixture
-def shelf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
+def shelf(monkeypatch: pytest.MonkeyPatch) -> Iterator[WatchedShelf]:
     monkeypatch.setattr(transfer, "FIRST_PAUSE", 0)
     monkeypatch.setattr(retry, "FIRST_PAUSE", 0)
-    with Shelf() as shelf:
+    with WatchedShelf() as shelf:
         monkeypatch.setenv("DARKROOM_URL", shelf.url + "/")
         monkeypatch.setenv("DARKROOM_KEY", "k")
         yield shelf
@@ -42,33 +60,32 @@ def lora(tmp_path: Path) -> Path:
     return path
 
 
-def darkroom(*arguments: object, code: int = 0, answer: str | None = None) -> str:
-    result = CliRunner().invoke(app, ["checkpoints", *map(str, arguments)], input=answer)
-    assert result.exit_code == code, result.output
-    return result.output
+def checkpoints(*arguments: object, code: int = 0, answer: str | None = None) -> str:
+    """What `darkroom checkpoints` prints."""
+    return run("checkpoints", *arguments, code=code, answer=answer).output
 
 
 def test_a_directory_is_uploaded_in_plain_lines(shelf: Shelf, lora: Path) -> None:
-    output = darkroom("upload", lora.parents[2])
+    output = checkpoints("upload", lora.parents[2])
     assert "lora x.safetensors: uploaded" in output
     assert "\x1b" not in output
-    assert "there already" in darkroom("upload", lora)
+    assert "there already" in checkpoints("upload", lora)
 
 
-def test_a_failure_does_not_keep_the_others_back(shelf: Shelf, lora: Path) -> None:
+def test_one_file_that_fails_does_not_stop_the_others(shelf: Shelf, lora: Path) -> None:
     (lora.parent / "empty.pt").write_bytes(b"")
-    output = darkroom("upload", lora.parents[2], code=1)
+    output = checkpoints("upload", lora.parents[2], code=1)
     assert "lora x.safetensors: uploaded" in output
     assert "1 of 2 files were not uploaded" in output
 
 
-def test_ctrl_c_says_that_it_goes_on_and_it_does(shelf: Shelf, lora: Path) -> None:
+def test_ctrl_c_says_that_the_upload_can_be_continued_and_it_can(shelf: WatchedShelf, lora: Path) -> None:
     shelf.hold = threading.Event()
-    # As a shell script starts what it puts behind `&`: with Ctrl-C ignored.
-    ignoring = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+    # A shell script starts a command with `&` in this way, so that Ctrl-C is ignored.
+    ignoring_ctrl_c = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"]
     command = [sys.executable, "-m", "darkroom_cli", "checkpoints", "upload", str(lora), "--parallel", "2"]
     process = subprocess.Popen(  # noqa: S603 - the command is our own
-        [*ignoring, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*ignoring_ctrl_c, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         assert shelf.held.wait(30)
@@ -76,52 +93,51 @@ def test_ctrl_c_says_that_it_goes_on_and_it_does(shelf: Shelf, lora: Path) -> No
         _, errors = process.communicate(timeout=20)
     finally:
         process.kill()
-    assert (process.returncode, errors.strip()) == (130, GOES_ON)
+    assert (process.returncode, errors.strip()) == (130, UPLOAD_STOPPED)
     shelf.hold.set()
     shelf.hold = None
-    while shelf.in_flight:
-        time.sleep(0.01)
-    before = set(shelf.stored)
+    shelf.wait_until_idle()
+    stored = set(shelf.stored)
     shelf.puts.clear()
-    assert before
-    darkroom("upload", lora)
-    assert set(shelf.puts) == set(range(1, 11)) - before
+    assert stored
+    checkpoints("upload", lora)
+    assert set(shelf.puts) == set(range(1, 11)) - stored
 
 
 def test_the_key_comes_from_a_file_or_the_environment(
     shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "key").write_text("other\n")
-    darkroom("list", "--key-file", tmp_path / "key")
+    checkpoints("list", "--key-file", tmp_path / "key")
     assert shelf.keys == {"Bearer other"}
     monkeypatch.delenv("DARKROOM_KEY")
-    assert "No access key" in darkroom("list", code=1)
-    assert "No such file" in darkroom("list", "--key-file", tmp_path / "none", code=1)
+    assert "No access key" in checkpoints("list", code=1)
+    assert "No such file" in checkpoints("list", "--key-file", tmp_path / "missing", code=1)
     monkeypatch.delenv("DARKROOM_URL")
-    assert "Where is Darkroom?" in darkroom("list", code=1)
-    assert "cannot be reached" in darkroom(
+    assert "Where is Darkroom?" in checkpoints("list", code=1)
+    assert "cannot be reached" in checkpoints(
         "list", "--url", "http://127.0.0.1:9", "--key-file", tmp_path / "key", code=1
     )
 
 
 def test_a_problem_is_one_line(shelf: Shelf, lora: Path) -> None:
     shelf.problems["POST /checkpoints"] = (401, "unauthorized", "The key\nis not known.")
-    assert darkroom("upload", lora, code=1) == "The key is not known. (unauthorized)\n"
-    shelf.problems["POST /checkpoints"] = (409, "checkpoint_uploading", "Another size is on its way.")
-    assert "Another size is on its way. (checkpoint_uploading)\n" in darkroom("upload", lora, code=1)
+    assert checkpoints("upload", lora, code=1) == "The key is not known. (unauthorized)\n"
+    shelf.problems["POST /checkpoints"] = (409, "checkpoint_uploading", "Another size is being uploaded.")
+    assert "Another size is being uploaded. (checkpoint_uploading)\n" in checkpoints("upload", lora, code=1)
 
 
-def test_list_goes_through_every_page(shelf: Shelf) -> None:
+def test_list_reads_every_page(shelf: Shelf) -> None:
     for name in ("a.safetensors", "b.pt", "c.pt", "d.pt", "e.pt"):
         shelf.rows["lora", name] = row_of("lora", name, status="active", size=20)
     shelf.rows["vae", "z.pt"] = row_of("vae", "z.pt")
-    rows = json.loads(darkroom("list", "--json", "--kind", "lora"))
+    rows = json.loads(checkpoints("list", "--json", "--kind", "lora"))
     assert [row["name"][0] for row in rows] == list("abcde")
-    lines = darkroom("list", "--q", "z").splitlines()
+    lines = checkpoints("list", "--q", "z").splitlines()
     assert [line.split("\t")[:2] for line in lines] == [["vae", "z.pt"]]
 
 
-def test_the_table_shows_what_a_person_asks_for() -> None:
+def test_the_table_has_every_column() -> None:
     changes = {"size": 2_000_000, "created_at": "2026-01-02T03:04:05Z", "base_model": "sdxl"}
     rows: list[Any] = [
         row_of("vae", "z.pt", status="fail", reason="No model.", **changes),
@@ -135,7 +151,7 @@ def test_the_table_shows_what_a_person_asks_for() -> None:
         assert words in text
 
 
-def test_the_bar_counts_what_was_there_but_not_as_speed(tmp_path: Path) -> None:
+def test_the_progress_bar_counts_parts_that_were_stored_before(tmp_path: Path) -> None:
     with Progress(disable=True) as progress:
         bar = Bar(progress)
         bar.begin(ModelFile(tmp_path / "x.pt", "lora"), 100, 1)
@@ -144,10 +160,10 @@ def test_the_bar_counts_what_was_there_but_not_as_speed(tmp_path: Path) -> None:
         assert progress.tasks[0].completed == 100
 
 
-def test_delete_asks(shelf: Shelf) -> None:
+def test_delete_asks_for_confirmation(shelf: Shelf) -> None:
     shelf.rows["vae", "z.pt"] = row_of("vae", "z.pt")
-    assert "Nothing was deleted" in darkroom("delete", "vae", "z.pt", code=1, answer="n\n")
-    assert "Nothing was deleted" in darkroom("delete", "vae", "z.pt", code=1)
+    assert "Nothing was deleted" in checkpoints("delete", "vae", "z.pt", code=1, answer="n\n")
+    assert "Nothing was deleted" in checkpoints("delete", "vae", "z.pt", code=1)
     assert shelf.rows
-    assert "Deleted vae z.pt" in darkroom("delete", "vae", "z.pt", "--yes")
-    assert "checkpoint_not_found" in darkroom("delete", "vae", "z.pt", "--yes", code=1)
+    assert "Deleted vae z.pt" in checkpoints("delete", "vae", "z.pt", "--yes")
+    assert "checkpoint_not_found" in checkpoints("delete", "vae", "z.pt", "--yes", code=1)

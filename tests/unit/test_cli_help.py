@@ -7,8 +7,8 @@ import sys
 import pytest
 
 HEAVY = ("httpx", "boto3", "botocore", "darkroom", "darkroom_client.client")
-TYPERS_OWN = ("rich", "pydantic")
-"""Typer imports the one for the page of `--help`, the other for the values of options."""
+IMPORTED_BY_TYPER = ("rich", "pydantic")
+"""Typer imports rich to print the page of `--help`, and pydantic to read the values of options."""
 PROGRAM = """
 import json, sys
 from darkroom_cli.main import app
@@ -22,8 +22,8 @@ finally:
 def imported(*arguments: str) -> tuple[str, set[str]]:
     """What a command prints, and the modules that it imports."""
     command = [sys.executable, "-c", PROGRAM, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the command is our own
-    return done.stdout, set(json.loads(done.stderr.splitlines()[-1]))
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the command is our own
+    return result.stdout, set(json.loads(result.stderr.splitlines()[-1]))
 
 
 @pytest.mark.parametrize("group", [[], ["jobs"], ["jobs", "list"], ["checkpoints"], ["login"]])
@@ -33,8 +33,8 @@ def test_help_imports_nothing_that_only_a_command_needs(group: list[str]) -> Non
     assert [name for name in HEAVY if name in modules] == []
 
 
-def test_the_program_itself_imports_nothing_that_typer_does_not_need() -> None:
+def test_the_program_imports_nothing_before_it_knows_the_command() -> None:
     _, modules = imported("--help")
     assert "pydantic" not in modules
     _, modules = imported("--version")
-    assert [name for name in (*HEAVY, *TYPERS_OWN) if name in modules] == []
+    assert [name for name in (*HEAVY, *IMPORTED_BY_TYPER) if name in modules] == []

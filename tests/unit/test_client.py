@@ -1,4 +1,4 @@
-"""The client against an API that loses answers, is busy, refuses, or is none at all."""
+"""The client against an API that loses answers, is busy, refuses requests, or is not Darkroom at all."""
 
 import hashlib
 import time
@@ -10,16 +10,22 @@ import httpx
 import pytest
 
 from darkroom_client import Darkroom, Failure, NotDarkroom, Refused, checkpoints, endpoints, keys, retry
+from darkroom_client.answers import Job
 from tests.support.shelf import row_of
 
 JOB = "01900000-0000-7000-8000-000000000000"
 URL = "https://api.example.com/v1"
 KEY = {"id": "k", "name": "anna", "role": "artist", "prefix": "dk_12345", "created_at": "t", "last_used": None}
-MADE = {**KEY, "expires_at": "t", "limits": {"requests_per_minute": None, "open_jobs": None}, "secret": "dk_1234567"}
+CREATED_KEY = {
+    **KEY,
+    "expires_at": "t",
+    "limits": {"requests_per_minute": None, "open_jobs": None},
+    "secret": "dk_1234567",
+}
 
 
-class Api:
-    """Gives one answer after the other, the last one for ever; an exception is a broken connection."""
+class FakeApi:
+    """Gives one answer after the other and repeats the last one. An exception is a broken connection."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self._answers = list(answers)
@@ -38,23 +44,21 @@ class Api:
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that were made, none of which takes any time."""
-    made: list[float] = []
-    monkeypatch.setattr(time, "sleep", made.append)
-    return made
+    """The pauses between tries, in seconds; none of them takes any time."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    return pauses
 
 
 def job(**changes: Any) -> dict[str, Any]:
-    """A whole job as the API answers it."""
-    from darkroom_client.answers import Job
-
+    """A job as the API answers it."""
     return {**dict.fromkeys(Job.__required_keys__), "id": JOB, "images": [], "status": "succeed", **changes}
 
 
-MAKING: list[tuple[Callable[[Darkroom], Any], dict[str, Any]]] = [
+CREATING: list[tuple[Callable[[Darkroom], Any], dict[str, Any]]] = [
     (lambda darkroom: darkroom.submit({"type": "txt2img"}), job()),
     (lambda darkroom: darkroom.replay(JOB), job()),
-    (lambda darkroom: keys.create(darkroom, {"name": "anna", "role": "artist"}), MADE),
+    (lambda darkroom: keys.create(darkroom, {"name": "anna", "role": "artist"}), CREATED_KEY),
     (
         lambda darkroom: checkpoints.import_from(darkroom, "https://e.com/x.pt", "lora"),
         row_of("lora", "x.pt", status="importing"),
@@ -66,23 +70,23 @@ MAKING: list[tuple[Callable[[Darkroom], Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "made"), MAKING)
-def test_a_lost_answer_is_asked_for_again_under_the_same_idempotency_key(
-    make: Callable[[Darkroom], Any], made: dict[str, Any]
+@pytest.mark.parametrize(("create", "created"), CREATING)
+def test_a_request_without_an_answer_is_repeated_with_the_same_idempotency_key(
+    create: Callable[[Darkroom], Any], created: dict[str, Any]
 ) -> None:
     busy = httpx.Response(503, json={"code": "aws_busy", "detail": "Busy."})
-    api = Api(httpx.ReadError("gone"), busy, httpx.Response(201, json=made))
+    api = FakeApi(httpx.ReadError("gone"), busy, httpx.Response(201, json=created))
     with api.client() as darkroom:
-        assert make(darkroom) == made
+        assert create(darkroom) == created
         sent = [request.headers["Idempotency-Key"] for request in api.requests]
         assert len(sent) == 3
         assert len(set(sent)) == 1
-        make(darkroom)
+        create(darkroom)
     assert api.requests[-1].headers["Idempotency-Key"] not in sent
 
 
-def test_an_endpoint_that_is_made_has_an_idempotency_key_and_a_look_has_none() -> None:
-    api = Api(httpx.Response(404, json={"code": "endpoint_not_found", "detail": "None."}))
+def test_creating_an_endpoint_sends_an_idempotency_key_and_reading_one_does_not() -> None:
+    api = FakeApi(httpx.Response(404, json={"code": "endpoint_not_found", "detail": "None."}))
     with api.client() as darkroom:
         assert endpoints.find(darkroom, "anime") is None
         with pytest.raises(Refused):
@@ -90,16 +94,16 @@ def test_an_endpoint_that_is_made_has_an_idempotency_key_and_a_look_has_none() -
     assert ["Idempotency-Key" in request.headers for request in api.requests] == [False, True]
 
 
-def test_a_busy_darkroom_is_asked_again_when_it_says_so(pauses: list[float]) -> None:
+def test_a_request_is_repeated_after_the_time_that_a_busy_darkroom_names(pauses: list[float]) -> None:
     busy = httpx.Response(429, json={"code": "rate_limited", "detail": "Slow."}, headers={"Retry-After": "7"})
-    with Api(busy, busy, httpx.Response(200, json={"version": "1", "stage": "dev"})).client() as darkroom:
+    with FakeApi(busy, busy, httpx.Response(200, json={"version": "1", "stage": "dev"})).client() as darkroom:
         assert darkroom.ping()["stage"] == "dev"
     assert len(pauses) == 2
     assert all(7 <= pause <= 7 * 1.3 for pause in pauses)
 
 
-def test_a_connection_that_stays_away_ends_after_some_tries(pauses: list[float]) -> None:
-    api = Api(httpx.ConnectError("refused"))
+def test_a_connection_that_always_fails_is_given_up_after_some_tries(pauses: list[float]) -> None:
+    api = FakeApi(httpx.ConnectError("refused"))
     with api.client() as darkroom, pytest.raises(httpx.ConnectError):
         darkroom.ping()
     assert len(api.requests) == retry.TRIES
@@ -107,35 +111,35 @@ def test_a_connection_that_stays_away_ends_after_some_tries(pauses: list[float])
     assert sum(pauses) < 6
 
 
-def test_a_refusal_has_the_servers_words() -> None:
+def test_a_refusal_has_the_code_and_the_text_of_the_server() -> None:
     fields = [{"loc": ["body", "type"], "msg": "is missing"}]
     problem = {"code": "invalid_request", "detail": "type: is missing", "errors": fields}
-    with Api(httpx.Response(422, json=problem)).client() as darkroom, pytest.raises(Refused) as refused:
+    with FakeApi(httpx.Response(422, json=problem)).client() as darkroom, pytest.raises(Refused) as refused:
         darkroom.submit({})
     assert (refused.value.status, refused.value.code) == (422, "invalid_request")
     assert (refused.value.detail, list(refused.value.errors)) == ("type: is missing", fields)
 
 
 @pytest.mark.parametrize("answer", ["<html>", "[]", '{"version": "1"}'])
-def test_what_is_not_darkroom_is_said_to_be_none(answer: str) -> None:
-    with Api(httpx.Response(200, text=answer)).client() as darkroom, pytest.raises(NotDarkroom):
+def test_an_answer_that_is_not_from_darkroom_is_recognized(answer: str) -> None:
+    with FakeApi(httpx.Response(200, text=answer)).client() as darkroom, pytest.raises(NotDarkroom):
         darkroom.ping()
 
 
-def test_the_history_is_followed_to_its_end_with_the_same_filters() -> None:
-    page = {"jobs": [job()], "next": "further"}
-    api = Api(httpx.Response(200, json=page), httpx.Response(200, json={**page, "next": None}))
+def test_all_pages_of_the_history_are_read_with_the_same_filters() -> None:
+    page = {"jobs": [job()], "next": "page-2"}
+    api = FakeApi(httpx.Response(200, json=page), httpx.Response(200, json={**page, "next": None}))
     with api.client() as darkroom:
         assert len(list(darkroom.history(status=["fail", "succeed"], from_="2026-01-01"))) == 2
-    asked = "status=fail&status=succeed&from=2026-01-01"
-    assert [request.url.query.decode() for request in api.requests] == [asked, f"{asked}&before=further"]
+    query = "status=fail&status=succeed&from=2026-01-01"
+    assert [request.url.query.decode() for request in api.requests] == [query, f"{query}&before=page-2"]
 
 
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_the_csv_of_all_pages_has_one_header_and_no_mark(mark: str) -> None:
+@pytest.mark.parametrize("byte_order_mark", ["", "\ufeff"])
+def test_the_csv_of_all_pages_has_one_header_and_no_byte_order_mark(byte_order_mark: str) -> None:
     link = {"Content-Type": "text/csv; charset=utf-8", "Link": '<?q=%E6%A1%9C&before=fur+ther>; rel="next"'}
-    first = f'{mark}id,prompt\r\n1,"two\r\nlines, 桜"\r\n'
-    api = Api(
+    first = f'{byte_order_mark}id,prompt\r\n1,"two\r\nlines, 桜"\r\n'
+    api = FakeApi(
         httpx.Response(200, content=first.encode(), headers=link),
         httpx.Response(200, content=b"id,prompt\r\n2,x\r\n", headers={"Content-Type": "text/csv"}),
     )
@@ -155,23 +159,23 @@ def picture(number: int, content: bytes, suffix: str = ".png") -> dict[str, Any]
     }
 
 
-def test_pictures_are_saved_byte_for_byte_and_never_over_a_file(tmp_path: Path) -> None:
-    api = Api(httpx.Response(200, content=b"one"), httpx.Response(200, content=b"two"))
-    made: Any = job(images=[picture(0, b"one"), picture(1, b"two", ".webp")])
+def test_pictures_are_saved_byte_for_byte_and_replace_no_file(tmp_path: Path) -> None:
+    api = FakeApi(httpx.Response(200, content=b"one"), httpx.Response(200, content=b"two"))
+    finished: Any = job(images=[picture(0, b"one"), picture(1, b"two", ".webp")])
     with api.client() as darkroom:
-        paths = darkroom.save_pictures(made, tmp_path / "new")
+        paths = darkroom.save_pictures(finished, tmp_path / "new")
         assert [path.name for path in paths] == [f"{JOB}-1.png", f"{JOB}-2.webp"]
         assert [path.read_bytes() for path in paths] == [b"one", b"two"]
-        asked = len(api.requests)
+        count = len(api.requests)
         paths[0].unlink()
         with pytest.raises(Failure, match="is there already"):
-            darkroom.save_pictures(made, tmp_path / "new")
-        assert (len(api.requests), paths[0].exists()) == (asked, False)
+            darkroom.save_pictures(finished, tmp_path / "new")
+        assert (len(api.requests), paths[0].exists()) == (count, False)
     assert all("Authorization" not in request.headers for request in api.requests)
 
 
-def test_a_picture_that_arrives_broken_is_not_saved(tmp_path: Path) -> None:
-    made: Any = job(images=[picture(0, b"whole")])
-    with Api(httpx.Response(200, content=b"half")).client() as darkroom, pytest.raises(Failure, match="try again"):
-        darkroom.save_pictures(made, tmp_path)
+def test_a_picture_with_another_digest_is_not_saved(tmp_path: Path) -> None:
+    finished: Any = job(images=[picture(0, b"whole")])
+    with FakeApi(httpx.Response(200, content=b"half")).client() as darkroom, pytest.raises(Failure, match="try again"):
+        darkroom.save_pictures(finished, tmp_path)
     assert list(tmp_path.iterdir()) == []

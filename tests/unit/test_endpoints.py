@@ -1,4 +1,4 @@
-"""Which endpoint a job goes to, and how fresh that knowledge is."""
+"""Which endpoint a job goes to, and how long what was read about endpoints is used again."""
 
 from typing import Any
 
@@ -8,9 +8,12 @@ from darkroom.endpoints.model import Endpoint, Machine
 from darkroom.endpoints.service import CACHE_SECONDS, Endpoints
 from darkroom.errors import Conflict, Invalid
 from tests.support.sagemaker import FakeOpenJobs, FakeSageMaker, FakeScaling, endpoint
+from tests.unit.clocks import Clock
 
 
-class Counting(FakeSageMaker):
+class CountingSageMaker(FakeSageMaker):
+    """Counts how often the list of endpoints is read."""
+
     reads = 0
 
     def all(self) -> list:  # type: ignore[type-arg]
@@ -22,19 +25,19 @@ def endpoints_of(source: FakeSageMaker, jobs: FakeOpenJobs | None = None, **more
     return Endpoints(source, FakeScaling(), jobs or FakeOpenJobs(), "darkroom-test-", **more)
 
 
-def test_a_warm_function_asks_sagemaker_once_in_a_while() -> None:
-    source, now = Counting(), [0.0]
-    endpoints = endpoints_of(source, clock=lambda: now[0])
+def test_the_list_of_endpoints_is_read_again_only_after_a_time() -> None:
+    source, clock = CountingSageMaker(), Clock()
+    endpoints = endpoints_of(source, monotonic=clock)
     for _ in range(5):
         assert endpoints.choose(None) == "darkroom-test-a"
     assert source.reads == 1
-    now[0] = CACHE_SECONDS + 1
+    clock.now = CACHE_SECONDS + 1
     endpoints.all()
     assert source.reads == 2
 
 
-def test_an_endpoint_that_came_into_service_a_second_ago_is_not_refused_from_memory() -> None:
-    source = Counting()
+def test_the_list_is_read_again_before_an_endpoint_is_refused() -> None:
+    source = CountingSageMaker()
     source.endpoints = [endpoint(status="Creating")]
     endpoints = endpoints_of(source)
     endpoints.all()
@@ -42,8 +45,8 @@ def test_an_endpoint_that_came_into_service_a_second_ago_is_not_refused_from_mem
     assert endpoints.choose("darkroom-test-a") == "darkroom-test-a"
 
 
-def test_open_jobs_are_counted_only_when_there_is_a_choice() -> None:
-    source, jobs = Counting(), FakeOpenJobs(**{"darkroom-test-a": 2})
+def test_open_jobs_are_counted_only_to_choose_between_endpoints() -> None:
+    source, jobs = CountingSageMaker(), FakeOpenJobs(**{"darkroom-test-a": 2})
     assert endpoints_of(source, jobs).choose(None) == "darkroom-test-a"
     source.endpoints = [endpoint("darkroom-test-a"), endpoint("darkroom-test-b"), endpoint("darkroom-test-c", "Failed")]
     assert endpoints_of(source, jobs).choose("darkroom-test-b") == "darkroom-test-b"
@@ -52,38 +55,38 @@ def test_open_jobs_are_counted_only_when_there_is_a_choice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "wanted", "error", "code"),
+    ("status", "name", "error", "code"),
     [
         ("Creating", "darkroom-test-a", Conflict, "endpoint_not_in_service"),
         ("InService", "darkroom-test-z", Invalid, "endpoint_unknown"),
         ("Failed", None, Conflict, "no_endpoint_available"),
     ],
 )
-def test_a_refusal_names_the_status(status: str, wanted: str | None, error: type[Exception], code: str) -> None:
-    source = Counting()
+def test_a_refusal_names_the_status(status: str, name: str | None, error: type[Exception], code: str) -> None:
+    source = CountingSageMaker()
     source.endpoints = [endpoint(status=status)]
     with pytest.raises(error) as refused:
-        endpoints_of(source).choose(wanted)
+        endpoints_of(source).choose(name)
     assert refused.value.code == code  # type: ignore[attr-defined]
     if code == "endpoint_not_in_service":
         assert status in str(refused.value)
 
 
-def test_an_endpoint_that_changes_its_instances_takes_jobs_but_comes_second() -> None:
-    source = Counting()
+def test_an_endpoint_that_is_updating_takes_jobs_but_is_not_preferred() -> None:
+    source = CountingSageMaker()
     source.endpoints = [endpoint("darkroom-test-a", "Updating"), endpoint("darkroom-test-b")]
     endpoints = endpoints_of(source, FakeOpenJobs(**{"darkroom-test-b": 9}))
     assert endpoints.choose(None) == "darkroom-test-b"
     assert endpoints.choose("darkroom-test-a") == "darkroom-test-a"
-    assert [shown.endpoint.usable for shown in endpoints.shown()] == [False, True]
+    assert [view.endpoint.usable for view in endpoints.views()] == [False, True]
 
 
-def test_the_stages_prefix_may_be_left_out() -> None:
-    assert endpoints_of(Counting()).choose("a") == "darkroom-test-a"
+def test_the_prefix_of_the_stage_may_be_left_out() -> None:
+    assert endpoints_of(CountingSageMaker()).choose("a") == "darkroom-test-a"
 
 
-def test_what_an_endpoint_runs_on_is_looked_up_once_and_again_for_a_new_one_of_its_name() -> None:
-    source = Counting()
+def test_the_instance_type_is_read_once_and_again_for_a_new_endpoint_of_the_same_name() -> None:
+    source = CountingSageMaker()
     calls: list[str] = []
     endpoints = endpoints_of(source)
     source.on_call = calls.append
@@ -98,12 +101,12 @@ def test_what_an_endpoint_runs_on_is_looked_up_once_and_again_for_a_new_one_of_i
     assert endpoints.machine("darkroom-test-a") == Machine("ml.g4dn.xlarge")
 
 
-def test_a_list_is_read_once_in_a_while_with_everything_in_it() -> None:
-    source = Counting()
+def test_the_list_with_all_details_is_read_once_and_then_used_again() -> None:
+    source = CountingSageMaker()
     calls: list[str] = []
     endpoints = endpoints_of(source, FakeOpenJobs(**{"darkroom-test-a": 2}))
     source.on_call = calls.append
     for _ in range(3):
-        (shown,) = endpoints.shown()
-    assert (shown.open_jobs, shown.described.current, shown.bounds, shown.scaling) == (2, 1, None, False)
+        (view,) = endpoints.views()
+    assert (view.open_jobs, view.details.current, view.bounds, view.scaling) == (2, 1, None, False)
     assert calls == ["ListEndpoints", "DescribeEndpoint", "ListTags"]

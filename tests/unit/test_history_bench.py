@@ -8,10 +8,10 @@ from tests.support.memory import MemoryHistory
 
 @pytest.fixture(scope="module", params=[1_000, 20_000])
 def history(request: pytest.FixtureRequest) -> MemoryHistory:
-    made = MemoryHistory()
+    memory = MemoryHistory()
     for job in jobs(request.param):
-        made.put(job)
-    return made
+        memory.put(job)
+    return memory
 
 
 @pytest.mark.parametrize("question", questions(), ids=lambda question: question.name)

@@ -1,14 +1,14 @@
-"""What is fetched comes over https from public addresses, whatever a URL or a redirect says."""
+"""Model files are fetched over https and from public addresses only, whatever a URL or a redirect says."""
 
-import contextlib
 import datetime
 import http.server
 import ipaddress
+import queue
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ CONTENT = bytes(range(256)) * 40
         "64:ff9b:1::a9fe:a9fe", "::127.0.0.1", "::ffff:0:127.0.0.1", "fec0::1", "5f00::1", "3fff::1", "192.0.0.8",
     ],
 )  # fmt: skip
-def test_addresses_of_our_own_network_are_not_public(address: str) -> None:
+def test_addresses_of_private_networks_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
@@ -64,11 +64,45 @@ def test_a_name_that_leads_inside_is_refused_even_when_it_leads_outside_too() ->
             Https(resolver=lambda *_, found=addresses: found).size("https://example.com/x")
 
 
+class Dripping:
+    """A source that sends one byte now and then. `ends` gets how each attempt ended: `cut off` by the reader, or `sent`
+    to the last byte after some five seconds."""
+
+    def __init__(self) -> None:
+        self.ends: queue.Queue[str] = queue.Queue()
+        self._stop = threading.Event()
+
+    def send(self, write: Callable[[bytes], object], byte: bytes) -> None:
+        try:
+            for _ in range(100):
+                write(byte)
+                self._stop.wait(0.05)
+        except OSError:
+            self.ends.put("cut off")
+        else:
+            self.ends.put("sent")
+
+    def stop(self) -> None:
+        """Send what is left without pauses."""
+        self._stop.set()
+
+
+class FileServer(http.server.ThreadingHTTPServer):
+    """A file server of one file; `paths` are those of the requests."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Files)
+        self.paths: list[str] = []
+        self.dripping = Dripping()
+
+
 class Files(http.server.BaseHTTPRequestHandler):
-    """A file server with ranges and all that may go wrong."""
+    """Answers ranges of the file, redirects, statuses, and answers that are wrong in one way each."""
+
+    server: FileServer
 
     def do_GET(self) -> None:
-        self.server.seen.append(self.path)  # type: ignore[attr-defined]
+        self.server.paths.append(self.path)
         if self.path.startswith("/to?"):
             self.send_response(302)
             self.send_header("Location", self.path.removeprefix("/to?"))
@@ -77,7 +111,8 @@ class Files(http.server.BaseHTTPRequestHandler):
             self.send_response(int(self.path.rpartition("/")[2]))
             self.end_headers()
         elif self.path == "/drip":
-            self._drip()
+            self.wfile.write(b"HTTP/1.1 206 Partial Content\r\nX-Slow: ")
+            self.server.dripping.send(self.wfile.write, b"a")
         else:
             first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
             piece = CONTENT[first : last + 1]
@@ -88,23 +123,16 @@ class Files(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(piece[:-1] if self.path == "/short" else piece)
 
-    def _drip(self) -> None:
-        """A header that never ends, a byte at a time."""
-        self.wfile.write(b"HTTP/1.1 206 Partial Content\r\nX-Slow: ")
-        with contextlib.suppress(OSError):
-            for _ in range(100):
-                self.wfile.write(b"a")
-                time.sleep(0.05)
-
     def log_message(self, *_: object) -> None:
         pass
 
 
 def certificate(folder: Path) -> Path:
+    """A file with a key and its certificate for the name `models.test`."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "models.test")])
     now = datetime.datetime.now(datetime.UTC)
-    made = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -119,105 +147,101 @@ def certificate(folder: Path) -> Path:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    path.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
     return path
 
 
+@dataclass
+class Source:
+    """A server on this machine, and a fetcher that resolves the names of these tests and takes loopback for public."""
+
+    server: FileServer
+    fetcher: Https
+
+    @property
+    def url(self) -> str:
+        return f"https://models.test:{self.server.server_port}"
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[Https, str, list[str]]]:
-    """A TLS server on loopback that `models.test` leads to, and a fetcher that takes loopback for public."""
+def source(tmp_path: Path) -> Iterator[Source]:
     pem = certificate(tmp_path)
-    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
-    listening.seen = []  # type: ignore[attr-defined]
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    listening.socket = context.wrap_socket(listening.socket, server_side=True)
-    threading.Thread(target=listening.serve_forever, daemon=True).start()
-    port = listening.server_address[1]
-    names = {"models.test": ["127.0.0.1"], "inside.test": ["169.254.169.254"], "other.test": ["127.0.0.1"]}
-    fetcher = Https(
-        resolver=lambda host, _: names[host],
-        allowed=lambda address: ipaddress.ip_address(address).is_loopback,
-        ports=frozenset({port}),
-        tls=ssl.create_default_context(cafile=str(pem)),
-    )
-    yield fetcher, f"https://models.test:{port}", listening.seen  # type: ignore[attr-defined]
-    listening.shutdown()
-    listening.server_close()
+    with FileServer() as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        names = {"models.test": ["127.0.0.1"], "inside.test": ["169.254.169.254"], "other.test": ["127.0.0.1"]}
+        fetcher = Https(
+            resolver=lambda host, _: names[host],
+            allowed=lambda address: ipaddress.ip_address(address).is_loopback,
+            ports=frozenset({server.server_port}),
+            tls=ssl.create_default_context(cafile=str(pem)),
+        )
+        yield Source(server, fetcher)
+        server.dripping.stop()
+        server.shutdown()
 
 
-def test_a_file_is_read_by_ranges(server: tuple[Https, str, list[str]]) -> None:
-    fetcher, base, _ = server
-    assert fetcher.size(f"{base}/file") == len(CONTENT)
-    assert fetcher.read(f"{base}/file?token=x", 100, 5000, len(CONTENT)) == CONTENT[100:5100]
-    assert fetcher.read(f"{base}/to?{base}/file", 0, 10, len(CONTENT)) == CONTENT[:10]
+def test_a_file_is_read_by_ranges(source: Source) -> None:
+    assert source.fetcher.size(f"{source.url}/file") == len(CONTENT)
+    assert source.fetcher.read(f"{source.url}/file?token=x", 100, 5000, len(CONTENT)) == CONTENT[100:5100]
+    assert source.fetcher.read(f"{source.url}/to?{source.url}/file", 0, 10, len(CONTENT)) == CONTENT[:10]
 
 
-def test_redirects_are_checked_as_the_first_url_was(server: tuple[Https, str, list[str]]) -> None:
-    fetcher, base, seen = server
-    port = base.rpartition(":")[2]
+def test_redirects_are_checked_as_the_first_url_was(source: Source) -> None:
+    port = source.server.server_port
     for target in (f"https://inside.test:{port}/meta", "http://models.test/file", "https://models.test:1/file"):
         with pytest.raises(SourceRefused):
-            fetcher.size(f"{base}/to?{target}")
+            source.fetcher.size(f"{source.url}/to?{target}")
     with pytest.raises(SourceRefused, match="redirects more"):
-        fetcher.size(f"{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/file")
-    assert "/meta" not in seen
+        source.fetcher.size(f"{source.url}/to?" * 7 + f"{source.url}/file")
+    assert "/meta" not in source.server.paths
 
 
-def test_a_file_that_changed_its_size_is_refused(server: tuple[Https, str, list[str]]) -> None:
-    fetcher, base, _ = server
+def test_a_file_that_changed_its_size_is_refused(source: Source) -> None:
     with pytest.raises(SourceRefused, match="changed"):
-        fetcher.read(f"{base}/file", 0, 10, len(CONTENT) + 1)
+        source.fetcher.read(f"{source.url}/file", 0, 10, len(CONTENT) + 1)
 
 
-def test_a_source_that_drips_is_given_up(server: tuple[Https, str, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    fetcher, base, _ = server
+def test_a_source_that_drips_is_given_up(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("darkroom.https.ALL_SECONDS", -1.0)
     with pytest.raises(SourceBusy, match="too slow"):
-        fetcher.read(f"{base}/file", 0, 10, len(CONTENT))
+        source.fetcher.read(f"{source.url}/file", 0, 10, len(CONTENT))
 
 
-def test_a_source_that_drips_its_headers_is_given_up_in_time(
-    server: tuple[Https, str, list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fetcher, base, seen = server
+def test_a_source_that_drips_its_headers_is_given_up_in_time(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("darkroom.https.ALL_SECONDS", 0.5)
-    for path in ("/drip", f"/to?{base}/drip"):
-        begun = time.monotonic()
+    for path in ("/drip", f"/to?{source.url}/drip"):
         with pytest.raises(SourceBusy, match="too slow"):
-            fetcher.size(base + path)
-        assert time.monotonic() - begun < 3
-    assert seen == ["/drip", f"/to?{base}/drip", "/drip"]
+            source.fetcher.size(source.url + path)
+        assert source.server.dripping.ends.get(timeout=10) == "cut off"
+    assert source.server.paths == ["/drip", f"/to?{source.url}/drip", "/drip"]
 
 
-def test_a_source_that_drips_its_tls_is_given_up_in_time(
-    server: tuple[Https, str, list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It promises a record of 4,096 bytes of a handshake and sends one of them now and then."""
-    fetcher, _, _ = server
-    slow = socket.create_server(("127.0.0.1", 0))
+def test_a_source_that_drips_its_tls_is_given_up_in_time(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source announces 4,096 bytes of a handshake and sends one of them now and then."""
+    dripping = Dripping()
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        port = slow.getsockname()[1]
 
-    def drip() -> None:
-        reader, _ = slow.accept()
-        with contextlib.suppress(OSError), reader:
-            reader.sendall(b"\x16\x03\x03\x10\x00\x02")
-            for _ in range(100):
-                reader.sendall(b"\x00")
-                time.sleep(0.05)
+        def answer() -> None:
+            reader, _ = slow.accept()
+            with reader:
+                reader.sendall(b"\x16\x03\x03\x10\x00\x02")
+                dripping.send(reader.sendall, b"\x00")
 
-    threading.Thread(target=drip, daemon=True).start()
-    monkeypatch.setattr("darkroom.https.ALL_SECONDS", 0.5)
-    fetcher.ports = frozenset({slow.getsockname()[1]})
-    begun = time.monotonic()
-    with slow, pytest.raises(SourceBusy, match="too slow"):
-        fetcher.size(f"https://models.test:{slow.getsockname()[1]}/file")
-    assert time.monotonic() - begun < 3
+        threading.Thread(target=answer, daemon=True).start()
+        monkeypatch.setattr("darkroom.https.ALL_SECONDS", 0.5)
+        source.fetcher.ports = frozenset({port})
+        with pytest.raises(SourceBusy, match="too slow"):
+            source.fetcher.size(f"https://models.test:{port}/file")
+        assert dripping.ends.get(timeout=10) == "cut off"
 
 
-def test_a_certificate_of_another_name_is_not_taken(server: tuple[Https, str, list[str]]) -> None:
-    fetcher, base, _ = server
+def test_a_certificate_of_another_name_is_refused(source: Source) -> None:
     with pytest.raises(SourceBusy, match="did not answer"):
-        fetcher.size(base.replace("models.test", "other.test") + "/file")
+        source.fetcher.size(source.url.replace("models.test", "other.test") + "/file")
 
 
 @pytest.mark.parametrize(
@@ -233,9 +257,8 @@ def test_a_certificate_of_another_name_is_not_taken(server: tuple[Https, str, li
         ("/short", SourceBusy),
     ],
 )
-def test_what_passes_is_told_from_what_does_not(
-    server: tuple[Https, str, list[str]], path: str, error: type[Exception]
+def test_an_error_that_may_pass_is_busy_and_any_other_is_a_refusal(
+    source: Source, path: str, error: type[Exception]
 ) -> None:
-    fetcher, base, _ = server
     with pytest.raises(error):
-        fetcher.read(f"{base}{path}", 0, 10, len(CONTENT))
+        source.fetcher.read(f"{source.url}{path}", 0, 10, len(CONTENT))

@@ -1,19 +1,22 @@
-"""The tables of job types, statuses and model kinds, and that no copy of them differs."""
+"""The tables of job types, statuses and model kinds, and that no other module repeats them."""
 
 import ast
 from pathlib import Path
 from typing import get_args
 
 import darkroom
+from darkroom.checkpoints.model import KINDS, TAGS
 from darkroom.jobs.api import ModelsIn
 from darkroom.jobs.model import MODEL_KINDS
 from darkroom.jobs.state import STATUSES
 from darkroom.jobs.types import JOB_TYPES, JobType, Mode, implied_mode
+from darkroom_client.answers import Kind as ClientKind
+from darkroom_client.model_files import FOLDERS
 
 JOBS = Path(darkroom.__path__[0]) / "jobs"
 
 
-def test_the_table_has_every_type_and_every_mode() -> None:
+def test_the_table_has_every_job_type_and_every_mode() -> None:
     assert tuple(JOB_TYPES) == get_args(JobType)
     assert {mode for rules in JOB_TYPES.values() for mode in rules.modes} == set(get_args(Mode))
 
@@ -29,10 +32,19 @@ def test_a_request_may_name_every_kind_of_model_file() -> None:
     assert set(ModelsIn.model_fields) == set(MODEL_KINDS)
 
 
-def test_no_module_of_jobs_writes_a_status_or_a_type_out() -> None:
-    """`cancelled` is also the name of a marker and the code of a worker's error."""
-    words = {*STATUSES, *get_args(JobType)}
+def test_every_tag_of_a_prompt_names_a_kind() -> None:
+    assert set(TAGS.values()) <= set(KINDS)
+
+
+def test_the_client_knows_every_kind_and_a_folder_of_each() -> None:
+    assert get_args(ClientKind) == KINDS
+    assert set(FOLDERS.values()) == set(KINDS)
+
+
+def test_no_other_module_of_jobs_has_a_status_or_a_job_type_as_text() -> None:
+    """model.py has `cancelled` as the name of a marker and as the code of a worker's error."""
+    names = {*STATUSES, *get_args(JobType)}
     for path in JOBS.glob("*.py"):
         if path.name not in ("state.py", "types.py", "model.py"):
-            found = [n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)]
-            assert words.isdisjoint(v for v in found if isinstance(v, str)), path.name
+            constants = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+            assert names.isdisjoint(value for value in constants if isinstance(value, str)), path.name

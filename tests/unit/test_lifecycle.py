@@ -1,4 +1,4 @@
-"""Whatever happens to jobs, over twins in memory: `tests/support/lifecycle.py` says what may happen and must hold."""
+"""Random events over stores in memory. `tests/support/lifecycle.py` has the events and what must always hold."""
 
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from tests.support.memory import MemoryBookmarks, MemoryJobs, MemoryOutputs, NoU
 
 
 class ModelRegistry:
-    """A shelf with one checkpoint."""
+    """A registry with one checkpoint."""
 
     def known_files(self, kind: str) -> list[KnownFile]:
         return [KnownFile("v1-5.safetensors")] if kind == "stable-diffusion" else []
@@ -23,16 +23,18 @@ class ModelRegistry:
 
 
 def in_memory() -> World:
-    clock, outputs = Clock(), MemoryOutputs()
+    """A world without AWS."""
+    clock, outputs, registry = Clock(), MemoryOutputs(), cast(Any, ModelRegistry())
     return World(
         clock=clock,
         store=MemoryJobs(clock, SHARDS),
         bookmarks=MemoryBookmarks(),
         outputs=outputs,
         images=Images(cast(Any, None), NoUses(), 90),
-        resolver=ModelResolver(cast(Any, ModelRegistry()), clock),
+        resolver=ModelResolver(registry, clock),
         objects=lambda: list(outputs.objects),
         put=outputs.objects.__setitem__,
+        registry=registry,
     )
 
 

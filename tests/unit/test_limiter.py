@@ -1,4 +1,4 @@
-"""How many jobs may be open at once, and how seldom they are counted."""
+"""How many jobs may be open at once, and how often they are counted."""
 
 from typing import Any, cast
 
@@ -7,83 +7,77 @@ import pytest
 from darkroom.errors import TooMany
 from darkroom.jobs.limiter import CACHE_SECONDS, REFUSAL_SECONDS, OpenJobLimiter
 from darkroom.jobs.model import OpenJobCounts
+from tests.unit.clocks import Clock
 
 
-class Counting:
-    """A store that says how many jobs are open, and counts how often it was asked."""
+class FakeStore:
+    """A store with so many open jobs of each owner; `reads` is how often they were counted."""
 
     def __init__(self, **owners: int) -> None:
         self.owners = owners
-        self.asked = 0
+        self.reads = 0
 
     def open_jobs(self) -> OpenJobCounts:
-        self.asked += 1
+        self.reads += 1
         return OpenJobCounts(sum(self.owners.values()), dict(self.owners), {"a": sum(self.owners.values())})
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def limiter(store: Counting, clock: Clock, per_owner: int = 3, per_stage: int = 5) -> OpenJobLimiter:
+def limiter_of(store: FakeStore, clock: Clock, per_owner: int = 3, per_stage: int = 5) -> OpenJobLimiter:
     return OpenJobLimiter(cast(Any, store), per_owner, per_stage, clock)
 
 
-def test_what_this_process_wrote_itself_counts_without_asking() -> None:
-    store = Counting()
-    full = limiter(store, Clock())
+def test_jobs_that_this_process_wrote_count_without_a_read() -> None:
+    store = FakeStore()
+    limiter = limiter_of(store, Clock())
     for _ in range(3):
-        full.admit("alice")
-        full.add("alice", "darkroom-test-a")
+        limiter.admit("alice")
+        limiter.add("alice", "darkroom-test-a")
     with pytest.raises(TooMany) as refused:
-        full.admit("alice")
+        limiter.admit("alice")
     assert (refused.value.code, refused.value.retry_after) == ("too_many_open_jobs", 15)
     assert "3 may be open" in refused.value.detail
-    assert store.asked == 1
-    full.admit("bob")
+    assert store.reads == 1
+    limiter.admit("bob")
 
 
-def test_the_stage_has_a_limit_for_all_together() -> None:
+def test_the_stage_has_a_limit_for_all_owners_together() -> None:
     with pytest.raises(TooMany) as refused:
-        limiter(Counting(alice=2, bob=3), Clock()).admit("alice")
+        limiter_of(FakeStore(alice=2, bob=3), Clock()).admit("alice")
     assert refused.value.code == "stage_full"
 
 
 def test_a_key_may_have_a_limit_of_its_own() -> None:
-    full = limiter(Counting(alice=3), Clock())
-    full.admit("alice", limit=4)
+    limiter = limiter_of(FakeStore(alice=3), Clock())
+    limiter.admit("alice", limit=4)
     with pytest.raises(TooMany):
-        full.admit("alice", limit=3)
+        limiter.admit("alice", limit=3)
     with pytest.raises(TooMany):
-        full.admit("bob", limit=0)
+        limiter.admit("bob", limit=0)
 
 
-def test_it_counts_again_once_in_a_while_and_before_it_refuses_by_an_old_count() -> None:
-    store, clock = Counting(alice=3), Clock()
-    full = limiter(store, clock)
+def test_the_count_is_read_again_after_a_time_and_sooner_before_a_refusal() -> None:
+    store, clock = FakeStore(alice=3), Clock()
+    limiter = limiter_of(store, clock)
     with pytest.raises(TooMany):
-        full.admit("alice")
+        limiter.admit("alice")
     store.owners = {}
     with pytest.raises(TooMany):
-        full.admit("alice")
-    assert store.asked == 1
+        limiter.admit("alice")
+    assert store.reads == 1
     clock.now = REFUSAL_SECONDS + 1
-    full.admit("alice")
-    assert store.asked == 2
+    limiter.admit("alice")
+    assert store.reads == 2
     clock.now += CACHE_SECONDS
-    full.admit("alice")
-    assert store.asked == 2
+    limiter.admit("alice")
+    assert store.reads == 2
     clock.now += 1
-    full.admit("alice")
-    assert store.asked == 3
+    limiter.admit("alice")
+    assert store.reads == 3
 
 
-def test_counting_for_the_choice_of_an_endpoint_is_not_done_twice() -> None:
-    store = Counting(alice=2)
-    full = limiter(store, Clock())
-    assert full.by_endpoint() == {"a": 2}
-    full.admit("alice")
-    assert store.asked == 1
+def test_the_count_that_chose_an_endpoint_is_used_again() -> None:
+    store = FakeStore(alice=2)
+    limiter = limiter_of(store, Clock())
+    assert limiter.by_endpoint() == {"a": 2}
+    limiter.admit("alice")
+    assert store.reads == 1

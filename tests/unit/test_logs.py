@@ -1,4 +1,4 @@
-"""The libraries that see what people send stay quiet, whatever level the root logger is set to."""
+"""Libraries do not log what people send, whatever the level of the root logger is."""
 
 import logging
 import subprocess
@@ -28,22 +28,22 @@ def test_a_root_logger_at_debug_hears_nothing_of_calls_to_aws() -> None:
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "canary-secret",
     }
-    run = subprocess.run(  # noqa: S603 - our own words
+    result = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True
     )
-    assert "heard" in run.stderr
-    assert "canary" not in run.stderr
+    assert "heard" in result.stderr
+    assert "canary" not in result.stderr
 
 
 def test_the_debug_mode_of_powertools_prints_no_request() -> None:
     script = """
 from functions.keys_api.handler import app
 from tests.support.http import Context
-told = {"owner": "o", "role": "admin", "key": "k"}
+authorizer = {"owner": "o", "role": "admin", "key": "k"}
 event = {
     "path": "/nothing", "resource": "/nothing", "httpMethod": "GET", "body": "canary-body", "multiValueHeaders": {},
     "headers": {"authorization": "Bearer canary-key"},
-    "requestContext": {"requestId": "r", "stage": "v1", "path": "/nothing", "authorizer": told},
+    "requestContext": {"requestId": "r", "stage": "v1", "path": "/nothing", "authorizer": authorizer},
 }
 print("answered", app.resolve(event, Context())["statusCode"])
 """
@@ -53,14 +53,14 @@ print("answered", app.resolve(event, Context())["statusCode"])
         "POWERTOOLS_LOG_LEVEL": "DEBUG",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    run = subprocess.run(  # noqa: S603 - our own words
+    result = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
-    assert "answered" in run.stdout
-    assert "canary" not in run.stdout + run.stderr
+    assert "answered" in result.stdout
+    assert "canary" not in result.stdout + result.stderr
 
 
-def test_every_level_below_info_is_off_for_them() -> None:
+def test_debug_logs_of_these_libraries_are_off() -> None:
     import darkroom.aws.clients  # noqa: F401
 
     for name in TALKATIVE:

@@ -1,4 +1,4 @@
-"""`jobs/ending.py` alone writes ends: read from the source of every module."""
+"""Only `jobs/ending.py` writes the end of a job; the source of every module is searched for others."""
 
 import ast
 from pathlib import Path
@@ -13,7 +13,7 @@ def calls(tree: ast.AST) -> list[ast.Call]:
 
 
 def writes(tree: ast.AST) -> list[str]:
-    """What builds or applies a transition: `Transition <its status as it is written>`, or `apply`."""
+    """The calls that build or apply a transition, as `Transition <status in the source>` or `apply`."""
     found = []
     for call in calls(tree):
         if isinstance(call.func, ast.Name) and call.func.id == "Transition":
@@ -23,7 +23,7 @@ def writes(tree: ast.AST) -> list[str]:
     return found
 
 
-def test_only_ending_builds_and_applies_ends_and_the_dispatcher_marks() -> None:
+def test_only_ending_writes_ends_and_only_the_dispatcher_writes_in_progress() -> None:
     modules = {str(path.relative_to(ROOT)): writes(ast.parse(path.read_text())) for path in ROOT.rglob("*.py")}
     assert {name: found for name, found in modules.items() if found} == {
         "jobs/ending.py": ["Transition target", "apply"],
@@ -31,5 +31,5 @@ def test_only_ending_builds_and_applies_ends_and_the_dispatcher_marks() -> None:
     }
 
 
-def test_another_writer_would_be_seen() -> None:
+def test_another_writer_is_found() -> None:
     assert writes(ast.parse("store.apply(job_id, Transition(FAIL, 'caller'))")) == ["apply", "Transition FAIL"]

@@ -1,4 +1,4 @@
-"""docs/openapi.json says what the handlers do; `make openapi` writes it anew."""
+"""docs/openapi.json describes what the handlers do; `make openapi` writes it."""
 
 import json
 import pkgutil
@@ -22,20 +22,20 @@ COMMITTED = (ROOT / "docs" / "openapi.json").read_text()
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
     paths = json.loads(COMMITTED)["paths"]
-    return [(method, path, said) for path, item in paths.items() for method, said in item.items()]
+    return [(method, path, operation) for path, item in paths.items() for method, operation in item.items()]
 
 
-def test_the_committed_document_is_what_the_handlers_say() -> None:
+def test_the_committed_document_is_the_one_of_the_handlers() -> None:
     assert text() == COMMITTED, "run `make openapi` and look at what changed"
 
 
-def nothing() -> None:
+def example() -> None:
     """A route."""
 
 
-def test_a_changed_route_would_be_seen() -> None:
+def test_a_new_route_changes_the_document() -> None:
     api = Api(origins=lambda: ())
-    api.get("/new")(nothing)
+    api.get("/new")(example)
     with_new = document([api])
     assert "/new" in with_new["paths"]
     assert "/new" not in json.loads(COMMITTED)["paths"]
@@ -43,8 +43,8 @@ def test_a_changed_route_would_be_seen() -> None:
 
 def test_two_groups_with_one_route_are_an_error() -> None:
     first, second = Api(origins=lambda: ()), Api(origins=lambda: ())
-    first.get("/same")(nothing)
-    second.get("/same")(nothing)
+    first.get("/same")(example)
+    second.get("/same")(example)
     with pytest.raises(Exception, match="/same"):
         document([first, second])
 
@@ -70,24 +70,24 @@ def test_every_route_of_the_document_leads_to_a_function() -> None:
 
 
 def test_every_operation_names_its_problems() -> None:
-    for method, path, said in operations():
-        assert {"401", "500", "503"} <= set(said["responses"]), f"{method} {path}"
-        for code, response in said["responses"].items():
+    for method, path, operation in operations():
+        assert {"401", "500", "503"} <= set(operation["responses"]), f"{method} {path}"
+        for code, response in operation["responses"].items():
             if int(code) >= 400:
                 assert list(response["content"]) == ["application/problem+json"]
 
 
 def bodies() -> list[type[BaseModel]]:
-    """Every model of a request's body; the WebUI's own parameters, which may say more, are not among them."""
-    features = [found.name for found in pkgutil.iter_modules(darkroom.__path__) if found.ispkg]
+    """Every model of a request body, except the WebUI's own parameters, which may have unknown fields."""
+    features = [module.name for module in pkgutil.iter_modules(darkroom.__path__) if module.ispkg]
     modules = [import_module(f"darkroom.{name}.api") for name in features if find_spec(f"darkroom.{name}.api")]
     models = {model for module in modules for model in vars(module).values() if isinstance(model, type)}
     closed = [model for model in models if issubclass(model, BaseModel) and model.model_config.get("extra") == "forbid"]
     return sorted(closed, key=lambda model: model.__name__)
 
 
-def wrong(model: type[BaseModel], body: dict[str, object]) -> set[int | str]:
-    """The fields that are told to be wrong, or to be missing."""
+def rejected_fields(model: type[BaseModel], body: dict[str, object]) -> set[int | str]:
+    """The fields that are invalid or missing."""
     try:
         model.model_validate(body)
     except ValidationError as error:
@@ -96,8 +96,8 @@ def wrong(model: type[BaseModel], body: dict[str, object]) -> set[int | str]:
 
 
 @pytest.mark.parametrize("model", bodies())
-def test_no_number_of_a_body_may_be_a_word_or_a_truth_value(model: type[BaseModel]) -> None:
+def test_a_number_in_a_body_may_not_be_a_text_or_a_boolean(model: type[BaseModel]) -> None:
     for name, field in model.model_fields.items():
         if re.search(r"\bint\b", str(field.annotation)):
-            assert name not in wrong(model, {name: 16})
-            assert name in wrong(model, {name: True}) & wrong(model, {name: "16"})
+            assert name not in rejected_fields(model, {name: 16})
+            assert name in rejected_fields(model, {name: True}) & rejected_fields(model, {name: "16"})

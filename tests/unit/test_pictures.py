@@ -1,20 +1,17 @@
-"""Pictures inside a WebUI body are found wherever they stand, and nothing else is taken for one."""
+"""Pictures in a WebUI body are found in every place that may have one, and nothing else is taken for a picture."""
 
 import base64
-import struct
-import zlib
 from collections.abc import Callable
-from io import BytesIO
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from darkroom.errors import Invalid
-from darkroom.images.model import NotAnImage, read_header
-from darkroom.jobs.pictures import extract
+from darkroom.images.header import read_header
+from darkroom.images.source import NotAnImage
+from darkroom.jobs.contract import starting_pictures
+from darkroom.jobs.pictures import check_batch, extract
 from tests.support.pictures import encoded, png
 
 PICTURE = base64.b64encode(png()).decode()
@@ -35,7 +32,7 @@ PICTURE = base64.b64encode(png()).decode()
         ({"script_args": [1, PICTURE]}, ["script_args_1"]),
     ],
 )
-def test_every_picture_is_lifted_out_and_named(fields: dict[str, Any], names: list[str]) -> None:
+def test_every_picture_is_extracted_and_named(fields: dict[str, Any], names: list[str]) -> None:
     remaining, extracted, _ = extract(fields)
     assert [picture.name for picture in extracted] == names
     assert all(picture.content == png() for picture in extracted)
@@ -43,68 +40,158 @@ def test_every_picture_is_lifted_out_and_named(fields: dict[str, Any], names: li
     assert all(f"image:{name}" in str(remaining) for name in names)
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
-def test_all_three_formats_are_known_with_their_size(form: str) -> None:
-    content = encoded(Image.new("RGB", (72, 40)), form)
-    header = read_header(content)
-    assert (header.format.upper(), header.size) == (form, (72, 40))
+def wrapped(columns: int, end: str, text: str = PICTURE) -> str:
+    """Base64 in lines, as `base64`, mail programs and PEM tools write it."""
+    return end.join(text[at : at + columns] for at in range(0, len(text), columns))
 
 
-def test_the_size_is_that_of_the_picture_as_it_is_shown() -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    buffer = BytesIO()
-    Image.new("RGB", (72, 40)).save(buffer, "JPEG", exif=exif)
-    assert read_header(buffer.getvalue()).size == (40, 72)
+@pytest.mark.parametrize(
+    "text",
+    [
+        wrapped(60, "\n"),
+        wrapped(76, "\r\n"),
+        wrapped(64, "\n") + "\n",
+        wrapped(4, " "),
+        f"\n  {PICTURE}  \n",
+        "data:image/png;base64," + wrapped(76, "\n"),
+        " data:image/png;base64," + PICTURE,
+        "DATA:IMAGE/PNG;base64," + PICTURE,
+        "data:;base64," + PICTURE,
+        "data:application/octet-stream;name=a.png;base64," + PICTURE,
+        PICTURE.rstrip("="),
+        PICTURE.translate(str.maketrans("+/", "-_")),
+    ],
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda text: {"init_images": [text]},
+        lambda text: {"script_args": [1, {"deep": [text]}]},
+        lambda text: {"alwayson_scripts": {"reactor": {"args": [text]}}},
+    ],
+)
+def test_base64_is_read_however_it_is_written(place: Callable[[str], dict[str, Any]], text: str) -> None:
+    remaining, extracted, _ = extract(place(text))
+    assert [picture.content for picture in extracted] == [png()]
+    assert f"image:{extracted[0].name}" in str(remaining)
 
 
-@pytest.mark.parametrize("content", [b"", b"GIF89a", png()[:20], b"\xff\xd8\xff", b"RIFF0000WEBP", b"<svg/>"])
-def test_what_is_no_picture_says_so(content: bytes) -> None:
-    with pytest.raises(NotAnImage):
-        read_header(content)
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"firstpass_image": PICTURE, "latent_mask": PICTURE}, ["firstpass_image", "latent_mask"]),
+        ({"init_images": [{"image": PICTURE, "mask": PICTURE}]}, ["init", "init_images_0_mask"]),
+        ({"init_images": [{"background": PICTURE, "foreground": PICTURE}]}, ["init", "init_images_0_foreground"]),
+        ({"mask": {"image": PICTURE}, "image": {"background": PICTURE}}, ["mask", "init"]),
+        (
+            {"alwayson_scripts": {"ControlNet": {"args": [{"image": {"background": PICTURE, "foreground": PICTURE}}]}}},
+            ["controlnet_args_0_image_background", "controlnet_args_0_image_foreground"],
+        ),
+        (
+            {"alwayson_scripts": {"controlnet": {"args": [{"image_fg": PICTURE, "effective_region_mask": PICTURE}]}}},
+            ["controlnet_args_0_image_fg", "controlnet_args_0_effective_region_mask"],
+        ),
+    ],
+)
+def test_every_place_of_a_picture_has_its_name(fields: dict[str, Any], names: list[str]) -> None:
+    _, extracted, _ = extract(fields)
+    assert [picture.name for picture in extracted] == names
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+SVG = b'<?xml version="1.0"?><!-- drawn by hand --><svg xmlns="http://www.w3.org/2000/svg"><rect width="9"/></svg>'
+FOREIGN = {
+    "GIF": encoded(Image.new("P", (64, 64)), "GIF"),
+    "BMP": encoded(Image.new("RGB", (64, 64)), "BMP"),
+    "TIFF": encoded(Image.new("RGB", (64, 64)), "TIFF"),
+    "AVIF": encoded(Image.new("RGB", (64, 64)), "AVIF"),
+    "JPEG 2000": encoded(Image.new("RGB", (64, 64)), "JPEG2000"),
+    "ICO": encoded(Image.new("RGB", (64, 64)), "ICO"),
+    "ICNS": encoded(Image.new("RGB", (64, 64)), "ICNS"),
+    "DDS": encoded(Image.new("RGB", (64, 64)), "DDS"),
+    "QOI": encoded(Image.new("RGB", (64, 64)), "QOI"),
+    "Netpbm": encoded(Image.new("RGB", (64, 64)), "PPM"),
+    "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64),
+    "JPEG XL": b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(64),
+    "JPEG XL (bare)": b"\xff\x0a" + bytes(300),
+    "PSD": b"8BPS\0\1" + bytes(64),
+    "SVG": SVG,
+}
+"""Pictures of formats that are not taken."""
 
 
-def with_second_header(width: int, height: int) -> bytes:
-    """A small PNG whose second IHDR says another size; Pillow goes by the last."""
-    content = png()
-    again = chunk(b"IHDR", struct.pack(">II", width, height) + content[24:29])
-    return content[:33] + chunk(b"tEXt", b"a\0b") + again + content[33:]
+def base64_of(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
-def with_second_frame(width: int, height: int) -> bytes:
-    """The same as a JPEG, with a second frame before its pixels."""
-    content = encoded(Image.new("RGB", (72, 40)), "JPEG")
-    at = content.index(b"\xff\xc0")
-    length = 2 + int.from_bytes(content[at + 2 : at + 4], "big")
-    again = content[at : at + 5] + struct.pack(">HH", height, width) + content[at + 9 : at + length]
-    return content[: at + length] + again + content[at + length :]
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize(
+    ("place", "loc"),
+    [
+        (lambda text: {"init_images": [text]}, ("init_images", 0)),
+        (lambda text: {"mask": "data:image/png;base64," + text}, ("mask",)),
+        (lambda text: {"firstpass_image": text}, ("firstpass_image",)),
+        (lambda text: {"script_args": [wrapped(76, "\n", text)]}, ("script_args", 0)),
+        (
+            lambda text: {"alwayson_scripts": {"detailer": {"args": [{"deep": text}]}}},
+            ("alwayson_scripts", "detailer", "args", 0, "deep"),
+        ),
+        (lambda text: {"script_args": ["data:image/gif;base64," + text]}, ("script_args", 0)),
+    ],
+)
+def test_a_picture_of_another_format_is_refused_by_name_wherever_it_stands(
+    place: Callable[[str], dict[str, Any]], loc: tuple[str | int, ...], name: str
+) -> None:
+    with pytest.raises(Invalid, match=name.partition(" (")[0]) as refused:
+        extract(place(base64_of(FOREIGN[name])))
+    assert refused.value.code == "image_unreadable"
+    assert [error.loc for error in refused.value.errors] == [("body", "parameters", *loc)]
 
 
-@pytest.mark.parametrize("made", [with_second_header, with_second_frame])
-def test_a_picture_that_tells_its_size_twice_is_none(made: Callable[[int, int], bytes]) -> None:
-    content = made(9000, 9000)
-    assert Image.open(BytesIO(content)).size == (9000, 9000)
-    with pytest.raises(NotAnImage, match="twice"):
-        read_header(content)
+@pytest.mark.parametrize("name", FOREIGN)
+def test_an_uploaded_picture_of_another_format_is_refused_in_the_same_words(name: str) -> None:
+    with pytest.raises(NotAnImage) as uploaded:
+        read_header(FOREIGN[name])
+    with pytest.raises(Invalid) as inside:
+        extract({"script_args": [base64_of(FOREIGN[name])]})
+    assert str(uploaded.value) in str(inside.value)
 
 
-def test_a_jpeg_with_a_thumbnail_and_fill_bytes_tells_its_size_once() -> None:
-    content = encoded(Image.new("RGB", (72, 40)), "JPEG")
-    thumbnail = b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
-    assert read_header(content[:2] + thumbnail + b"\xff\xff" + content[2:]).size == (72, 40)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/workspace/models/diffusers/outputs/samples/" * 5,
+        "a" * 400,
+        "BM" + "aGVsbG8" * 40,
+        base64_of(b"BM" + bytes(range(1, 200))),
+        base64_of(b"%PDF-1.7" + bytes(300)),
+        base64_of(bytes(400)),
+        base64_of(b"\0\0\0\x18ftypisom" + bytes(300)),
+        "<svg xmlns='http://www.w3.org/2000/svg'>" + "<g/>" * 50,
+        "iVBORw0KGgo= is how every PNG file begins when it is written in base64, and this is no picture.",
+        "data:text/plain;base64," + base64_of(b"hello" * 40),
+        "data:application/json," + "%7B%7D" * 40,
+    ],
+)
+def test_text_in_the_arguments_of_a_script_stays_text(text: str) -> None:
+    fields: dict[str, Any] = {"script_args": [text, "", None, True]}
+    assert extract(fields) == (fields, [], {})
 
 
-@given(st.binary(max_size=200), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF....WEBP"]))
-def test_no_bytes_break_the_reading_of_a_header(content: bytes, start: bytes) -> None:
-    try:
-        header = read_header(start + content)
-    except NotAnImage:
-        return
-    assert min(header.size) > 0
+def test_a_batch_starts_from_as_many_pictures_as_it_has_at_most() -> None:
+    fields, extracted, _ = extract({"init_images": [PICTURE, PICTURE, PICTURE], "batch_size": 3})
+    assert [picture.name for picture in extracted] == ["init", "init_2", "init_3"]
+    assert starting_pictures(fields) == ("init", "init_2", "init_3")
+    check_batch("img2img", fields)
+    check_batch("txt2img", {**fields, "batch_size": None})
+    for size in (None, 1, 2):
+        with pytest.raises(Invalid, match="set batch_size to 3") as refused:
+            check_batch("img2img", {**fields, "batch_size": size})
+        assert (refused.value.code, refused.value.errors[0].loc[-1]) == ("too_many_images", "init_images")
+
+
+@pytest.mark.parametrize("entries", [None, [], ["image:init"], ["image:photo"], ["", "image:init"], "image:init", [{}]])
+def test_a_job_with_one_picture_starts_from_init(entries: Any) -> None:
+    assert starting_pictures({"init_images": entries}) == ("init",)
 
 
 @pytest.mark.parametrize(
@@ -116,19 +203,19 @@ def test_no_bytes_break_the_reading_of_a_header(content: bytes, start: bytes) ->
         {"prompt_image": "data:image/png;base64,%%%"},
     ],
 )
-def test_what_stands_for_a_picture_and_is_none_is_refused(fields: dict[str, Any]) -> None:
+def test_an_invalid_picture_is_refused_where_a_picture_is_expected(fields: dict[str, Any]) -> None:
     with pytest.raises(Invalid) as refused:
         extract(fields)
     assert refused.value.code == "image_unreadable"
     assert refused.value.errors[0].loc[:2] == ("body", "parameters")
 
 
-def test_prompts_and_empty_places_are_left_alone() -> None:
+def test_prompts_and_empty_picture_fields_are_not_changed() -> None:
     fields: dict[str, Any] = {"prompt": "a" * 400, "notes": "aGVsbG8=" * 20, "mask": "", "init_images": [], "n": 3}
     assert extract(fields) == (fields, [], {})
 
 
-def test_more_pictures_than_a_job_takes_are_refused() -> None:
+def test_more_pictures_than_a_job_may_have_are_refused() -> None:
     with pytest.raises(Invalid) as refused:
         extract({"init_images": [PICTURE] * 33})
     assert refused.value.code == "too_many_images"

@@ -1,4 +1,4 @@
-"""Files at the root that only others read: GitHub, pre-commit, whoever packages the project."""
+"""Files at the root that only GitHub, pre-commit and packaging tools read."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ import yaml
 from local.home import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-WRITTEN = [".github/workflows/ci.yml", ".github/dependabot.yml", ".pre-commit-config.yaml"]
+YAML_FILES = [".github/workflows/ci.yml", ".github/dependabot.yml", ".pre-commit-config.yaml"]
 
 
 def read(path: str) -> dict[str, Any]:
@@ -20,12 +20,12 @@ def read(path: str) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("path", WRITTEN)
-def test_it_is_yaml_with_something_in_it(path: str) -> None:
+@pytest.mark.parametrize("path", YAML_FILES)
+def test_the_file_is_yaml_and_not_empty(path: str) -> None:
     assert read(path)
 
 
-def test_ci_runs_what_a_person_runs_and_may_only_read() -> None:
+def test_ci_runs_the_same_script_as_a_person_and_may_only_read() -> None:
     workflow = read(".github/workflows/ci.yml")
     assert workflow["permissions"] == {"contents": "read"}
     for job in workflow["jobs"].values():
@@ -38,13 +38,13 @@ def test_ci_runs_what_a_person_runs_and_may_only_read() -> None:
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
 
 
-def test_every_kind_of_package_is_kept_up_to_date() -> None:
+def test_every_kind_of_dependency_gets_updates() -> None:
     updates = {update["package-ecosystem"]: update for update in read(".github/dependabot.yml")["updates"]}
     assert set(updates) == {"pip", "npm", "github-actions"}
     assert all(update["groups"] for update in updates.values())
 
 
-def test_the_hooks_before_a_commit_fetch_nothing_and_are_there_after_make_install() -> None:
+def test_the_hooks_of_pre_commit_download_nothing_and_use_what_make_install_installs() -> None:
     repositories = read(".pre-commit-config.yaml")["repos"]
     assert [repository["repo"] for repository in repositories] == ["local"]
     for hook in repositories[0]["hooks"]:
@@ -53,7 +53,7 @@ def test_the_hooks_before_a_commit_fetch_nothing_and_are_there_after_make_instal
         assert Path(ROOT / tool).is_file(), tool
 
 
-def test_the_licence_is_apache_2_and_said_to_be() -> None:
+def test_the_licence_is_apache_2() -> None:
     assert PROJECT["license"] == "Apache-2.0"
     assert PROJECT["license-files"] == ["LICENSE"]
     text = (ROOT / "LICENSE").read_text()

@@ -1,19 +1,31 @@
-"""The table of routes: every route has its line, and the gateway's policy says what the table says."""
+"""The table of routes: every route has a line in it, and the policy of the gateway agrees with it."""
 
 import importlib
 import json
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from darkroom.edge.http import Api
+from darkroom import wiring
+from darkroom.edge.openapi import document
+from darkroom.keys.rate_limiter import RateLimiter
 from darkroom.keys.routes import ROLES, ROUTES, allows, permission_of, withheld
 from infra.functions import ROUTES as FUNCTIONS
 from infra.problems import PROBLEMS
 from local.home import ROOT
+from tests.support.http import Context
+
+
+class NoCounts:
+    """Counts that no other function shares."""
+
+    def add(self, key: str, minute: int, count: int) -> int:
+        return count
+
 
 STAGE = "arn:aws:execute-api:eu-central-1:123456789012:abcdefghij/v1"
 
@@ -22,18 +34,17 @@ def shape(method: str, route: str) -> tuple[str, str]:
     return method, re.sub(r"\{[^}]*\}", "{}", route)
 
 
-def apis() -> dict[str, Api]:
-    handlers = (ROOT / "functions").glob("*/handler.py")
-    modules = {path.parent.name: importlib.import_module(f"functions.{path.parent.name}.handler") for path in handlers}
-    return {name: module.app for name, module in modules.items() if hasattr(module, "app")}
+def handlers() -> dict[str, Any]:
+    """The module of every function behind the API, by its name."""
+    names = [path.parent.name for path in (ROOT / "functions").glob("*/handler.py")]
+    modules = {name: importlib.import_module(f"functions.{name}.handler") for name in names}
+    return {name: module for name, module in modules.items() if hasattr(module, "app")}
 
 
 def routes() -> set[tuple[str, str]]:
-    return {
-        shape(route.method, route.openapi_path)
-        for api in apis().values()
-        for route in api._static_routes + api._dynamic_routes
-    }
+    """Method and path of every route of every function."""
+    paths = document([module.app for module in handlers().values()])["paths"]
+    return {shape(method.upper(), path) for path, item in paths.items() for method in item}
 
 
 def test_every_route_has_a_line_and_every_line_a_route() -> None:
@@ -48,51 +59,70 @@ def test_a_route_without_a_line_is_refused_to_everybody() -> None:
     assert not allows("king", "GET", "/jobs")
 
 
-def test_every_function_behind_the_api_keeps_the_rate_limiter() -> None:
-    assert set(apis()) == set(FUNCTIONS.values())
-    assert [name for name, api in apis().items() if api._rate_limiter is None] == []
+def test_every_function_behind_the_api_is_in_the_table_of_the_gateway() -> None:
+    assert set(handlers()) == set(FUNCTIONS.values())
 
 
-def test_the_openapi_says_each_permission() -> None:
+@pytest.mark.parametrize("name", sorted(set(FUNCTIONS.values())))
+def test_every_function_behind_the_api_limits_the_requests_of_a_key(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter = RateLimiter(NoCounts())
+    monkeypatch.setattr(
+        wiring, "stage", lambda: SimpleNamespace(rate_limiter=limiter, settings=SimpleNamespace(origins=()))
+    )
+    authorizer = {"owner": "ann", "role": "admin", "key": "k-1", "requests_per_minute": "1"}
+    event = {
+        "path": "/nothing",
+        "resource": "/nothing",
+        "httpMethod": "GET",
+        "headers": {},
+        "multiValueHeaders": {},
+        "body": None,
+        "requestContext": {"requestId": "r-1", "stage": "v1", "path": "/v1/nothing", "authorizer": authorizer},
+    }
+    handler = handlers()[name].handler
+    assert [handler(event, Context())["statusCode"] for _ in range(2)] == [404, 429]
+
+
+def test_the_openapi_document_names_each_permission() -> None:
     paths = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]
     for path, item in paths.items():
-        for method, said in item.items():
+        for method, operation in item.items():
             permission = permission_of(method, path)
             assert permission is not None
-            assert said["x-permission"] == permission
-            assert f"`{permission}`" in said["description"]
-            assert "403" in said["responses"]
+            assert operation["x-permission"] == permission
+            assert f"`{permission}`" in operation["description"]
+            assert "403" in operation["responses"]
 
 
-def decision(role: str, method: str, path: str) -> bool:
-    """What IAM makes of the authorizer's policy: a `*` spans slashes, and a Deny wins."""
+def gateway_allows(role: str, method: str, path: str) -> bool:
+    """What IAM decides by the policy of the authorizer: a `*` also matches slashes, and a Deny wins."""
     return not any(fnmatchcase(f"{method}{path}", pattern) for pattern in withheld(role))
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_policy_of_a_role_is_the_table(role: str) -> None:
+def test_the_policy_of_a_role_agrees_with_the_table(role: str) -> None:
     for method, route in ROUTES:
         path = re.sub(r"\{[^}]*\}", "01900000-0000-7000-8000-000000000000", route)
-        assert decision(role, method, path) == allows(role, method, route), (method, route)
+        assert gateway_allows(role, method, path) == allows(role, method, route), (method, route)
     for path in ("/", "/nothing", "/jobsx", "/pings/a"):
         for method in ("GET", "POST", "HEAD", "PUT"):
-            assert decision(role, method, path)
+            assert gateway_allows(role, method, path)
 
 
-def test_a_role_that_is_none_is_denied_every_line() -> None:
+def test_an_unknown_role_is_denied_every_line() -> None:
     assert len(withheld("king")) == len(ROUTES)
     assert withheld("admin") == []
 
 
-def test_the_policy_stays_far_below_what_the_gateway_takes() -> None:
-    """8 KB, and 512 characters a resource (API Gateway Developer Guide, output of a Lambda authorizer)."""
+def test_the_policy_is_far_smaller_than_the_limits_of_the_gateway() -> None:
+    """They are 8 KB, and 512 characters for a resource (API Gateway Developer Guide, output of a Lambda authorizer)."""
     lines = [f"{STAGE}/{line}" for line in withheld("viewer")]
     assert len(json.dumps(lines)) < 6_000
     assert max(map(len, lines)) < 512
 
 
-def test_the_gateway_and_the_functions_refuse_with_one_code() -> None:
+def test_the_gateway_and_the_functions_refuse_with_the_same_code() -> None:
     source = Path(ROOT / "shared" / "darkroom" / "edge" / "http.py").read_text()
-    found: Any = PROBLEMS["ACCESS_DENIED"]
-    assert (found.status, found.code) == (403, "not_permitted")
+    problem: Any = PROBLEMS["ACCESS_DENIED"]
+    assert (problem.status, problem.code) == (403, "not_permitted")
     assert '"not_permitted"' in source

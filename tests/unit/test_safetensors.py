@@ -1,4 +1,4 @@
-"""The header of a safetensors file is read, checked, and never trusted."""
+"""The header of a safetensors file is read and checked, also when it was made to break the reader."""
 
 import contextlib
 import json
@@ -17,15 +17,15 @@ def read(content: bytes) -> Header:
     return read_header(content[8 : 8 + length], len(content) - 8 - length)
 
 
-def test_a_file_tells_its_base_model_and_trigger_words() -> None:
+def test_base_model_and_trigger_words_are_read_from_the_header() -> None:
     spec = {"modelspec.architecture": "stable-diffusion-v1-5", "modelspec.trigger_phrase": "film grain, kodak"}
     assert read(safetensors(spec)) == Header("stable-diffusion-v1-5", ("film grain", "kodak"))
-    trained = {"ss_base_model_version": "sdxl", "ss_tag_frequency": json.dumps({"10_x": {"cat": 3, "ink ": 9}})}
-    assert read(safetensors(trained)) == Header("sdxl", ("ink", "cat"))
+    training = {"ss_base_model_version": "sdxl", "ss_tag_frequency": json.dumps({"10_x": {"cat": 3, "ink ": 9}})}
+    assert read(safetensors(training)) == Header("sdxl", ("ink", "cat"))
     assert read(safetensors()) == Header(None, ())
 
 
-def test_half_a_surrogate_pair_in_the_metadata_is_made_storable() -> None:
+def test_half_a_surrogate_pair_in_the_metadata_is_replaced() -> None:
     header = read(safetensors({"modelspec.architecture": "\ud800x", "modelspec.trigger_phrase": "\udfff"}))
     json.dumps([header.base_model, *header.trigger_words], ensure_ascii=False).encode()
 
@@ -44,7 +44,7 @@ def test_half_a_surrogate_pair_in_the_metadata_is_made_storable() -> None:
         b'\x40\0\0\0\0\0\0\0{"w":{"dtype":"U8","shape":[1],"data_offsets":[5,1]}}           ',
     ],
 )
-def test_what_is_no_model_says_so(content: bytes) -> None:
+def test_a_file_that_is_no_model_is_refused(content: bytes) -> None:
     with pytest.raises(NotSafetensors):
         read(content)
 
@@ -59,12 +59,12 @@ metadata = st.dictionaries(st.sampled_from(["ss_tag_frequency", "modelspec.trigg
 
 
 @given(metadata)
-def test_no_metadata_breaks_the_reading(given_metadata: dict[str, str]) -> None:
-    assert len(read(safetensors(given_metadata)).trigger_words) <= 8
+def test_no_metadata_breaks_the_reading(values: dict[str, str]) -> None:
+    assert len(read(safetensors(values)).trigger_words) <= 8
 
 
 @pytest.mark.parametrize("size", [16, 8 * 1024**2, 8 * 1024**2 + 1, 2 * 1024**3, 50 * 1024**3])
-def test_every_file_fits_into_the_parts_s3_takes(size: int) -> None:
+def test_every_file_fits_into_the_parts_that_s3_allows(size: int) -> None:
     assert 5 * 1024**2 <= part_size(size) <= 5 * 1024**3
     assert 1 <= part_count(size) <= 1024
     assert (part_count(size) - 1) * part_size(size) < size <= part_count(size) * part_size(size)

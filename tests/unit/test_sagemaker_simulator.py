@@ -1,4 +1,4 @@
-"""Parts of the SageMaker simulator that no clock lets a contract test reach."""
+"""Parts of the SageMaker simulator that the contract tests cannot reach."""
 
 import asyncio
 import sqlite3
@@ -13,7 +13,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from local.sagemaker.aws import Cloud
 from local.sagemaker.backlog import Backlog, Invocation
-from local.sagemaker.clock import TICK_SECONDS, TurnableClock, wait
+from local.sagemaker.clock import TurnableClock, wait
 from local.sagemaker.execution import Execution
 from local.sagemaker.knobs import Chance, Knobs
 from local.sagemaker.notifications import Outcome, notices
@@ -45,8 +45,8 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield opened
 
 
-class Files:
-    """S3 that keeps what is written."""
+class FakeS3:
+    """Keeps what is written, by its S3 URI."""
 
     def __init__(self) -> None:
         self.written: dict[str, bytes] = {}
@@ -55,24 +55,24 @@ class Files:
         self.written[location] = content
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_a_request_that_expired_in_the_queue_is_written_down_but_announced_only_if_told(
-    database: sqlite3.Connection, told: bool
+@pytest.mark.parametrize("announced", [False, True])
+def test_a_request_that_expired_in_the_queue_is_written_to_s3_and_announced_if_the_knob_says_so(
+    database: sqlite3.Connection, announced: bool
 ) -> None:
-    backlog, files = Backlog(database), Files()
+    backlog, s3 = Backlog(database), FakeS3()
     chance = Chance(Documents(database), backlog)
-    chance.set(Knobs(notify_expired=told))
+    chance.set(Knobs(notify_expired=announced))
     backlog.add(INVOCATION, b"{}", expires=NOW)
     work = backlog.take("e", now=NOW)
     assert work is not None
-    execution = Execution(cast(Cloud, files), cast(httpx.AsyncClient, None), chance, lambda: NOW)
+    execution = Execution(cast(Cloud, s3), cast(httpx.AsyncClient, None), chance, lambda: NOW)
     outcome = asyncio.run(execution.run(work))
-    assert b"expired" in files.written["s3://b/failed/i"]
+    assert b"expired" in s3.written["s3://b/failed/i"]
     sent = notices(INVOCATION, outcome, chance, work.sequence, "us-east-1", NOW)
-    assert [notice.message["invocationStatus"] for notice in sent] == (["Failed"] if told else [])
+    assert [notice.message["invocationStatus"] for notice in sent] == (["Failed"] if announced else [])
 
 
-def test_an_invocation_is_taken_once_in_order_and_again_after_it_was_given_back(
+def test_invocations_are_taken_once_in_order_and_again_when_they_are_given_back(
     database: sqlite3.Connection,
 ) -> None:
     backlog = Backlog(database)
@@ -86,7 +86,7 @@ def test_an_invocation_is_taken_once_in_order_and_again_after_it_was_given_back(
     assert again.sequence == first
 
 
-def test_the_result_of_an_endpoint_that_was_deleted_meanwhile_is_not_announced(
+def test_a_result_is_not_announced_after_its_endpoint_is_deleted(
     database: sqlite3.Connection,
 ) -> None:
     backlog = Backlog(database)
@@ -97,7 +97,7 @@ def test_the_result_of_an_endpoint_that_was_deleted_meanwhile_is_not_announced(
     assert backlog.unsent() == 0
 
 
-def test_a_late_notice_is_due_so_much_later(database: sqlite3.Connection) -> None:
+def test_a_late_notice_is_due_after_its_delay(database: sqlite3.Connection) -> None:
     backlog = Backlog(database)
     chance = Chance(Documents(database), backlog)
     chance.set(Knobs(late_rate=1, late_seconds=300))
@@ -105,7 +105,7 @@ def test_a_late_notice_is_due_so_much_later(database: sqlite3.Connection) -> Non
     assert late.due == NOW + 300
 
 
-def test_a_clock_that_was_turned_does_not_go_back_when_the_process_is_new(tmp_path: Path) -> None:
+def test_a_turned_clock_does_not_go_back_in_a_new_process(tmp_path: Path) -> None:
     with closing(open_database(tmp_path)) as before:
         clock = TurnableClock(Documents(before))
         started = clock()
@@ -114,23 +114,31 @@ def test_a_clock_that_was_turned_does_not_go_back_when_the_process_is_new(tmp_pa
         assert TurnableClock(Documents(after))() >= started + 3600
 
 
-def test_who_waits_on_a_clock_goes_on_when_it_is_turned(database: sqlite3.Connection) -> None:
+def test_a_wait_ends_when_the_clock_is_turned_to_its_end_and_not_before(database: sqlite3.Connection) -> None:
     clock = TurnableClock(Documents(database))
 
-    async def waits() -> bool:
-        waiting = asyncio.create_task(wait(clock, 3600))
-        await asyncio.sleep(0)
-        clock.turn(3599)
-        done, _ = await asyncio.wait([waiting], timeout=3 * TICK_SECONDS)
-        assert not done
-        clock.turn(1)
+    async def turn_twice() -> bool:
+        read = asyncio.Event()
+
+        def watched_clock() -> float:
+            read.set()
+            return clock()
+
+        waiting = asyncio.create_task(wait(watched_clock, 3600))
+        await read.wait()
+        clock.turn(3590)
+        for _ in range(2):
+            read.clear()
+            await asyncio.wait_for(read.wait(), 10)
+        early = waiting.done()
+        clock.turn(10)
         await asyncio.wait_for(waiting, 10)
-        return True
+        return early
 
-    assert asyncio.run(waits())
+    assert not asyncio.run(turn_twice())
 
 
-def test_knobs_and_the_countdown_of_failures_outlive_the_process(tmp_path: Path) -> None:
+def test_knobs_and_the_number_of_failures_to_come_are_kept_for_a_new_process(tmp_path: Path) -> None:
     with closing(open_database(tmp_path)) as before:
         chance = Chance(Documents(before), Backlog(before))
         chance.set(Knobs(fail_next=2, seed=3))
@@ -139,10 +147,11 @@ def test_knobs_and_the_countdown_of_failures_outlive_the_process(tmp_path: Path)
         assert Chance(Documents(after), Backlog(after)).knobs == Knobs(fail_next=1, seed=3)
 
 
-def _patterns(shape: Shape, seen: set[str]) -> Iterator[str]:
-    if shape.name in seen:
+def patterns_of(shape: Shape, visited: set[str]) -> Iterator[str]:
+    """Every pattern of a shape and of the shapes inside it, except of those that were `visited` before."""
+    if shape.name in visited:
         return
-    seen.add(shape.name)
+    visited.add(shape.name)
     if "pattern" in shape.metadata:
         yield shape.metadata["pattern"]
     inner: list[Any] = []
@@ -153,16 +162,16 @@ def _patterns(shape: Shape, seen: set[str]) -> Iterator[str]:
     elif isinstance(shape, MapShape):
         inner = [shape.key, shape.value]
     for member in inner:
-        yield from _patterns(member, seen)
+        yield from patterns_of(member, visited)
 
 
 def test_python_understands_every_pattern_of_the_service_model() -> None:
     operations = ["CreateModel", "CreateEndpointConfig", "CreateEndpoint", "ListEndpoints", "AddTags", "ListTags"]
-    seen: set[str] = set()
-    patterns = [p for name in operations for p in _patterns(input_shape("sagemaker", name), seen)]
-    patterns += _patterns(input_shape("sagemaker-runtime", "InvokeEndpointAsync"), seen)
+    visited: set[str] = set()
+    patterns = [pattern for name in operations for pattern in patterns_of(input_shape("sagemaker", name), visited)]
+    patterns += patterns_of(input_shape("sagemaker-runtime", "InvokeEndpointAsync"), visited)
     for name in ("RegisterScalableTarget", "PutScalingPolicy"):
-        patterns += _patterns(input_shape("application-autoscaling", name), seen)
+        patterns += patterns_of(input_shape("application-autoscaling", name), visited)
     assert len(patterns) > 30
     assert all("\\p" not in python_pattern(pattern).pattern for pattern in patterns)
 

@@ -1,4 +1,4 @@
-"""What is shipped of others' work: pinned by hash, and under licences that allow it."""
+"""Packages of others that are shipped: each is pinned by its hash and has a licence that allows it."""
 
 import re
 
@@ -19,19 +19,19 @@ def test_the_layer_ships_the_versions_that_are_tested() -> None:
     assert {name: tested[name] for name in locked(LAYER)} == locked(LAYER)
 
 
-def test_the_worker_and_the_layer_are_both_looked_at() -> None:
+def test_the_packages_of_the_worker_and_of_the_layer_are_checked() -> None:
     assert {"pydantic", "botocore", "aws-lambda-powertools", "pillow", "uvicorn", "h11"} <= set(shipped())
 
 
-def test_everything_shipped_has_a_licence_that_is_taken() -> None:
+def test_every_shipped_package_has_an_accepted_licence() -> None:
     assert refused(licences()) == {}
 
 
-def test_a_licence_that_asks_for_more_is_refused() -> None:
-    asked = {
+def test_a_licence_that_demands_more_is_refused() -> None:
+    licences_of = {
         "a": "GNU General Public License v3 (GPLv3)",
         "b": "UNKNOWN",
         "c": "MIT; AGPL-3.0",
         "d": "MIT OR Apache-2.0",
     }
-    assert set(refused(asked)) == {"a", "b", "c"}
+    assert set(refused(licences_of)) == {"a", "b", "c"}

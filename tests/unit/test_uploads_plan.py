@@ -1,4 +1,4 @@
-"""Which files of a WebUI are uploaded, and as what."""
+"""Which files of a WebUI are uploaded, and as which kind."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ def touch(root: Path, *names: str) -> None:
         path.write_bytes(b"0" * 20)
 
 
-def planned(*paths: Path) -> dict[str, str]:
+def selected(*paths: Path) -> dict[str, str]:
     return {file.name: file.kind for file in select(paths).files}
 
 
-def test_a_webui_is_uploaded_with_kinds_told_from_its_folders(tmp_path: Path) -> None:
-    wanted = {
+def test_the_model_files_of_a_webui_get_their_kinds_from_its_folders(tmp_path: Path) -> None:
+    expected = {
         "models/Stable-diffusion/a.safetensors": "stable-diffusion",
         "models/Stable-diffusion/sub/b.CKPT": "stable-diffusion",
         "models/Stable-diffusion/b.vae.pt": "vae",
@@ -31,11 +31,11 @@ def test_a_webui_is_uploaded_with_kinds_told_from_its_folders(tmp_path: Path) ->
         "models/ControlNet/g.pth": "controlnet",
         "embeddings/h.bin": "embedding",
     }
-    touch(tmp_path, *wanted)
+    touch(tmp_path, *expected)
     touch(tmp_path, "models/Lora/.hidden.pt", "models/Lora/.cache/x.pt", "models/Lora/Put Lora here.txt")
-    touch(tmp_path, "models/Lora/put_lora_here.pt", "models/Lora/d.png", "models/ESRGAN/x.pth")
+    touch(tmp_path, "models/Lora/put_lora_here.pt", "models/Lora/d.png", "models/GFPGAN/x.pth")
     touch(tmp_path, "venv/lora/x.bin", "models/VAE-approx/model.pt")
-    assert planned(tmp_path) == {Path(name).name: kind for name, kind in wanted.items()}
+    assert selected(tmp_path) == {Path(name).name: kind for name, kind in expected.items()}
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ def test_a_webui_is_uploaded_with_kinds_told_from_its_folders(tmp_path: Path) ->
         ("/w/models/Lora/vae/x.pt", "lora"),
         ("/data/models/mine/Lora/x.pt", "lora"),
         ("/data/models/w/embeddings/x.pt", "embedding"),
-        ("/home/lora/w/models/ESRGAN/x.pth", None),
+        ("/home/lora/w/models/GFPGAN/x.pth", None),
         ("/home/downloads/x.pt", None),
     ],
 )
-def test_the_folder_tells_the_kind(path: str, kind: str | None) -> None:
+def test_the_kind_comes_from_the_folder(path: str, kind: str | None) -> None:
     assert kind_of(Path(path)) == kind
 
 
-def test_a_named_file_needs_a_kind_and_takes_the_one_given(tmp_path: Path) -> None:
+def test_a_single_file_needs_a_kind_and_the_given_one_wins(tmp_path: Path) -> None:
     touch(tmp_path, "x.pt", "models/Lora/y.pt")
     with pytest.raises(Failure, match="--kind"):
         select([tmp_path / "x.pt"])
@@ -61,21 +61,21 @@ def test_a_named_file_needs_a_kind_and_takes_the_one_given(tmp_path: Path) -> No
     assert [file.kind for file in files] == ["vae", "vae"]
 
 
-def test_kind_fills_in_for_a_directory(tmp_path: Path) -> None:
+def test_a_given_kind_is_used_for_a_folder_without_one(tmp_path: Path) -> None:
     touch(tmp_path, "some/x.pt")
     with pytest.raises(Failure, match="--kind"):
         select([tmp_path / "some"])
     assert [file.kind for file in select([tmp_path / "some"], "lora").files] == ["lora"]
 
 
-def test_one_name_twice_is_a_clash_and_one_file_twice_is_not(tmp_path: Path) -> None:
+def test_two_files_of_one_name_clash_and_one_file_given_twice_does_not(tmp_path: Path) -> None:
     touch(tmp_path, "models/Lora/a/x.pt", "models/Lora/b/x.pt")
-    both = select([tmp_path, tmp_path / "models/Lora/a/x.pt"])
-    assert [file.path.parent.name for file in both.files] == ["a"]
-    assert [file.path.parent.name for file, _ in both.clashes] == ["b"]
+    selection = select([tmp_path, tmp_path / "models/Lora/a/x.pt"])
+    assert [file.path.parent.name for file in selection.files] == ["a"]
+    assert [file.path.parent.name for file, _ in selection.clashes] == ["b"]
 
 
-def test_what_is_no_model_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_file_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "x.txt")
     for name, words in (("x.txt", "not a model file"), ("y.pt", "no such file")):
         with pytest.raises(Failure, match=words):

@@ -15,8 +15,8 @@ FIELD = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 
 
 def job(parameters: dict[str, Any], **fields: Any) -> WorkRequest:
-    given = {"job_id": "job-1", "type": "txt2img", "output": "s3://bucket/jobs/job-1/output/", **fields}
-    return WorkRequest.model_validate({**given, "parameters": parameters})
+    basic = {"job_id": "job-1", "type": "txt2img", "output": "s3://bucket/jobs/job-1/output/", **fields}
+    return WorkRequest.model_validate({**basic, "parameters": parameters})
 
 
 def text_of(parameters: dict[str, Any], **fields: Any) -> str:
@@ -24,7 +24,7 @@ def text_of(parameters: dict[str, Any], **fields: Any) -> str:
     return infotext(request, settings_of(request), seed=1, subseed=9, size=(512, 768), version="Darkroom test")
 
 
-def test_txt2img_reads_like_the_webui() -> None:
+def test_the_infotext_of_txt2img_is_that_of_the_webui() -> None:
     text = text_of(
         {
             "prompt": "a pier, at night",
@@ -43,7 +43,7 @@ def test_txt2img_reads_like_the_webui() -> None:
     )
 
 
-def test_img2img_tells_its_strength_and_an_inpaint_its_mask() -> None:
+def test_img2img_has_its_strength_and_inpaint_its_mask() -> None:
     text = text_of(
         {
             "prompt": "eyes",
@@ -67,7 +67,7 @@ def test_img2img_tells_its_strength_and_an_inpaint_its_mask() -> None:
     )
 
 
-def test_what_was_not_asked_for_is_not_mentioned() -> None:
+def test_settings_that_are_off_are_not_mentioned() -> None:
     plain = text_of({"prompt": "a pier"})
     for name in ("Negative prompt", "Denoising", "Mask", "Hires", "VAE", "Clip skip", "Variation", "Tiling"):
         assert name not in plain
@@ -78,7 +78,7 @@ def test_an_empty_prompt_leaves_no_empty_line() -> None:
     assert text_of({}).startswith("Steps: 50, Sampler: Euler, ")
 
 
-def test_a_hires_pass_tells_how_it_enlarges() -> None:
+def test_a_hires_pass_has_its_factor_or_its_size() -> None:
     parameters = {"prompt": "a pier", "enable_hr": True, "denoising_strength": 0.4, "hr_prompt": "a, b"}
     factor = text_of({**parameters, "hr_scale": 1.5, "hr_upscaler": "Latent", "hr_second_pass_steps": 9})
     assert factor.endswith(
@@ -110,31 +110,31 @@ def test_the_rarer_settings_have_their_names() -> None:
         assert f", {field}, " in text
 
 
-def test_the_vae_called_none_is_not_mentioned() -> None:
+def test_a_vae_named_none_is_not_mentioned() -> None:
     assert "VAE" not in text_of({}, models={"vae": [{"name": "None", "s3": None}]})
 
 
 @pytest.mark.parametrize(
-    ("value", "written"),
+    ("value", "quoted"),
     [("Euler a", "Euler a"), ("a, b", '"a, b"'), ("a: b", '"a: b"'), ('1\n"é"', '"1\\n\\"é\\""'), (7.5, "7.5")],
 )
-def test_only_what_would_break_the_line_is_quoted(value: object, written: str) -> None:
-    assert quote(value) == written
+def test_only_values_that_would_break_the_line_are_quoted(value: object, quoted: str) -> None:
+    assert quote(value) == quoted
 
 
-def test_the_webuis_own_reader_finds_every_field() -> None:
+def test_the_reader_of_the_webui_finds_every_field() -> None:
     text = text_of({"sampler_name": 'odd, "name": x', "scheduler": "Karras", "steps": 12})
-    found = dict(FIELD.findall(text.splitlines()[-1]))
-    assert json.loads(found["Sampler"]) == 'odd, "name": x'
-    assert (found["Steps"], found["Schedule type"], found["Size"]) == ("12", "Karras", "512x768")
+    fields = dict(FIELD.findall(text.splitlines()[-1]))
+    assert json.loads(fields["Sampler"]) == 'odd, "name": x'
+    assert (fields["Steps"], fields["Schedule type"], fields["Size"]) == ("12", "Karras", "512x768")
 
 
 def test_the_info_lists_every_picture() -> None:
     request = job({"prompt": "a pier", "seed": 5, "batch_size": 2, "steps": 20, "sampler_index": "DDIM"})
     images = [PaintedImage(key=f"{n}.png", width=512, height=512, seed=5 + n, infotext=f"text {n}") for n in range(2)]
-    told = info(request, settings_of(request), images, "Darkroom test")
-    assert told["all_seeds"] == [5, 6]
-    assert told["infotexts"] == ["text 0", "text 1"]
-    assert told["all_prompts"] == ["a pier", "a pier"]
-    assert (told["seed"], told["steps"], told["sampler_name"], told["cfg_scale"]) == (5, 20, "DDIM", 7.0)
-    assert (told["width"], told["height"], told["version"]) == (512, 512, "Darkroom test")
+    answer = info(request, settings_of(request), images, "Darkroom test")
+    assert answer["all_seeds"] == [5, 6]
+    assert answer["infotexts"] == ["text 0", "text 1"]
+    assert answer["all_prompts"] == ["a pier", "a pier"]
+    assert (answer["seed"], answer["steps"], answer["sampler_name"], answer["cfg_scale"]) == (5, 20, "DDIM", 7.0)
+    assert (answer["width"], answer["height"], answer["version"]) == (512, 512, "Darkroom test")

@@ -1,106 +1,104 @@
-"""Pictures as people really send them, and what is refused."""
+"""Every kind of picture that people send is read, and broken or too large ones are refused."""
 
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
-from darkroom.images import model
-from worker import pictures
+from darkroom.images import header
 from worker.engines.describe import sentence, tags
 from worker.errors import JobError
 from worker.pictures import decode, encode, flatten
 
 
-def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
+def file_of(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    """The bytes of a picture's file."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
 
 
 def halves() -> Image.Image:
+    """A picture whose left half is red and whose right half is blue."""
     image = Image.new("RGB", (40, 20), (200, 30, 30))
     image.paste((30, 30, 200), (20, 0, 40, 20))
     return image
 
 
 def test_a_palette_picture_keeps_its_colours() -> None:
-    assert flatten(decode(saved(halves().quantize(4)), "init")).tobytes() == halves().tobytes()
+    assert flatten(decode(file_of(halves().quantize(4)), "init")).tobytes() == halves().tobytes()
 
 
-def test_an_opaque_alpha_changes_nothing() -> None:
-    assert flatten(decode(saved(halves().convert("RGBA")), "init")).tobytes() == halves().tobytes()
+def test_an_opaque_alpha_channel_changes_nothing() -> None:
+    assert flatten(decode(file_of(halves().convert("RGBA")), "init")).tobytes() == halves().tobytes()
 
 
-def test_what_is_transparent_turns_white_as_in_the_webui() -> None:
+def test_transparent_parts_become_white_as_in_the_webui() -> None:
     image = halves().convert("RGBA")
     image.paste((0, 0, 0, 0), (0, 0, 20, 20))
-    flat = flatten(decode(saved(image), "init"))
+    flat = flatten(decode(file_of(image), "init"))
     assert (flat.getpixel((5, 5)), flat.getpixel((30, 5))) == ((255, 255, 255), (30, 30, 200))
 
 
 def test_a_cmyk_picture_becomes_rgb() -> None:
-    flat = flatten(decode(saved(halves().convert("CMYK"), "TIFF"), "init"))
-    assert (flat.mode, flat.getpixel((5, 5))) == ("RGB", (200, 30, 30))
+    flat = flatten(decode(file_of(halves().convert("CMYK"), "JPEG", quality=100), "init"))
+    # A JPEG's colours are off by a little.
+    assert ImageChops.difference(flat, halves()).point(lambda value: 255 if value > 3 else 0).getbbox() is None
 
 
-def test_sixteen_bits_are_scaled_and_not_cut_off() -> None:
+def test_sixteen_bits_are_scaled_to_eight() -> None:
     deep = Image.new("I", (8, 8), 128 * 256).convert("I;16")
-    assert flatten(decode(saved(deep), "init")).getpixel((0, 0)) == (128, 128, 128)
+    assert flatten(decode(file_of(deep), "init")).getpixel((0, 0)) == (128, 128, 128)
 
 
-def test_a_picture_from_a_turned_camera_stands_upright() -> None:
+def test_a_picture_of_a_turned_camera_is_turned_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # The camera was turned left: the stored right side is up.
-    upright = flatten(decode(saved(halves(), "PNG", exif=exif), "init"))
+    upright = flatten(decode(file_of(halves(), "PNG", exif=exif), "init"))
     assert upright.size == (20, 40)
     assert upright.getpixel((10, 5)) == (200, 30, 30)
 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"no picture at all", saved(halves())[:60], saved(halves(), "JPEG")[:300]],
+    [b"", b"no picture at all", file_of(halves())[:60], file_of(halves(), "JPEG")[:300]],
     ids=["empty", "text", "cut PNG", "cut JPEG"],
 )
-def test_a_broken_picture_is_refused_by_name(data: bytes) -> None:
+def test_a_broken_picture_is_refused_with_its_name(data: bytes) -> None:
     with pytest.raises(JobError, match="'mask'") as refused:
         decode(data, "mask")
     assert refused.value.code == "image_unreadable"
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 40 * 20 - 1)
+    monkeypatch.setattr(header, "MAX_PIXELS", 40 * 20 - 1)
     with pytest.raises(JobError) as refused:
-        decode(saved(halves()), "init")
+        decode(file_of(halves()), "init")
     assert refused.value.code == "image_too_large"
 
 
 def test_a_very_long_picture_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_SIDE", 39)
+    monkeypatch.setattr(header, "MAX_SIDE", 39)
     with pytest.raises(JobError) as refused:
-        decode(saved(halves()), "init")
+        decode(file_of(halves()), "init")
     assert refused.value.code == "image_too_large"
-
-
-def test_worker_and_api_have_the_same_limits() -> None:
-    assert (pictures.MAX_SIDE, pictures.MAX_PIXELS) == (model.MAX_SIDE, model.MAX_PIXELS)
 
 
 def test_a_decompression_bomb_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(JobError) as refused:
-        decode(saved(halves()), "init")
+        decode(file_of(halves()), "init")
     assert refused.value.code == "image_too_large"
 
 
 @pytest.mark.parametrize("text", ["plain\nSteps: 20", "grüner Turm, 猫の絵\nSteps: 20"])
 def test_the_infotext_comes_back_out_of_the_png(text: str) -> None:
-    image = Image.open(io.BytesIO(encode(halves(), text)))
+    image = Image.open(io.BytesIO(encode(halves(), text)), formats=["png"])
     assert image.info["parameters"] == text
     assert image.tobytes() == halves().tobytes()
 
 
-def test_a_caption_tells_what_can_be_seen() -> None:
+def test_a_caption_describes_the_picture() -> None:
     assert sentence(halves()) == "a flat, dark landscape picture in red and blue, 40 by 20 pixels"
     assert sentence(Image.new("RGB", (20, 40), "white")) == (
         "a flat, bright portrait picture in white, 20 by 40 pixels"

@@ -1,4 +1,4 @@
-"""What the preview engine promises about the pictures it draws."""
+"""The pictures of the preview engine: sizes, seeds, masks, and the same picture for the same job."""
 
 import io
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ HOLE = (40, 30, 119, 99)
 
 def request_of(pictures: Mapping[str, Image.Image] | None = None, **fields: Any) -> WorkRequest:
     images = {name: f"s3://bucket/{name}" for name in pictures or {}}
-    given = {"job_id": "job-1", "type": "txt2img", "output": "s3://bucket/jobs/job-1/output/", **fields}
-    return WorkRequest.model_validate({**given, "images": images})
+    basic = {"job_id": "job-1", "type": "txt2img", "output": "s3://bucket/jobs/job-1/output/", **fields}
+    return WorkRequest.model_validate({**basic, "images": images})
 
 
 def paint(pictures: Mapping[str, Image.Image] | None = None, **fields: Any) -> list[Painting]:
@@ -30,7 +30,7 @@ def paint(pictures: Mapping[str, Image.Image] | None = None, **fields: Any) -> l
 
 
 def pixels(painting: Painting) -> Image.Image:
-    image = Image.open(io.BytesIO(painting.png))
+    image = Image.open(io.BytesIO(painting.png), formats=["png"])
     assert (image.mode, image.size) == ("RGB", (painting.width, painting.height))
     return image
 
@@ -40,31 +40,33 @@ def txt2img(**parameters: Any) -> Painting:
 
 
 def img2img(pictures: Mapping[str, Image.Image], mode: str = "img2img", **parameters: Any) -> Image.Image:
-    made = paint(pictures, type="img2img", mode=mode, parameters={"prompt": "eyes", "seed": 4, **parameters})
-    return pixels(made[0])
+    paintings = paint(pictures, type="img2img", mode=mode, parameters={"prompt": "eyes", "seed": 4, **parameters})
+    return pixels(paintings[0])
 
 
 def photo(size: tuple[int, int] = SIZE) -> Image.Image:
-    """A picture in which every pixel differs from its neighbours, so that any touch shows."""
+    """A picture in which every pixel differs from its neighbours, so that every change is seen."""
     image = Image.new("RGB", size)
     image.putdata([(x * 3 % 256, y * 5 % 256, (x * y) % 256) for y in range(size[1]) for x in range(size[0])])
     return image
 
 
-def hole() -> Image.Image:
+def mask_of_hole() -> Image.Image:
+    """White in the rectangle HOLE, black elsewhere."""
     mask = Image.new("L", SIZE, 0)
     ImageDraw.Draw(mask).rectangle(HOLE, fill=255)
     return mask
 
 
 def changed(result: Image.Image, init: Image.Image) -> Image.Image:
-    """L, 255 where the two differ."""
+    """A mask that is white where the two pictures differ."""
     bands = ImageChops.difference(result, init).split()
-    most = ImageChops.lighter(ImageChops.lighter(bands[0], bands[1]), bands[2])
-    return most.point(lambda value: 255 if value else 0)
+    difference = ImageChops.lighter(ImageChops.lighter(bands[0], bands[1]), bands[2])
+    return difference.point(lambda value: 255 if value else 0)
 
 
 def share_changed(result: Image.Image, init: Image.Image, where: Image.Image) -> float:
+    """Which share of the pixels in a white part of `where` differs."""
     inside = where.histogram()[255]
     return ImageChops.multiply(changed(result, init), where).histogram()[255] / inside
 
@@ -88,10 +90,10 @@ def test_the_same_job_paints_the_same_bytes() -> None:
         {"subseed_strength": 0.5},
     ],
 )
-def test_whatever_a_model_would_look_at_changes_the_picture(other: dict[str, Any]) -> None:
+def test_every_setting_that_a_model_uses_changes_the_picture(other: dict[str, Any]) -> None:
     first = pixels(txt2img(prompt="a pier", seed=7))
     second = pixels(txt2img(**{"prompt": "a pier", "seed": 7, **other}))
-    # Above the strip at the bottom, which shows the seed and the prompt anyway.
+    # Without the strip at the bottom, which shows the seed and the prompt as text.
     above = (0, 0, 128, 50)
     assert first.crop(above).tobytes() != second.crop(above).tobytes()
 
@@ -103,11 +105,11 @@ def test_another_checkpoint_paints_another_picture() -> None:
 
 
 def pixels_of(png: bytes) -> bytes:
-    return Image.open(io.BytesIO(png)).tobytes()
+    return Image.open(io.BytesIO(png), formats=["png"]).tobytes()
 
 
 @pytest.mark.parametrize("parameters", [{}, {"seed": -1}, {"seed": None}])
-def test_a_missing_seed_comes_from_the_job_so_that_a_second_attempt_is_the_same(
+def test_a_missing_seed_comes_from_the_job_id_so_that_a_second_attempt_is_the_same(
     parameters: dict[str, Any],
 ) -> None:
     first, again = paint(parameters=parameters), paint(parameters=parameters)
@@ -119,14 +121,14 @@ def test_a_missing_seed_comes_from_the_job_so_that_a_second_attempt_is_the_same(
 # -- how many, how large, which seeds -------------------------------------------------------------------
 
 
-def test_a_batch_counts_the_seed_up() -> None:
-    made = paint(parameters={"seed": 100, "batch_size": 2, "n_iter": 3, "width": 64, "height": 64})
-    assert [painting.seed for painting in made] == [100, 101, 102, 103, 104, 105]
-    assert len({pixels_of(painting.png) for painting in made}) == 6
+def test_the_seed_grows_by_one_in_a_batch() -> None:
+    paintings = paint(parameters={"seed": 100, "batch_size": 2, "n_iter": 3, "width": 64, "height": 64})
+    assert [painting.seed for painting in paintings] == [100, 101, 102, 103, 104, 105]
+    assert len({pixels_of(painting.png) for painting in paintings}) == 6
 
 
-def test_with_a_variation_the_seed_stays_and_the_variation_seed_counts_up() -> None:
-    made = paint(
+def test_with_a_variation_only_the_variation_seed_grows() -> None:
+    paintings = paint(
         parameters={
             "seed": 100,
             "subseed": 7,
@@ -136,10 +138,10 @@ def test_with_a_variation_the_seed_stays_and_the_variation_seed_counts_up() -> N
             "height": 64,
         }
     )
-    assert [painting.seed for painting in made] == [100, 100]
-    assert "Variation seed: 7," in made[0].infotext
-    assert "Variation seed: 8," in made[1].infotext
-    assert pixels_of(made[0].png) != pixels_of(made[1].png)
+    assert [painting.seed for painting in paintings] == [100, 100]
+    assert "Variation seed: 7," in paintings[0].infotext
+    assert "Variation seed: 8," in paintings[1].infotext
+    assert pixels_of(paintings[0].png) != pixels_of(paintings[1].png)
 
 
 @pytest.mark.parametrize(
@@ -154,12 +156,12 @@ def test_with_a_variation_the_seed_stays_and_the_variation_seed_counts_up() -> N
     ],
 )
 def test_txt2img_has_the_size_asked_for(parameters: dict[str, Any], size: tuple[int, int]) -> None:
-    made = paint(parameters=parameters)[0]
-    assert pixels(made).size == size
+    painting = paint(parameters=parameters)[0]
+    assert pixels(painting).size == size
 
 
-def test_the_picture_says_that_it_is_a_preview() -> None:
-    """The strip at the bottom is the one thing that differs when only its words do."""
+def test_the_picture_has_a_strip_with_text() -> None:
+    """A dark strip at the bottom has bright text."""
     picture = pixels(txt2img(prompt="a pier", seed=7, width=256, height=256))
     strip = picture.crop((0, 216, 256, 256)).convert("L")
     dark, bright = strip.histogram()[:90], strip.histogram()[200:]
@@ -167,7 +169,7 @@ def test_the_picture_says_that_it_is_a_preview() -> None:
     assert sum(bright) > 100
 
 
-def test_parameters_that_make_no_sense_are_refused_with_the_field() -> None:
+def test_invalid_parameters_are_refused_with_the_name_of_the_field() -> None:
     with pytest.raises(JobError, match="width") as refused:
         paint(parameters={"width": "wide"})
     assert refused.value.code == "parameter_invalid"
@@ -177,7 +179,7 @@ def test_parameters_that_make_no_sense_are_refused_with_the_field() -> None:
 
 
 @pytest.mark.parametrize("mode", ["img2img", "sketch"])
-def test_strength_0_gives_the_init_picture_back(mode: str) -> None:
+def test_strength_0_returns_the_init_picture(mode: str) -> None:
     init = photo()
     assert img2img({"init": init}, mode, denoising_strength=0).tobytes() == init.tobytes()
 
@@ -190,11 +192,11 @@ def test_strength_1_shows_nothing_of_the_init_picture() -> None:
 
 def test_a_weaker_strength_stays_closer_to_the_init_picture() -> None:
     init = Image.new("RGB", SIZE, (128, 128, 128))
-    far = [
-        sum(ImageChops.difference(img2img({"init": init}, **given), init).convert("L").histogram()[40:])
-        for given in ({"denoising_strength": 0.2}, {}, {"denoising_strength": 1})
+    differences = [
+        sum(ImageChops.difference(img2img({"init": init}, **strength), init).convert("L").histogram()[40:])
+        for strength in ({"denoising_strength": 0.2}, {}, {"denoising_strength": 1})
     ]
-    assert far[0] < far[1] < far[2]
+    assert differences[0] < differences[1] < differences[2]
 
 
 def test_img2img_without_a_size_takes_that_of_its_init_picture() -> None:
@@ -203,15 +205,52 @@ def test_img2img_without_a_size_takes_that_of_its_init_picture() -> None:
 
 @pytest.mark.parametrize("resize_mode", [0, 1, 2, 3])
 def test_img2img_resizes_its_init_picture(resize_mode: int) -> None:
-    made = img2img({"init": photo()}, width=64, height=96, resize_mode=resize_mode, denoising_strength=0)
-    assert made.size == (64, 96)
+    result = img2img({"init": photo()}, width=64, height=96, resize_mode=resize_mode, denoising_strength=0)
+    assert result.size == (64, 96)
 
 
-def test_crop_and_resize_keeps_the_middle() -> None:
+def test_crop_and_resize_keeps_the_middle_of_the_picture() -> None:
     init = Image.new("RGB", (96, 32), "red")
     init.paste("blue", (32, 0, 64, 32))
-    made = img2img({"init": init}, width=32, height=32, resize_mode=1, denoising_strength=0)
-    assert made.tobytes() == Image.new("RGB", (32, 32), "blue").tobytes()
+    result = img2img({"init": init}, width=32, height=32, resize_mode=1, denoising_strength=0)
+    assert result.tobytes() == Image.new("RGB", (32, 32), "blue").tobytes()
+
+
+BATCH = {"init_images": ["image:init", "image:init_2"], "batch_size": 2, "seed": 9, "denoising_strength": 0}
+
+
+def batch(mode: str = "img2img", extra: Mapping[str, Image.Image] | None = None, **more: Any) -> list[Painting]:
+    pictures = {"init": photo(), "init_2": Image.new("RGB", SIZE, "red"), **(extra or {})}
+    return paint(pictures, type="img2img", mode=mode, parameters={**BATCH, **more})
+
+
+def test_each_picture_of_a_batch_starts_from_its_own() -> None:
+    made = batch(n_iter=2)
+    assert [pixels(painting).getpixel((80, 60)) for painting in made[1::2]] == [(255, 0, 0)] * 2
+    assert [pixels(painting).tobytes() for painting in made[::2]] == [photo().tobytes()] * 2
+    assert [painting.seed for painting in made] == [9, 10, 11, 12]
+
+
+def test_a_batch_is_never_larger_than_its_pictures_are_many_as_in_the_webui() -> None:
+    assert len(batch(batch_size=8)) == 2
+
+
+def test_a_batch_that_is_too_small_for_its_pictures_is_refused() -> None:
+    with pytest.raises(JobError, match="init_images has 2 pictures") as refused:
+        batch(batch_size=1)
+    assert refused.value.code == "parameter_invalid"
+
+
+def test_the_pictures_of_a_batch_all_get_the_size_of_the_first() -> None:
+    made = batch(extra={"init_2": Image.new("RGB", (64, 64), "red")})
+    assert [(painting.width, painting.height) for painting in made] == [SIZE, SIZE]
+
+
+def test_one_mask_lies_over_every_picture_of_a_batch() -> None:
+    first, second = batch("inpaint", {"mask": mask_of_hole()}, denoising_strength=1, mask_blur=0)
+    assert share_changed(pixels(first), photo(), mask_of_hole()) > 0.9
+    outside = ImageChops.invert(mask_of_hole())
+    assert share_changed(pixels(second), Image.new("RGB", SIZE, "red"), outside) == 0
 
 
 def test_img2img_without_an_init_picture_is_refused() -> None:
@@ -227,10 +266,10 @@ def test_img2img_without_an_init_picture_is_refused() -> None:
 @pytest.mark.parametrize("blur", [0, 4, 40])
 @pytest.mark.parametrize("whole", [True, False])
 def test_nothing_outside_the_mask_changes(mode: str, blur: int, whole: bool) -> None:
-    init, mask = photo(), hole()
-    made = img2img({"init": init, "mask": mask}, mode, mask_blur=blur, inpaint_full_res=whole, denoising_strength=1)
-    assert ImageChops.multiply(changed(made, init), ImageChops.invert(mask)).getbbox() is None
-    assert share_changed(made, init, mask) > 0.9
+    init, mask = photo(), mask_of_hole()
+    result = img2img({"init": init, "mask": mask}, mode, mask_blur=blur, inpaint_full_res=whole, denoising_strength=1)
+    assert ImageChops.multiply(changed(result, init), ImageChops.invert(mask)).getbbox() is None
+    assert share_changed(result, init, mask) > 0.9
 
 
 def test_nothing_outside_the_sketched_part_changes() -> None:
@@ -238,53 +277,53 @@ def test_nothing_outside_the_sketched_part_changes() -> None:
     sketch = init.copy()
     ImageDraw.Draw(sketch).ellipse(HOLE, fill="yellow")
     drawn = changed(sketch, init)
-    made = img2img({"init": init, "sketch": sketch}, "inpaint_sketch", mask_blur=4)
-    assert ImageChops.multiply(changed(made, init), ImageChops.invert(drawn)).getbbox() is None
-    assert share_changed(made, init, drawn) > 0.9
+    result = img2img({"init": init, "sketch": sketch}, "inpaint_sketch", mask_blur=4)
+    assert ImageChops.multiply(changed(result, init), ImageChops.invert(drawn)).getbbox() is None
+    assert share_changed(result, init, drawn) > 0.9
 
 
 def test_a_difference_of_one_level_is_sketched_too() -> None:
     init = Image.new("RGB", SIZE, (100, 100, 100))
     sketch = init.copy()
     ImageDraw.Draw(sketch).rectangle(HOLE, fill=(100, 100, 101))
-    made = img2img({"init": init, "sketch": sketch}, "inpaint_sketch", denoising_strength=1, mask_blur=0)
-    assert share_changed(made, init, hole()) > 0.9
+    result = img2img({"init": init, "sketch": sketch}, "inpaint_sketch", denoising_strength=1, mask_blur=0)
+    assert share_changed(result, init, mask_of_hole()) > 0.9
 
 
 def test_inpaint_sketch_starts_from_the_sketch() -> None:
     init = photo()
     sketch = init.copy()
     ImageDraw.Draw(sketch).rectangle(HOLE, fill="yellow")
-    made = img2img({"init": init, "sketch": sketch}, "inpaint_sketch", denoising_strength=0, mask_blur=0)
-    assert made.tobytes() == sketch.tobytes()
+    result = img2img({"init": init, "sketch": sketch}, "inpaint_sketch", denoising_strength=0, mask_blur=0)
+    assert result.tobytes() == sketch.tobytes()
 
 
 def test_a_sketch_may_be_a_layer_of_strokes_only() -> None:
     init, layer = photo(), Image.new("RGBA", SIZE, (0, 0, 0, 0))
     ImageDraw.Draw(layer).rectangle(HOLE, fill=(255, 255, 0, 255))
-    made = img2img({"init": init, "sketch": layer}, "inpaint_sketch", denoising_strength=0, mask_blur=0)
-    assert ImageChops.multiply(changed(made, init), ImageChops.invert(hole())).getbbox() is None
-    assert made.getpixel((80, 64)) == (255, 255, 0)
+    result = img2img({"init": init, "sketch": layer}, "inpaint_sketch", denoising_strength=0, mask_blur=0)
+    assert ImageChops.multiply(changed(result, init), ImageChops.invert(mask_of_hole())).getbbox() is None
+    assert result.getpixel((80, 64)) == (255, 255, 0)
 
 
 @pytest.mark.parametrize("mode", ["inpaint", "inpaint_upload"])
 def test_an_inverted_mask_keeps_what_is_painted_white(mode: str) -> None:
-    init, mask = photo(), hole()
-    made = img2img({"init": init, "mask": mask}, mode, inpainting_mask_invert=1, mask_blur=4, denoising_strength=1)
-    assert ImageChops.multiply(changed(made, init), mask).getbbox() is None
-    assert share_changed(made, init, ImageChops.invert(mask)) > 0.9
+    init, mask = photo(), mask_of_hole()
+    result = img2img({"init": init, "mask": mask}, mode, inpainting_mask_invert=1, mask_blur=4, denoising_strength=1)
+    assert ImageChops.multiply(changed(result, init), mask).getbbox() is None
+    assert share_changed(result, init, ImageChops.invert(mask)) > 0.9
 
 
 def test_strength_0_keeps_the_masked_part_too() -> None:
     init = photo()
-    made = img2img({"init": init, "mask": hole()}, "inpaint", denoising_strength=0)
-    assert made.tobytes() == init.tobytes()
+    result = img2img({"init": init, "mask": mask_of_hole()}, "inpaint", denoising_strength=0)
+    assert result.tobytes() == init.tobytes()
 
 
 def test_an_empty_mask_changes_nothing() -> None:
     init = photo()
-    made = img2img({"init": init, "mask": Image.new("L", SIZE, 0)}, "inpaint", denoising_strength=1)
-    assert made.tobytes() == init.tobytes()
+    result = img2img({"init": init, "mask": Image.new("L", SIZE, 0)}, "inpaint", denoising_strength=1)
+    assert result.tobytes() == init.tobytes()
 
 
 def brush_layer() -> Image.Image:
@@ -296,19 +335,19 @@ def brush_layer() -> Image.Image:
 @pytest.mark.parametrize(
     "mask",
     [
-        hole().convert("RGB"),
-        hole().convert("RGBA"),
-        hole().convert("1"),
-        hole().convert("P"),
-        hole().convert("LA"),
-        hole().convert("I").point(lambda value: value * 257).convert("I;16"),
+        mask_of_hole().convert("RGB"),
+        mask_of_hole().convert("RGBA"),
+        mask_of_hole().convert("1"),
+        mask_of_hole().convert("P"),
+        mask_of_hole().convert("LA"),
+        mask_of_hole().convert("I").point(lambda value: value * 257).convert("I;16"),
         brush_layer(),
     ],
     ids=["RGB", "opaque RGBA", "1", "P", "LA", "16 bit", "brush layer"],
 )
-def test_a_mask_may_come_in_any_form(mask: Image.Image) -> None:
+def test_a_mask_may_be_in_any_picture_mode(mask: Image.Image) -> None:
     init = photo()
-    expected = img2img({"init": init, "mask": hole()}, "inpaint", denoising_strength=1)
+    expected = img2img({"init": init, "mask": mask_of_hole()}, "inpaint", denoising_strength=1)
     assert img2img({"init": init, "mask": mask}, "inpaint", denoising_strength=1).tobytes() == expected.tobytes()
 
 
@@ -319,6 +358,6 @@ def test_a_mask_of_another_size_is_refused_with_both_sizes() -> None:
 
 
 def test_only_masked_keeps_the_size_of_the_init_picture_and_whole_picture_does_not() -> None:
-    pictures = {"init": photo(), "mask": hole()}
+    pictures = {"init": photo(), "mask": mask_of_hole()}
     assert img2img(pictures, "inpaint", width=64, height=64, inpaint_full_res=True).size == SIZE
     assert img2img(pictures, "inpaint", width=64, height=64, inpaint_full_res=False).size == (64, 64)

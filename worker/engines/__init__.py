@@ -1,4 +1,4 @@
-"""What paints: the contract of an engine, and the engines by name."""
+"""Engines, which make the pictures: their interface, and the engines by name."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ class Task:
     """One job, ready to be painted.
 
     `pictures` holds every entry of `request.images`, decoded and upright. `step(progress)` is to be called
-    between steps with the share done, 0 to 1; it ends the job by raising a JobError, to be let through.
+    between steps with the share done, 0 to 1; it ends the job by raising a JobError, to be let through. Every loop
+    that gets longer with what the job asks for calls it, or the job can be neither cancelled nor shut down.
     """
 
     request: WorkRequest
@@ -26,7 +27,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Painting:
-    """One finished picture: its PNG, which carries `infotext`, and its size in pixels."""
+    """One finished picture: its PNG, which contains `infotext`, and its size in pixels."""
 
     png: bytes
     width: int
@@ -36,15 +37,27 @@ class Painting:
 
 
 class Engine(Protocol):
-    """Paints and describes; used by one thread at a time. A JobError is for what a person can act on."""
+    """Paints and describes, in as many threads as jobs are painted side by side.
+
+    A JobError is for what a person can act on.
+    """
 
     @property
     def version(self) -> str:
-        """What the infotext's `Version` says."""
+        """The `Version` in the infotext."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """What it paints on: `cpu`, `cuda`."""
+        ...
+
+    def models_loaded(self) -> list[str]:
+        """The names of the model files that are ready; asked for beside a job that is painted."""
         ...
 
     def load(self, request: WorkRequest) -> None:
-        """Makes the models that the job names ready; what is ready already costs nothing."""
+        """Loads the models that the job names; returns at once for those that are loaded already."""
         ...
 
     def paint(self, task: Task) -> Iterator[Painting]:
@@ -52,7 +65,7 @@ class Engine(Protocol):
         ...
 
     def caption(self, task: Task) -> str:
-        """What an interrogate job's picture shows: a sentence (clip), or tags with commas (deepbooru)."""
+        """Describes an interrogate job's picture: by a sentence (clip), or by tags with commas (deepbooru)."""
         ...
 
 
@@ -62,12 +75,12 @@ def _preview() -> Engine:
     return PreviewEngine()
 
 
-# Each imports its engine only when asked for: another one may need packages that are not installed.
+# An engine is imported when it is made, because the others may need packages that are not installed.
 ENGINES: dict[str, Callable[[], Engine]] = {"preview": _preview}
 
 
 def make_engine(name: str) -> Engine:
-    """The engine of that name; ValueError, with the names there are, for any other."""
+    """Makes the engine of that name; ValueError, with the known names, for any other."""
     if name not in ENGINES:
         raise ValueError(f"no engine {name!r}; there are: {', '.join(ENGINES)}")
     return ENGINES[name]()

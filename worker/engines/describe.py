@@ -1,4 +1,4 @@
-"""Words for a picture from what can be measured without a model: colours, light, shape."""
+"""Describing a picture by what can be measured without a model: colours, light, shape."""
 
 import colorsys
 from collections import Counter
@@ -22,7 +22,7 @@ SAMPLE = (64, 64)
 
 @dataclass(frozen=True)
 class Look:
-    """`colours` are the most common ones, most first; the others are words."""
+    """A picture's most common colours, the most common first, and a word each for its light, contrast and shape."""
 
     colours: tuple[str, ...]
     light: str
@@ -31,7 +31,7 @@ class Look:
 
 
 def look_at(picture: Image.Image) -> Look:
-    """Measures an RGB picture."""
+    """Measures the look of an RGB picture."""
     small = picture.resize(SAMPLE, Image.Resampling.BOX)
     counted = Counter(_name(pixel) for pixel in _pixels(small))
     least = SAMPLE[0] * SAMPLE[1] // 10

@@ -1,15 +1,17 @@
-"""The engine without a model: it draws in milliseconds, on any machine, and says so on every picture.
+"""The preview engine: without a model it draws a picture in milliseconds, on any machine, and marks it as a preview.
 
-What it shares with a real one is everything around the painting: sizes, seeds, masks, strength, infotext.
+Everything but the drawing is as with a real engine: sizes, seeds, masks, strength, infotext.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from PIL import Image
 
-from darkroom.jobs.contract import WorkRequest
+from darkroom.jobs.contract import WorkRequest, starting_pictures
 from worker.engines import Painting, Task
 from worker.engines.banner import stamp
 from worker.engines.describe import sentence, tags
@@ -25,72 +27,91 @@ MAX_SIDE = 8192
 
 @dataclass(frozen=True)
 class Canvas:
-    """What is painted on. `size` is that of the result, `asked` the one that the infotext names.
+    """What is painted on. `size` is the size of the result, `requested` the one that the infotext names.
 
-    `start` is painted over, `mask` (L, 255 = repaint) says where, `kept` shows wherever it does not.
+    `start` is the picture that is painted over, `mask` (L, 255 = repaint) says where, and `kept` is the picture that
+    stays everywhere else. `soft` is the mask with its edges blurred.
     """
 
     size: tuple[int, int]
-    asked: tuple[int, int]
+    requested: tuple[int, int]
     start: Image.Image | None = None
     kept: Image.Image | None = None
     mask: Image.Image | None = None
+    soft: Image.Image | None = None
 
 
 class PreviewEngine:
-    """Draws a scene that depends on nothing but the job: the same job, the same bytes."""
+    """Draws a scene that depends on the job only: the same job always gives the same bytes."""
 
     version = "Darkroom preview"
+    device = "cpu"
+
+    def models_loaded(self) -> list[str]:
+        """None, as it has no models."""
+        return []
 
     def load(self, request: WorkRequest) -> None:
         """Nothing to load."""
 
     def paint(self, task: Task) -> Iterator[Painting]:
-        """See Engine. JobError `image_missing` without a needed picture, `sizes_differ` for a mask that does
-        not fit."""
-        canvas = _canvas(task)
+        """See Engine. Raises JobError `image_missing` without a needed picture, and `sizes_differ` for a mask of
+        another size."""
+        starts = starting_pictures(task.request.parameters)
+        canvas = _canvas(task, starts[0], partial(task.step, 0.0))
         seeds = seeds_of(task.request, task.settings)
+        subject = _subject(task.request, task.settings)
         for number, (seed, subseed) in enumerate(seeds):
-            task.step(number / len(seeds))
+            look = partial(task.step, number / len(seeds))
+            look()
+            if len(starts) > 1:
+                # Made when it is needed: the canvases of a whole batch may not fit into memory together.
+                canvas = _canvas(task, starts[number % len(starts)], look, canvas.requested)
             text = infotext(
                 task.request,
                 task.settings,
                 seed=seed,
                 subseed=subseed,
-                size=canvas.asked,
+                size=canvas.requested,
                 version=self.version,
             )
-            image = _painted(canvas, task.request, task.settings, seed, subseed)
-            yield Painting(encode(image, text), image.width, image.height, seed, text)
+            varied = f" {subseed}" if task.settings.subseed_strength else ""
+            image = _painted(canvas, task.settings, f"{subject} {seed}{varied}", f"seed {seed}", look)
+            yield Painting(encode(image, text, look), image.width, image.height, seed, text)
 
     def caption(self, task: Task) -> str:
-        """See Engine; only what can be measured: colours, light, shape."""
+        """See Engine. The description has only what can be measured: colours, light, shape."""
         picture = flatten(_picture(task, "init"))
         return sentence(picture) if task.request.type == "interrogate_clip" else tags(picture)
 
 
 def _painted(
-    canvas: Canvas, request: WorkRequest, settings: GenerationSettings, seed: int, subseed: int
+    canvas: Canvas, settings: GenerationSettings, recipe: str, note: str, look: Callable[[], None]
 ) -> Image.Image:
+    """One picture; `look` is called between its stages, each of which takes up to a second for the largest sizes."""
     strength = 1.0 if canvas.start is None else settings.denoising_strength
     if strength == 0 and canvas.start is not None:
         image = canvas.start
     else:
-        image = draw_scene(_recipe(request, settings, seed, subseed), canvas.size)
+        image = draw_scene(recipe, canvas.size)
+        look()
         if canvas.start is not None:
             image = Image.blend(canvas.start, image, strength)
-        stamp(image, f"seed {seed}", settings.prompt, canvas.mask)
-    if canvas.mask is None or canvas.kept is None:
+        stamp(image, note, settings.prompt, canvas.mask)
+    look()
+    if canvas.kept is None or canvas.soft is None:
         return image
-    return Image.composite(image, canvas.kept, feather(canvas.mask, settings.blur))
+    return Image.composite(image, canvas.kept, canvas.soft)
 
 
-def _recipe(request: WorkRequest, settings: GenerationSettings, seed: int, subseed: int) -> str:
-    """All that a real model's picture depends on, apart from its size and the pictures it starts from."""
-    return json.dumps(
+def _subject(request: WorkRequest, settings: GenerationSettings) -> str:
+    """A digest of all that a real model's pictures depend on, apart from seeds, size and the pictures they start from.
+
+    Made once a job: the prompt and the list of models may be long, and the pictures many.
+    """
+    text = json.dumps(
         [
-            seed,
-            [subseed, settings.subseed_strength] if settings.subseed_strength else None,
+            settings.subseed_strength,
             settings.prompt,
             settings.negative_prompt,
             request.checkpoint.name if request.checkpoint else None,
@@ -98,26 +119,34 @@ def _recipe(request: WorkRequest, settings: GenerationSettings, seed: int, subse
             [settings.steps, settings.sampler, settings.scheduler, settings.cfg_scale, settings.clip_skip],
         ]
     )
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _canvas(task: Task) -> Canvas:
+def _canvas(task: Task, name: str, look: Callable[[], None], size: tuple[int, int] | None = None) -> Canvas:
+    """The canvas over the picture `name`. `size` is the size of the batch, None for the one that the job requests;
+    `look` is called between the stages."""
     settings = task.settings
     if task.request.type == "txt2img":
-        asked = (settings.width or TXT2IMG_SIDE, settings.height or TXT2IMG_SIDE)
-        return Canvas(size=_hires(asked, settings) if settings.enable_hr else asked, asked=asked)
-    init = flatten(_picture(task, "init"))
-    asked = (settings.width or init.width, settings.height or init.height)
+        requested = (settings.width or TXT2IMG_SIDE, settings.height or TXT2IMG_SIDE)
+        return Canvas(size=_hires(requested, settings) if settings.enable_hr else requested, requested=requested)
+    init = flatten(_picture(task, name))
+    requested = size or (settings.width or init.width, settings.height or init.height)
     if not is_masked(task.request):
-        return Canvas(size=asked, asked=asked, start=fit(init, asked, settings.resize_mode))
+        return Canvas(size=requested, requested=requested, start=fit(init, requested, settings.resize_mode))
     start, mask = _masked(task, init)
     # "Only masked" pastes what it paints back into the picture as it came; "whole picture" resizes it first.
-    size = init.size if settings.inpaint_full_res else asked
-    start, kept, mask = (fit(each, size, settings.resize_mode) for each in (start, init, mask))
-    return Canvas(size, asked, start, kept, mask)
+    size = init.size if settings.inpaint_full_res else requested
+    fitted = []
+    for each in (start, init, mask):
+        look()
+        fitted.append(fit(each, size, settings.resize_mode))
+    look()
+    start, kept, mask = fitted
+    return Canvas(size, requested, start, kept, mask, soft=feather(mask, settings.blur))
 
 
 def _masked(task: Task, init: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """The picture to start from and the mask over it."""
+    """The picture to start from, and the mask."""
     invert = task.settings.inpainting_mask_invert
     if task.request.mode == "inpaint_sketch":
         drawn = _same_size(task, "sketch", init)
@@ -140,13 +169,14 @@ def _picture(task: Task, name: str) -> Image.Image:
     return task.pictures[name]
 
 
-def _hires(asked: tuple[int, int], settings: GenerationSettings) -> tuple[int, int]:
-    """The size after the hires pass: a factor, one side (the other follows), or both (cut to fit)."""
+def _hires(requested: tuple[int, int], settings: GenerationSettings) -> tuple[int, int]:
+    """The size after the hires pass. The job gives a factor, one side (the other keeps the proportions), or both
+    sides."""
     width, height = settings.hr_resize_x, settings.hr_resize_y
     if not width and not height:
-        width, height = int(asked[0] * settings.hr_scale), int(asked[1] * settings.hr_scale)
-    width = width or height * asked[0] // asked[1]
-    height = height or width * asked[1] // asked[0]
+        width, height = int(requested[0] * settings.hr_scale), int(requested[1] * settings.hr_scale)
+    width = width or height * requested[0] // requested[1]
+    height = height or width * requested[1] // requested[0]
     if max(width, height) > MAX_SIDE:
         raise JobError("parameter_invalid", f"The hires pass would end above {MAX_SIDE} pixels a side.")
     return max(width, 8), max(height, 8)

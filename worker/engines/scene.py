@@ -1,4 +1,4 @@
-"""A quiet landscape out of a text: sky, sun, hills and drifting lights, each text its own."""
+"""Drawing a landscape from a text: sky, sun, hills and lights. Each text gives another picture."""
 
 import colorsys
 import hashlib
@@ -8,13 +8,13 @@ import random
 from PIL import Image, ImageDraw, ImageFilter
 
 LONGEST = 1024
-"""Scenes are drawn with at most this many pixels a side and enlarged from there, which keeps them quick."""
+"""Scenes are drawn with at most so many pixels a side and then enlarged, which is faster."""
 
 Colour = tuple[int, int, int]
 
 
 def draw_scene(recipe: str, size: tuple[int, int]) -> Image.Image:
-    """An RGB picture of `size` pixels that depends on `recipe` and `size` alone."""
+    """An RGB picture of `size` (width and height in pixels) that depends on `recipe` and `size` only."""
     dice = random.Random(hashlib.sha256(recipe.encode()).digest())  # noqa: S311 - a picture, not a secret
     scale = min(1.0, LONGEST / max(size))
     width, height = max(8, round(size[0] * scale)), max(8, round(size[1] * scale))

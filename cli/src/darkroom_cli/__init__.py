@@ -1,5 +1,5 @@
 """Darkroom on the command line.
 
-`darkroom --help` shall be quick, so a module imports at its top only what Typer needs to know of the commands;
-httpx, Rich's tables, the client and boto3 are imported by the functions that use them.
+`darkroom --help` must be fast. So modules import at the top only what Typer needs to define the commands, and httpx,
+Rich's tables, the client and boto3 are imported inside the functions that use them.
 """

@@ -1,4 +1,4 @@
-"""A deployed stage's address and first admin key, out of AWS. Needs the extra `aws`."""
+"""Reading a deployed stage's address and first admin key from AWS. Needs the extra `aws`."""
 
 import json
 from typing import Any
@@ -14,7 +14,8 @@ MISSING = (
 
 
 def login(stage: str, region: str | None, profile: str | None) -> Login:
-    """Address and first admin key of a stage, read with the person's own AWS credentials.
+    """Address and first admin key of a stage, read with the person's own AWS credentials. None for `region` or
+    `profile` means that of the AWS configuration.
 
     Raises Failure when boto3 is missing, and when the stage or the secret cannot be read.
     """
@@ -35,7 +36,7 @@ def login(stage: str, region: str | None, profile: str | None) -> Login:
 
 
 def _outputs(cloudformation: Any, stage: str) -> dict[str, str]:
-    """The outputs of both stacks of a stage."""
+    """The outputs of both stacks of a stage, by their names."""
     found: dict[str, str] = {}
     for part in ("data", "service"):
         [stack] = cloudformation.describe_stacks(StackName=f"Darkroom-{stage}-{part}")["Stacks"]

@@ -1,4 +1,4 @@
-"""What the commands share: options, how to ask, how to print, and how to tell what went wrong."""
+"""What the commands share: options, questions, output, and error messages."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def screen() -> "Console":
-    """The terminal, or whatever the output goes to."""
+    """The standard output, as Rich sees it."""
     from rich.console import Console
 
     return Console()
@@ -43,8 +43,8 @@ def show(
     nothing: str,
     as_json: bool,
 ) -> None:
-    """Print what was listed: a table on a terminal (`nothing` where there are no rows), a line of `cells` with tabs
-    between them for a pipe, or JSON."""
+    """Print rows: as JSON when `as_json`, otherwise as a table on a terminal (the text `nothing` when there are no
+    rows), otherwise as lines of `cells` with tabs between them."""
     if as_json:
         print_json(rows)
         return
@@ -53,7 +53,7 @@ def show(
         console.print(table_of(rows) if rows else nothing)
     else:
         for row in rows:
-            # A cell is one cell: what came from a person may hold tabs and line ends.
+            # Tabs and line ends inside a cell become spaces, so that it stays one cell.
             typer.echo("\t".join(" ".join(cell.split()) for cell in cells(row)))
 
 
@@ -63,12 +63,12 @@ def print_json(value: Any) -> None:
 
 
 def minute(moment: str | None) -> str:
-    """A moment as tables show it: to the minute, in UTC; nothing for none."""
+    """A time as tables show it: to the minute, in UTC; an empty text for None."""
     return (moment or "")[:16].replace("T", " ")
 
 
-def agreed(question: str) -> bool:
-    """Whether the person says yes; no where nobody can answer."""
+def confirmed(question: str) -> bool:
+    """Ask a question; True when the person says yes. False when the input is no terminal and nothing can be read."""
     try:
         return typer.confirm(question)
     except typer.Abort:
@@ -79,7 +79,7 @@ def agreed(question: str) -> bool:
 
 @contextmanager
 def connected(url: str | None, key_file: Path | None) -> Iterator["Darkroom"]:
-    """A client of the stage that the options, the environment or the stored login name; raises Failure without one."""
+    """A client of the stage that options, environment or stored login name; raises Failure when none of them does."""
     from darkroom_client import Darkroom
 
     login = logins.find(url, key_file)
@@ -88,8 +88,9 @@ def connected(url: str | None, key_file: Path | None) -> Iterator["Darkroom"]:
 
 
 @contextmanager
-def friendly(when_stopped: str = "Stopped.") -> Iterator[None]:
-    """Every problem in one red line; exit codes 1, and 130 after Ctrl-C."""
+def reported_errors(when_stopped: str = "Stopped.") -> Iterator[None]:
+    """Print an error inside the block as one red line and exit with 1; after Ctrl-C print `when_stopped` and exit with
+    130."""
     import httpx
 
     from darkroom_client import Failure, Refused
@@ -97,23 +98,23 @@ def friendly(when_stopped: str = "Stopped.") -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        complain(when_stopped)
+        print_error(when_stopped)
         raise typer.Exit(INTERRUPTED) from None
     except Refused as refused:
-        complain(f"{refused.detail} ({refused.code})")
+        print_error(f"{refused.detail} ({refused.code})")
     except (httpx.TransportError, httpx.InvalidURL) as error:
-        complain(f"Darkroom cannot be reached: {error or type(error).__name__}")
+        print_error(f"Darkroom cannot be reached: {error or type(error).__name__}")
     except UnicodeDecodeError:
-        complain("That is no access key: the file is not text.")
+        print_error("That is no access key: the file is not text.")
     except (Failure, OSError) as error:
-        complain(str(error))
+        print_error(str(error))
     else:
         return
     raise typer.Exit(1)
 
 
-def complain(message: str) -> None:
-    """One red line on the error stream."""
+def print_error(message: str) -> None:
+    """Print a message as one red line to the error stream."""
     from rich.console import Console
     from rich.text import Text
 

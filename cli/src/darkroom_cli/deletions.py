@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from darkroom_cli.console import INTERRUPTED, complain, screen
+from darkroom_cli.console import INTERRUPTED, print_error, screen
 
 if TYPE_CHECKING:
     from darkroom_client.answers import DeletedJob, Deletion
@@ -44,7 +44,7 @@ def follow(states: Iterable["Deletion"], deletion_id: str) -> None:
                 if not console.is_terminal:
                     typer.echo(line)
     except KeyboardInterrupt:
-        complain(
+        print_error(
             f"The deletion goes on in the cloud. `darkroom jobs deletion {deletion_id}` tells how far it is, and with "
             "--stop it stops."
         )

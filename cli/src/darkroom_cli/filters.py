@@ -1,4 +1,4 @@
-"""The filters of `GET /jobs`, once: options of the command line and words of the query are made from this table."""
+"""The filters of `GET /jobs` in one table; the options of the command line and the query are made from it."""
 
 import inspect
 from collections.abc import Callable
@@ -20,18 +20,19 @@ FILTERS: dict[str, tuple[Any, str]] = {
     "from": (str, "Made at this time or later: a date or date-time, in UTC unless it names a zone."),
     "to": (str, "Made before this time; a date includes its whole day."),
 }
-"""Each filter's name in the API, what it takes (text, or some of a few words), and its help."""
+"""Each filter by its name in the API: its type (text, or a Literal of the allowed words), and its help text."""
 
 
 def filtered(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with an option for each filter. It gets those that were given as `filters`, by their API names."""
+    """A decorator that adds an option for each filter to a command. The command gets the used ones as `filters`, a dict
+    by their names in the API."""
 
     def run(**options: Any) -> None:
         filters = {name: _plain(options.pop(_parameter(name))) for name in FILTERS}
         command(filters={name: value for name, value in filters.items() if value}, **options)
 
     own = inspect.signature(command)
-    parameters = [_option(name, taken, text) for name, (taken, text) in FILTERS.items()]
+    parameters = [_option(name, filter_type, text) for name, (filter_type, text) in FILTERS.items()]
     parameters += [parameter for parameter in own.parameters.values() if parameter.name != "filters"]
     run.__doc__ = command.__doc__
     run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
@@ -39,20 +40,21 @@ def filtered(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _option(name: str, taken: Any, text: str) -> inspect.Parameter:
-    words = get_args(taken)
-    # Typer takes a list of an enumeration's members, but no list of literals.
-    kind = list[Enum(name, {word: word for word in words})] if words else taken  # type: ignore[misc]
+def _option(name: str, filter_type: Any, text: str) -> inspect.Parameter:
+    words = get_args(filter_type)
+    # Typer supports lists of an enumeration's members, but not lists of literals.
+    kind = list[Enum(name, {word: word for word in words})] if words else filter_type  # type: ignore[misc]
     annotation = Annotated[kind | None, typer.Option(f"--{name}", help=text)]  # type: ignore[valid-type]
     return inspect.Parameter(
         _parameter(name), inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation
     )
 
 
-def _plain(given: Any) -> Any:
-    return [member.value for member in given] if isinstance(given, list) else given
+def _plain(value: Any) -> Any:
+    """An option's value as the API takes it: texts in place of members of an enumeration."""
+    return [member.value for member in value] if isinstance(value, list) else value
 
 
 def _parameter(name: str) -> str:
-    # `from` is a word of Python's own; the client takes names with the same mark.
+    # With an underscore, because `from` is a keyword of Python. The client's queries use the same names.
     return f"{name}_"

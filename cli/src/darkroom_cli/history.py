@@ -1,4 +1,4 @@
-"""Jobs on the terminal and in files."""
+"""Jobs as tables on the terminal, as plain lines, and as CSV."""
 
 import codecs
 import csv
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from darkroom_client.answers import Job, JobLine
 
 _COLOURS = {"succeed": "green", "fail": "red", "cancelled": "dim"}
-_ELSEWHERE = frozenset({"label", "thumbnail", "infotexts"})
-"""What `show` leaves out: the heading says it, or a link that is dead in 15 minutes does not help."""
+_LEFT_OUT = frozenset({"label", "thumbnail", "infotexts"})
+"""Fields that `show` leaves out: the label is the heading, infotexts repeat the parameters, and the link expires after
+15 minutes."""
 
 
 def table_of(lines: Iterable["JobLine"]) -> Table:
@@ -34,7 +35,7 @@ def table_of(lines: Iterable["JobLine"]) -> Table:
 
 
 def cells(line: "JobLine") -> tuple[str, ...]:
-    """A line of the history as text."""
+    """A line of the history as the texts of its columns."""
     took = "" if line["duration"] is None else f"{line['duration']:.1f} s"
     cost = "" if line["cost"] is None else f"${line['cost']:.4f}"
     what = line["mode"] if line["mode"] not in (None, line["type"]) else None
@@ -45,7 +46,7 @@ def cells(line: "JobLine") -> tuple[str, ...]:
 
 
 def show(job: "Job") -> None:
-    """All that is known of a job: a name and a value on each line, or a table on a terminal."""
+    """Print all fields of a job: as a table on a terminal, otherwise a name and a value on each line."""
     console = screen()
     if not console.is_terminal:
         for name, value in facts(job):
@@ -60,9 +61,9 @@ def show(job: "Job") -> None:
 
 
 def facts(job: "Job") -> Iterator[tuple[str, str]]:
-    """Name and value of each field that has one, pictures by their size and seed."""
+    """Name and value of each field that has a value. Of a picture: its size and seed."""
     for name, value in job.items():
-        if name in _ELSEWHERE or value in (None, [], {}):
+        if name in _LEFT_OUT or value in (None, [], {}):
             continue
         if name == "images":
             for number, picture in enumerate(job["images"], 1):
@@ -76,7 +77,8 @@ def facts(job: "Job") -> Iterator[tuple[str, str]]:
 
 
 def write_csv(rows: Iterable[list[str]], limit: int | None) -> None:
-    """Write rows as CSV in UTF-8 with one byte order mark, by which spreadsheets know it; `limit` counts the jobs."""
+    """Write rows as CSV in UTF-8 to the standard output, at most `limit` jobs. It begins with a byte order mark, by
+    which spreadsheets recognize UTF-8."""
     out = codecs.getwriter("utf-8-sig")(typer.get_binary_stream("stdout"))
-    # The first row names the columns.
+    # One row more, because the first has the names of the columns.
     csv.writer(out).writerows(islice(rows, None if limit is None else limit + 1))

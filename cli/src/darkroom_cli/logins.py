@@ -1,4 +1,4 @@
-"""Which Darkroom a command talks to, and with which key: the options, the environment, or what `login` stored."""
+"""The address and the key that a command uses: from options, from the environment, or stored by `darkroom login`."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def file() -> Path:
 
 
 def read() -> Login | None:
-    """What is stored; None when nothing is. Raises Failure when the file is damaged."""
+    """The stored login, None when there is none. Raises Failure when its file is damaged."""
     from darkroom_client import Failure
 
     try:
@@ -39,7 +39,7 @@ def store(login: Login) -> Path:
     path = file()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.parent.chmod(0o700)
-    # Written beside it and put in place whole: no moment has half a key in it, or one that others can read.
+    # Written to another file and then renamed, so that the file is never half written or readable by others.
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
@@ -49,7 +49,7 @@ def store(login: Login) -> Path:
 
 
 def forget() -> bool:
-    """Remove what is stored; whether there was anything."""
+    """Remove the stored login; False when there was none."""
     try:
         file().unlink()
     except FileNotFoundError:
@@ -58,9 +58,9 @@ def forget() -> bool:
 
 
 def find(url: str | None, key_file: Path | None) -> Login:
-    """The login that the options or the environment name, and else the stored one; raises Failure where neither does.
+    """The login from the options or the environment, otherwise the stored one. Raises Failure when there is none.
 
-    A stored key goes to the address that it was stored with, and to no other.
+    A stored key is only sent to the address that it was stored with.
     """
     from darkroom_client import Failure
 
@@ -78,7 +78,7 @@ def find(url: str | None, key_file: Path | None) -> Login:
 
 
 def checked(url: str, key: str) -> Login:
-    """Address and key, as they are sent; raises Failure where they cannot be any."""
+    """Address and key without surrounding spaces and slashes; raises Failure when they have a wrong format."""
     from darkroom_client import Failure
 
     if not url.startswith(("https://", "http://")):

@@ -1,4 +1,4 @@
-"""The command `darkroom`: a group of commands for each thing there is."""
+"""The command `darkroom`, with its groups of commands."""
 
 import signal
 from typing import Annotated
@@ -21,13 +21,13 @@ app.add_typer(keys.app, name="keys")
 
 def main() -> None:
     """Run the command that the arguments name."""
-    # A shell script starts what it puts behind `&` with Ctrl-C ignored, and so would all that is started from there.
+    # A shell script starts a command with `&` so that it ignores Ctrl-C, and its child processes inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     app(prog_name="darkroom")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         typer.echo(f"darkroom {version('darkroom-cli')}")

@@ -1,4 +1,4 @@
-"""How far an upload is, told on a terminal or in plain lines."""
+"""The progress of an upload: a bar on a terminal, or plain lines."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ from darkroom_client.transfer import Watcher
 
 @contextmanager
 def watching() -> Iterator[Watcher]:
-    """A progress bar for a terminal, plain lines for anything else."""
+    """A watcher of an upload: a progress bar on a terminal, plain lines for any other output."""
     console = Console()
     if not console.is_terminal:
         yield Lines()
@@ -47,44 +47,44 @@ class Bar:
         self._task = self._progress.add_task(file.name, total=size)
 
     def sent(self, count: int) -> None:
-        """Move the bar; the speed is that of what was sent."""
+        """Move the bar; these bytes count for the speed."""
         with self._lock:
             if self._task is not None:
                 self._progress.advance(self._task, count)
 
     def found(self, count: int) -> None:
-        """Move the bar, but not its speed: what was there already was not sent."""
+        """Move the bar; these bytes do not count for the speed, because they were not sent."""
         with self._lock:
             for task in self._progress.tasks:
                 task.completed += count
 
 
 class Lines:
-    """One file's progress as a line for every tenth of it."""
+    """One file's progress as a line for every ten percent."""
 
     def __init__(self) -> None:
         self._name = ""
         self._size = 1
         self._done = 0
-        self._told = 0
-        self._began = time.monotonic()
+        self._printed = 0
+        self._started = time.monotonic()
         self._lock = threading.Lock()
 
     def begin(self, file: ModelFile, size: int, stored: int) -> None:
-        """Say what is sent."""
+        """Print the file's name and size."""
         self._name, self._size = f"{file.kind} {file.name}", size
         known = f", {stored} parts are there already" if stored else ""
         typer.echo(f"{self._name}: {decimal(size)}{known}")
 
     def sent(self, count: int) -> None:
-        """Say so at every tenth."""
+        """Print a line at every ten percent."""
         with self._lock:
             self._done += count
             tenth = self._done * 10 // self._size
-            if self._told < tenth < 10:
-                self._told = tenth
-                typer.echo(f"{self._name}: {tenth * 10}% after {time.monotonic() - self._began:.0f} s")
+            if self._printed < tenth < 10:
+                self._printed = tenth
+                typer.echo(f"{self._name}: {tenth * 10}% after {time.monotonic() - self._started:.0f} s")
 
     def found(self, count: int) -> None:
-        """As if it were sent."""
+        """Counts like bytes that were sent."""
         self.sent(count)

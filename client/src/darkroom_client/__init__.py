@@ -8,8 +8,8 @@
         darkroom.save_pictures(job, Path("pictures"))
 
 Jobs and pictures are methods of `Darkroom`. The modules `deletions`, `checkpoints`, `keys`, `endpoints` and
-`dead_letters` hold functions for the rest of the API, `upload` brings model files to the shelf, and `answers` has the
-type of every answer.
+`dead_letters` have functions for the rest of the API, `upload` uploads model files, and `answers` has the type of every
+answer.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from darkroom_client.errors import NotDarkroom as NotDarkroom
     from darkroom_client.errors import Refused as Refused
 
-_HOMES = {"Darkroom": "client", "Failure": "errors", "NotDarkroom": "errors", "Refused": "errors"}
+_MODULES = {"Darkroom": "client", "Failure": "errors", "NotDarkroom": "errors", "Refused": "errors"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: who only wants `answers` does not wait for httpx to be imported."""
-    if name not in _HOMES:
+    """Import a name when it is first used, so that importing only `answers` does not import httpx."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,7 +1,7 @@
-"""The types of all answers, as `docs/openapi.json` describes them; a test compares the two.
+"""The types of all answers, as `docs/openapi.json` describes them; a test compares the two. One table, in one file.
 
 Times are ISO 8601 in UTC, durations and timings are in seconds, costs in US dollars. An answer may have more fields
-than stand here: a newer Darkroom sends them to an older client.
+than are listed here, when Darkroom is newer than this client.
 """
 
 from typing import Any, Literal, TypedDict
@@ -12,21 +12,22 @@ Status = Literal["created", "in_progress", "succeed", "fail", "cancelled"]
 Phase = Literal["waking", "in_line", "running"]
 DeletionStatus = Literal["running", "done", "stopped", "fail"]
 CancelledWhen = Literal["before", "during", "after"]
-Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet"]
+Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet", "upscaler", "text_encoder"]
 ModelStatus = Literal["uploading", "importing", "active", "fail"]
 Role = Literal["viewer", "artist", "admin"]
 
 
 class Pong(TypedDict):
-    """Which Darkroom answers."""
+    """Version and stage of the Darkroom that answers."""
 
     version: str
     stage: str
 
 
 class JobLine(TypedDict):
-    """A line of the history. `duration` counts from the job's creation, `run_seconds` are those an instance worked
-    for it, and `cost` what these cost; `prompt` is its beginning; `thumbnail` is a link that lives 15 minutes."""
+    """A line of the history. `duration` counts from the job's creation, `run_seconds` is how long an instance worked on
+    the job, and `cost` what that cost. `prompt` is only its beginning. `thumbnail` is a link that is valid for 15
+    minutes."""
 
     label: str
     id: str
@@ -54,7 +55,7 @@ class JobPage(TypedDict):
 
 
 class Input(TypedDict):
-    """A picture the job started from; `url` is a link that lives 15 minutes."""
+    """A picture the job started from; `url` is a link that is valid for 15 minutes."""
 
     name: str
     id: str
@@ -62,7 +63,7 @@ class Input(TypedDict):
 
 
 class Picture(TypedDict):
-    """A picture the job made; `url` is a link to its bytes that lives 15 minutes."""
+    """A picture the job made; `url` is a link to its bytes that is valid for 15 minutes."""
 
     url: str
     key: str
@@ -75,7 +76,7 @@ class Picture(TypedDict):
 
 
 class Timings(TypedDict, total=False):
-    """How long the worker took for each step, as far as it said so."""
+    """How long the worker took for each step; None for a step that it did not report."""
 
     queued: float | None
     model: float | None
@@ -90,8 +91,9 @@ class WorkError(TypedDict):
 
 
 class Job(JobLine):
-    """The whole job. `progress` runs from 0 to 1, `phase` tells what an open job is doing, `cancelled` how far a
-    cancelled one had come, and `replay_of` is the job that it repeats."""
+    """The whole job. `progress` is between 0 and 1. `phase` says what an open job is waiting for or doing. `cancelled`
+    says when a cancelled job was stopped: before, during or after its work. `replay_of` is the id of the job that this
+    one repeats."""
 
     models: dict[str, list[str]]
     parameters: dict[str, Any]
@@ -140,8 +142,8 @@ class Deletion(TypedDict):
 
 
 class Summary(TypedDict):
-    """How many jobs of a time range there are of each kind, most first; not `exact` when there are more than are
-    counted, and the counts then go back to `since`."""
+    """How many jobs there are in a time range, in all and by several fields, the highest count first. When there are
+    too many to count, `exact` is false and only the jobs from `since` on are counted."""
 
     jobs: int
     exact: bool
@@ -158,7 +160,8 @@ class Summary(TypedDict):
 
 
 class ImageUpload(TypedDict):
-    """Where to send a picture: a multipart/form-data POST with `fields` first and the file last."""
+    """How to upload a picture: a multipart/form-data POST to `url`, with `fields` first and the file last, within
+    `expires_in` seconds."""
 
     url: str
     fields: dict[str, str]
@@ -173,8 +176,9 @@ class Image(TypedDict):
 
 
 class Checkpoint(TypedDict):
-    """A model file. `size` in bytes; `pickle` marks formats that can run code when they are loaded; `reason` says why
-    it failed or why an import waits; `done` is how many bytes of an import are there."""
+    """A model file. `size` is in bytes. `pickle` marks formats that can run code when they are loaded. `reason` says
+    why the file failed or why an import waits. `done` is how many bytes of an import are stored so far. `folder` is
+    where the file lies in the WebUI, and `aliases` are other names that it is called by."""
 
     kind: Kind
     name: str
@@ -188,6 +192,8 @@ class Checkpoint(TypedDict):
     trigger_words: list[str]
     reason: str | None
     done: int | None
+    folder: str | None
+    aliases: list[str]
 
 
 class CheckpointList(TypedDict):
@@ -205,7 +211,7 @@ class Upload(TypedDict):
 
 
 class Registered(TypedDict):
-    """A model file about to be uploaded."""
+    """A model file that is to be uploaded, and how to upload it."""
 
     checkpoint: Checkpoint
     upload: Upload
@@ -220,7 +226,7 @@ class PartUrl(TypedDict):
 
 
 class StoredPart(TypedDict):
-    """A part that is there already."""
+    """A part that is stored already."""
 
     number: int
     size: int
@@ -228,7 +234,7 @@ class StoredPart(TypedDict):
 
 
 class Parts(TypedDict):
-    """URLs for the parts asked for, good for `expires_in` seconds, and all parts that are there already."""
+    """URLs for the requested parts, valid for `expires_in` seconds, and all parts that are stored already."""
 
     urls: list[PartUrl]
     expires_in: int
@@ -236,8 +242,9 @@ class Parts(TypedDict):
 
 
 class Endpoint(TypedDict):
-    """An endpoint. `status` is SageMaker's word, since `modified_at`; `instances` run, `wanted_instances` are to run;
-    `scaling` tells whether its bounds are registered; `deleting` is true once somebody deleted it."""
+    """An endpoint. `status` is SageMaker's own word, and it changed at `modified_at`. `instances` are running,
+    `wanted_instances` shall run. `scaling` says whether the bounds are registered. `deleting` is true once somebody
+    deleted the endpoint."""
 
     name: str
     status: str
@@ -264,14 +271,14 @@ class EndpointList(TypedDict):
 
 
 class Limits(TypedDict):
-    """A key's own limits; None where the stage's own limit holds."""
+    """A key's own limits; None means that the stage's limit applies."""
 
     requests_per_minute: int | None
     open_jobs: int | None
 
 
 class Key(TypedDict):
-    """An access key. `prefix` is how its secret begins, `last_used` is to the hour."""
+    """An access key. `prefix` is the beginning of its secret, `last_used` is rounded to the hour."""
 
     id: str
     name: str
@@ -284,7 +291,7 @@ class Key(TypedDict):
 
 
 class KeyMade(Key):
-    """A new key. Its `secret` is told this once."""
+    """A new key with its `secret`, which no other answer contains."""
 
     secret: str
 
@@ -297,7 +304,7 @@ class KeyList(TypedDict):
 
 
 class Queue(TypedDict):
-    """A dead-letter queue: about how many messages lie there, and since when the oldest."""
+    """A dead-letter queue: about how many messages are in it, and when the oldest of up to ten was sent."""
 
     name: str
     messages: int
@@ -311,7 +318,7 @@ class QueueList(TypedDict):
 
 
 class Letter(TypedDict):
-    """A message without its text: what it is about, what it says of it, and why it lies here."""
+    """A message without its text: what it is about (`subject`), what it reports (`status`), and why it is here."""
 
     id: str
     sent_at: str
@@ -323,14 +330,14 @@ class Letter(TypedDict):
 
 
 class LetterList(TypedDict):
-    """The first messages of a queue, in no order; `more` when there are others."""
+    """The first messages of a queue, in no particular order. `more` is true when there are others."""
 
     messages: list[Letter]
     more: bool
 
 
 class Redriven(TypedDict):
-    """How many messages went back, how many were dropped, and about how many are left."""
+    """How many messages were sent back, how many were deleted, and about how many are left."""
 
     moved: int
     dropped: int

@@ -1,19 +1,20 @@
-"""The shelf of model files: the API's calls, one function each."""
+"""The shelf of model files: one function for each call of the API."""
 
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from darkroom_client.answers import Checkpoint, CheckpointList, Kind, Parts, Registered
-from darkroom_client.client import Darkroom, given, known
+from darkroom_client.client import Darkroom, expect, without_none
 from darkroom_client.errors import Failure
 
 POLL_SECONDS = 1.0
+"""How long to wait between two requests for the progress of an import."""
 
 
 def listed(darkroom: Darkroom, kind: Kind | None = None, q: str | None = None) -> Iterator[Checkpoint]:
-    """Every model file on the shelf of that kind whose name has `q` in it, page by page."""
-    for page in darkroom.pages("/checkpoints", "after", given({"kind": kind, "q": q}), CheckpointList):
+    """Every model file of that kind (None: of all) whose name contains `q`; reads page by page."""
+    for page in darkroom.pages("/checkpoints", "after", without_none({"kind": kind, "q": q}), CheckpointList):
         yield from page["checkpoints"]
 
 
@@ -23,18 +24,19 @@ def find(darkroom: Darkroom, kind: Kind, name: str) -> Checkpoint | None:
 
 
 def delete(darkroom: Darkroom, kind: Kind, name: str) -> None:
-    """Delete a model file from the shelf, or give up its upload."""
+    """Delete a model file, or give its upload up."""
     darkroom.request("DELETE", "/checkpoints", params={"kind": kind, "name": name})
 
 
 def import_from(darkroom: Darkroom, url: str, kind: Kind, name: str | None = None) -> Checkpoint:
-    """Let the cloud fetch a model file from an https or s3 address; the row, which says how far it is."""
-    body = given({"kind": kind, "url": url, "name": name})
-    return known(Checkpoint, darkroom.request("POST", "/checkpoints/import", json=body))
+    """Let the cloud fetch a model file from an https or s3 URL; returns its row, which shows the progress."""
+    body = without_none({"kind": kind, "url": url, "name": name})
+    return expect(Checkpoint, darkroom.request("POST", "/checkpoints/import", json=body))
 
 
-def imported(darkroom: Darkroom, row: Checkpoint, tell: Callable[[int, int | None], None]) -> Checkpoint:
-    """Wait for the end of an import; `tell` hears bytes there and bytes in all. Raises Failure when it fails."""
+def wait_for_import(darkroom: Darkroom, row: Checkpoint, progress: Callable[[int, int | None], None]) -> Checkpoint:
+    """Wait for the end of an import; returns the row as it is then. `progress` is called with the bytes that are stored
+    and the size of the file (None while it is unknown). Raises Failure when the import fails or is deleted."""
     while True:
         now = find(darkroom, row["kind"], row["name"])
         if now is None:
@@ -43,23 +45,24 @@ def imported(darkroom: Darkroom, row: Checkpoint, tell: Callable[[int, int | Non
             raise Failure(f"{row['name']}: {now['reason']}")
         if now["status"] == "active":
             return now
-        tell(now["done"] or 0, now["size"])
+        progress(now["done"] or 0, now["size"])
         time.sleep(POLL_SECONDS)
 
 
 def register(darkroom: Darkroom, kind: Kind, name: str, size: int) -> Registered:
-    """Announce an upload of `size` bytes, or go on with one; says how many parts it has."""
+    """Begin an upload of `size` bytes, or find the open one; the answer says how many parts it has."""
     body = {"kind": kind, "name": name, "size": size}
-    return known(Registered, darkroom.request("POST", "/checkpoints", json=body))
+    return expect(Registered, darkroom.request("POST", "/checkpoints", json=body))
 
 
-def parts(darkroom: Darkroom, kind: Kind, name: str, wanted: dict[int, str]) -> Parts:
-    """URLs for parts, by their number and SHA-256 in hex, and which parts are there already."""
-    numbered = [{"number": number, "sha256": sha256} for number, sha256 in wanted.items()]
+def parts(darkroom: Darkroom, kind: Kind, name: str, digests: dict[int, str]) -> Parts:
+    """URLs for parts, and which parts are stored already. `digests` has the SHA-256 (hex) of each part by its
+    number."""
+    numbered = [{"number": number, "sha256": sha256} for number, sha256 in digests.items()]
     body: dict[str, Any] = {"kind": kind, "name": name, "parts": numbered}
-    return known(Parts, darkroom.request("POST", "/checkpoints/parts", json=body))
+    return expect(Parts, darkroom.request("POST", "/checkpoints/parts", json=body))
 
 
 def complete(darkroom: Darkroom, kind: Kind, name: str) -> None:
-    """Put a file whose parts are all there on the shelf."""
+    """Complete an upload, all of whose parts are stored."""
     darkroom.request("POST", "/checkpoints/complete", json={"kind": kind, "name": name})

@@ -1,4 +1,4 @@
-"""One stage of Darkroom, as the owner of one key sees it."""
+"""The client itself: requests to one stage with one key, and the calls for jobs and pictures."""
 
 import csv
 import hashlib
@@ -16,23 +16,25 @@ from darkroom_client.answers import Image, Job, JobLine, JobPage, Pong, Summary
 from darkroom_client.errors import NotDarkroom, Refused
 
 LONGEST_WAIT = 20
-"""Seconds that `GET /jobs/{id}` waits at most for a job's end."""
+"""The longest time, in seconds, that `GET /jobs/{id}` waits for a job's end."""
 CONNECT_SECONDS = 10.0
+_DELETED = frozenset({"job_not_found", "key_not_found", "checkpoint_not_found"})
+"""What Darkroom says when there is nothing to delete. An endpoint that is gone may be deleted again."""
 Answer = TypeVar("Answer")
 
 
 class Darkroom:
-    """One stage, as the owner of one key. `url` is the API's address with its stage, `timeout` in seconds.
+    """A client for one stage and one key. `url` is the API's address with its stage (`/v1`), `timeout` is in seconds.
 
     Methods raise Refused when Darkroom refuses, NotDarkroom when something else answers, and httpx.TransportError
-    when nothing does. What Darkroom is too busy for is sent again some times.
+    when nothing answers. While Darkroom is busy, a request is sent again a few times.
     """
 
     def __init__(self, url: str, key: str, timeout: float = 40, transport: httpx.BaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {key}"}
         limits = httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS))
         self._http = httpx.Client(base_url=url, headers=headers, timeout=limits, transport=transport)
-        # Links to S3 are signed; the key is not sent there.
+        # A client of its own for signed links to S3, which must not get the key.
         self._storage = httpx.Client(timeout=limits, transport=transport)
 
     def __enter__(self) -> "Darkroom":
@@ -47,15 +49,15 @@ class Darkroom:
         self._storage.close()
 
     def ping(self) -> Pong:
-        """Which version and stage answers."""
-        return known(Pong, self.request("GET", "/ping"))
+        """Version and stage of the Darkroom that answers."""
+        return expect(Pong, self.request("GET", "/ping"))
 
     def upload(self, picture: bytes | Path) -> str:
-        """Store a picture if it is not stored yet; returns its id."""
+        """Upload a picture unless it is stored already; returns its id."""
         content = picture.read_bytes() if isinstance(picture, Path) else picture
         image_id = hashlib.sha256(content).hexdigest()
         body = {"sha256": image_id, "bytes": len(content), "content_type": pictures.content_type(content)}
-        upload = known(Image, self.request("POST", "/images", json=body))["upload"]
+        upload = expect(Image, self.request("POST", "/images", json=body))["upload"]
         if upload:
             form = {"data": upload["fields"], "files": {"file": content}}
             answer = retry.send(self._storage, "POST", upload["url"], **form)
@@ -64,27 +66,28 @@ class Darkroom:
         return image_id
 
     def submit(self, body: dict[str, Any], idempotency_key: str | None = None) -> Job:
-        """Create and submit a job; `body` is that of `POST /jobs`. The same idempotency key and body make one job."""
-        return known(Job, self.request("POST", "/jobs", json=body, idempotency_key=idempotency_key))
+        """Create and submit a job; `body` is that of `POST /jobs`. Two calls with the same idempotency key and body
+        make only one job."""
+        return expect(Job, self.request("POST", "/jobs", json=body, idempotency_key=idempotency_key))
 
     def job(self, job_id: str, wait: int = 0) -> Job:
-        """The whole job, after at most `wait` (0 to 20) seconds."""
-        return known(Job, self.request("GET", f"/jobs/{job_id}", params={"wait": wait}))
+        """The whole job, as soon as it has ended, or after `wait` (0 to 20) seconds."""
+        return expect(Job, self.request("GET", f"/jobs/{job_id}", params={"wait": wait}))
 
     def cancel(self, job_id: str) -> Job:
-        """End an open job."""
-        return known(Job, self.request("POST", f"/jobs/{job_id}/cancel"))
+        """End an open job; returns it."""
+        return expect(Job, self.request("POST", f"/jobs/{job_id}/cancel"))
 
     def replay(self, job_id: str, idempotency_key: str | None = None) -> Job:
-        """Submit a job anew; returns the new one."""
-        return known(Job, self.request("POST", f"/jobs/{job_id}/replay", idempotency_key=idempotency_key))
+        """Submit a job again with the same inputs; returns the new job."""
+        return expect(Job, self.request("POST", f"/jobs/{job_id}/replay", idempotency_key=idempotency_key))
 
     def delete_job(self, job_id: str) -> None:
         """Delete a job and the pictures it made."""
         self.request("DELETE", f"/jobs/{job_id}")
 
     def settled(self, job_id: str, seconds: float) -> Job:
-        """The job once it has ended; raises TimeoutError when it has not within so many seconds."""
+        """Wait for the end of a job, at most `seconds`; returns the job. Raises TimeoutError when it has not ended."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             job = self.job(job_id, wait=max(1, min(LONGEST_WAIT, int(left))))
@@ -94,21 +97,21 @@ class Darkroom:
 
     def page(self, **query: Any) -> JobPage:
         """One page of the history; `query` as `GET /jobs` takes it, with `from_` for `from`."""
-        return known(JobPage, self.request("GET", "/jobs", params=_named(query)))
+        return expect(JobPage, self.request("GET", "/jobs", params=_named(query)))
 
     def history(self, **query: Any) -> Iterator[JobLine]:
-        """Every job that `query` finds, newest first, page by page."""
+        """Every job that `query` (as for `page`) finds, newest first; reads page by page."""
         for page in self.pages("/jobs", "before", _named(query), JobPage):
             yield from page["jobs"]
 
     def history_rows(self, **query: Any) -> Iterator[list[str]]:
-        """The same as rows of the API's CSV: the names of its columns once, then a row for each job."""
+        """The same as rows of CSV: first the names of the columns, then a row for each job."""
         params, header = _named(query), None
         while True:
             answer = self.send("GET", "/jobs", params=params, headers={"Accept": "text/csv"})
             if not answer.headers.get("Content-Type", "").startswith("text/csv"):
                 raise NotDarkroom
-            # A page is a file of its own: it may begin with a byte order mark, and it repeats the header.
+            # Every page is a whole file: it may begin with a byte order mark, and it has the header again.
             rows = csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
             for number, row in enumerate(rows):
                 if number or header is None:
@@ -120,8 +123,8 @@ class Darkroom:
             params = {**params, "before": httpx.URL(following).params["before"]}
 
     def summary(self, **query: Any) -> Summary:
-        """How many jobs there are of each kind from `from_` to `to`."""
-        return known(Summary, self.request("GET", "/jobs/summary", params=_named(query)))
+        """How many jobs there are in the time range from `from_` to `to`, by several fields."""
+        return expect(Summary, self.request("GET", "/jobs/summary", params=_named(query)))
 
     def save_pictures(self, job: Job, folder: Path, overwrite: bool = False) -> list[Path]:
         """Save the pictures of a job as `<id>-1.png` and so on, byte for byte as the worker wrote them.
@@ -134,22 +137,23 @@ class Darkroom:
         """The bytes behind a signed link."""
         answer = retry.send(self._storage, "GET", url)
         if not answer.is_success:
-            # Without the URL: its query is a key to the picture.
+            # The URL is left out of the message: anybody who has it can read the picture.
             raise Refused(answer.status_code, "download_refused", "S3 refused the download")
         return answer.content
 
     def pages(self, path: str, cursor: str, query: dict[str, Any], kind: type[Answer]) -> Iterator[Answer]:
-        """Every page of a list: the `next` of one page is the `cursor` in the query of the one after it."""
+        """Every page of a list. `cursor` names the field of the query that gets the `next` of the page before; `kind`
+        is the type of a page."""
         following: str | None = None
         while True:
-            page: Any = known(kind, self.request("GET", path, params={**query, **given({cursor: following})}))
+            page: Any = expect(kind, self.request("GET", path, params={**query, **without_none({cursor: following})}))
             yield page
             following = page["next"]
             if following is None:
                 return
 
     def request(self, method: str, path: str, **options: Any) -> Any:
-        """One request, with `json`, `params` or `headers`; the answer's JSON, None when it has none."""
+        """Send a request with `json`, `params` or `headers`; returns the answer's JSON, None for an empty answer."""
         answer = self.send(method, path, **options)
         try:
             return answer.json() if answer.content else None
@@ -165,14 +169,15 @@ class Darkroom:
         headers: dict[str, str] | None = None,
         **options: Any,
     ) -> httpx.Response:
-        """One request; the answer as it came.
+        """Send a request; returns the answer. Raises Refused when its status is an error.
 
-        Every POST carries an Idempotency-Key, the same when it is sent again: an answer that got lost never makes a
-        second thing.
+        Every POST has an Idempotency-Key, which stays the same when the request is sent again. So nothing is made twice
+        when only the answer was lost. A DELETE whose answer was lost, and that then finds nothing, has done its work:
+        the answer is 204.
         """
         if method == "POST":
             headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4()), **(headers or {})}
-        answer = retry.send(self._http, method, path, headers=headers, **options)
+        answer, lost = retry.send_noting(self._http, method, path, headers=headers, **options)
         if answer.is_success:
             return answer
         try:
@@ -180,11 +185,13 @@ class Darkroom:
             refused = Refused(answer.status_code, problem["code"], problem["detail"], problem.get("errors", ()))
         except (ValueError, KeyError, TypeError, AttributeError):
             refused = Refused(answer.status_code, "no_problem", answer.text[:200])
+        if method == "DELETE" and lost and refused.status == 404 and refused.code in _DELETED:
+            return httpx.Response(204, request=answer.request)
         raise refused
 
 
-def known(kind: type[Answer], answer: Any) -> Answer:
-    """The answer as one of that type (see `answers`); raises NotDarkroom when it lacks a field."""
+def expect(kind: type[Answer], answer: Any) -> Answer:
+    """The answer, typed as `kind` (a type of `answers`); raises NotDarkroom when a field is missing."""
     required: frozenset[str] = getattr(kind, "__required_keys__", frozenset())
     if not isinstance(answer, dict) or not required <= answer.keys():
         raise NotDarkroom
@@ -192,11 +199,11 @@ def known(kind: type[Answer], answer: Any) -> Answer:
     return found  # type: ignore[no-any-return]
 
 
-def given(values: dict[str, Any]) -> dict[str, Any]:
-    """Those that are not None."""
+def without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """The values that are not None."""
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _named(query: dict[str, Any]) -> dict[str, Any]:
-    """A query by the API's names: `from` is a word of Python's own, so it is written `from_`."""
-    return given({name.rstrip("_"): value for name, value in query.items()})
+    """A query with the API's names: callers write `from_`, because `from` is a keyword of Python."""
+    return without_none({name.rstrip("_"): value for name, value in query.items()})

@@ -3,24 +3,24 @@
 from typing import Any
 
 from darkroom_client.answers import Endpoint, EndpointList
-from darkroom_client.client import Darkroom, known
+from darkroom_client.client import Darkroom, expect
 from darkroom_client.errors import Refused
 
 
 def create(darkroom: Darkroom, body: dict[str, Any]) -> Endpoint:
-    """Make an endpoint; `body` is that of `POST /endpoints`."""
-    return known(Endpoint, darkroom.request("POST", "/endpoints", json=body))
+    """Make an endpoint; `body` is that of `POST /endpoints`. Returns the endpoint, which is not in service yet."""
+    return expect(Endpoint, darkroom.request("POST", "/endpoints", json=body))
 
 
 def listed(darkroom: Darkroom) -> list[Endpoint]:
     """All endpoints, newest first."""
-    return known(EndpointList, darkroom.request("GET", "/endpoints"))["endpoints"]
+    return expect(EndpointList, darkroom.request("GET", "/endpoints"))["endpoints"]
 
 
 def find(darkroom: Darkroom, name: str) -> Endpoint | None:
     """The endpoint of that name, with or without the stage's prefix; None when there is none."""
     try:
-        return known(Endpoint, darkroom.request("GET", f"/endpoints/{name}"))
+        return expect(Endpoint, darkroom.request("GET", f"/endpoints/{name}"))
     except Refused as refused:
         if refused.code == "endpoint_not_found":
             return None
@@ -28,8 +28,8 @@ def find(darkroom: Darkroom, name: str) -> Endpoint | None:
 
 
 def scale(darkroom: Darkroom, name: str, bounds: dict[str, int]) -> Endpoint:
-    """Change `min_instances`, `max_instances`, or both."""
-    return known(Endpoint, darkroom.request("PATCH", f"/endpoints/{name}", json=bounds))
+    """Change `min_instances`, `max_instances`, or both; returns the endpoint."""
+    return expect(Endpoint, darkroom.request("PATCH", f"/endpoints/{name}", json=bounds))
 
 
 def delete(darkroom: Darkroom, name: str) -> None:

@@ -1,12 +1,12 @@
-"""What can go wrong between a program and Darkroom. Beside these, httpx's own TransportError passes through."""
+"""The errors of the client. httpx.TransportError is raised too, when there is no connection."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 class Refused(Exception):
-    """Darkroom refused a request: `status` is HTTP's, `code` the problem's stable code, `detail` its text, and
-    `errors` names each field at fault with `loc` and `msg`."""
+    """Darkroom refused a request: `status` is the HTTP status, `code` the problem's stable code, `detail` its text, and
+    `errors` has `loc` and `msg` of each invalid field."""
 
     def __init__(self, status: int, code: str, detail: str, errors: Sequence[Any] = ()) -> None:
         super().__init__(f"{detail} ({code}, HTTP {status})")
@@ -17,11 +17,11 @@ class Refused(Exception):
 
 
 class Failure(Exception):
-    """Something that a person can put right, said in one line."""
+    """An error that a person can correct; the text is one line."""
 
 
 class NotDarkroom(Failure):
-    """The answer is none that this version of the client knows."""
+    """The answer is not one of Darkroom, or not one of a version that this client knows."""
 
     def __init__(self) -> None:
         super().__init__("What answers at that address is not Darkroom, or another version of it.")

@@ -1,4 +1,4 @@
-"""Which files of this machine are model files, and of which kind."""
+"""Finding the model files on this machine, and their kinds."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -17,50 +17,58 @@ FOLDERS: dict[str, Kind] = {
     "hypernetworks": "hypernetwork",
     "embeddings": "embedding",
     "controlnet": "controlnet",
+    "esrgan": "upscaler",
+    "realesrgan": "upscaler",
+    "swinir": "upscaler",
+    "scunet": "upscaler",
+    "dat": "upscaler",
+    "text_encoder": "text_encoder",
 }
-"""The WebUI's folders, in lower case, and the kind of what lies in them."""
+"""The kind of the files in each of the WebUI's folders, by the folder's name in lower case."""
 SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model file on this machine, and what it will be called on the shelf."""
+    """A model file on this machine, with its kind."""
 
     path: Path
     kind: Kind
 
     @property
     def name(self) -> str:
-        """Its file name, as the WebUI shows it."""
+        """Its file name, which is also its name on the shelf."""
         return self.path.name
 
 
 @dataclass
 class Selection:
-    """What will be uploaded, and the files that cannot be because another one (the second of each pair) has their kind
-    and name."""
+    """The files to upload, and the clashes: pairs of a file that is not uploaded and the file with the same kind and
+    name that is."""
 
     files: list[ModelFile] = field(default_factory=list)
     clashes: list[tuple[ModelFile, ModelFile]] = field(default_factory=list)
 
 
 def kind_of(path: Path) -> Kind | None:
-    """The kind that a file's folders tell: the one right below `models`, or else the nearest with a known name."""
+    """A file's kind by its folders: by the one directly inside `models`, or else by the nearest with a known name. None
+    when no folder has one."""
     folders = [folder.name.lower() for folder in Path(os.path.abspath(path)).parents]
     inside = list(takewhile(lambda folder: folder != "models", folders))
     kind: Kind | None = None
     if inside and len(inside) < len(folders):
         kind = FOLDERS.get(inside[-1])
     kind = kind or next((FOLDERS[folder] for folder in inside if folder in FOLDERS), None)
-    # The WebUI takes such files for VAEs, though they lie beside the checkpoints they belong to.
+    # The WebUI treats `*.vae.*` files as VAEs, although they are in the folder of the checkpoints.
     if kind == "stable-diffusion" and Path(path.stem).suffix.lower() == ".vae":
         return "vae"
     return kind
 
 
 def select(paths: Iterable[Path], kind: Kind | None = None) -> Selection:
-    """What to upload for these files and directories. `kind` wins over the folder for a file that is named, and
-    fills in for files of a directory whose folders tell nothing."""
+    """The model files among these files and in these directories. For a file in `paths`, `kind` is used instead of its
+    folder's kind; for a file in a directory, only when its folders have none. Raises Failure for a path without model
+    files."""
     taken: dict[tuple[str, str], ModelFile] = {}
     selection = Selection()
     for path in paths:
@@ -80,15 +88,15 @@ def _models_at(path: Path, kind: Kind | None) -> list[ModelFile]:
         raise Failure(f"{path}: there is no such file.")
     if path.suffix.lower() not in SUFFIXES:
         raise Failure(f"{path}: not a model file; they end in {', '.join(SUFFIXES)}.")
-    known = kind or kind_of(path)
-    if known is None:
+    found = kind or kind_of(path)
+    if found is None:
         raise Failure(f"{path}: its folder does not tell what it is; say so with --kind.")
-    return [ModelFile(path, known)]
+    return [ModelFile(path, found)]
 
 
 def _models_below(directory: Path, kind: Kind | None) -> list[ModelFile]:
     kinds = [(file, kind_of(file) or kind) for root in _roots(directory) for file in _walk(root)]
-    found = [ModelFile(file, known) for file, known in kinds if known]
+    found = [ModelFile(file, file_kind) for file, file_kind in kinds if file_kind]
     if not found:
         hint = "say what they are with --kind" if kinds else f"model files end in {', '.join(SUFFIXES)}"
         raise Failure(
@@ -98,7 +106,7 @@ def _models_below(directory: Path, kind: Kind | None) -> list[ModelFile]:
 
 
 def _roots(directory: Path) -> list[Path]:
-    """The folders of a WebUI that hold models; any other directory itself."""
+    """The folders with models if `directory` is a WebUI's, otherwise the directory itself."""
     folders = {entry.name.lower(): entry for entry in sorted(directory.iterdir()) if entry.is_dir()}
     if "models" not in folders:
         return [directory]

@@ -9,7 +9,7 @@ from darkroom_client.errors import Failure
 
 
 def content_type(content: bytes) -> str:
-    """The content type that a picture's first bytes tell; Darkroom refuses what is no picture after all."""
+    """A picture's content type by its first bytes; PNG for anything unknown, which Darkroom then refuses."""
     if content.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
@@ -18,10 +18,10 @@ def content_type(content: bytes) -> str:
 
 
 def save(job: Job, folder: Path, download: Callable[[str], bytes], overwrite: bool = False) -> list[Path]:
-    """Write a job's pictures into a folder, which is made if it is not there; returns their paths in order.
+    """Write a job's pictures into a folder, which is created if necessary; returns their paths in order.
 
-    Raises Failure before anything is downloaded when a file is there already and `overwrite` does not allow it, and
-    when the bytes that came are not those that the worker wrote.
+    Raises Failure before anything is downloaded when a file exists and `overwrite` is false, and when the downloaded
+    bytes do not have the SHA-256 that the worker reported.
     """
     named = [(picture, folder / _name(job, number, picture)) for number, picture in enumerate(job["images"], 1)]
     for _, path in named:
@@ -32,7 +32,7 @@ def save(job: Job, folder: Path, download: Callable[[str], bytes], overwrite: bo
         content = download(picture["url"])
         if picture["sha256"] and hashlib.sha256(content).hexdigest() != picture["sha256"]:
             raise Failure(f"{path}: what arrived is not what the worker wrote; try again.")
-        # "x": whoever wrote such a file in the meantime keeps it.
+        # "x" does not overwrite a file that somebody wrote in the meantime.
         with path.open("wb" if overwrite else "xb") as file:
             file.write(content)
     return [path for _, path in named]

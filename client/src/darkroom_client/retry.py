@@ -1,4 +1,4 @@
-"""Sending a request until Darkroom answers it."""
+"""Sending a request again while Darkroom is busy or cannot be reached."""
 
 import random
 import time
@@ -8,37 +8,47 @@ import httpx
 
 TRIES = 5
 FIRST_PAUSE = 0.25
-"""Seconds before a second try without a connection; each further pause is twice as long."""
+"""Seconds before the second try when there was no connection; each further pause is twice as long."""
 LONGEST_PAUSE = 60.0
 BUSY = frozenset({429, 503})
-_PASSING = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
+_TEMPORARY = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 def send(http: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
     """Send a request, again while Darkroom is busy or the connection fails, at most TRIES times in all.
 
-    Returns the last answer. Raises httpx.TransportError when there was none. Only for requests that do no harm when
-    Darkroom gets them twice.
+    Returns the last answer. Raises httpx.TransportError when there was none. Use it only for requests that do no harm
+    when Darkroom gets them twice.
     """
+    return send_noting(http, method, path, **options)[0]
+
+
+def send_noting(http: httpx.Client, method: str, path: str, **options: Any) -> tuple[httpx.Response, bool]:
+    """The same; the flag is whether a try before the last one may have been carried out, for its answer was lost."""
+    lost = False
     tries_left = TRIES
     while True:
         tries_left -= 1
         try:
             answer = http.request(method, path, **options)
-        except _PASSING:
+        except _TEMPORARY as error:
             if not tries_left:
                 raise
+            lost = lost or not isinstance(error, _NEVER_SENT)
             pause = FIRST_PAUSE * 2 ** (TRIES - tries_left - 1)
         else:
             if answer.status_code not in BUSY or not tries_left:
-                return answer
-            pause = _asked_for(answer)
-        # Not all at the same moment: those who were refused together would come back together.
+                return answer, lost
+            # Nothing is done of what 429 refuses; behind a 503 an answer of AWS may have been lost.
+            lost = lost or answer.status_code == 503
+            pause = _retry_after(answer)
+        # A random part, so that clients that were refused together do not all return at the same moment.
         time.sleep(pause * random.uniform(1, 1.3))  # noqa: S311 - no secret
 
 
-def _asked_for(answer: httpx.Response) -> float:
-    """The seconds that the header Retry-After says, 1 where it says none (RFC 9110 allows a date, too)."""
+def _retry_after(answer: httpx.Response) -> float:
+    """The seconds in the header Retry-After; 1 when it has no number (RFC 9110 also allows a date)."""
     try:
         return min(LONGEST_PAUSE, max(0.0, float(answer.headers.get("Retry-After", 1))))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The bytes of one model file on their way to S3, in parallel parts."""
+"""Sending the bytes of one model file to S3, in parallel parts."""
 
 import hashlib
 import threading
@@ -20,39 +20,39 @@ FIRST_PAUSE = 0.5
 """Seconds before a part is sent again; each further pause is twice as long."""
 _BLOCK = 1024**2
 _PARTS_A_CALL = 10
-_PASSING = frozenset({400, 403, 408, 429})
-"""What S3 answers for a corrupted part, an expired URL, a stalled connection, and too many requests."""
+_TEMPORARY = frozenset({400, 403, 408, 429})
+"""S3's statuses for a corrupted part, an expired URL, a stalled connection, and too many requests."""
 _GRACE_SECONDS = 1.0
 
 
 class Watcher(Protocol):
-    """Who is told how far an upload is; called from many threads."""
+    """Shows the progress of an upload. Its methods are called from several threads."""
 
     def begin(self, file: ModelFile, size: int, stored: int) -> None:
-        """The upload starts; `stored` parts are there from an earlier one."""
+        """The upload of `size` bytes begins; `stored` of its parts are stored already."""
 
     def sent(self, count: int) -> None:
-        """So many bytes were sent; negative when they were lost and will be sent again."""
+        """`count` more bytes were sent. Negative when bytes did not arrive and will be sent again."""
 
     def found(self, count: int) -> None:
-        """So many bytes need not be sent: they are there already."""
+        """`count` bytes need not be sent, because they are stored already."""
 
 
 class _Stopped(Exception):
-    """Another thread failed, or the person stopped the upload."""
+    """This thread must end: another thread failed, or the person stopped the upload."""
 
 
 class _Lost(Exception):
-    """A part did not arrive, and may if it is sent again."""
+    """A part did not arrive, but may arrive if it is sent again."""
 
 
 def pause_before(attempt: int) -> float:
-    """Seconds to wait after the failed try of that number, which counts from 0."""
+    """Seconds to wait after the failed try number `attempt`, which counts from 0."""
     return FIRST_PAUSE * float(2**attempt)
 
 
 def blocks(path: Path, start: int, count: int) -> Iterator[bytes]:
-    """`count` bytes of a file from `start` on, a megabyte at a time."""
+    """`count` bytes of a file from byte `start` on, a megabyte at a time. Raises Failure when the file is too short."""
     with path.open("rb") as source:
         source.seek(start)
         while count:
@@ -72,8 +72,8 @@ def sha256_of(content: Iterable[bytes]) -> str:
 
 
 class Transfer:
-    """The parts of one file on their way. A thread takes a few parts, hashes them, gets URLs for those that are
-    missing, and sends them, a block at a time."""
+    """The upload of one file. Each of several threads takes a few parts, hashes them, gets URLs for those that are not
+    stored yet, and sends them, a block at a time."""
 
     def __init__(
         self, darkroom: Darkroom, s3: httpx.Client, file: ModelFile, size: int, shape: Upload, watcher: Watcher
@@ -90,12 +90,12 @@ class Transfer:
         self._error: Exception | None = None
 
     def run(self, parallel: int) -> None:
-        """Send what is missing. When it is interrupted, the threads end by themselves."""
+        """Send the missing parts with `parallel` threads. After Ctrl-C the threads end by themselves."""
         stored = checkpoints.parts(self._darkroom, self._file.kind, self._file.name, {})["stored"]
         self._stored = {part["number"]: (part["size"], part["sha256"]) for part in stored}
         self._watcher.begin(self._file, self._size, len(self._stored))
         batches = self._batches(parallel)
-        # Daemons: a thread that waits for the network must not hold up Ctrl-C.
+        # Daemon threads, because one that waits for the network must not delay the end of the program.
         threads = [threading.Thread(target=self._work, args=(batches,), daemon=True) for _ in range(parallel)]
         try:
             for thread in threads:
@@ -126,7 +126,7 @@ class Transfer:
                 self._send_batch(numbers)
         except _Stopped:
             return
-        except Exception as error:  # It is raised again by the thread that waits.
+        except Exception as error:  # `run` raises it in its own thread.
             with self._lock:
                 self._error = self._error or error
             self._stop.set()
@@ -149,10 +149,10 @@ class Transfer:
             self._send(number, urls.get(number))
 
     def _send(self, number: int, url: PartUrl | None) -> None:
-        """Send a part, again with a fresh URL when it is lost."""
+        """Send a part; when it does not arrive, send it again with a new URL."""
         for attempt in range(RETRIES + 1):
             try:
-                # Hashed anew: what was refused may have changed since.
+                # Hashed again, because the file may have changed since the first try.
                 self._put(number, url or self._urls({number: self._hash(number)})[0])
                 return
             except _Lost as lost:
@@ -175,21 +175,22 @@ class Transfer:
             return
         counter.take_back()
         problem = f"S3 answered {answer.status_code}{_s3_code(answer.text)}"
-        if answer.status_code in _PASSING or answer.status_code >= 500:
+        if answer.status_code in _TEMPORARY or answer.status_code >= 500:
             raise _Lost(problem)
         raise Failure(f"{self._file.path}: part {number} was refused: {problem}")
 
-    def _urls(self, wanted: dict[int, str]) -> list[PartUrl]:
-        """Fresh URLs for parts, by their SHA-256; raises _Lost when Darkroom cannot be reached now."""
+    def _urls(self, digests: dict[int, str]) -> list[PartUrl]:
+        """New URLs for parts; `digests` has their SHA-256 by number. Raises _Lost when Darkroom cannot be reached
+        now."""
         try:
-            urls = checkpoints.parts(self._darkroom, self._file.kind, self._file.name, wanted)["urls"]
+            urls = checkpoints.parts(self._darkroom, self._file.kind, self._file.name, digests)["urls"]
         except httpx.TransportError as error:
             raise _Lost(str(error) or type(error).__name__) from error
         except Refused as refused:
             if refused.status < 500:
                 raise
             raise _Lost(str(refused)) from refused
-        if {url["number"] for url in urls} != set(wanted):
+        if {url["number"] for url in urls} != set(digests):
             raise Failure(f"{self._file.path}: Darkroom gave no URLs for some parts.")
         return urls
 
@@ -207,26 +208,27 @@ class Transfer:
 
 
 class _Counter:
-    """Tells of bytes as they go out, and takes back what was told when they are lost."""
+    """Reports the bytes of a part while they are sent, and takes the report back when the part does not arrive."""
 
-    def __init__(self, tell: Callable[[int], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[int], None]) -> None:
+        self._report = report
         self._count = 0
 
     def over(self, content: Iterable[bytes]) -> Iterator[bytes]:
-        """The blocks, each told of once the next one is asked for."""
+        """The blocks. Each is reported when the next one is read, so after it was sent."""
         for block in content:
             yield block
             self._count += len(block)
-            self._tell(len(block))
+            self._report(len(block))
 
     def take_back(self) -> None:
-        """What was told of is lost."""
-        self._tell(-self._count)
+        """Take back everything reported so far."""
+        self._report(-self._count)
         self._count = 0
 
 
 def _s3_code(text: str) -> str:
-    """` (BadDigest)` out of S3's XML, without the rest of it: that may quote the URL."""
+    """The error code in S3's XML, as in ` (BadDigest)`. The rest of the XML is left out, because it may quote the
+    URL."""
     _, found, rest = text.partition("<Code>")
     return f" ({rest.partition('</Code>')[0][:40]})" if found else ""

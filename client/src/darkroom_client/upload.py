@@ -1,4 +1,4 @@
-"""A model file from this machine to the shelf."""
+"""Uploading a model file from this machine to the shelf."""
 
 import time
 from typing import Literal
@@ -12,17 +12,17 @@ from darkroom_client.model_files import ModelFile
 from darkroom_client.transfer import RETRIES, Transfer, Watcher, blocks, pause_before, sha256_of
 
 Outcome = Literal["uploaded", "there already"]
-LEAST_BYTES = 16
-MOST_BYTES = 50 * 1024**3
+MIN_BYTES = 16
+MAX_BYTES = 50 * 1024**3
 
 
 def upload(darkroom: Darkroom, file: ModelFile, watcher: Watcher, parallel: int = 4) -> Outcome:
-    """Bring a model file to the shelf, or go on with an upload that was broken off.
+    """Upload a model file, or continue an upload that was interrupted; says whether it was there already.
 
     Raises Refused, Failure, OSError or httpx.TransportError. Memory does not grow with the file.
     """
     before = file.path.stat()
-    if not LEAST_BYTES <= before.st_size <= MOST_BYTES:
+    if not MIN_BYTES <= before.st_size <= MAX_BYTES:
         raise Failure(f"{file.path}: {before.st_size:,} bytes is no size of a model file.")
     try:
         registered = checkpoints.register(darkroom, file.kind, file.name, before.st_size)
@@ -41,8 +41,8 @@ def upload(darkroom: Darkroom, file: ModelFile, watcher: Watcher, parallel: int 
 
 
 def complete(darkroom: Darkroom, file: ModelFile) -> None:
-    """Put a file whose parts are all there on the shelf. Asks until there is an answer: joining the parts of a large
-    file may outlast the request."""
+    """Complete an upload, all of whose parts are stored. Tries again after a timeout: joining the parts of a large file
+    may take longer than the request."""
     for attempt in range(RETRIES + 1):
         try:
             checkpoints.complete(darkroom, file.kind, file.name)
@@ -59,7 +59,7 @@ def complete(darkroom: Darkroom, file: ModelFile) -> None:
 
 
 def _check_same(darkroom: Darkroom, file: ModelFile, size: int) -> None:
-    """Raises Failure when the file on the shelf is, as far as the shelf can tell, another one."""
+    """Raises Failure when the file on the shelf has another size or, if its SHA-256 is known, another content."""
     row = checkpoints.find(darkroom, file.kind, file.name)
     if row is None:
         return

@@ -1,4 +1,4 @@
-"""boto3 clients as Darkroom wants them: short time-outs, bounded retries, faults named."""
+"""boto3 clients with short time-outs, few retries, and errors that say whether a call was carried out."""
 
 from typing import Any
 
@@ -28,32 +28,31 @@ _THROTTLES = frozenset(
 """Error codes of calls that were not carried out because there were too many (AWS General Reference, common errors)."""
 
 _CONFIG = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
-"""Three attempts end before any function's own time does, so that a caller hears of it."""
+"""Three attempts take less time than any function has, so the caller gets an error and no time-out."""
 _FAIL_FAST = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
 _SPECIAL = {
-    # Botocore signs some URLs the old way and for the global host by itself; S3 in newer regions takes neither.
+    # By default botocore signs some URLs with the old signature and for the global host; newer regions accept neither.
     "s3": Config(signature_version="s3v4", s3={"addressing_style": "virtual"}),
-    # A time-out does not tell whether the job was taken, and a second invoke would paint it twice.
+    # After a time-out nobody knows whether SageMaker accepted the job, and a second invoke would run it twice.
     "sagemaker-runtime": Config(read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1}),
 }
 
 
 def client(service: str, fail_fast: bool = False) -> Any:
-    """A client of `service` whose throttling and connection faults, once its own retries are used up,
-    are raised as `Throttled` (nothing was done) and `Busy` (something may have been) in every adapter alike.
-    A `fail_fast` one is for what nobody should wait for: it gives up after a second."""
+    """A client of `service`. When its retries are used up, it raises `Throttled` for calls that were not carried out,
+    and `Busy` for calls that may have been. A `fail_fast` client tries once and gives up after a second."""
     config = _CONFIG.merge(_SPECIAL[service]) if service in _SPECIAL else _CONFIG
     config = config.merge(_FAIL_FAST) if fail_fast else config
-    made = boto3.client(service, config=config)  # type: ignore[call-overload]
-    made.meta.events.register("after-call", _raise_busy)
-    made.meta.events.register("after-call-error", _raise_unreachable)
-    return made
+    created = boto3.client(service, config=config)  # type: ignore[call-overload]
+    created.meta.events.register("after-call", _raise_busy)
+    created.meta.events.register("after-call-error", _raise_unreachable)
+    return created
 
 
 def _raise_busy(http_response: Any, parsed: dict[str, Any], model: Any, **_: object) -> None:
     status = http_response.status_code
     service = model.service_model.service_name
-    # A HEAD has no body that could name the error, only its status.
+    # The answer to a HEAD has no body that could name the error, only a status.
     if status == 429 or parsed.get("Error", {}).get("Code") in _THROTTLES:
         raise Throttled("aws_busy", f"AWS asked to slow down ({service}).")
     if status >= 500:
@@ -63,7 +62,7 @@ def _raise_busy(http_response: Any, parsed: dict[str, Any], model: Any, **_: obj
 
 
 class _Body:
-    """An object's bytes as they come in. The call is over by then, so what breaks off is named here."""
+    """An object's bytes. They are read after the call has returned, so connection errors are translated here."""
 
     def __init__(self, body: StreamingBody) -> None:
         self._body = body

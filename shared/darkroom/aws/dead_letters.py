@@ -18,7 +18,7 @@ class SqsLetters:
         self._client = client
 
     def count(self, url: str) -> int:
-        """See `Letters.count`: one GetQueueAttributes. Those that somebody looks at this moment count too."""
+        """See `Letters.count`: one GetQueueAttributes. Messages that are being read at this moment count too."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes: Any = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return sum(int(attributes[name]) for name in names)

@@ -1,4 +1,4 @@
-"""SageMaker's endpoints: what there is, and making and unmaking them."""
+"""SageMaker's endpoints: reading, creating and deleting them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ VARIANT = "main"
 """Every endpoint has this one variant."""
 _PAGE = {"SortBy": "CreationTime", "SortOrder": "Descending", "PaginationConfig": {"PageSize": 100}}
 _VALIDATION = "ValidationException"
-"""SageMaker's one code for a name that is taken, a name that is not there, and a value it does not like."""
+"""SageMaker's error code for a name that is taken, a name that does not exist, and an invalid value alike."""
 
 
 @dataclass(frozen=True)
 class EndpointDefaults:
-    """What every endpoint of a stage shares: the role its containers run as, the bucket answers go to, and the topic
-    that hears of them."""
+    """What all endpoints of a stage share: the role of their containers, the bucket for answers, and the ARN of the
+    topic for SageMaker's notifications."""
 
     role: str
     bucket: str
@@ -41,7 +41,7 @@ class EndpointDefaults:
 
 
 class SageMakerEndpoints:
-    """`darkroom.endpoints.ports.EndpointSource`: everything is found by its name's prefix."""
+    """`darkroom.endpoints.ports.EndpointSource`: everything is found by the prefix of its name."""
 
     def __init__(self, client: "SageMakerClient", prefix: str) -> None:
         self._client = client
@@ -61,7 +61,7 @@ class SageMakerEndpoints:
 
     def describe(self, name: str) -> EndpointDetails | None:
         """See `EndpointSource.describe`: one DescribeEndpoint."""
-        # SageMaker refuses to look for what could be no name (service model, EndpointName).
+        # SageMaker answers a validation error for a text that is no legal name (service model, EndpointName).
         if not NAME.fullmatch(name):
             return None
         try:
@@ -78,15 +78,15 @@ class SageMakerEndpoints:
             arn=found["EndpointArn"],
             config=found.get("EndpointConfigName", ""),
             current=variant.get("CurrentInstanceCount", 0),
-            wanted=variant.get("DesiredInstanceCount", 0),
+            desired=variant.get("DesiredInstanceCount", 0),
             image=images[0] if images else None,
             failure=found.get("FailureReason"),
         )
 
-    def made(self, described: EndpointDetails) -> EndpointTags:
-        """See `EndpointSource.made`: one ListTags and one DescribeEndpointConfig."""
-        machine = self.machine(described.config)
-        return EndpointTags(machine.instance_type if machine else None, self.tags(described.arn))
+    def endpoint_tags(self, details: EndpointDetails) -> EndpointTags:
+        """See `EndpointSource.endpoint_tags`: one ListTags and one DescribeEndpointConfig."""
+        machine = self.machine(details.config)
+        return EndpointTags(machine.instance_type if machine else None, self.tags(details.arn))
 
     def tags(self, arn: str) -> dict[str, str]:
         """See `EndpointSource.tags`: one ListTags."""
@@ -107,8 +107,8 @@ class SageMakerEndpoints:
         ]
 
     def there(self, kind: str, name: str) -> bool:
-        """Whether there is a thing of this name. The lists tell it; Describe answers with the same error code
-        whatever is wrong."""
+        """Whether an endpoint, config or model of this name exists. A List call shows it: Describe answers with the
+        same error code whatever is wrong."""
         operation, key, attribute = _LISTS[kind]
         return any(found[attribute] == name for found in self._listed(operation, key, attribute, name))
 
@@ -117,7 +117,7 @@ class SageMakerEndpoints:
         try:
             found = self._client.describe_endpoint_config(EndpointConfigName=config)
         except ClientError as error:
-            # SageMaker lets a configuration be deleted under its endpoint; nobody can tell the type then.
+            # A configuration can be deleted while its endpoint exists; the instance type is then unknown.
             if _code(error) == _VALIDATION:
                 return None
             raise
@@ -132,68 +132,68 @@ class SageMakerEndpoints:
 
 
 class SageMakerControl:
-    """`darkroom.endpoints.ports.EndpointControl`: one call each, and one more to look when it is refused."""
+    """`darkroom.endpoints.ports.EndpointControl`: one call each, and a List call when SageMaker refuses it."""
 
     def __init__(self, client: "SageMakerClient", source: SageMakerEndpoints, defaults: EndpointDefaults) -> None:
         self._client = client
         self._source = source
         self._defaults = defaults
 
-    def make_model(self, plan: EndpointSpec) -> None:
+    def make_model(self, spec: EndpointSpec) -> None:
         """See `EndpointControl.make_model`: one CreateModel."""
         self._make(
             "model",
-            plan.parts,
+            spec.parts,
             lambda: self._client.create_model(
-                ModelName=plan.parts,
-                PrimaryContainer={"Image": plan.image},
+                ModelName=spec.parts,
+                PrimaryContainer={"Image": spec.image},
                 ExecutionRoleArn=self._defaults.role,
-                Tags=_tags(plan.tags),
+                Tags=_tags(spec.tags),
             ),
         )
 
-    def make_config(self, plan: EndpointSpec) -> None:
+    def make_config(self, spec: EndpointSpec) -> None:
         """See `EndpointControl.make_config`: one CreateEndpointConfig.
 
         An endpoint begins with one instance at least (SageMaker Developer Guide, "Autoscale an asynchronous
         endpoint": zero comes from scaling in).
         """
-        told = self._defaults
+        defaults = self._defaults
         variant: Any = {
             "VariantName": VARIANT,
-            "ModelName": plan.parts,
-            "InstanceType": plan.instance_type,
-            "InitialInstanceCount": max(1, plan.bounds.least),
+            "ModelName": spec.parts,
+            "InstanceType": spec.instance_type,
+            "InitialInstanceCount": max(1, spec.bounds.least),
         }
         self._make(
             "config",
-            plan.parts,
+            spec.parts,
             lambda: self._client.create_endpoint_config(
-                EndpointConfigName=plan.parts,
+                EndpointConfigName=spec.parts,
                 ProductionVariants=[variant],
                 AsyncInferenceConfig={
                     "OutputConfig": {
-                        "S3OutputPath": f"s3://{told.bucket}/",
-                        "S3FailurePath": f"s3://{told.bucket}/failures/",
+                        "S3OutputPath": f"s3://{defaults.bucket}/",
+                        "S3FailurePath": f"s3://{defaults.bucket}/failures/",
                         "NotificationConfig": {
-                            "SuccessTopic": told.topic,
-                            "ErrorTopic": told.topic,
+                            "SuccessTopic": defaults.topic,
+                            "ErrorTopic": defaults.topic,
                             "IncludeInferenceResponseIn": ["SUCCESS_NOTIFICATION_TOPIC", "ERROR_NOTIFICATION_TOPIC"],
                         },
                     },
-                    "ClientConfig": {"MaxConcurrentInvocationsPerInstance": plan.at_once},
+                    "ClientConfig": {"MaxConcurrentInvocationsPerInstance": spec.at_once},
                 },
-                Tags=_tags(plan.tags),
+                Tags=_tags(spec.tags),
             ),
         )
 
-    def make_endpoint(self, plan: EndpointSpec) -> None:
+    def make_endpoint(self, spec: EndpointSpec) -> None:
         """See `EndpointControl.make_endpoint`: one CreateEndpoint."""
         self._make(
             "endpoint",
-            plan.name,
+            spec.name,
             lambda: self._client.create_endpoint(
-                EndpointName=plan.name, EndpointConfigName=plan.parts, Tags=_tags(plan.tags)
+                EndpointName=spec.name, EndpointConfigName=spec.parts, Tags=_tags(spec.tags)
             ),
         )
 
@@ -232,7 +232,7 @@ class SageMakerControl:
             call()
         except ClientError as error:
             if _code(error) == _VALIDATION and self._source.there(kind, name):
-                return  # A request before this one came so far; parts carry what is in them in their names.
+                return  # An earlier request created it. The names of parts are made from their content.
             if (refusal := _refusal(error)) is None:
                 raise
             raise refusal from error
@@ -246,13 +246,14 @@ _LISTS = {
 
 
 def _refusal(error: ClientError) -> DarkroomError | None:
-    said = error.response["Error"].get("Message", "no reason given")[:500]
+    reason = error.response["Error"].get("Message", "no reason given")[:500]
     if _code(error) == "ResourceLimitExceeded":
         return Conflict(
-            "quota_exceeded", f"{said} Ask for a higher quota (Service Quotas, Amazon SageMaker) or take another type."
+            "quota_exceeded",
+            f"{reason} Ask for a higher quota (Service Quotas, Amazon SageMaker) or take another type.",
         )
     if _code(error) == _VALIDATION:
-        return Invalid("endpoint_not_possible", f"SageMaker refused it: {said}")
+        return Invalid("endpoint_not_possible", f"SageMaker refused it: {reason}")
     return None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from darkroom.aws.job_items import Item, attribute
-from darkroom.jobs.history import Filters
+from darkroom.jobs.filters import Filters
 from darkroom.jobs.state import Origin
 
 
@@ -62,13 +62,5 @@ def filter_expression(expression: Expression, filters: Filters, partition: str) 
     """What DynamoDB itself can leave out, so that it does not travel: words and LoRA names are compared in the
     function. `partition` is the partition attribute of the index: DynamoDB takes no attribute of the key in a filter.
     """
-    allowed: dict[str, Iterable[str]] = {
-        "type": filters.types,
-        "status": filters.statuses,
-        "endpoint": [filters.endpoint] if filters.endpoint is not None else [],
-        "checkpoint": [filters.checkpoint] if filters.checkpoint is not None else [],
-        "owner": [filters.owner] if filters.owner is not None else [],
-    }
-    return " AND ".join(
-        expression.one_of(name, sorted(values)) for name, values in allowed.items() if values and name != partition
-    )
+    allowed = {name: values for name, values in filters.compared_by_dynamodb.items() if name != partition}
+    return " AND ".join(expression.one_of(name, values) for name, values in allowed.items())

@@ -24,7 +24,8 @@ from darkroom.aws.picture_uses import use_puts
 from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import Busy
 from darkroom.idempotency import Idempotency, row_id
-from darkroom.jobs.history import Filters, Slice, Stream
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import Slice, Stream
 from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.ports import KeyUsed, ModelsNotActive, WriteResult
 from darkroom.jobs.state import CANCELLED, CREATED, OPEN, SUCCEED, CancelPoint, Origin, Status, origins, short_of

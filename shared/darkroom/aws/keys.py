@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from darkroom.errors import Busy
 from darkroom.idempotency import Idempotency
 from darkroom.keys.model import Key, Limits
-from darkroom.keys.ports import KeyWrite, Listed, MadeBefore
+from darkroom.keys.ports import IdempotencyRecord, KeyWrite, Listed
 from darkroom.tables import KEYS
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ _COUNT_SECONDS = 180
 
 
 class DynamoKeys:
-    """`darkroom.keys.ports.KeyStore` on DynamoDB. `fail_fast` makes the client for notes, which may not take long."""
+    """`darkroom.keys.ports.KeyStore` on DynamoDB. `fail_fast` gives the client that notes the last use of a key, for
+    which no request should wait."""
 
     def __init__(
         self, client: "DynamoDBClient", table: str, fail_fast: Callable[[], "DynamoDBClient"] | None = None
@@ -39,12 +40,12 @@ class DynamoKeys:
         self._fail_fast = fail_fast or (lambda: client)
 
     def find(self, digest: str) -> Key | None:
-        """See `KeyStore.find`: one consistent GetItem, so that a key that was just withdrawn is."""
+        """See `KeyStore.find`: one consistent GetItem, so that a key that was just withdrawn is not found."""
         item = self._client.get_item(TableName=self._table, Key=_key(digest), ConsistentRead=True).get("Item")
         return _from_item(item) if item else None
 
     def note_use(self, digest: str, hour: str) -> None:
-        """See `KeyStore.note_use`: one conditional UpdateItem, which never brings a row back."""
+        """See `KeyStore.note_use`: one conditional UpdateItem, which never creates a row."""
         client = self._fail_fast()
         client.update_item(
             TableName=self._table,
@@ -73,27 +74,27 @@ class DynamoKeys:
             puts.append(self._put(_record(used, write.digest, used.expires_at), unused))
         return self._transact(puts)
 
-    def made_before(self, record: str) -> MadeBefore | None:
-        """See `KeyStore.made_before`: one consistent GetItem."""
-        item = self._client.get_item(TableName=self._table, Key=_key(record), ConsistentRead=True).get("Item")
-        return MadeBefore(item["digest"]["S"], item["made"]["S"], int(item["expires_at"]["N"])) if item else None
+    def idempotency_record(self, row_id: str) -> IdempotencyRecord | None:
+        """See `KeyStore.idempotency_record`: one consistent GetItem."""
+        item = self._client.get_item(TableName=self._table, Key=_key(row_id), ConsistentRead=True).get("Item")
+        return IdempotencyRecord(item["digest"]["S"], item["made"]["S"], int(item["expires_at"]["N"])) if item else None
 
-    def renew(self, write: KeyWrite, made: MadeBefore, used: Idempotency) -> bool:
+    def renew(self, write: KeyWrite, record: IdempotencyRecord, used: Idempotency) -> bool:
         """See `KeyStore.renew`: one TransactWriteItems."""
-        there = {
+        exists = {
             "ConditionExpression": "attribute_exists(#hash)",
             "ExpressionAttributeNames": {"#hash": KEYS.partition},
         }
         unchanged = {
             "ConditionExpression": "made = :made",
-            "ExpressionAttributeValues": {":made": {"S": made.key}},
+            "ExpressionAttributeValues": {":made": {"S": record.key}},
         }
         return self._transact(
             [
-                {"Delete": {"TableName": self._table, "Key": _key(made.key), **there}},
+                {"Delete": {"TableName": self._table, "Key": _key(record.key), **exists}},
                 self._put_key(write),
                 self._put_name(write),
-                self._put(_record(used, write.digest, made.expires_at), unchanged),
+                self._put(_record(used, write.digest, record.expires_at), unchanged),
             ]
         )
 
@@ -118,7 +119,7 @@ class DynamoKeys:
         return {"Put": {"TableName": self._table, "Item": item, **condition}}
 
     def _transact(self, writes: list[Any]) -> bool:
-        """Whether all was written; if not, a row changed, or somebody is changing it at this moment."""
+        """Whether everything was written; if not, a row was changed since it was read, or is being changed now."""
         try:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException:
@@ -132,9 +133,12 @@ class DynamoKeys:
         return Listed([_from_item(item) for item in answer["Items"]], following)
 
     def remove(self, key_id: str) -> bool:
-        """See `KeyStore.remove`: one Query of `by_id`, one DeleteItem. The index is a moment late, so the key may have
-        another secret by now, under which the row of its name has it. What was found in the index and is gone counts
-        as removed: the answer to a first try may have been lost."""
+        """See `KeyStore.remove`: one Query of `by_id`, one DeleteItem.
+
+        The index is a moment behind the table: the key may have a new secret by now, and then the row of its name says
+        where it is stored. A key that is in the index and not in the table any more counts as removed, because the
+        answer to an earlier try may have been lost.
+        """
         found = self._query(key_id, "=", 1)["Items"]
         if not found:
             return False
@@ -213,11 +217,11 @@ def _name_key(name: str) -> Item:
     return _key(f"name#{name}")
 
 
-def _record(used: Idempotency, made: str, expires_at: int) -> Item:
-    """The row of an `Idempotency-Key`: the digest of its request, and what the key that it made is stored under."""
+def _record(used: Idempotency, key_digest: str, expires_at: int) -> Item:
+    """The row of an `Idempotency-Key`: the digest of its request, and the digest that its key is stored under."""
     return _key(used.row_id) | {
         "digest": {"S": used.digest},
-        "made": {"S": made},
+        "made": {"S": key_digest},
         "expires_at": {"N": str(expires_at)},
     }
 

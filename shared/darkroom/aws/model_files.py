@@ -26,8 +26,8 @@ class S3ModelFiles:
 
     def begin(self, key: ModelKey) -> str:
         """See `ModelFiles.begin`: one CreateMultipartUpload."""
-        made = self._client.create_multipart_upload(Bucket=self._bucket, Key=key.s3_key, ChecksumAlgorithm="SHA256")
-        return made["UploadId"]
+        upload = self._client.create_multipart_upload(Bucket=self._bucket, Key=key.s3_key, ChecksumAlgorithm="SHA256")
+        return upload["UploadId"]
 
     def urls(
         self, key: ModelKey, upload_id: str, parts: dict[int, tuple[str, int]]

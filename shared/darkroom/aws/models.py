@@ -121,7 +121,7 @@ class DynamoModelRegistry:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refused:
-            # Nothing is there: the first try of this very call took it away, and its answer was lost.
+            # There is no row: the first try of this call removed it, and its answer was lost.
             return not refused.response.get("Item")
         return True
 
@@ -142,7 +142,7 @@ class DynamoModelRegistry:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refused:
-            # Botocore tries again when an answer is lost, and then meets what its first try wrote.
+            # Botocore tries again when an answer is lost, and then finds what its first try wrote.
             return bool(refused.response.get("Item") == item)
         return True
 

@@ -1,4 +1,4 @@
-"""The pictures bucket: what people upload and what jobs leave."""
+"""The pictures bucket: uploaded pictures, and the objects of jobs."""
 
 import base64
 import hashlib
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from darkroom.images.model import image_key
-from darkroom.images.ports import Start, Stored, Upload
+from darkroom.images.ports import Part, Stored, Upload
 from darkroom.jobs.model import answer_key, cancel_key, job_prefix, output_prefix
 from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge
 
@@ -24,7 +24,7 @@ _FAILURES = "failures/"
 FAILURE_LIMIT = 1024 * 1024
 """Bytes of a failure file that are read: it holds the worker's error, or a sentence."""
 _FAILURE = "failure"
-"""The marker's metadata: the key of the failure file that goes with it."""
+"""The name in the cancel marker's metadata under which it keeps the key of the failure file."""
 
 
 class S3Images:
@@ -46,23 +46,23 @@ class S3Images:
             raise
         return Stored(head["ContentLength"], self._age(head["LastModified"]))
 
-    def start(self, owner: str, image_id: str, length: int) -> Start | None:
-        """See `ImageStore.start`: one ranged GetObject."""
+    def read(self, owner: str, image_id: str, offset: int, length: int) -> Part | None:
+        """See `ImageStore.read`: one ranged GetObject."""
         try:
             answer = self._client.get_object(
-                Bucket=self._bucket, Key=image_key(owner, image_id), Range=f"bytes=0-{length - 1}"
+                Bucket=self._bucket, Key=image_key(owner, image_id), Range=f"bytes={offset}-{offset + length - 1}"
             )
         except ClientError as error:
-            # S3 answers InvalidRange for an object of no bytes; such a one can only have been put by hand.
+            # S3 answers InvalidRange for an empty object; only a person can have put one there.
             if error.response["Error"]["Code"] == "InvalidRange":
-                return Start(b"", 0, 0)
+                return Part(b"", 0, 0)
             if _is_absent(error):
                 return None
             raise
         content = answer["Body"].read(length)
         total = answer.get("ContentRange", "").rpartition("/")[2]
         size = int(total) if total.isdigit() else answer["ContentLength"]
-        return Start(content, size, self._age(answer["LastModified"]))
+        return Part(content, size, self._age(answer["LastModified"]))
 
     def _age(self, modified: datetime) -> float:
         return self._clock() - modified.timestamp()
@@ -86,22 +86,22 @@ class S3Images:
         }
         conditions: list[object] = [{name: value} for name, value in fields.items()]
         conditions.append(["content-length-range", size, size])
-        made = self._client.generate_presigned_post(
+        post = self._client.generate_presigned_post(
             self._bucket,
             image_key(owner, image_id),
             Fields=dict(fields),
             Conditions=conditions,
             ExpiresIn=URL_SECONDS,
         )
-        return Upload(made["url"], made["fields"], URL_SECONDS)
+        return Upload(post["url"], post["fields"], URL_SECONDS)
 
     def copy(self, image_id: str, owner: str, to: str) -> bool:
         """See `ImageStore.copy`: one CopyObject."""
         return self._copy(image_key(owner, image_id), image_key(to, image_id))
 
     def renew(self, owner: str, image_id: str, content_type: str) -> bool:
-        """See `ImageStore.renew`: one CopyObject of the picture onto itself, which S3 takes only with its metadata said
-        anew (S3 API Reference, CopyObject)."""
+        """See `ImageStore.renew`: one CopyObject of the picture onto itself, which S3 accepts only when the request
+        replaces the metadata (S3 API Reference, CopyObject)."""
         key = image_key(owner, image_id)
         return self._copy(key, key, MetadataDirective="REPLACE", ContentType=content_type)
 

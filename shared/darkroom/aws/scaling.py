@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
 
 BACKLOG_TARGET = 3.0
-"""Waiting jobs an instance may have before another instance comes."""
+"""Waiting jobs per instance above which Application Auto Scaling adds an instance."""
 OUT_COOLDOWN = 120
 IN_COOLDOWN = 300
 WAKE_COOLDOWN = 300
@@ -39,8 +39,8 @@ class AutoScaling:
     def set_up(self, name: str, bounds: Bounds) -> None:
         """See `Scaling.set_up`: four calls, each of which replaces what was there.
 
-        Target tracking on the backlog per instance lets instances come and go, but with no instance that metric
-        says nothing: waking is a step policy's, on an alarm over `HasBacklogWithoutCapacity`.
+        Target tracking on the backlog per instance adds and removes instances. Without any instance that metric has no
+        data, so a step policy wakes the endpoint, on an alarm over `HasBacklogWithoutCapacity`.
         """
         where: Any = _where(name)
         self._client.register_scalable_target(**where, MinCapacity=bounds.least, MaxCapacity=bounds.most)
@@ -88,16 +88,16 @@ class AutoScaling:
         )
 
     def remove(self, name: str) -> None:
-        """See `Scaling.remove`: three calls and one for the alarm. Application Auto Scaling removes policies with
-        their target, but a target that is gone would leave them."""
+        """See `Scaling.remove`: three calls, and one for the alarm. Application Auto Scaling removes the policies of a
+        target with it, but policies without a target would stay."""
         where: Any = _where(name)
         for policy in (_TRACKING, _WAKING):
             self._if_there(partial(self._client.delete_scaling_policy, **where, PolicyName=policy))
         self._if_there(partial(self._client.deregister_scalable_target, **where))
         self._cloudwatch.delete_alarms(AlarmNames=[_alarm(name)])
 
-    def standing(self) -> dict[str, ScalingState]:
-        """See `Scaling.standing`: three calls for each page."""
+    def states(self) -> dict[str, ScalingState]:
+        """See `Scaling.states`: three calls for each page."""
         found: dict[str, ScalingState] = {}
         for target in self._pages("describe_scalable_targets", "ScalableTargets"):
             if name := self._name(target["ResourceId"]):
@@ -115,7 +115,7 @@ class AutoScaling:
         for alarm in (alarm for page in pages for alarm in page["MetricAlarms"]):
             name = alarm["AlarmName"].removesuffix(_ALARM_SUFFIX)
             if name != alarm["AlarmName"]:
-                # An alarm that wakes nothing, or another endpoint, is none.
+                # An alarm counts only if its action is the waking policy of this endpoint.
                 wakes = any(wakers.get(action) == name for action in alarm["AlarmActions"])
                 found[name] = replace(found.get(name, ScalingState()), alarm=wakes)
         return found
@@ -133,8 +133,8 @@ class AutoScaling:
     def wakeups(self, name: str) -> list[float]:
         """See `Scaling.wakeups`: one DescribeScalingActivities.
 
-        AWS keeps activities for six weeks and tells in the cause which policy it was (API reference,
-        ScalingActivity); an activity ends when SageMaker has the instance in service.
+        AWS keeps activities for six weeks and names the policy in their cause (API reference, ScalingActivity). An
+        activity ends when the instance is in service.
         """
         found = self._client.describe_scaling_activities(
             ServiceNamespace=_NAMESPACE, ResourceId=_where(name)["ResourceId"], ScalableDimension=_DIMENSION
@@ -153,9 +153,9 @@ class AutoScaling:
         except self._client.exceptions.ObjectNotFoundException:
             return
 
-    def _pages(self, operation: str, key: str, **asked: Any) -> list[Any]:
+    def _pages(self, operation: str, key: str, **arguments: Any) -> list[Any]:
         paginator: Any = self._client.get_paginator(operation)  # type: ignore[call-overload]
-        pages = paginator.paginate(ServiceNamespace=_NAMESPACE, **asked)
+        pages = paginator.paginate(ServiceNamespace=_NAMESPACE, **arguments)
         return [found for page in pages for found in page[key]]
 
     def _name(self, resource: str) -> str | None:
@@ -168,7 +168,7 @@ _ALARM_SUFFIX = "-wake"
 
 
 def _alarm(name: str) -> str:
-    """The name of the alarm that wakes an endpoint: derived, so that it is found without being kept anywhere."""
+    """The name of the alarm that wakes an endpoint, made from the endpoint's name, so it need not be stored."""
     return name + _ALARM_SUFFIX
 
 

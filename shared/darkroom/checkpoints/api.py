@@ -71,16 +71,16 @@ class PartIn(BaseModel):
 
 
 class PartsIn(ModelIn):
-    """Parts to get URLs for; without any, only what is stored is told."""
+    """The parts to get URLs for. With an empty list the answer only says which parts are stored."""
 
     parts: Annotated[list[PartIn], Field(max_length=MAX_PARTS_A_CALL)] = []
 
 
 class CheckpointOut(BaseModel):
-    """A model file. `size` in bytes, `created_at` ISO 8601 in UTC. `pickle` marks formats that can run code when
-    they are loaded; `base_model` and `trigger_words` come from the file; `folder` is where it lies in the WebUI, and
-    `aliases` are other names that it is called by; `reason` says why it failed, or why an import waits; `done` is how
-    many bytes of an import are there."""
+    """A model file. `size` is in bytes, `created_at` ISO 8601 in UTC. `pickle` marks formats that can run code when
+    they are loaded. `base_model` and `trigger_words` are read from the file. `folder` is where it lies in the WebUI,
+    and `aliases` are other names that it is called by. `reason` says why it failed, or why an import waits. `done` is
+    how many bytes of an import are stored so far."""
 
     kind: Kind
     name: str
@@ -99,7 +99,7 @@ class CheckpointOut(BaseModel):
 
     @classmethod
     def of(cls, row: Checkpoint) -> "CheckpointOut":
-        """The row as the API shows it."""
+        """The answer for a row of the models table."""
         return cls(
             kind=row.key.kind,
             name=row.key.name,
@@ -148,7 +148,7 @@ class PartUrlOut(BaseModel):
 
 
 class StoredPartOut(BaseModel):
-    """A part that is there already."""
+    """A part that is stored already."""
 
     number: int
     size: int
@@ -156,7 +156,7 @@ class StoredPartOut(BaseModel):
 
 
 class PartsOut(BaseModel):
-    """URLs for the parts asked for, good for `expires_in` seconds, and all parts that are there already."""
+    """URLs for the requested parts, valid for `expires_in` seconds, and all parts that are stored already."""
 
     urls: list[PartUrlOut]
     expires_in: int

@@ -1,13 +1,13 @@
-"""Model files fetched in the cloud, in steps: each takes some parts and leaves a message for the next.
+"""Imports: model files that the cloud fetches, in steps. Each step stores some parts and queues a message for the next.
 
-A step is safe to repeat: the parts that are stored are what S3 lists, never what a message says. A step that
-meets a passing fault leaves a message for later, a few times; then, and at anything that will not pass, the row
-ends as `fail` with the reason. An attempt is counted before it begins, so one that is killed counts too.
+A step is safe to repeat: S3 lists which parts are stored, and no message is trusted for that. After a temporary error
+the step is queued again with a delay, a few times. After too many of these, or after an error that repeating cannot
+mend, the row ends as `fail` with the reason. An attempt is counted before it begins, so that a killed one counts too.
 
 Steps are numbered, and each message has a token of its own. The row keeps the number of the last step that was begun
-and the token of the message that began it, and it is changed on the condition that both are still the same. So of two
-messages for one step only one is carried out, and an import never runs in two chains; the same message, given out again
-by the queue, may go on with its step.
+and the token of the message that began it. Every change of the row has the condition that both are still the same. So
+of two messages for one step only one is carried out, and an import never runs twice at the same time. When the queue
+delivers the same message again, it may go on with its step.
 """
 
 import json
@@ -39,25 +39,25 @@ from darkroom.errors import Busy, Conflict, FieldError, Invalid
 from darkroom.times import iso
 
 STEP_SECONDS = 40.0
-"""After so long a step leaves the rest to the next one; the function may take three times that."""
+"""After so many seconds a step leaves the other parts to the next one. The function may run three times as long."""
 ATTEMPTS = 6
-BROKEN_OFF = 2
-"""How many attempts a step counts for that was killed in the middle. Three such are the end, which comes before the
-queue's own: after five the message lies among the dead letters, and nothing would end the row."""
-NET_DELAY = 60
-"""Seconds after which an import is begun by its safety net, if nothing has begun it by then."""
-LEAST_BYTES = 16
+KILLED_COUNTS_AS = 2
+"""How many attempts are counted for a step that was killed. So three killed steps end the import. That must come before
+the fifth delivery of the message, after which the queue moves it to the dead letters and nothing would end the row."""
+FALLBACK_DELAY = 60
+"""Seconds after which the second copy of the first message is delivered. It begins the import if nothing else did."""
+MIN_BYTES = 16
 _FILE_NAME: TypeAdapter[str] = TypeAdapter(FileName)
 
 
 class UnknownStep(Exception):
-    """A message that is no step of an import: it stays in the queue and ends as a dead letter."""
+    """A message that is no step of an import. It stays in the queue and becomes a dead letter."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A message: the file, its upload, the number of the step, and the token of this message. One from before steps
-    were numbered is number 1 without a token."""
+    """A message: the file, its upload, the number of the step, and the token of this message. A message of a release
+    that did not number steps has the number 1 and no token."""
 
     key: ModelKey
     upload_id: str
@@ -65,15 +65,15 @@ class Step:
     token: str = ""
 
     def may_run(self, row: Checkpoint) -> bool:
-        """Whether this is the next step of the row, or the message that began its last one. While the row has no
-        number (nothing has begun, or an older release wrote it) any step may begin."""
+        """Whether this is the next step of the row, or the message that began its last step. While the row has no
+        step number (no step has begun, or an older release wrote the row) any step may begin."""
         if row.step == 0 or self.number == row.step + 1:
             return True
         return self.number == row.step and self.token == (row.step_token or "")
 
 
 def about(body: str) -> About:
-    """What may be shown of a step that was not carried out."""
+    """What may be shown of a message in this queue. Never raises."""
     try:
         key = _parse(body).key
     except UnknownStep as unknown:
@@ -82,7 +82,7 @@ def about(body: str) -> About:
 
 
 class Imports:
-    """Imports from the web and from S3. `checkpoints` holds the rules of the shelf."""
+    """Imports from the web and from S3. `checkpoints` has the rules for names, formats, owners and limits."""
 
     def __init__(
         self,
@@ -91,28 +91,29 @@ class Imports:
         web: Web,
         queue: ImportQueue,
         checkpoints: Checkpoints,
-        clock: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`monotonic` gives seconds for measuring durations."""
         self._registry = registry
         self._files = files
         self._web = web
         self._queue = queue
         self._checkpoints = checkpoints
-        self._clock = clock
+        self._monotonic = monotonic
 
     def begin(
         self, owner: str, request: ImportIn, *, scope: str | None = None, fingerprint: str | None = None
     ) -> CheckpointOut:
-        """Write the row and leave the first step. `scope`, `fingerprint` and what it raises are as for
-        `Checkpoints.register`.
+        """Write the row and queue the first step; returns the row as the API shows it. `scope`, `fingerprint` and the
+        errors are those of `Checkpoints.register`. Raises Busy when the queue does not take the step.
 
-        A step that comes later is left before the row is written, as a safety net: whatever breaks off after the row
-        is there, the import goes on and comes to its end.
+        A delayed copy of the first step is queued before the row is written. If this function is killed after it wrote
+        the row, that copy begins the import, so a row never stays `importing` for ever.
         """
         key = ModelKey(request.kind, request.name or _name_in(request.url))
         self._checkpoints.check_format(key)
         found = self._registry.get(key)
-        if found and found.made_by(fingerprint):
+        if found and found.created_by(fingerprint):
             return CheckpointOut.of(found)
         if found:
             self._checkpoints.check_replaceable(found, scope)
@@ -127,23 +128,23 @@ class Imports:
             done=0,
             fingerprint=fingerprint,
         )
-        self._leave(row, delay=NET_DELAY)
+        self._enqueue_next(row, delay=FALLBACK_DELAY)
         if not self._registry.begin(row):
             self._files.abort(key, row.upload_id or "")
-            faster = self._registry.get(key)
-            if faster and faster.made_by(fingerprint):
-                return CheckpointOut.of(faster)
+            existing = self._registry.get(key)
+            if existing and existing.created_by(fingerprint):
+                return CheckpointOut.of(existing)
             raise Conflict("checkpoint_exists", f"{key.name} was begun by somebody else this moment.")
         try:
-            self._leave(row)
+            self._enqueue_next(row)
         except Busy:
-            # The caller is asked to try again, so its repeat must not find this row.
+            # The caller will send the request again. Without a fingerprint that repeat does not find this row.
             self._fail(replace(row, fingerprint=None), "it could not be begun")
             raise
         return CheckpointOut.of(row)
 
     def step(self, body: str) -> str:
-        """Carry out one step; returns what it was about, for the log. Raises UnknownStep."""
+        """Carry out the step that a message's body describes; returns a text for the log. Raises UnknownStep."""
         step = _parse(body)
         kind = step.key.kind
         row = self._registry.get(step.key)
@@ -154,25 +155,25 @@ class Imports:
         if row.attempts >= ATTEMPTS:
             self._fail(row, "its steps were broken off again and again")
             return kind
-        begun = replace(row, step=step.number, step_token=step.token or None, attempts=row.attempts + BROKEN_OFF)
+        begun = replace(row, step=step.number, step_token=step.token or None, attempts=row.attempts + KILLED_COUNTS_AS)
         if not self._registry.change(row, begun):
             return f"{kind} (changed meanwhile)"
         failures = row.attempts + 1
         try:
             self._advance(begun)
         except SourceBusy as busy:
-            self._later(begun, failures, str(busy))
+            self._retry_later(begun, failures, str(busy))
         except (SourceRefused, NotSafetensors) as refused:
             self._fail(begun, str(refused))
         except UploadGone:
             self._recover(begun)
         except Exception as error:
-            # Whatever it is, the row must end: later, or as `fail` once it has come often enough.
-            self._later(begun, failures, f"a step failed ({type(error).__name__})")
+            # Whatever the error is, the row must not stay `importing`: the step is repeated, or the row ends as `fail`.
+            self._retry_later(begun, failures, f"a step failed ({type(error).__name__})")
         return kind
 
     def _recover(self, row: Checkpoint) -> None:
-        """S3 knows the upload no more: a step before this one put the parts together and broke off, or it expired."""
+        """S3 does not know the upload: it expired, or an earlier step completed it and was killed right after."""
         if row.size is not None and self._files.size(row.key) == row.size:
             self._checkpoints.finish(row)
         else:
@@ -180,34 +181,36 @@ class Imports:
 
     def _advance(self, row: Checkpoint) -> None:
         if row.size is None:
-            self._look(row)
+            self._inspect_source(row)
             return
         stored = {part.number: part for part in self._files.parts(row.key, row.upload_id or "")}
-        missing = [number for number in range(1, part_count(row.size) + 1) if not _whole(row.size, stored.get(number))]
-        begun = self._clock()
+        missing = [
+            number for number in range(1, part_count(row.size) + 1) if not _is_whole(row.size, stored.get(number))
+        ]
+        started = self._monotonic()
         while missing:
-            self._bring(row, missing.pop(0))
-            if self._clock() - begun >= STEP_SECONDS:
+            self._store_part(row, missing.pop(0))
+            if self._monotonic() - started >= STEP_SECONDS:
                 break
         if missing:
-            left = sum(part_length(row.size, number) for number in missing)
-            moved = replace(row, done=row.size - left, attempts=0)
-            if self._registry.change(row, moved):
-                self._leave(moved)
+            bytes_left = sum(part_length(row.size, number) for number in missing)
+            advanced = replace(row, done=row.size - bytes_left, attempts=0)
+            if self._registry.change(row, advanced):
+                self._enqueue_next(advanced)
             return
         self._checkpoints.finish(row)
 
-    def _look(self, row: Checkpoint) -> None:
-        """How large the source is, and whether it begins like a model at all."""
+    def _inspect_source(self, row: Checkpoint) -> None:
+        """Write down how large the source is. Raises SourceRefused or NotSafetensors when it cannot be a model."""
         source = row.source or ""
         size = self._size(source)
-        if not LEAST_BYTES <= size <= MAX_BYTES:
+        if not MIN_BYTES <= size <= MAX_BYTES:
             raise SourceRefused(f"the source has {size:,} bytes, which is no size of a model file")
         if not row.key.is_pickle and header_length(self._read(source, 0, 8, size)) > size - 8:
             raise NotSafetensors("its header is longer than the file")
         sized = replace(row, size=size, attempts=0)
         if self._registry.change(row, sized):
-            self._leave(sized)
+            self._enqueue_next(sized)
 
     def _size(self, source: str) -> int:
         return self._files.source_size(source) if source.startswith("s3://") else self._web.size(source)
@@ -217,8 +220,8 @@ class Imports:
             return self._files.source_read(source, first, length)
         return self._web.read(source, first, length, total)
 
-    def _bring(self, row: Checkpoint, number: int) -> None:
-        """One part, copied inside S3 or through memory: at most some fifty megabytes at a time."""
+    def _store_part(self, row: Checkpoint, number: int) -> None:
+        """Copy one part inside S3, or fetch it from the web through memory: at most about fifty megabytes."""
         size, source, upload_id = row.size or 0, row.source or "", row.upload_id or ""
         first, length = (number - 1) * part_size(size), part_length(size, number)
         if source.startswith("s3://"):
@@ -226,23 +229,23 @@ class Imports:
         else:
             self._files.put_part(row.key, upload_id, number, self._web.read(source, first, length, size))
 
-    def _later(self, row: Checkpoint, failures: int, why: str) -> None:
-        """Leave the next step for later; `failures` is how many attempts in a row have failed now. If the next step is
-        in the queue already, for only the answer of sending it was lost, one of the two is carried out."""
+    def _retry_later(self, row: Checkpoint, failures: int, why: str) -> None:
+        """Queue the next step with a delay; `failures` is how many attempts in a row have failed. The next step may be
+        in the queue already, when only the answer to sending it was lost: then one of the two is carried out."""
         if failures >= ATTEMPTS:
             self._fail(row, f"{why}, {ATTEMPTS} times in a row")
             return
         waiting = replace(row, attempts=failures, reason=f"{why}; it is tried again")
         if self._registry.change(row, waiting):
-            self._leave(waiting, delay=min(900, 15 * 2 ** (failures - 1)))
+            self._enqueue_next(waiting, delay=min(900, 15 * 2 ** (failures - 1)))
 
     def _fail(self, row: Checkpoint, why: str) -> None:
         failed = replace(row, status="fail", upload_id=None, source=None, reason=f"The import failed: {why}.")
         if self._registry.change(row, failed):
             self._files.abort(row.key, row.upload_id or "")
 
-    def _leave(self, row: Checkpoint, delay: int = 0) -> None:
-        """Queue the step after the row's last one."""
+    def _enqueue_next(self, row: Checkpoint, delay: int = 0) -> None:
+        """Queue the step after the row's last one, to be delivered after `delay` seconds."""
         body = {
             "kind": row.key.kind,
             "name": row.key.name,
@@ -253,12 +256,12 @@ class Imports:
         self._queue.send(json.dumps(body), delay)
 
 
-def _whole(size: int, part: Part | None) -> bool:
+def _is_whole(size: int, part: Part | None) -> bool:
     return part is not None and part.size == part_length(size, part.number)
 
 
 def _name_in(url: str) -> str:
-    """The file name at the end of a URL's path."""
+    """The file name at the end of a URL's path; raises Invalid when there is none."""
     try:
         return _FILE_NAME.validate_python(unquote(urlsplit(url).path.rpartition("/")[2]))
     except (ValidationError, ValueError) as error:

@@ -6,6 +6,9 @@ from typing import Literal, get_args
 
 Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet", "upscaler", "text_encoder"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+TAGS: dict[str, Kind] = {"lora": "lora", "lyco": "lora", "hypernet": "hypernetwork"}
+"""The word of a tag in a prompt, as in `<lora:name:0.8>`, and the kind of file that it names. A kind without a tag is
+named in the request alone."""
 ModelStatus = Literal["uploading", "importing", "active", "fail"]
 
 MAX_BYTES = 50 * 1024**3
@@ -18,14 +21,14 @@ _LEAST_PART = 8 * _MEGABYTE
 
 @dataclass(frozen=True)
 class ModelKey:
-    """What names a model file: its kind and its file name as the WebUI shows it."""
+    """The identity of a model file: its kind and its file name as the WebUI shows it."""
 
     kind: Kind
     name: str
 
     @property
     def s3_key(self) -> str:
-        """Where its bytes lie in the models bucket."""
+        """The key of its object in the models bucket."""
         return f"models/{self.kind}/{self.name}"
 
     @property
@@ -36,13 +39,16 @@ class ModelKey:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A row of the shelf. `size` in bytes, `created_at` ISO 8601 in UTC; `sha256` of the whole file as its
-    uploader says; `upload_id` while it is uploaded or imported; `reason` when it failed. Of an import, `source` is
-    where it comes from, `done` its bytes so far, `attempts` how often in a row a step failed, `step` the number of the
+    """A row of the models table: one model file.
+
+    `size` is in bytes, `created_at` ISO 8601 in UTC. `sha256` is that of the whole file, as its uploader stated it.
+    `upload_id` is set while the file is uploaded or imported, `reason` when it failed or waits. Of an import, `source`
+    is its URL, `done` the bytes stored so far, `attempts` how often in a row a step failed, `step` the number of the
     last step that was begun (0 before the first), and `step_token` the token of the message that began it.
-    `fingerprint` is that of the request that made the row, if it came with an `Idempotency-Key`. `folder` is where the
-    file lies in the WebUI below the folder of its kind, as its uploader says; `aliases` are other names that it is
-    called by; `old_hash` is the WebUI's old hash of it (None in rows from before it was kept)."""
+    `fingerprint` is that of the request that created the row, if it had an `Idempotency-Key`. `folder` is where the
+    file lies in the WebUI below the folder of its kind, as its uploader stated it; `aliases` are other names that it is
+    called by; `old_hash` is the WebUI's old hash of it (None in rows from before it was kept).
+    """
 
     key: ModelKey
     status: ModelStatus
@@ -64,14 +70,14 @@ class Checkpoint:
     aliases: tuple[str, ...] = ()
     old_hash: str | None = None
 
-    def made_by(self, fingerprint: str | None) -> bool:
-        """Whether the request with this fingerprint made this row; no request without one did."""
+    def created_by(self, fingerprint: str | None) -> bool:
+        """Whether the request with this fingerprint created this row; never true without a fingerprint."""
         return fingerprint is not None and self.fingerprint == fingerprint
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part that is stored: its number from 1, its bytes, S3's ETag, and the SHA-256 S3 checked it by, in base64."""
+    """A stored part: its number from 1, its size in bytes, S3's ETag, and the SHA-256 that S3 checked, in base64."""
 
     number: int
     size: int

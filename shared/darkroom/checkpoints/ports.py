@@ -9,7 +9,7 @@ from darkroom.webui.spelling import KnownFile
 
 @dataclass(frozen=True)
 class Listed:
-    """Rows of a kind by name, and the name to go on after, None at the end."""
+    """A page of rows, ordered by name. The next page comes after the name `after`; it is None on the last page."""
 
     rows: list[Checkpoint]
     after: str | None
@@ -31,64 +31,64 @@ class ModelRegistry(Protocol):
         """Keep the aliases and the old hash of an active row that had none; nothing when it changed since."""
 
     def count(self, kind: Kind, owner: str, status: ModelStatus) -> int:
-        """How many files of a kind and an owner have that status; what was written this moment may be left out."""
+        """How many files of a kind and an owner have that status; a row written a moment ago may not be counted yet."""
 
     def begin(self, row: Checkpoint) -> bool:
-        """Write a row that is uploading; False when its name is taken by one that is uploading or active."""
+        """Write a new row; False when its name is taken by a row that has not failed."""
 
     def change(self, old: Checkpoint, new: Checkpoint) -> bool:
-        """Replace a row that still has the old one's status, upload, step and step token; False when it has not."""
+        """Replace a row if it still has the status, upload, step and step token of `old`; False if it has not."""
 
     def remove(self, row: Checkpoint) -> bool:
-        """Remove exactly this row (same status and upload); False when it changed since."""
+        """Remove a row if it still has this status and upload; False if it changed since it was read."""
 
     def not_active(self, models: tuple[ModelKey, ...]) -> tuple[ModelKey, ...]:
-        """Those of the given that are missing or not active."""
+        """Those of `models` that are missing or not active."""
 
 
 class UploadGone(Exception):
-    """S3 knows no such upload: it was completed or aborted, or it expired."""
+    """S3 has no upload with this id: it was completed, aborted, or it expired."""
 
 
 class SourceBusy(Exception):
-    """The source of an import did not answer this time; the text says how."""
+    """The source of an import did not answer this time; a later try may succeed. The text says what happened."""
 
 
 class SourceRefused(Exception):
-    """The source of an import will not do, now or later; the text says why."""
+    """The source of an import cannot be used, and trying again will not help. The text says why."""
 
 
 class Web(Protocol):
-    """Files on public https addresses. Both raise SourceBusy or SourceRefused."""
+    """Files on public https addresses. Both methods raise SourceBusy or SourceRefused."""
 
     def size(self, url: str) -> int:
-        """Bytes of the file."""
+        """The size of the file in bytes."""
 
     def read(self, url: str, first: int, length: int, total: int) -> bytes:
-        """Exactly these bytes of a file that has `total`; a file of another size by now is refused."""
+        """`length` bytes from byte `first` on. SourceRefused when the file does not have `total` bytes any more."""
 
 
 class ImportQueue(Protocol):
-    """Where steps of imports wait."""
+    """The queue of the steps of imports."""
 
     def send(self, body: str, delay: int) -> None:
-        """Leave a message that is seen after `delay` (0 to 900) seconds."""
+        """Send a message that is delivered after `delay` (0 to 900) seconds."""
 
 
 class ModelFiles(Protocol):
     """The models bucket."""
 
     def put_part(self, key: ModelKey, upload_id: str, number: int, content: bytes) -> None:
-        """Store a part with its SHA-256. Raises UploadGone."""
+        """Store a part; S3 checks its SHA-256. Raises UploadGone."""
 
     def copy_part(self, key: ModelKey, upload_id: str, number: int, source: str, first: int, length: int) -> None:
         """Copy a part from another S3 object (`s3://bucket/key`). Raises UploadGone or SourceRefused."""
 
     def source_size(self, source: str) -> int:
-        """Bytes of another S3 object. Raises SourceRefused."""
+        """The size in bytes of another S3 object (`s3://bucket/key`). Raises SourceRefused."""
 
     def source_read(self, source: str, first: int, length: int) -> bytes:
-        """Some bytes of another S3 object. Raises SourceRefused."""
+        """`length` bytes of another S3 object, from byte `first` on. Raises SourceRefused."""
 
     def begin(self, key: ModelKey) -> str:
         """Open a multipart upload; returns its id."""
@@ -96,8 +96,8 @@ class ModelFiles(Protocol):
     def urls(
         self, key: ModelKey, upload_id: str, parts: dict[int, tuple[str, int]]
     ) -> dict[int, tuple[str, dict[str, str]]]:
-        """Presigned PUTs by part number, with the headers to send besides Content-Length, which every client sends by
-        itself; `parts` maps numbers to SHA-256 in hex and bytes."""
+        """A presigned PUT for each part: URL and headers by part number. `parts` maps part numbers to SHA-256 (hex)
+        and size in bytes. Content-Length is not among the headers, for every client sends it by itself."""
 
     def parts(self, key: ModelKey, upload_id: str) -> list[Part]:
         """The parts that are stored. Raises UploadGone."""
@@ -106,13 +106,13 @@ class ModelFiles(Protocol):
         """Put the parts together; S3 checks them by their SHA-256. Raises UploadGone."""
 
     def abort(self, key: ModelKey, upload_id: str) -> None:
-        """Forget an upload; one that is gone is fine."""
+        """Abort an upload; no error when there is none."""
 
     def size(self, key: ModelKey) -> int | None:
-        """Bytes of the finished object, None when there is none."""
+        """The size in bytes of the finished object, None when there is none."""
 
     def read(self, key: ModelKey, first: int, length: int) -> bytes:
-        """Some bytes of the finished object. Raises UploadGone when it is not there."""
+        """`length` bytes of the finished object, from byte `first` on. Raises UploadGone when it is not there."""
 
     def delete(self, key: ModelKey) -> None:
-        """Remove the object; one that is gone is fine."""
+        """Delete the object; no error when there is none."""

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_HEADER = 100_000_000
-"""What the reference implementation takes at most."""
+"""Bytes of JSON that the reference implementation reads at most."""
 _BASE_MODEL = ("modelspec.architecture", "ss_base_model_version", "ss_sd_model_name")
 _WORDS = 8
 _ALIAS = 200
 
 
 class NotSafetensors(Exception):
-    """The bytes are no safetensors file; the text says why."""
+    """The bytes are not a safetensors file; the text says why."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the header says of the model, as far as it says it."""
+    """What the header says about the model; None or empty where it says nothing."""
 
     base_model: str | None
     trigger_words: tuple[str, ...]
@@ -30,7 +30,7 @@ class Header:
 
 
 def header_length(start: bytes) -> int:
-    """How many bytes of JSON follow the first eight. Raises NotSafetensors."""
+    """How many bytes of JSON follow the first eight bytes of a file. Raises NotSafetensors."""
     length = int.from_bytes(start[:8], "little")
     if len(start) < 8 or not 2 <= length <= MAX_HEADER:
         raise NotSafetensors("its first bytes are no header length")
@@ -38,7 +38,8 @@ def header_length(start: bytes) -> int:
 
 
 def read_header(text: bytes, data_size: int) -> Header:
-    """Check the JSON of a header against the bytes of data behind it; raises NotSafetensors."""
+    """Read the JSON of a header. `data_size` is how many bytes of data follow it. Raises NotSafetensors when the two do
+    not fit together."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -46,10 +47,10 @@ def read_header(text: bytes, data_size: int) -> Header:
     if not isinstance(document, dict):
         raise NotSafetensors("its header is no JSON object")
     metadata = document.pop("__metadata__", {})
-    ends = [_end_of(name, tensor) for name, tensor in document.items()]
-    if max(ends, default=0) != data_size:
-        raise NotSafetensors(f"its tensors end at byte {max(ends, default=0)}, its data at byte {data_size}")
-    return _described(metadata if isinstance(metadata, dict) else {})
+    end = max((_end_of(name, tensor) for name, tensor in document.items()), default=0)
+    if end != data_size:
+        raise NotSafetensors(f"its tensors end at byte {end}, its data at byte {data_size}")
+    return _header_of(metadata if isinstance(metadata, dict) else {})
 
 
 def _end_of(name: str, tensor: Any) -> int:
@@ -59,8 +60,8 @@ def _end_of(name: str, tensor: Any) -> int:
     raise NotSafetensors(f"its tensor {name[:64]!r} is not described as one")
 
 
-def _described(metadata: dict[str, Any]) -> Header:
-    # Half surrogate pairs are JSON, but nothing that could be stored or answered.
+def _header_of(metadata: dict[str, Any]) -> Header:
+    # JSON may contain half of a surrogate pair, but that can neither be stored nor sent as UTF-8.
     texts = {key: _storable(value) for key, value in metadata.items() if isinstance(value, str)}
     base = next((texts[key][:200] for key in _BASE_MODEL if texts.get(key)), None)
     phrase = texts.get("modelspec.trigger_phrase", "")

@@ -1,4 +1,4 @@
-"""The shelf: model files come in by parts, are checked, and go."""
+"""The shelf of model files: uploading in parts, checking, and deleting."""
 
 import logging
 from dataclasses import replace
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from unicodedata import normalize
 
+from darkroom.checkpoints import listing
 from darkroom.checkpoints.api import (
     CheckpointIn,
     CheckpointList,
@@ -19,7 +20,6 @@ from darkroom.checkpoints.api import (
     UploadOut,
 )
 from darkroom.checkpoints.model import (
-    KINDS,
     PICKLES,
     SAFE,
     Checkpoint,
@@ -33,25 +33,25 @@ from darkroom.checkpoints.model import (
 )
 from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, UploadGone
 from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_length, read_header
-from darkroom.errors import Conflict, FieldError, Forbidden, Invalid, Malformed, Missing, TooMany
+from darkroom.errors import Conflict, FieldError, Forbidden, Invalid, Missing, TooMany
 from darkroom.times import iso
-from darkroom.webui.spelling import OLD_HASH_BYTES, OLD_HASH_START, folded, old_hash_of, stem
+from darkroom.webui.spelling import OLD_HASH_BYTES, OLD_HASH_START, old_hash_of, stem
 
 log = logging.getLogger(__name__)
 
 URL_SECONDS = 900
 MAX_OPEN = 20
-"""Uploads that an owner may have open in a kind, and imports that may run: each keeps parts in S3 that cost money, and
-an import the time of a function."""
+"""How many uploads of one kind an owner may have open, and how many imports may run. Stored parts of unfinished files
+cost money, and an import also takes the time of a function."""
 RETRY_SECONDS = 60
-"""After which a file more may be begun, if some are done by then."""
+"""The `Retry-After` of a refusal for too many open uploads."""
 DESCRIBED_A_PAGE = 10
 MAX_HEADER_READ = 8 * 1024 * 1024
-"""Bytes of a header that are read; no model's header comes near (they have some hundred kilobytes)."""
+"""The longest header that is read, in bytes. Headers of real models have some hundred kilobytes."""
 
 
 class Checkpoints:
-    """Model files by kind and name. `pickles` tells whether formats that can run code are taken."""
+    """Model files by kind and name. With `pickles`, formats that can run code are taken too."""
 
     def __init__(self, registry: ModelRegistry, files: ModelFiles, pickles: bool) -> None:
         self._registry = registry
@@ -61,18 +61,18 @@ class Checkpoints:
     def register(
         self, owner: str, request: CheckpointIn, *, scope: str | None = None, fingerprint: str | None = None
     ) -> tuple[RegisteredOut, bool]:
-        """Open an upload, or find the one that is open for the same file; the flag tells whether it is new.
+        """Open an upload, or find the upload of the same file that is open; the flag says whether it is new.
 
-        A repeat, which has the `fingerprint` of the request that made the row, finds it whatever became of it.
-        Here and below, with `scope` nothing is changed but what belongs to that owner: the rest raises Forbidden
-        `not_your_checkpoint`, for everybody sees the whole shelf.
+        A repeated request has the `fingerprint` of the request that created the row, and finds that row whatever its
+        status is. Everybody sees the whole shelf; here and below, `scope` is the only owner whose files may be
+        changed (None: all), and a file of another owner raises Forbidden `not_your_checkpoint`.
         Raises Invalid `format_not_taken`, Conflict `checkpoint_exists` or `checkpoint_uploading`, and TooMany as
         `check_room` does.
         """
         key = ModelKey(request.kind, request.name)
         self.check_format(key)
         found = self._find(key)
-        if found is None or (found.status == "fail" and not found.made_by(fingerprint)):
+        if found is None or (found.status == "fail" and not found.created_by(fingerprint)):
             if found:
                 _check_owner(found, scope)
             self.check_room(owner, key.kind, "uploading")
@@ -89,10 +89,10 @@ class Checkpoints:
             )
             if self._registry.begin(row):
                 return _registered(row), True
-            # Somebody was faster: their upload counts, ours was never known to anybody.
+            # Another request wrote the row first. Nobody knows the upload opened here, so it is aborted.
             self._files.abort(key, row.upload_id or "")
             found = self._registry.get(key)
-        if found and found.made_by(fingerprint):
+        if found and found.created_by(fingerprint):
             return _registered(found), False
         if found is None or found.status != "uploading":
             raise Conflict("checkpoint_exists", f"{key.name} is on the shelf already; delete it to upload another.")
@@ -105,20 +105,23 @@ class Checkpoints:
         return _registered(found), False
 
     def parts(self, request: PartsIn, *, scope: str | None = None) -> PartsOut:
-        """URLs for parts, and the parts that are there. Raises Missing, Conflict `not_uploading`, Invalid."""
+        """URLs to send the requested parts to, and all parts that are stored.
+
+        Raises Missing `checkpoint_not_found`, Conflict `not_uploading`, Invalid for a part number that is too high.
+        """
         row = self._uploading(ModelKey(request.kind, request.name), scope)
         last = part_count(row.size or 0)
-        beyond = [part.number for part in request.parts if part.number > last]
-        if beyond:
+        too_high = [part.number for part in request.parts if part.number > last]
+        if too_high:
             why = f"this file has {last} parts"
-            raise Invalid("invalid_request", f"Part {beyond[0]}: {why}.", (FieldError(("body", "parts"), why),))
+            raise Invalid("invalid_request", f"Part {too_high[0]}: {why}.", (FieldError(("body", "parts"), why),))
         try:
             stored = self._files.parts(row.key, row.upload_id or "")
         except UploadGone:
             stored = self._renew(row)
             row = self._uploading(row.key)
-        wanted = {part.number: (part.sha256, part_length(row.size or 0, part.number)) for part in request.parts}
-        urls = self._files.urls(row.key, row.upload_id or "", wanted)
+        requested = {part.number: (part.sha256, part_length(row.size or 0, part.number)) for part in request.parts}
+        urls = self._files.urls(row.key, row.upload_id or "", requested)
         return PartsOut(
             urls=[PartUrlOut(number=n, url=url, headers=headers) for n, (url, headers) in urls.items()],
             expires_in=URL_SECONDS,
@@ -126,9 +129,10 @@ class Checkpoints:
         )
 
     def complete(self, request: ModelIn, *, scope: str | None = None) -> CheckpointOut:
-        """Put the parts together, look into the file, and put it on the shelf. Safe to repeat.
+        """Join the parts, check the file's header, and make the file active. Safe to repeat.
 
-        Raises Missing, Conflict `parts_missing`, Invalid `checkpoint_invalid` (the row then says why).
+        Raises Missing `checkpoint_not_found`, Conflict `parts_missing` or `not_uploading`, and Invalid
+        `checkpoint_invalid` when the file is no model (the row's `reason` says why).
         """
         key = ModelKey(request.kind, request.name)
         row = self._get(key, scope)
@@ -143,21 +147,23 @@ class Checkpoints:
         return CheckpointOut.of(finished)
 
     def finish(self, row: Checkpoint) -> Checkpoint:
-        """Put the parts of a row together and look into the file; the row as it is then, `active` or `fail`.
+        """Join the parts of a row and check the file's header; returns the row, which is then `active` or `fail`.
 
         Raises Conflict `parts_missing`.
         """
         self._assemble(row)
-        settled = replace(row, upload_id=None, source=None, done=None, attempts=0, reason=None, step=0, step_token=None)
+        finished = replace(
+            row, upload_id=None, source=None, done=None, attempts=0, reason=None, step=0, step_token=None
+        )
         try:
-            header = self._look_into(row)
+            header = self._read_header(row)
         except NotSafetensors as error:
-            failed = replace(settled, status="fail", reason=f"The file is no model: {error}.")
-            # The object goes while the row still holds the name: nobody else's can lie there.
+            failed = replace(finished, status="fail", reason=f"The file is no model: {error}.")
+            # Deleted before the row changes: while the row has the name, the object cannot be anybody else's.
             self._files.delete(row.key)
             return failed if self._registry.change(row, failed) else self._get(row.key)
         active = replace(
-            settled,
+            finished,
             status="active",
             base_model=header.base_model,
             trigger_words=header.trigger_words,
@@ -166,40 +172,30 @@ class Checkpoints:
         return active if self._registry.change(row, active) else self._get(row.key)
 
     def page(self, kind: Kind | None, q: str | None, after: str | None, limit: int) -> CheckpointList:
-        """Up to `limit` rows by kind and name: one Query a kind. `after` is the `next` of the page before.
-
-        `q` is looked for in names, in any case; a page may then be short and still have a `next`. A few rows from
-        before aliases and hashes were kept get theirs, by two or three reads of the file each.
-        """
-        kinds, begin = _from(kind, after)
-        rows: list[Checkpoint] = []
-        for number, each in enumerate(kinds):
-            listed = self._registry.page(each, begin, limit - len(rows))
-            rows += listed.rows
-            begin = None
-            self._describe(listed.rows)
-            if listed.after is not None or (len(rows) == limit and number < len(kinds) - 1):
-                following = f"{each}/{listed.after or rows[-1].key.name}"
-                return CheckpointList(checkpoints=_shown(rows, q), next=following)
-        return CheckpointList(checkpoints=_shown(rows, q), next=None)
+        """See `listing.page`. A few rows from before aliases and hashes were kept get theirs, by two or three reads of
+        the file each."""
+        return listing.page(self._registry, kind, q, after, limit, self._describe)
 
     def delete(self, key: ModelKey, *, scope: str | None = None) -> None:
-        """Take a file off the shelf, or give its upload up. Raises Missing, Conflict `checkpoint_busy`."""
+        """Delete a model file, or give its upload up.
+
+        Raises Missing `checkpoint_not_found`, Conflict `checkpoint_busy`.
+        """
         row = self._get(key, scope)
         key = row.key
-        # While the row is there nobody can bring another file of that name, so the bytes go first.
+        # The bytes are deleted before the row: while the row is there, nobody can upload another file of that name.
         if row.upload_id:
             self._files.abort(key, row.upload_id)
-        # Also those of an upload that was put together and never looked into.
+        # There may be an object although the row is uploading: its parts were joined, and then a function was killed.
         self._files.delete(key)
         if not self._registry.remove(row):
             raise Conflict("checkpoint_busy", f"{key.name} changed while it was deleted; try again.")
         if row.upload_id:
-            # It may have been put together this moment.
+            # Another request may have joined the parts in the meantime.
             self._files.delete(key)
 
     def check_format(self, key: ModelKey) -> None:
-        """Raises Invalid `format_not_taken` for a file name that this stage does not take."""
+        """Raises Invalid `format_not_taken` when this stage does not take files with the extension of this name."""
         if key.name.lower().endswith(SAFE) or (key.is_pickle and self._pickles):
             return
         taken = ", ".join(SAFE + (PICKLES if self._pickles else ()))
@@ -219,7 +215,7 @@ class Checkpoints:
             )
 
     def check_replaceable(self, row: Checkpoint, scope: str | None) -> None:
-        """Whether an import may take the place of a row: of one that failed, and is not another owner's.
+        """Check that an import may replace this row. It may if the row failed and `scope` allows it.
 
         Raises Conflict `checkpoint_exists` or Forbidden `not_your_checkpoint`.
         """
@@ -233,7 +229,7 @@ class Checkpoints:
         older = [row for row in rows if row.status == "active" and row.old_hash is None]
         for row in older[:DESCRIBED_A_PAGE]:
             try:
-                self._registry.describe(replace(row, **self._called(row, self._look_into(row))))
+                self._registry.describe(replace(row, **self._called(row, self._read_header(row))))
             except (NotSafetensors, UploadGone) as error:
                 log.warning("a %s could not be read again: %s", row.key.kind, type(error).__name__)
 
@@ -265,7 +261,7 @@ class Checkpoints:
         return row
 
     def _renew(self, row: Checkpoint) -> list[Part]:
-        """S3 forgot the upload (it keeps unfinished ones for two days): open another under the same row."""
+        """Open another upload for a row whose upload S3 has deleted (it does so after two days); returns its parts."""
         if self._files.size(row.key) == row.size:
             raise Conflict("not_uploading", f"All parts of {row.key.name} are there; complete it.")
         opened = self._files.begin(row.key)
@@ -280,12 +276,12 @@ class Checkpoints:
             _check_complete(row, stored)
             self._files.complete(row.key, upload_id, stored)
         except UploadGone as gone:
-            # Completed before, by a try that broke off: the object then has the size that was announced.
+            # An earlier try may have joined the parts and been killed. The object then has the announced size.
             if self._files.size(row.key) != row.size:
                 raise Conflict("parts_missing", f"No part of {row.key.name} is there; send them again.") from gone
 
-    def _look_into(self, row: Checkpoint) -> Header:
-        """What the file says of itself; raises NotSafetensors, also for a pickle that is none."""
+    def _read_header(self, row: Checkpoint) -> Header:
+        """What the file says about the model. Raises NotSafetensors, also for a pickle file that is not one."""
         size = row.size or 0
         start = self._files.read(row.key, 0, 8)
         if row.key.is_pickle:
@@ -314,30 +310,11 @@ def _registered(row: Checkpoint) -> RegisteredOut:
 def _check_complete(row: Checkpoint, stored: list[Part]) -> None:
     size = row.size or 0
     expected = {number: part_length(size, number) for number in range(1, part_count(size) + 1)}
-    there = {part.number: part.size for part in stored}
-    missing = [number for number, length in expected.items() if there.get(number) != length]
+    sizes = {part.number: part.size for part in stored}
+    missing = [number for number, length in expected.items() if sizes.get(number) != length]
     if missing:
-        shown = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
+        numbers = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
         raise Conflict(
             "parts_missing",
-            f"{len(missing)} of {len(expected)} parts of {row.key.name} are missing: {shown}. Send them first.",
+            f"{len(missing)} of {len(expected)} parts of {row.key.name} are missing: {numbers}. Send them first.",
         )
-
-
-def _from(kind: Kind | None, after: str | None) -> tuple[list[Kind], str | None]:
-    """The kinds to list and the name to begin after."""
-    kinds = [kind] if kind else list(KINDS)
-    if after is None:
-        return kinds, None
-    head, slash, name = after.partition("/")
-    if not slash or head not in kinds or not name:
-        why = "is no place in this list: send the `next` of the page before"
-        raise Malformed("invalid_request", f"`after` {why}.", (FieldError(("query", "after"), why),))
-    return kinds[kinds.index(head) :], name
-
-
-def _shown(rows: list[Checkpoint], q: str | None) -> list[CheckpointOut]:
-    wanted = folded(q or "")
-    return [
-        CheckpointOut.of(row) for row in rows if any(wanted in folded(name) for name in (row.key.name, *row.aliases))
-    ]

@@ -1,1 +1,1 @@
-"""Messages that nothing could take in: look at them, and send them back."""
+"""The dead-letter queues: listing messages that could not be handled, and sending them back."""

@@ -4,7 +4,7 @@ from pydantic import BaseModel
 
 
 class QueueOut(BaseModel):
-    """A queue: about how many messages lie there, and since when the oldest of those looked at was on its way."""
+    """A dead-letter queue: about how many messages are in it, and when the oldest of up to ten of them was sent."""
 
     name: str
     messages: int
@@ -20,8 +20,9 @@ class QueueList(BaseModel):
 class LetterOut(BaseModel):
     """A message without its text, which may hold prompts.
 
-    `kind` is `result`, `progress`, `import`, `endpoint`, `round` or `unknown`; `subject` the job, the model file or the
-    endpoint it is about; `status` what it says of it; `reason` why it is here, if the message itself tells.
+    `kind` is `result`, `progress`, `import`, `endpoint`, `round` or `unknown`. `subject` is the job, the model file or
+    the endpoint that the message is about, `status` what it reports. `reason` says why the message is here, if the
+    message itself contains that.
     """
 
     id: str
@@ -34,15 +35,15 @@ class LetterOut(BaseModel):
 
 
 class LetterList(BaseModel):
-    """The first messages of a queue, in no order; `more` when there are others."""
+    """The first messages of a queue, in no particular order. `more` is true when there are others."""
 
     messages: list[LetterOut]
     more: bool
 
 
 class Redriven(BaseModel):
-    """How many messages went back, how many were dropped because nothing needs them any more, and about how many are
-    left: send the request again for those."""
+    """How many messages were sent back, how many were deleted because nobody needs them any more, and about how many
+    are left. Send the request again for those."""
 
     moved: int
     dropped: int

@@ -1,12 +1,12 @@
-"""Queues of messages that nothing could take in."""
+"""Dead-letter queues and their messages."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Queue:
-    """A dead-letter queue under the name people call it by. `source` is the URL of the queue that its messages go back
-    to; without one they are records of something that has been made up for since."""
+    """A dead-letter queue. `name` is the one that the API uses. `source` is the URL of the queue that its messages are
+    sent back to. Without a source its messages are only records of failed rounds, whose work a later round does."""
 
     name: str
     url: str
@@ -14,15 +14,15 @@ class Queue:
 
     @classmethod
     def parse(cls, text: str) -> "Queue":
-        """As it stands in the settings: `name|url|source`, where `source` may be empty."""
+        """Read a queue as the settings write it: `name|url|source`, where `source` may be empty."""
         name, url, source = text.split("|")
         return cls(name, url, source or None)
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message as SQS gives it out: `receipt` is for the next call only, `sent` in epoch seconds, `received` how often
-    it was given out."""
+    """A message as SQS delivers it. `receipt` is valid until the next delivery, `sent` is in epoch seconds, `received`
+    is how often the message was delivered."""
 
     id: str
     receipt: str
@@ -33,8 +33,8 @@ class Message:
 
 @dataclass(frozen=True)
 class About:
-    """What may be shown of a message: its kind, the job or model file it is about, what it says of it, and why it was
-    not understood. Never its text, which may hold prompts."""
+    """What may be shown of a message: its kind, the job, model file or endpoint it is about, what it reports, and why
+    it could not be handled. Never its text, which may contain prompts."""
 
     kind: str
     subject: str | None = None

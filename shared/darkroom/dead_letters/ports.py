@@ -1,4 +1,4 @@
-"""What the dead letters need from the outside."""
+"""What the dead letters need from the outside: SQS."""
 
 from typing import Protocol
 
@@ -6,19 +6,19 @@ from darkroom.dead_letters.model import Message
 
 
 class Letters(Protocol):
-    """Queues by their URLs."""
+    """Calls on queues, which are named by their URLs."""
 
     def count(self, url: str) -> int:
-        """About how many messages lie there."""
+        """About how many messages the queue has."""
 
     def take(self, url: str, seconds: int) -> list[Message]:
-        """Up to 10 messages, which nobody else gets for so many seconds; an empty list when there is none."""
+        """Receive up to 10 messages, which nobody else receives for `seconds`; an empty list when there are none."""
 
     def put_back(self, url: str, messages: list[Message]) -> None:
-        """Let others have them again at once."""
+        """Let others receive these messages again at once."""
 
     def send(self, url: str, messages: list[Message]) -> None:
-        """Send copies to a queue."""
+        """Send copies of these messages to a queue."""
 
     def delete(self, url: str, messages: list[Message]) -> None:
-        """Remove messages that were taken."""
+        """Delete messages that were received."""

@@ -1,8 +1,9 @@
-"""Looking at dead letters, and sending them back.
+"""Listing dead letters, and sending them back.
 
-SQS has a task of its own for that (StartMessageMoveTask), but only for the dead-letter queues of other queues: what SNS
-could not deliver and what Lambda gave up on would need another way. So one way serves all: receive, send, delete. A
-copy is sent before its message is deleted, so none is lost; a message that comes twice changes nothing.
+SQS has a task of its own for that (StartMessageMoveTask), but only for the dead-letter queues of other queues. What SNS
+could not deliver and what Lambda gave up on would need another way. So all queues are handled the same way: receive,
+send, delete. A copy is sent before its message is deleted, so no message is lost. A message that is delivered twice
+changes nothing.
 """
 
 import json
@@ -17,9 +18,9 @@ from darkroom.times import iso, moment
 
 PEEK_SECONDS = 15
 MOVE_SECONDS = 60
-"""How long messages are kept from others while they are shown, and while they are moved."""
+"""How long nobody else receives messages: while they are listed, and while they are moved."""
 REDRIVE_SECONDS = 15.0
-"""After this no new batch is begun: API Gateway gives up after 29 seconds."""
+"""No batch is begun after this time: API Gateway gives up after 29 seconds."""
 MAX_REASON = 500
 _UNKNOWN = About("unknown")
 
@@ -32,20 +33,21 @@ class DeadLetters:
         queues: list[Queue],
         letters: Letters,
         about: Mapping[str, Callable[[str], About]],
-        clock: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`about` tells by a queue's name what its messages say; it never raises. `clock` gives seconds."""
+        """`about` has, by a queue's name, the function that says what one of its messages is about; it never raises.
+        `monotonic` gives seconds for measuring durations."""
         self._queues = {queue.name: queue for queue in queues}
         self._letters = letters
         self._about = about
-        self._clock = clock
+        self._monotonic = monotonic
 
     def all(self) -> QueueList:
-        """Every queue with its count; the oldest is that of up to ten messages."""
+        """Every queue with its number of messages; `oldest` is found among up to ten of them."""
         return QueueList(queues=[self._summary(queue) for queue in self._queues.values()])
 
     def peek(self, name: str, limit: int) -> LetterList:
-        """Up to `limit` messages. Nothing is taken away, but who looks at the same time may see fewer.
+        """Up to `limit` messages of a queue. They stay in it, but who lists them at the same time may see fewer.
 
         Raises Missing `queue_not_found`.
         """
@@ -56,20 +58,22 @@ class DeadLetters:
                 taken.update((message.id, message) for message in batch)
         finally:
             self._letters.put_back(queue.url, list(taken.values()))
-        shown = list(taken.values())[:limit]
-        return LetterList(messages=[self._out(name, message) for message in shown], more=len(taken) > limit)
+        first = list(taken.values())[:limit]
+        return LetterList(messages=[self._out(name, message) for message in first], more=len(taken) > limit)
 
     def redrive(self, name: str) -> Redriven:
-        """Send messages back to where they came from, as many as the time allows, and none twice.
+        """Send messages of a queue back to its source, as many as the time allows.
 
-        Those of a queue without a source are dropped: the next round of the schedule did what the failed one left.
+        The messages of a queue without a source are deleted: a later round has done what the failed round left undone.
         Raises Missing `queue_not_found`.
         """
         queue = self._find(name)
-        ends = self._clock() + REDRIVE_SECONDS
-        # What comes back while this runs has failed once more, and would go round for ever.
+        deadline = self._monotonic() + REDRIVE_SECONDS
+        # At most as many as are there now: a message that fails again returns, and would be moved for ever.
         waiting, done = self._letters.count(queue.url), 0
-        while done < waiting and self._clock() < ends and (batch := self._letters.take(queue.url, MOVE_SECONDS)):
+        while (
+            done < waiting and self._monotonic() < deadline and (batch := self._letters.take(queue.url, MOVE_SECONDS))
+        ):
             if queue.source:
                 self._letters.send(queue.source, batch)
             self._letters.delete(queue.url, batch)
@@ -104,7 +108,8 @@ class DeadLetters:
 
 
 def about_round(body: str) -> About:
-    """A round of the sweeper that failed, as Lambda's record of it says (Lambda guide, asynchronous destinations)."""
+    """What may be shown of a failed round of the sweeper. `body` is Lambda's record of the failed call (Lambda
+    Developer Guide, asynchronous destinations). Never raises."""
     try:
         payload = json.loads(body).get("responsePayload")
         return About("round", reason=str(payload["errorMessage"])[:MAX_REASON])

@@ -1,4 +1,4 @@
-"""Queue messages behind SQS: each on its own, the failed ones given back to the queue."""
+"""Handling messages of an SQS queue: each by itself, and only the failed ones return to the queue."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,20 +11,20 @@ from darkroom.edge.log import logger
 
 
 def handle(event: dict[str, Any], context: Any, receive: Callable[[str], str]) -> Any:
-    """Hand each message's body to `receive` and answer which ones failed.
+    """Call `receive` with each message's body; returns Lambda's answer, which says which messages failed.
 
-    A failed message comes again and, after its last try, lies in the dead-letter queue. `receive`
-    returns what it acted on, for the log. The whole batch failing is no error of the function: Lambda
-    would slow its pollers down for it.
+    A failed message is delivered again; after its last try SQS moves it to the dead-letter queue. `receive` returns a
+    text for the log. A batch in which every message fails is no error of the function, because Lambda would then read
+    the queue more slowly.
     """
-    lines = logger()
+    log = logger()
 
     def receive_record(record: SQSRecord) -> None:
         with logs.job(None):
             try:
-                acted_on = receive(record.body)
+                about = receive(record.body)
             except Exception as error:
-                lines.warning(
+                log.warning(
                     "message failed",
                     extra={
                         "message_id": record.message_id,
@@ -33,7 +33,7 @@ def handle(event: dict[str, Any], context: Any, receive: Callable[[str], str]) -
                     },
                 )
                 raise
-            lines.info("message", extra={"message_id": record.message_id, "about": acted_on})
+            log.info("message", extra={"message_id": record.message_id, "about": about})
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     with logs.request(context.aws_request_id):

@@ -1,4 +1,4 @@
-"""HTTP behind API Gateway: routing, validation, errors and one log line a request."""
+"""HTTP behind API Gateway: routing, validation, errors, and one log line for each request."""
 
 import time
 from collections.abc import Callable
@@ -33,34 +33,37 @@ __all__ = ["Api", "IdempotencyKey", "Path", "Query", "Response", "answers", "cre
 
 Event = dict[str, Any]
 MAX_ERRORS = 20
+EXPOSED_HEADERS = ("Content-Disposition", "Link", "Retry-After", "x-amzn-RequestId")
+"""The headers that a page in a browser may read, beside those that every page may read anyway (Fetch standard,
+"CORS-safelisted response-header name"). API Gateway sets the last one, the id of the request."""
 IdempotencyKey = Annotated[
     str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern="^[!-~]+$")
 ]
-"""The header that makes a repeat of a POST safe."""
+"""The header that makes it safe to repeat a POST."""
 
 
 class RateLimiter(Protocol):
-    """What counts requests: `darkroom.keys.rate_limiter.RateLimiter`."""
+    """Counts requests: `darkroom.keys.rate_limiter.RateLimiter`."""
 
     def wait(self, key: str, limit: int) -> int | None:
-        """Count a request: None when it may go on, else in how many seconds the next one may."""
+        """Count a request: None when it is allowed, otherwise the seconds until the next one is."""
 
 
 class Api(APIGatewayRestResolver):
-    """A group of routes. Bodies are JSON objects, errors problems, whatever goes wrong.
+    """A group of routes. Bodies are JSON objects, and every error is answered as a problem (RFC 9457).
 
-    Who is calling, and the caller's limits, come from the authorizer and from nowhere else. The gateway has refused
-    what the caller's role may not do; it is looked at here once more, by the route that really answers.
+    The caller and its limits come from the authorizer only. API Gateway has refused what the caller's role may not do;
+    the role is checked here again, against the route that answers.
     """
 
     def __init__(
         self, origins: Callable[[], tuple[str, ...]], rate_limiter: Callable[[], RateLimiter] | None = None
     ) -> None:
-        """`origins` tells, when it is first needed, which web pages may read the answers; `rate_limiter` counts the
-        requests of each key."""
+        """`origins` gives the origins of the web pages that may read the answers, `rate_limiter` what counts the
+        requests of each key. Both are called when a request needs them, not at import."""
         self._origins = origins
         self._rate_limiter = rate_limiter
-        # Powertools prints whole events, keys and all, where the environment asks for its debug mode.
+        # Never Powertools' debug mode, which the environment could switch on: it prints whole events with their keys.
         super().__init__(enable_validation=True, debug=False, json_body_deserializer=read_json)
         self._logger = logger()
         self.exception_handler(RequestValidationError)(self._on_validation)
@@ -70,8 +73,8 @@ class Api(APIGatewayRestResolver):
         self.exception_handler(Exception)(self._on_fault)
 
     def handle(self, event: Event, context: Any) -> dict[str, Any]:
-        """Answer one API Gateway proxy event; every log line meanwhile carries API Gateway's id of the request, which
-        problems tell, too."""
+        """Answer one API Gateway proxy event. Every log line of the request, and every problem, has API Gateway's id of
+        the request."""
         request_id = str((event.get("requestContext") or {}).get("requestId") or "")
         with logs.request(request_id):
             return self._answer_event(event, context, request_id)
@@ -80,62 +83,63 @@ class Api(APIGatewayRestResolver):
         started = time.perf_counter()
         headers = {str(k).lower(): v for k, v in (event.get("headers") or {}).items()}
         try:
-            self._keep_rate_limiter(event)
+            self._check_rate(event)
             check_body(event.get("body"), str(headers.get("content-type") or ""))
             answer = self.resolve(event, context)
         except DarkroomError as error:
             answer = _problem_answer(problem(error, request_id), _retry_after(error))
         except Exception as error:
-            # Routes answer their own faults; this one came before there was a route.
+            # Errors inside a route are answered by `_on_fault`; this one happened before a route was found.
             answer = _problem_answer(self._fault(error, request_id), {})
-        # API Gateway takes no body for null, but emulators of it want text.
+        # API Gateway accepts null as an empty body, but emulators of it need a string.
         answer["body"] = answer.get("body") or ""
         if (origin := headers.get("origin")) in self._origins():
-            shared = {
+            cors = {
                 "Access-Control-Allow-Origin": origin,
-                "Access-Control-Expose-Headers": "Link, Retry-After",
+                "Access-Control-Expose-Headers": ", ".join(EXPOSED_HEADERS),
                 "Vary": "Origin",
             }
-            answer.setdefault("headers", {}).update(shared)
+            answer.setdefault("headers", {}).update(cors)
         self._log(event, answer["statusCode"], time.perf_counter() - started)
         return answer
 
     @property
     def owner(self) -> str:
-        """The owner of the key the authorizer let in; it comes from nowhere else."""
+        """The owner of the caller's key, as the authorizer found it."""
         return str(self._caller["owner"])
 
     @property
     def read_scope(self) -> str | None:
-        """The only owner whose jobs the caller may see, None when it may see all."""
-        everything = self._caller["role"] in ("viewer", "admin") or self._caller.get("shared_history") == "true"
-        return None if everything else self.owner
+        """The only owner whose jobs the caller may see; None when it may see all jobs."""
+        sees_all = self._caller["role"] in ("viewer", "admin") or self._caller.get("shared_history") == "true"
+        return None if sees_all else self.owner
 
     @property
     def write_scope(self) -> str | None:
-        """The only owner whose things the caller may change, None when it may change all."""
+        """The only owner whose jobs and files the caller may change; None when it may change all."""
         return None if self._caller["role"] == "admin" else self.owner
 
     @property
     def open_jobs_limit(self) -> int | None:
-        """How many open jobs the caller's key may have, None where the stage's own limit holds."""
-        told = self._caller.get("open_jobs")
-        return int(told) if told else None
+        """How many open jobs the caller's key may have; None means the stage's limit."""
+        limit = self._caller.get("open_jobs")
+        return int(limit) if limit else None
 
     @property
     def _caller(self) -> dict[str, str]:
-        """What the authorizer told; API Gateway makes text of every value."""
-        return _told(self.current_event.raw_event)
+        """See `_authorizer_context`."""
+        return _authorizer_context(self.current_event.raw_event)
 
     @property
     def accept(self) -> str:
-        """What the caller likes to read; the header may come in several lines."""
+        """The request's `Accept` header; several lines of it are joined by commas."""
         event = self.current_event.raw_event
         lines = {str(k).lower(): v for k, v in (event.get("multiValueHeaders") or {}).items()}.get("accept")
         return ",".join(lines or [])
 
     def page(self, content_type: str, body: Any, following: str | None) -> Response[Any]:
-        """A page of a list; where there is more, a Link to it (RFC 8288), with the same query below `following`."""
+        """A page of a list. When there is a next page, `following` is its `before`, and the header Link (RFC 8288) has
+        its URL: the same query with that `before`."""
         headers = {}
         if following:
             query = dict(self.current_event.raw_event.get("multiValueQueryStringParameters") or {})
@@ -144,21 +148,24 @@ class Api(APIGatewayRestResolver):
         return Response(200, content_type=content_type, body=body, headers=headers)
 
     def _call_route(self, route: Route, route_arguments: dict[str, str]) -> ResponseBuilder[Any]:
-        """Powertools' own step from a matched route to its answer; validation comes after it."""
-        # What matched nothing comes here too, with a route made for it: its answer is 404 or 405 for everybody.
-        registered = any(route is known for known in self._static_routes + self._dynamic_routes)
+        """Overrides Powertools' step from a matched route to its answer: checks the role before the body is
+        validated."""
+        # For a path without a route Powertools makes one that answers 404 or 405; that answer is for every role.
+        is_registered = any(route is known for known in self._static_routes + self._dynamic_routes)
         role = self._caller["role"]
-        if registered and not allows(role, route.method, route.openapi_path):
-            takes = permission_of(route.method, route.openapi_path) or "of nobody"
-            raise Forbidden("not_permitted", f"This takes the permission {takes}, which the role {role} does not have.")
+        if is_registered and not allows(role, route.method, route.openapi_path):
+            permission = permission_of(route.method, route.openapi_path) or "of nobody"
+            raise Forbidden(
+                "not_permitted", f"This takes the permission {permission}, which the role {role} does not have."
+            )
         if ids.is_id(job_id := route_arguments.get("job_id", "")):
             logs.note_job(job_id)
         return super()._call_route(route, route_arguments)
 
-    def _keep_rate_limiter(self, event: Event) -> None:
+    def _check_rate(self, event: Event) -> None:
         if self._rate_limiter is None:
             return
-        caller = _told(event)
+        caller = _authorizer_context(event)
         seconds = self._rate_limiter().wait(caller["key"], limit := int(caller["requests_per_minute"]))
         if seconds is not None:
             raise TooMany(
@@ -170,7 +177,7 @@ class Api(APIGatewayRestResolver):
             "request",
             extra={
                 "method": event.get("httpMethod"),
-                # The route, not the path: what callers type there, and ids, have no place in logs.
+                # The route and not the path: the path has ids and whatever a caller writes, which must not be logged.
                 "route": event.get("resource"),
                 "status": status,
                 "milliseconds": round(seconds * 1000, 1),
@@ -207,7 +214,8 @@ class Api(APIGatewayRestResolver):
         return self._answer(problem(missing, self._request_id()))
 
     def _methods(self, path: str) -> list[str]:
-        """What is possible at a path; none where there is nothing. A route of that very path hides those with ids."""
+        """The methods of a path; empty when there is no such path. A route without parameters hides those with
+        parameters."""
         for routes in (self._static_routes, self._dynamic_routes):
             if methods := sorted({route.method for route in routes if route.rule.match(path)}):
                 return methods
@@ -217,24 +225,29 @@ class Api(APIGatewayRestResolver):
         return self._answer(self._fault(error, self._request_id()))
 
     def _fault(self, error: Exception, request_id: str) -> Problem:
-        # The type alone: a message may hold what a caller sent.
+        # Only the type of the error: its message may contain what a caller sent.
         self._logger.error("fault", extra={"error": type(error).__name__, "at": _where(error)})
         return unexpected(request_id)
 
 
-def answers(model: type[Any], **said: str) -> dict[int, Any]:
-    """What a route answers, for its OpenAPI: `answers(JobOut, _200="the same job", _201="the new job")`."""
-    content = {"application/json": {"model": model}}
-    return {int(code.strip("_")): {"description": text, "content": content} for code, text in said.items()}
+def answers(model: type[Any], headers: dict[str, str] | None = None, **descriptions: str) -> dict[int, Any]:
+    """A route's `responses` for its OpenAPI, by status: `answers(JobOut, _200="the same job", _201="the new job")`.
+    `headers` are the names of headers that these answers may have, each with what it says."""
+    answer: dict[str, Any] = {"content": {"application/json": {"model": model}}}
+    if headers:
+        answer["headers"] = {
+            name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()
+        }
+    return {int(code.strip("_")): {"description": text, **answer} for code, text in descriptions.items()}
 
 
 def created(model: Any, new: bool) -> Response[Any]:
-    """201 for what is new, 200 for what was there."""
+    """The answer 201 when `model` is new, 200 when it existed before."""
     return Response(201 if new else 200, content_type="application/json", body=model)
 
 
 def _where(error: Exception) -> list[str]:
-    """File and line of each frame, without the text of any value."""
+    """File and line of the last eight frames, without any values."""
     frames = []
     trace = error.__traceback__
     while trace:
@@ -243,9 +256,10 @@ def _where(error: Exception) -> list[str]:
     return frames[-8:]
 
 
-def _told(event: Event) -> dict[str, str]:
-    told: dict[str, str] = event["requestContext"]["authorizer"]
-    return told
+def _authorizer_context(event: Event) -> dict[str, str]:
+    """What the authorizer found out about the caller; API Gateway turns every value into text."""
+    context: dict[str, str] = event["requestContext"]["authorizer"]
+    return context
 
 
 def _retry_after(error: DarkroomError) -> dict[str, str]:

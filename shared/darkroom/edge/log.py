@@ -1,4 +1,4 @@
-"""How log lines look: one JSON object each, by Powertools."""
+"""The logger of a function: each line is a JSON object, written by Powertools."""
 
 import os
 
@@ -10,10 +10,10 @@ from darkroom.logs import add_keys
 def logger() -> Logger:
     """The function's logger, the same at every call.
 
-    Powertools names a logger for its service. This one is named for the package, so that it is the parent of every
-    `logging.getLogger(__name__)` in it, and the lines of features come out like those of the edge.
+    Powertools names a logger after its service. This one has the package's name, which makes it the parent of every
+    `logging.getLogger(__name__)` in the package: lines of the features then have the same format and keys.
     """
-    made = Logger(service="darkroom")
-    made.append_keys(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "darkroom"))
-    made.registered_handler.addFilter(add_keys)
-    return made
+    found = Logger(service="darkroom")
+    found.append_keys(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "darkroom"))
+    found.registered_handler.addFilter(add_keys)
+    return found

@@ -35,14 +35,14 @@ STATUS: dict[type[DarkroomError], int] = {
 
 
 class ProblemField(BaseModel):
-    """One field that is wrong: where it stands, and what is wrong with it."""
+    """One invalid field: `loc` is its place in the request, `msg` what is wrong with it."""
 
     loc: list[str | int]
     msg: str
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem details with a stable `code`, the request's id for the operator, and the fields at fault."""
+    """RFC 9457 problem details with a stable `code`, the request's id for the operator, and the invalid fields."""
 
     type: str
     title: str
@@ -54,7 +54,7 @@ class Problem(BaseModel):
 
 
 def problem(error: DarkroomError, request_id: str) -> Problem:
-    """What a caller reads about an error."""
+    """The problem that a caller gets for an error; `request_id` is API Gateway's."""
     return Problem(
         type=f"urn:darkroom:problem:{error.code}",
         title=error.title,
@@ -67,7 +67,7 @@ def problem(error: DarkroomError, request_id: str) -> Problem:
 
 
 def unexpected(request_id: str) -> Problem:
-    """What a caller reads when something broke on our side."""
+    """The problem that a caller gets for an error that is our own fault."""
     return Problem(
         type="urn:darkroom:problem:internal_error",
         title="Internal error",
@@ -79,7 +79,8 @@ def unexpected(request_id: str) -> Problem:
 
 
 def invalid_fields(errors: list[FieldError]) -> DarkroomError:
-    """Fields that failed validation, as one error: Malformed when they stand in path, query or headers."""
+    """Fields that failed validation, as one error: Invalid for fields of the body, Malformed for path, query and
+    headers."""
     first = errors[0]
     where = ".".join(str(part) for part in first.loc[1:]) or "body"
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

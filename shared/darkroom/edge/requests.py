@@ -1,4 +1,4 @@
-"""Reading a request strictly, so that nothing a caller sends can surprise what comes after."""
+"""Strict checks of a request's body, before any other code reads it."""
 
 import json
 import re
@@ -7,14 +7,15 @@ from typing import Any
 from darkroom.errors import Malformed, TooLarge, Unsupported
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
-"""Lambda takes 6 MB of event, and API Gateway's envelope and JSON escapes are part of it."""
+"""Lambda accepts events of 6 MB, and API Gateway's own fields and JSON escapes are part of the event."""
 MAX_DEPTH = 64
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _JSON = re.compile(r"application/json\s*(;|$)", re.ASCII)
 
 
 def check_body(body: str | None, content_type: str) -> None:
-    """Refuse what is no JSON by its content type, and what is too large; no content type counts as JSON."""
+    """Raises Unsupported for a content type that is not JSON, and TooLarge above `MAX_BODY_BYTES`. A body without a
+    content type is taken for JSON."""
     if not body:
         return
     if content_type and not _JSON.match(content_type.strip()):
@@ -27,8 +28,8 @@ def check_body(body: str | None, content_type: str) -> None:
 
 
 def read_json(body: str) -> dict[str, Any]:
-    """A JSON object. `Infinity` and `NaN` are read as Python reads them; what cannot be written again
-    as UTF-8 or is nested deeper than 64 levels is refused. Raises Malformed."""
+    """Read a JSON object. `Infinity` and `NaN` are accepted, as Python's json does. Raises Malformed for anything that
+    is no JSON object, is nested deeper than `MAX_DEPTH` levels, or cannot be encoded as UTF-8 again."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Rounds behind a schedule: each within its share of the time, each told in a log line and in metrics."""
+"""Rounds of the sweeper: each gets a share of the time, one log line, and metrics."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,28 +11,30 @@ from darkroom.edge.log import logger
 from darkroom.settings import METRICS
 
 RESERVE_SECONDS = 15.0
-"""What is left of the function's time when the last round must stop."""
+"""How many seconds of the function's time are left when the last round must stop."""
 
-Done = Mapping[str, int | list[str]]
-Round = Callable[[Callable[[], float]], Done]
+RoundResult = Mapping[str, int | list[str]]
+"""What a round did: counts, or the names of what somebody must look at, each under the name of its metric."""
+Round = Callable[[Callable[[], float]], RoundResult]
+"""A round is called with a function that gives the seconds it has left."""
 
 
 class RoundsFailed(Exception):
-    """Some rounds failed, or left things they could not look at; the text names them."""
+    """Some rounds failed, or could not handle everything they found; the text names the rounds."""
 
 
 def run(rounds: Mapping[str, Round], context: Any, stage: str) -> None:
-    """Call each with the seconds it may still take; what one leaves of its share goes to the others.
+    """Call each round. The time that one does not use goes to the rounds after it, and a failed round stops no other.
 
-    `stage` tells the metrics of several stages in one account apart. A round that fails stops none of the others.
-    Raises RoundsFailed at the end, so that the function's alarm rings.
+    `stage` becomes a dimension of the metrics, for an account may have several stages. Raises RoundsFailed when all
+    rounds were called and some failed, so that the function's alarm rings.
     """
     failed = []
-    ends = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+    deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     with logs.request(context.aws_request_id):
-        for number, (name, act) in enumerate(rounds.items()):
+        for number, (name, call) in enumerate(rounds.items()):
             started = time.monotonic()
-            counts = _carry_out(name, act, started, started + (ends - started) / (len(rounds) - number))
+            counts = _carry_out(name, call, started, started + (deadline - started) / (len(rounds) - number))
             _publish({"stage": stage, "round": name}, counts, context.aws_request_id)
             if counts["failed"]:
                 failed.append(name)
@@ -42,15 +44,15 @@ def run(rounds: Mapping[str, Round], context: Any, stage: str) -> None:
         raise RoundsFailed(", ".join(failed))
 
 
-def _carry_out(name: str, act: Round, started: float, until: float) -> dict[str, int]:
-    """One round with its log line; returns how often it did what."""
+def _carry_out(name: str, call: Round, started: float, until: float) -> dict[str, int]:
+    """Call one round and write its log line; returns its counts. `started` and `until` are monotonic seconds."""
     try:
-        done = act(lambda: until - time.monotonic())
+        result = call(lambda: until - time.monotonic())
     except Exception as error:
         logger().error("round failed", extra={"round": name, "error": type(error).__name__})
         return {"failed": 1}
-    which = {what: names for what, names in done.items() if isinstance(names, list) and names}
-    counts = {what: count if isinstance(count, int) else len(count) for what, count in done.items()}
+    which = {what: names for what, names in result.items() if isinstance(names, list) and names}
+    counts = {what: count if isinstance(count, int) else len(count) for what, count in result.items()}
     counts = {"broken": 0, **counts, "failed": 0}
     milliseconds = round((time.monotonic() - started) * 1000)
     logger().info("round", extra={"round": name, "milliseconds": milliseconds, "which": which, **counts})
@@ -58,8 +60,8 @@ def _carry_out(name: str, act: Round, started: float, until: float) -> dict[str,
 
 
 def _publish(dimensions: Mapping[str, str], counts: Mapping[str, int], request_id: str) -> None:
-    """Write the counts as a line that CloudWatch reads as metrics."""
-    # Without an empty service Powertools adds the function's name to the dimensions, and no alarm would match.
+    """Write the counts as a log line that CloudWatch turns into metrics (embedded metric format)."""
+    # The empty service keeps Powertools from adding a dimension of its own, with which no alarm would match.
     metrics = EphemeralMetrics(namespace=METRICS, service="")
     for name, value in dimensions.items():
         metrics.add_dimension(name, value)

@@ -12,14 +12,14 @@ ShortName = Annotated[
     Field(
         pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$",
         max_length=63,
-        description="the stage's prefix is put before it where it is not there",
+        description="the stage's prefix is put before it when it is missing",
     ),
 ]
 
 
 class EndpointIn(BaseModel):
-    """An endpoint to make. What is left out comes from the stage's settings; with `min_instances` 0 it goes to
-    sleep when it has nothing to do, and the next job wakes it."""
+    """An endpoint to make. `instance_type` and `image` come from the stage's settings when they are left out. With
+    `min_instances` 0 the endpoint sleeps (has no instances) when it has no jobs, and the next job wakes it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -32,7 +32,7 @@ class EndpointIn(BaseModel):
 
 
 class EndpointPatch(BaseModel):
-    """New bounds; one that is left out stays."""
+    """New bounds of the number of instances; one that is left out stays as it is."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,10 +41,12 @@ class EndpointPatch(BaseModel):
 
 
 class EndpointOut(BaseModel):
-    """An endpoint. `status` is SageMaker's word, since `modified_at`; `usable` is true only when it is InService.
+    """An endpoint. `status` is SageMaker's own word, and it changed at `modified_at`. `usable` is true only when the
+    status is InService.
 
-    `instances` run, `wanted_instances` are to run. `min_instances` and `max_instances` are null for an endpoint that
-    was made by other hands; `scaling` tells whether they are registered. `deleting` is true once somebody deleted it.
+    `instances` are running, `wanted_instances` shall run. `min_instances` and `max_instances` are null for an endpoint
+    that was not made by Darkroom. `scaling` says whether the two are registered with Application Auto Scaling.
+    `deleting` is true once somebody deleted the endpoint.
     """
 
     name: str
@@ -65,26 +67,26 @@ class EndpointOut(BaseModel):
     deleting: bool
 
     @classmethod
-    def of(cls, shown: EndpointView) -> "EndpointOut":
-        """The endpoint as the API shows it."""
-        described, endpoint, bounds = shown.described, shown.endpoint, shown.bounds
+    def of(cls, view: EndpointView) -> "EndpointOut":
+        """The answer for an endpoint."""
+        details, endpoint, bounds = view.details, view.endpoint, view.bounds
         return cls(
             name=endpoint.name,
             status=endpoint.status,
             usable=endpoint.usable,
             created_at=endpoint.created_at,
             modified_at=endpoint.modified_at,
-            instance_type=shown.made.instance_type,
-            image=described.image,
-            instances=described.current,
-            wanted_instances=described.wanted,
+            instance_type=view.tags.instance_type,
+            image=details.image,
+            instances=details.current,
+            wanted_instances=details.desired,
             min_instances=bounds.least if bounds else None,
             max_instances=bounds.most if bounds else None,
-            scaling=shown.scaling,
-            open_jobs=shown.open_jobs,
-            owner=shown.made.owner,
-            failure=described.failure,
-            deleting=shown.made.deletion_requested or endpoint.status == "Deleting",
+            scaling=view.scaling,
+            open_jobs=view.open_jobs,
+            owner=view.tags.owner,
+            failure=details.failure,
+            deleting=view.tags.deletion_requested or endpoint.status == "Deleting",
         )
 
 

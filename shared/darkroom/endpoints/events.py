@@ -7,12 +7,12 @@ from darkroom.dead_letters.model import About
 
 
 class UnknownEvent(Exception):
-    """A message that is no endpoint's state event: it stays in the queue and ends as a dead letter."""
+    """A message that is no state event of an endpoint. It stays in the queue and becomes a dead letter."""
 
 
 def endpoint_in(body: str) -> str:
-    """The endpoint an event is about. What it says of the state is left aside: events come twice, late and out of
-    order, so SageMaker is asked instead. Raises UnknownEvent."""
+    """The name of the endpoint that an event is about. The state in the event is not used: events arrive twice, late
+    and out of order, so SageMaker is asked for the state instead. Raises UnknownEvent."""
     try:
         name = json.loads(body)["detail"]["EndpointName"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -23,7 +23,7 @@ def endpoint_in(body: str) -> str:
 
 
 def about(body: str) -> About:
-    """What may be shown of an event that was not taken in."""
+    """What may be shown of a message in this queue. Never raises."""
     try:
         return About("endpoint", endpoint_in(body))
     except UnknownEvent as unknown:

@@ -1,44 +1,38 @@
-"""Making, scaling and deleting endpoints, so that any step may be repeated and none is forgotten."""
+"""Creating, scaling and deleting endpoints. Every step may be repeated, and what was interrupted is finished later."""
 
-import hashlib
-import re
 import time
 from collections.abc import Callable
 
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
 from darkroom.endpoints.model import (
     CHANGING,
+    DELETION_TAG,
     FAILED,
     IN_SERVICE,
     NAME,
-    WANTED_GONE,
     Bounds,
     EndpointDetails,
     EndpointSpec,
     Part,
-    asked_for,
     bounds_tags,
 )
 from darkroom.endpoints.ports import PART_KINDS, EndpointControl, EndpointJobs, EndpointSource, PartKind, Scaling
 from darkroom.endpoints.service import Endpoints, not_found
-from darkroom.errors import Conflict, FieldError, Invalid
+from darkroom.endpoints.spec import Planner, check_bounds, endpoint_of
+from darkroom.errors import Conflict, Invalid
 
-MAX_NAME = 63
-"""Characters of a SageMaker name (botocore's service model, EndpointName)."""
 GRACE_SECONDS = 900.0
-"""How long parts without an endpoint are left: a request that makes them takes seconds, its repeat minutes."""
-_PARTS_SUFFIX = 9
+"""How old parts without an endpoint must be before they are deleted. A request makes its endpoint within seconds after
+its parts, and a repeat of it within minutes."""
 GONE_CODE = "endpoint_deleted"
 OldPart = tuple[PartKind, Part]
-_OWN_PART = re.compile(r".+-[0-9a-f]{8}")
-_NOT_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
 
 
 class Fleet:
-    """The endpoints of a stage, as their makers see them.
+    """The endpoints of a stage, as those see them who create, scale and delete them.
 
-    SageMaker keeps all of it: what was wanted stands in the endpoint's tags, so whoever comes after a crash
-    (a repeated request, the endpoint's next state event, the sweeper) can go on from there.
+    Everything is stored in SageMaker: the endpoint's tags say what was requested. After a crash, a repeated request,
+    the endpoint's next state event or the sweeper reads the tags and finishes the work.
     """
 
     def __init__(
@@ -51,67 +45,67 @@ class Fleet:
         stage: str,
         instance_type: str,
         image: str | None,
-        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`instance_type` and `image` are what an endpoint gets when nothing is said; `now` gives epoch seconds."""
+        """`instance_type` and `image` are used when a request names none; `clock` gives epoch seconds."""
         self._endpoints = endpoints
         self._source = source
         self._control = control
         self._scaling = scaling
         self._open_jobs = open_jobs
         self._stage = stage
-        self._instance_type = instance_type
-        self._image = image
-        self._now = now
+        self._planner = Planner(stage, instance_type, image, endpoints.full_name)
+        self._clock = clock
 
     def create(self, owner: str, request: EndpointIn) -> tuple[str, bool]:
-        """Make model, configuration and endpoint; the name, and whether the endpoint is new.
+        """Create model, configuration and endpoint; returns the full name, and whether the endpoint is new.
 
-        The same request again goes on where the one before broke off. Scaling is set up when the endpoint
-        is InService: it must have a variant to be registered.
-        Raises Invalid or Conflict, with SageMaker's words where it is SageMaker that refuses.
+        A repeated request goes on where the one before was interrupted. Scaling is set up later, when the endpoint is
+        InService: Application Auto Scaling registers no other endpoint.
+        Raises Invalid or Conflict, with SageMaker's own words when SageMaker refuses.
         """
-        plan = self._plan(owner, request)
-        found = self._source.describe(plan.name)
+        spec = self._planner.spec(owner, request)
+        found = self._source.describe(spec.name)
         if found is not None:
-            self._check_same(plan, found)
-            return plan.name, False
-        self._control.make_model(plan)
+            self._check_same(spec, found)
+            return spec.name, False
+        self._control.make_model(spec)
         try:
-            self._control.make_config(plan)
-            self._control.make_endpoint(plan)
+            self._control.make_config(spec)
+            self._control.make_endpoint(spec)
         except (Invalid, Conflict):
-            # Refused for good, by a quota or an instance type that is none: what was made for it goes at once.
-            if self._source.describe(plan.name) is None:
-                self._remove_parts(plan.parts)
+            # A repeat would be refused too (a quota, an unknown instance type), so the parts are deleted now.
+            if self._source.describe(spec.name) is None:
+                self._remove_parts(spec.parts)
             raise
         self._endpoints.forget()
-        self._check_ours(plan)
-        return plan.name, True
+        self._check_parts(spec)
+        return spec.name, True
 
-    def _check_ours(self, plan: EndpointSpec) -> None:
-        """Of two requests for one name at the same time, one made the endpoint; the other one's parts go."""
-        made = self._source.describe(plan.name)
-        if made is not None and made.config != plan.parts:
-            self._remove_parts(plan.parts)
-            self._check_same(plan, made)
+    def _check_parts(self, spec: EndpointSpec) -> None:
+        """Check that the endpoint has the parts of `spec`. When two requests for one name come at once, one of them
+        makes the endpoint; the parts of the other are deleted here."""
+        found = self._source.describe(spec.name)
+        if found is not None and found.config != spec.parts:
+            self._remove_parts(spec.parts)
+            self._check_same(spec, found)
 
     def scale(self, name: str, request: EndpointPatch) -> str:
-        """Change the bounds: the tags first, which are what is wanted, then what stands. Returns the full name.
+        """Change the bounds: first in the tags, then in Application Auto Scaling. Returns the full name.
 
-        On an endpoint that is not in service yet they are registered once it is.
+        On an endpoint that is not in service yet, they are registered when it comes into service.
         Raises Missing `endpoint_not_found`, Invalid `bounds_not_valid`, Conflict `endpoint_is_going`, `endpoint_failed`
         or `endpoint_not_ours`.
         """
-        described = self._described(name)
-        full = described.endpoint.name
-        made = self._source.made(described)
-        status = described.endpoint.status
-        if made.deletion_requested or status == "Deleting":
+        details = self._describe(name)
+        full = details.endpoint.name
+        tags = self._source.endpoint_tags(details)
+        status = details.endpoint.status
+        if tags.deletion_requested or status == "Deleting":
             raise Conflict("endpoint_is_going", f"The endpoint {full!r} is being deleted.")
         if status == FAILED:
             raise Conflict("endpoint_failed", f"The endpoint {full!r} has failed. Delete it and make another.")
-        old = made.bounds
+        old = tags.bounds
         if old is None:
             raise Conflict(
                 "endpoint_not_ours",
@@ -122,32 +116,32 @@ class Fleet:
             old.most if request.max_instances is None else request.max_instances,
         )
         check_bounds(bounds)
-        self._control.tag(described.arn, bounds_tags(bounds) | {"darkroom:scaled": str(int(self._now()))})
-        if described.endpoint.serving:
+        self._control.tag(details.arn, bounds_tags(bounds) | {"darkroom:scaled": str(int(self._clock()))})
+        if details.endpoint.serving:
             self._scaling.set_up(full, bounds)
         self._endpoints.forget()
         return full
 
     def delete(self, name: str) -> bool:
-        """Delete an endpoint with all that was made for it, and fail its open jobs; whether it is gone or going.
+        """Delete an endpoint with its parts and its scaling, and fail its open jobs.
 
-        False when SageMaker is at work on it: it is marked then, and goes as soon as SageMaker lets it.
-        Deleting what is gone takes away whatever was left of it.
+        True when it is gone or being deleted. False when SageMaker is changing it and refuses: it then has a tag, and
+        is deleted when SageMaker allows it. For an endpoint that is gone already, whatever is left of it is deleted.
         """
         full = self._endpoints.full_name(name)
         if not NAME.fullmatch(full):
-            return True  # Nothing can be called so.
-        described = self._source.describe(full)
+            return True  # No endpoint can have such a name.
+        details = self._source.describe(full)
         try:
-            if described is None:
+            if details is None:
                 self.clear(full, self.parts(older_than=0))
                 return True
-            if described.endpoint.status == "Deleting":
+            if details.endpoint.status == "Deleting":
                 self._fail_open_jobs(full)
                 return True
-            # The mark comes first: whatever breaks off after it, the sweeper knows what was wanted.
-            self._control.tag(described.arn, {WANTED_GONE: "true"})
-            if described.endpoint.status not in CHANGING and self.remove(described):
+            # The tag comes first: if this function is killed after it, the sweeper finishes the deletion.
+            self._control.tag(details.arn, {DELETION_TAG: "true"})
+            if details.endpoint.status not in CHANGING and self.remove(details):
                 return True
             self._fail_open_jobs(full)
             return False
@@ -155,38 +149,38 @@ class Fleet:
             self._endpoints.forget()
 
     def reconcile(self, name: str) -> str:
-        """See to an endpoint whose state changed; returns what was done, for the log.
+        """Do what an endpoint needs in the state that SageMaker reports now; returns what was done, for the log.
 
-        Events come twice and out of order, so only what SageMaker says now counts: in service, its scaling is
-        set up; wanted gone, it is deleted; gone, nothing of it is left.
+        An endpoint in service gets its scaling, one that somebody deleted is deleted, and of one that is gone all
+        leftovers are deleted. The state in the event itself is not used: events arrive twice and out of order.
         """
         if not name.startswith(self._endpoints.full_name("")):
             return "not of this stage"
-        described = self._source.describe(name)
-        if described is None:
+        details = self._source.describe(name)
+        if details is None:
             self.clear(name, self.parts())
             return "cleared"
-        if described.endpoint.status == FAILED:
-            self.fail_jobs_of_failed(described)
-        if described.endpoint.status in CHANGING:
+        if details.endpoint.status == FAILED:
+            self.fail_jobs_of_failed(details)
+        if details.endpoint.status in CHANGING:
             return "waiting"
-        made = self._source.made(described)
-        if made.deletion_requested:
-            return "deleted" if self.remove(described) else "waiting"
-        if described.endpoint.status == IN_SERVICE and made.bounds:
-            self._scaling.set_up(name, made.bounds)
+        tags = self._source.endpoint_tags(details)
+        if tags.deletion_requested:
+            return "deleted" if self.remove(details) else "waiting"
+        if details.endpoint.status == IN_SERVICE and tags.bounds:
+            self._scaling.set_up(name, tags.bounds)
             return "scaling set up"
         return "left alone"
 
     def parts(self, older_than: float = GRACE_SECONDS) -> list[OldPart]:
-        """Every model and configuration under the stage's prefix that is older than so many seconds."""
-        old = self._now() - older_than
-        return [(kind, part) for kind in PART_KINDS for part in self._source.parts(kind) if part.created <= old]
+        """Every model and configuration with the stage's prefix that is older than `older_than` seconds."""
+        newest = self._clock() - older_than
+        return [(kind, part) for kind in PART_KINDS for part in self._source.parts(kind) if part.created <= newest]
 
     def clear(self, name: str, parts: list[OldPart]) -> None:
-        """Take away what is left of an endpoint that is gone: its scaling, its open jobs, and those of `parts` that
-        were made for it. Nothing is touched once there is an endpoint of that name again, so `parts` are listed
-        before this is called."""
+        """Delete what is left of an endpoint that is gone: its scaling and those of `parts` that belong to it; its open
+        jobs fail. Nothing happens when there is an endpoint of that name again. That is why `parts` must be listed
+        before this is called: a part that is listed later may belong to the new endpoint."""
         if self._source.describe(name) is not None:
             return
         self._scaling.remove(name)
@@ -196,32 +190,32 @@ class Fleet:
                 self.remove_own(kind, part)
 
     def remove_own(self, kind: PartKind, part: Part) -> None:
-        """Delete a part if it is one of this stage's; others may have made one that is called alike."""
+        """Delete a part if its tags say that it is this stage's. A part that others made may have a similar name."""
         if self._source.tags(part.arn).get("darkroom:stage") == self._stage:
             self._control.remove_part(kind, part.name)
 
-    def fail_jobs_of_failed(self, described: EndpointDetails) -> None:
-        """A failed endpoint never runs a job again: DeleteEndpoint is all that can be done with it (API reference,
-        EndpointSummary)."""
-        name, why = described.endpoint.name, described.failure or "SageMaker gave no reason."
+    def fail_jobs_of_failed(self, details: EndpointDetails) -> None:
+        """Fail the open jobs of a failed endpoint. It never runs a job again: DeleteEndpoint is the only operation
+        that it allows (API reference, EndpointSummary)."""
+        name, why = details.endpoint.name, details.failure or "SageMaker gave no reason."
         self._open_jobs.fail(
             name, "endpoint_failed", f"The endpoint {name} has failed: {why[:500]} Replay the job on another one."
         )
 
-    def remove(self, described: EndpointDetails) -> bool:
-        """Delete an endpoint that is at rest, with its parts, and fail its open jobs; False when SageMaker is at work
-        on it after all. Scaling first: Application Auto Scaling would otherwise go on changing what is being deleted.
-        """
-        name = described.endpoint.name
+    def remove(self, details: EndpointDetails) -> bool:
+        """Delete an endpoint with its parts, and fail its open jobs; False when SageMaker refuses, because it is
+        changing the endpoint. Scaling is removed first: Application Auto Scaling would otherwise change an endpoint
+        that is being deleted."""
+        name = details.endpoint.name
         self._scaling.remove(name)
         try:
             self._control.remove_endpoint(name)
         except Conflict:
             return False
         self._fail_open_jobs(name)
-        # A configuration that others made may serve other endpoints too.
-        if endpoint_of(described.config) == name:
-            self._remove_parts(described.config)
+        # A configuration that Darkroom did not make may be used by other endpoints too.
+        if endpoint_of(details.config) == name:
+            self._remove_parts(details.config)
         return True
 
     def _remove_parts(self, name: str) -> None:
@@ -233,83 +227,25 @@ class Fleet:
             name, GONE_CODE, f"The endpoint {name} was deleted before the job was done. Replay it on another one."
         )
 
-    def _described(self, name: str) -> EndpointDetails:
-        described = self._source.describe(self._endpoints.full_name(name))
-        if described is None:
+    def _describe(self, name: str) -> EndpointDetails:
+        details = self._source.describe(self._endpoints.full_name(name))
+        if details is None:
             raise not_found(name)
-        return described
+        return details
 
-    def _plan(self, owner: str, request: EndpointIn) -> EndpointSpec:
-        image = request.image or self._image
-        if image is None:
-            raise Invalid(
-                "image_missing",
-                "Say which container is the worker: `image`, or the setting `worker_image` of the stage.",
-                (FieldError(("body", "image"), "is needed, for the stage has no `worker_image`"),),
-            )
-        instance_type = request.instance_type or self._instance_type
-        derived = _derived(owner, request, instance_type, image)
-        name = self._endpoints.full_name(request.name or derived)
-        if len(name) > MAX_NAME - _PARTS_SUFFIX:
-            most = MAX_NAME - _PARTS_SUFFIX - len(self._endpoints.full_name(""))
-            raise Invalid(
-                "endpoint_name_too_long",
-                f"The name may have {most} characters in this stage.",
-                (FieldError(("body", "name"), f"has more than {most} characters"),),
-            )
-        bounds = Bounds(request.min_instances, request.max_instances)
-        check_bounds(bounds)
-        # Parts are named for what is in them, so parts that are there already are the right ones.
-        content = f"{instance_type}\n{image}\n{request.jobs_at_once}\n{max(1, bounds.least)}"
-        return EndpointSpec(
-            name=name,
-            parts=f"{name}-{hashlib.sha256(content.encode()).hexdigest()[: _PARTS_SUFFIX - 1]}",
-            instance_type=instance_type,
-            image=image,
-            bounds=bounds,
-            at_once=request.jobs_at_once,
-            tags={
-                "darkroom:stage": self._stage,
-                "darkroom:owner": _NOT_IN_TAGS.sub("_", owner)[:256],
-                "darkroom:asked": asked_for(bounds),
-                **bounds_tags(bounds),
-            },
-        )
-
-    def _check_same(self, plan: EndpointSpec, found: EndpointDetails) -> None:
-        made = self._source.made(found)
+    def _check_same(self, spec: EndpointSpec, found: EndpointDetails) -> None:
+        """Raises Conflict when an endpoint of this name is being deleted, or was made from another request."""
+        tags = self._source.endpoint_tags(found)
         status = found.endpoint.status
-        if made.deletion_requested or status == "Deleting":
+        if tags.deletion_requested or status == "Deleting":
             raise Conflict(
                 "endpoint_is_going",
-                f"The endpoint {plan.name!r} is being deleted. Wait until GET /endpoints lists it no more, "
+                f"The endpoint {spec.name!r} is being deleted. Wait until GET /endpoints lists it no more, "
                 "or take another name.",
             )
-        if found.config != plan.parts or made.asked != plan.tags["darkroom:asked"]:
+        if found.config != spec.parts or tags.first_bounds != spec.tags["darkroom:asked"]:
             raise Conflict(
                 "endpoint_exists",
-                f"There is an endpoint {plan.name!r} already, made differently ({status}, {made.instance_type}). "
+                f"There is an endpoint {spec.name!r} already, made differently ({status}, {tags.instance_type}). "
                 "PATCH changes its bounds; for anything else delete it, or take another name.",
             )
-
-
-def endpoint_of(part: str) -> str | None:
-    """The endpoint that a model or a configuration was made for; None for one that was not made here."""
-    return part[:-_PARTS_SUFFIX] if _OWN_PART.fullmatch(part) else None
-
-
-def _derived(owner: str, request: EndpointIn, instance_type: str, image: str) -> str:
-    """A name for an endpoint without one: the same request again must find the same endpoint."""
-    said = f"{owner}\n{request.model_dump_json()}\n{instance_type}\n{image}"
-    return hashlib.sha256(said.encode()).hexdigest()[:12]
-
-
-def check_bounds(bounds: Bounds) -> None:
-    """Raises Invalid `bounds_not_valid`."""
-    if bounds.least > bounds.most:
-        why = f"is {bounds.least}, more than max_instances, which is {bounds.most}"
-        raise Invalid(
-            "bounds_not_valid",
-            f"min_instances {why}.",
-            (FieldError(("body", "min_instances"), why),),
-        )

@@ -4,17 +4,17 @@ import re
 from dataclasses import dataclass, field
 
 NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
-"""What can be the name of an endpoint (botocore's service model, EndpointName)."""
+"""The pattern of an endpoint's name (botocore's service model, EndpointName)."""
 IN_SERVICE = "InService"
 FAILED = "Failed"
 SERVING = frozenset({IN_SERVICE, "Updating", "SystemUpdating", "RollingBack"})
 """Statuses in which SageMaker takes invocations. An endpoint is `Updating` whenever Application Auto Scaling
-changes its instances, so also all the while that it wakes (API reference, EndpointSummary): refusing jobs then
-would turn away the very jobs it wakes for."""
+changes its instances, so also while it wakes (API reference, EndpointSummary). An endpoint that refused jobs then
+would refuse the jobs that woke it."""
 CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
-"""Statuses in which SageMaker refuses to change or delete an endpoint, until it has come to rest."""
-WANTED_GONE = "darkroom:delete"
-"""The tag of an endpoint that somebody deleted while SageMaker would not: it goes as soon as it can."""
+"""Statuses in which SageMaker refuses to change or delete an endpoint; each ends by itself."""
+DELETION_TAG = "darkroom:delete"
+"""The tag of an endpoint that somebody deleted while SageMaker refused to: it is deleted as soon as possible."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Between how many instances Application Auto Scaling keeps an endpoint."""
+    """How many instances an endpoint may have: at least `least`, at most `most`."""
 
     least: int
     most: int
@@ -47,13 +47,14 @@ class Bounds:
 
 @dataclass(frozen=True)
 class EndpointDetails:
-    """An endpoint with what SageMaker tells of its instances; `failure` is SageMaker's reason."""
+    """An endpoint as DescribeEndpoint has it. `config` is the name of its configuration, `current` how many instances
+    run, `desired` how many shall run, and `failure` SageMaker's reason when it failed."""
 
     endpoint: Endpoint
     arn: str
     config: str
     current: int
-    wanted: int
+    desired: int
     image: str | None = None
     failure: str | None = None
 
@@ -68,44 +69,45 @@ class Machine:
 
 @dataclass(frozen=True)
 class EndpointTags:
-    """What an endpoint was made with. Nothing of it changes but the tags."""
+    """The tags of an endpoint, and the instance type of its configuration (None when that was deleted)."""
 
     instance_type: str | None
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def owner(self) -> str | None:
-        """Who made it."""
+        """The owner of the key that made it."""
         return self.tags.get("darkroom:owner")
 
     @property
     def bounds(self) -> Bounds | None:
-        """The bounds somebody asked for, None where nobody did (an endpoint made by other hands)."""
+        """The bounds that were last requested, None for an endpoint that was not made by Darkroom."""
         least, most = self.tags.get("darkroom:min"), self.tags.get("darkroom:max")
         if least is None or most is None or not (least.isdecimal() and most.isdecimal()):
             return None
         return Bounds(int(least), int(most))
 
     @property
-    def asked(self) -> str | None:
-        """The bounds of the request that made it, as `asked_for` writes them; `bounds` may have changed since."""
+    def first_bounds(self) -> str | None:
+        """The bounds in the request that made it, as `bounds_text` writes them; `bounds` may have changed since."""
         return self.tags.get("darkroom:asked")
 
     @property
     def scaled(self) -> float:
         """When somebody last changed its bounds, in epoch seconds; 0 when nobody did."""
-        told = self.tags.get("darkroom:scaled", "")
-        return float(told) if told.isdecimal() else 0.0
+        seconds = self.tags.get("darkroom:scaled", "")
+        return float(seconds) if seconds.isdecimal() else 0.0
 
     @property
     def deletion_requested(self) -> bool:
-        """Whether somebody deleted it while SageMaker would not."""
-        return WANTED_GONE in self.tags
+        """Whether somebody deleted it while SageMaker refused to."""
+        return DELETION_TAG in self.tags
 
 
 @dataclass(frozen=True)
 class EndpointSpec:
-    """An endpoint to make: `parts` is the name of its model and of its configuration."""
+    """An endpoint to make. `parts` is the name of both its model and its configuration, `at_once` how many jobs each
+    instance runs at once."""
 
     name: str
     parts: str
@@ -127,7 +129,7 @@ class Part:
 
 @dataclass(frozen=True)
 class ScalingState:
-    """What stands of an endpoint's scaling: its bounds, both policies, and the alarm that wakes it."""
+    """How much of an endpoint's scaling is set up: its bounds, the two policies, and the alarm that wakes it."""
 
     bounds: Bounds | None = None
     tracking: bool = False
@@ -136,15 +138,15 @@ class ScalingState:
 
     @property
     def complete(self) -> bool:
-        """Whether all of it is there."""
+        """Whether all of it is set up."""
         return self.bounds is not None and self.tracking and self.waking and self.alarm
 
 
 def bounds_tags(bounds: Bounds) -> dict[str, str]:
-    """Bounds as tags of an endpoint: SageMaker keeps what is wanted, so it can be set up again from there."""
+    """Bounds as tags of an endpoint. SageMaker so keeps what was requested, and the scaling can be repaired from it."""
     return {"darkroom:min": str(bounds.least), "darkroom:max": str(bounds.most)}
 
 
-def asked_for(bounds: Bounds) -> str:
-    """Bounds as one word."""
+def bounds_text(bounds: Bounds) -> str:
+    """Bounds as one word, as in `0-2`."""
     return f"{bounds.least}-{bounds.most}"

@@ -1,5 +1,5 @@
-"""What the endpoints feature needs from the outside. SageMaker and Application Auto Scaling keep everything about
-endpoints; nothing of it is kept anywhere else."""
+"""What the endpoints feature needs from the outside. Everything about endpoints is stored in SageMaker and Application
+Auto Scaling, and nowhere else."""
 
 from collections.abc import Mapping
 from typing import Literal, Protocol, get_args
@@ -17,11 +17,11 @@ from darkroom.endpoints.model import (
 
 PartKind = Literal["config", "model"]
 PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
-"""In the order in which they are taken away: a configuration names its model."""
+"""In the order in which they are deleted: a configuration names its model."""
 
 
 class EndpointSource(Protocol):
-    """What there is."""
+    """Reads endpoints and what they are made of."""
 
     def all(self) -> list[Endpoint]:
         """Every endpoint of this stage, newest first."""
@@ -29,39 +29,40 @@ class EndpointSource(Protocol):
     def describe(self, name: str) -> EndpointDetails | None:
         """One endpoint with its instances; None when there is none of this name."""
 
-    def made(self, described: EndpointDetails) -> EndpointTags:
-        """What it was made with: its instance type and its tags; nothing of one that is gone."""
+    def endpoint_tags(self, details: EndpointDetails) -> EndpointTags:
+        """The tags and the instance type of an endpoint; empty for one that is gone."""
 
     def machine(self, config: str) -> Machine | None:
-        """What a configuration runs on, None when it is gone."""
+        """The instances that a configuration names; None when it was deleted."""
 
     def tags(self, arn: str) -> dict[str, str]:
-        """The tags of an endpoint or a part; none for one that is gone."""
+        """The tags of an endpoint or a part; an empty dict for one that is gone."""
 
     def parts(self, kind: PartKind) -> list[Part]:
         """Every model, or every endpoint configuration, of this stage."""
 
 
 class EndpointControl(Protocol):
-    """Making and unmaking. Each call may be repeated: what is there already, or gone already, is fine.
+    """Creates and deletes endpoints and their parts. Each call may be repeated: to create what exists or delete what is
+    gone is no error.
 
-    What SageMaker will not do is raised as Invalid `endpoint_not_possible` or Conflict `quota_exceeded`, in its words.
+    When SageMaker refuses, Invalid `endpoint_not_possible` or Conflict `quota_exceeded` is raised with its own words.
     """
 
-    def make_model(self, plan: EndpointSpec) -> None:
-        """The model: image and role."""
+    def make_model(self, spec: EndpointSpec) -> None:
+        """Create the model: image and role."""
 
-    def make_config(self, plan: EndpointSpec) -> None:
-        """The configuration: instances, where answers go, who hears of them."""
+    def make_config(self, spec: EndpointSpec) -> None:
+        """Create the configuration: instances, where answers are stored, and which topic announces them."""
 
-    def make_endpoint(self, plan: EndpointSpec) -> None:
-        """The endpoint itself."""
+    def make_endpoint(self, spec: EndpointSpec) -> None:
+        """Create the endpoint itself."""
 
     def tag(self, arn: str, tags: Mapping[str, str]) -> None:
-        """Set these tags, leave the others."""
+        """Set these tags; other tags stay."""
 
     def remove_endpoint(self, name: str) -> None:
-        """Begin its deletion. Raises Conflict `endpoint_changing` while SageMaker is at work on it."""
+        """Start deleting an endpoint. Raises Conflict `endpoint_changing` while SageMaker changes it."""
 
     def remove_part(self, kind: PartKind, name: str) -> None:
         """Delete a model or a configuration."""
@@ -71,30 +72,30 @@ class Scaling(Protocol):
     """Application Auto Scaling, and the alarm that wakes an endpoint from zero."""
 
     def set_up(self, name: str, bounds: Bounds) -> None:
-        """Register the endpoint between these bounds, with both policies and the alarm; as often as it is called."""
+        """Register the endpoint with these bounds, both policies and the alarm. May be repeated."""
 
     def remove(self, name: str) -> None:
-        """Take all of it away; what is gone is fine."""
+        """Remove all of it; no error when it is gone."""
 
-    def standing(self) -> dict[str, ScalingState]:
-        """What stands, by the endpoints' names, whether these are there or not."""
+    def states(self) -> dict[str, ScalingState]:
+        """What is set up, by endpoint name; also for endpoints that are gone."""
 
     def bounds(self, names: list[str]) -> dict[str, Bounds]:
-        """The registered bounds of these endpoints; one that is not registered is not named."""
+        """The registered bounds by endpoint name; an endpoint that is not registered is left out."""
 
     def wakeups(self, name: str) -> list[float]:
         """How many seconds the last wake-ups from zero took, newest first."""
 
 
 class EndpointJobs(Protocol):
-    """The jobs that wait or run, as far as endpoints have to do with them."""
+    """The jobs of endpoints."""
 
     def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:
-        """How many there are on each endpoint, some seconds ago or, when `fresh`, now; an endpoint without any is not
-        named."""
+        """How many open jobs each endpoint has: now when `fresh`, otherwise at most some seconds ago. An endpoint
+        without open jobs is left out."""
 
     def fail(self, endpoint: str, code: str, message: str) -> int:
-        """Fail the open jobs of an endpoint, some hundreds at most; returns how many."""
+        """End the open jobs of an endpoint as `fail`, at most some hundreds; returns how many."""
 
     def last(self, endpoint: str) -> float | None:
-        """When the newest job of an endpoint came or ended, in epoch seconds; None when it has none."""
+        """When a job of an endpoint was last created or ended, in epoch seconds; None when it has no job."""

@@ -8,7 +8,7 @@ from darkroom.images.model import MAX_BYTES
 
 
 class ImageIn(BaseModel):
-    """A picture about to be uploaded: SHA-256 of its bytes in hex, how many bytes, and its content type."""
+    """A picture that is to be uploaded: the SHA-256 of its bytes in hex, their number, and the content type."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -18,8 +18,8 @@ class ImageIn(BaseModel):
 
 
 class ImageUploadOut(BaseModel):
-    """Where to send the bytes: a multipart/form-data POST to `url` with `fields` first and the file last,
-    within `expires_in` seconds."""
+    """How to upload the bytes: a multipart/form-data POST to `url` with `fields` first and the file last, within
+    `expires_in` seconds."""
 
     url: str
     fields: dict[str, str]

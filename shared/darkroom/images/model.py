@@ -1,112 +1,12 @@
 """Uploaded pictures and masks: stored once per owner under the SHA-256 of their bytes."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from io import BytesIO
-
-import imagesize
-
 MAX_BYTES = 32 * 1024 * 1024
-MAX_SIDE = 8192
-MAX_PIXELS = 50_000_000
-"""A large camera's picture. A few kilobytes of file can unfold to any number of pixels, at four bytes each."""
 HEADER_BYTES = 64 * 1024
-"""How much of a picture is read to know its format and size: enough for PNG and WebP, whose size stands
-in the first 30 bytes, and for nearly every JPEG."""
+"""How many bytes of a stored picture are read first. In nearly every picture the pixels begin within these."""
 LONG_HEADER_BYTES = 2 * 1024 * 1024
-"""How much is read of a JPEG that carries a long profile or thumbnail before its size."""
-
-CONTENT_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
-
-
-class NotAnImage(Exception):
-    """The bytes are no picture Darkroom knows; the text says what they should be."""
-
-
-@dataclass(frozen=True)
-class ImageHeader:
-    """Format (a key of CONTENT_TYPES) and size in pixels, turned as the picture's EXIF orientation says."""
-
-    format: str
-    width: int
-    height: int
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height."""
-        return self.width, self.height
+"""How many bytes are read at a time after that: behind a long profile or text, or at the end of the file."""
 
 
 def image_key(owner: str, image_id: str) -> str:
-    """Where an owner's picture lies in the pictures bucket."""
+    """The key of an owner's picture in the pictures bucket."""
     return f"images/{owner}/{image_id}"
-
-
-def format_of(start: bytes) -> str | None:
-    """The format that the first bytes tell, None for anything but PNG, JPEG and WebP."""
-    if start.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if start.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return "webp"
-    return None
-
-
-def read_header(start: bytes) -> ImageHeader:
-    """Format and size from the first bytes of a picture.
-
-    Raises NotAnImage when they are no PNG, JPEG or WebP, or hold no size.
-    """
-    found = format_of(start)
-    if found is None:
-        raise NotAnImage("it is no PNG, JPEG or WebP file")
-    try:
-        width, height = imagesize.get(BytesIO(start))
-    except Exception as error:  # the library raises whatever its parsing trips over
-        raise NotAnImage(f"its {found.upper()} header is broken") from error
-    if width < 1 or height < 1:
-        raise NotAnImage(f"its {found.upper()} header is broken or cut off")
-    if _sizes(found, start) > 1:
-        # Readers do not agree on which of them counts: the one looked at here may not be the one that is painted.
-        raise NotAnImage(f"its {found.upper()} header tells its size twice")
-    return ImageHeader(found, int(width), int(height))
-
-
-def _sizes(form: str, start: bytes) -> int:
-    """How often the first bytes of a picture tell its size before its pixels begin."""
-    if form == "png":
-        return sum(chunk == b"IHDR" for chunk in _png_chunks(start))
-    if form == "jpeg":
-        return sum(marker in _SIZES for marker in _jpeg_markers(start))
-    return 1
-
-
-_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""JPEG's markers of a frame (ITU-T T.81, table B.1): all begin with its size."""
-_ALONE = frozenset(range(0xD0, 0xD9)) | {0x01}
-"""Markers with nothing behind them."""
-
-
-def _png_chunks(start: bytes) -> Iterator[bytes]:
-    """The types of the chunks before the pixels."""
-    at = 8
-    while at + 8 <= len(start) and (kind := start[at + 4 : at + 8]) != b"IDAT":
-        yield kind
-        # Length, type and checksum are four bytes each.
-        at += 12 + int.from_bytes(start[at : at + 4], "big")
-
-
-def _jpeg_markers(start: bytes) -> Iterator[int]:
-    """The markers before the pixels, which begin with SOS (0xDA)."""
-    at = 2
-    while at + 4 <= len(start):
-        marker = start[at + 1]
-        if start[at] != 0xFF or marker == 0xFF:
-            # Any number of bytes may fill the gap before a marker.
-            at += 1
-        elif marker == 0xDA:
-            return
-        else:
-            yield marker
-            at += 2 if marker in _ALONE else 2 + int.from_bytes(start[at + 2 : at + 4], "big")

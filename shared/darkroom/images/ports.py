@@ -7,15 +7,15 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Stored:
-    """A stored picture: all its bytes and their age in seconds."""
+    """A stored picture: its size in bytes and its age in seconds."""
 
     bytes: int
     age: float
 
 
 @dataclass(frozen=True)
-class Start:
-    """The first bytes of a stored picture, how many it has in all, and its age in seconds."""
+class Part:
+    """Some bytes of a stored picture, how many it has in all, and its age in seconds."""
 
     content: bytes
     total: int
@@ -82,28 +82,28 @@ class ImageStore(Protocol):
     """The pictures of all owners."""
 
     def find(self, owner: str, image_id: str) -> Stored | None:
-        """Whether the picture is there."""
+        """Size and age of a picture, None when it is not stored."""
 
-    def start(self, owner: str, image_id: str, length: int) -> Start | None:
-        """Its first `length` bytes, None when it is not there."""
+    def read(self, owner: str, image_id: str, offset: int, length: int) -> Part | None:
+        """At most `length` bytes of a picture, from `offset` on; None when it is not stored."""
 
     def put(self, owner: str, image_id: str, content: bytes, content_type: str) -> None:
         """Store a picture; its SHA-256 is checked by S3."""
 
     def upload(self, owner: str, image_id: str, size: int, content_type: str) -> Upload:
-        """A presigned POST that takes exactly this picture and nothing else."""
+        """A presigned POST that accepts exactly this picture: its id is its SHA-256, `size` its bytes."""
 
     def copy(self, image_id: str, owner: str, to: str) -> bool:
-        """Give another owner the same picture; False when it is not there."""
+        """Copy a picture of `owner` for the owner `to`; False when it is not stored."""
 
     def renew(self, owner: str, image_id: str, content_type: str) -> bool:
-        """Start its life anew, so that S3 forgets it later; False when it is not there."""
+        """Set a picture's age to 0, so that S3 deletes it later; False when it is not stored."""
 
     def delete(self, owner: str, image_id: str) -> None:
         """Remove it."""
 
     def uri(self, owner: str, image_id: str) -> str:
-        """Its S3 URI, for a worker."""
+        """A picture's S3 URI, for a worker."""
 
     def url(self, owner: str, image_id: str) -> str:
-        """A presigned GET, valid for 15 minutes."""
+        """A presigned GET of a picture, valid for 15 minutes."""

@@ -1,8 +1,8 @@
-"""What a worker answered, in any of the forms that are understood.
+"""Reads a worker's answer, in any of these forms.
 
-The manifest of `contract.WorkAnswer`; or a plain WebUI answer, `{"images": [base64, …], "info": "…"}`
-or `{"caption": "…"}` (the WebUI's modules/api/models.py). Anything else is an answer that cannot be used,
-and the job fails with a reason that a person can read.
+The manifest of `contract.WorkAnswer`; or a plain WebUI answer, `{"images": [base64, …], "info": "…"}` or
+`{"caption": "…"}` (the WebUI's modules/api/models.py). Any other answer cannot be used, and the job fails with a reason
+that a person can read.
 """
 
 import base64
@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from darkroom.images.model import NotAnImage, read_header
+from darkroom.images.header import read_header
+from darkroom.images.source import NotAnImage
 from darkroom.jobs.contract import PaintedImage, Timings, WorkAnswer, WorkError
 from darkroom.jobs.model import output_prefix
 
@@ -23,12 +24,12 @@ MAX_CAPTION = 10_000
 MAX_MESSAGE = 2_000
 MAX_CODE = 64
 MAX_INFOTEXT_BYTES = 64 * 1024
-"""Infotexts of all pictures together that are kept in the item; they stand in the PNGs anyway."""
+"""Bytes of the infotexts of all pictures that are kept in the item; the PNG files contain them too."""
 
 
 @dataclass(frozen=True)
 class RawPicture:
-    """A picture that came inside the answer, not stored yet: its bytes, pixels, seed and infotext."""
+    """A picture inside the answer that is not stored yet: its bytes, its size in pixels, seed and infotext."""
 
     content: bytes
     width: int
@@ -39,7 +40,7 @@ class RawPicture:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer understood: stored pictures or raw ones, or a caption, or an error."""
+    """What an answer says: stored or raw pictures, or a caption, or an error."""
 
     images: tuple[PaintedImage, ...] = ()
     raw: tuple[RawPicture, ...] = ()
@@ -49,7 +50,7 @@ class Answer:
 
 
 def understand(job_id: str, content: bytes) -> Answer:
-    """What the bytes of an answer say about a job; never raises for what they hold."""
+    """What the bytes of an answer say about a job. Bytes that cannot be used give an error inside the `Answer`."""
     try:
         document = clean_json(content)
     except (ValueError, RecursionError):
@@ -70,9 +71,9 @@ class _Unusable(Exception):
 
 
 def clean_json(content: bytes | str) -> Any:
-    """JSON that can be written again wherever it goes: half surrogate pairs become `?`, NaN and Infinity null.
+    """Parses JSON into values that can be stored and sent: half surrogate pairs become `?`, NaN and Infinity None.
 
-    Raises ValueError or RecursionError for what is no JSON.
+    Raises ValueError or RecursionError for text that is no JSON.
     """
     text = json.dumps(json.loads(content), ensure_ascii=False).encode(errors="replace")
     return json.loads(text, parse_constant=lambda _: None)
@@ -93,7 +94,7 @@ def _manifest(job_id: str, document: dict[str, Any]) -> Answer:
     for image in answer.images:
         if len(image.key) > MAX_KEY:
             raise _Unusable(f"a picture's key is longer than {MAX_KEY} characters")
-        # A key from elsewhere would let a container show one person's picture to another.
+        # With a key outside of its own prefix, a container could show the picture of another person.
         if not image.key.startswith(output_prefix(job_id)):
             raise _Unusable(f"the picture {image.key!r} does not lie under {output_prefix(job_id)}")
     if not answer.images and answer.caption is None:
@@ -108,7 +109,7 @@ def _bounded(images: list[PaintedImage]) -> tuple[PaintedImage, ...]:
 
 
 def _bounded_texts(infotexts: list[str | None]) -> list[str | None]:
-    """The infotexts as far as there is room for them in the item."""
+    """The infotexts in order, None for each that does not fit into `MAX_INFOTEXT_BYTES` any more."""
     room = MAX_INFOTEXT_BYTES
     kept: list[str | None] = []
     for text in infotexts:

@@ -1,12 +1,14 @@
 """What `/jobs` takes and answers."""
 
 import re
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
 from darkroom.jobs.contract import Timings, WorkError
-from darkroom.jobs.model import Job, JobLine
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.model import EXTRA_KINDS, Job, JobLine
 from darkroom.jobs.parameters import Parameters, without_idle
 from darkroom.jobs.phase import Phase, PhaseName
 from darkroom.jobs.ports import Outputs
@@ -53,18 +55,15 @@ def _check_call(call: str, fields: dict[str, Any]) -> None:
         raise ValueError(f"`parameters` has no prompt, and fields of other calls than {call}: {says}")
 
 
-class ModelsIn(BaseModel):
-    """Model files besides the checkpoint. `vae` may be `Automatic` or `None`, as in the WebUI."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    vae: ModelName | None = None
-    lora: ModelNames = []
-    hypernetwork: ModelNames = []
-    embedding: ModelNames = []
-    controlnet: ModelNames = []
-    upscaler: ModelNames = []
-    text_encoder: ModelNames = []
+_EXTRAS: dict[str, Any] = {kind: (ModelNames, []) for kind in EXTRA_KINDS}
+ModelsIn = create_model(
+    "ModelsIn",
+    __config__=ConfigDict(extra="forbid"),
+    __doc__="Model files besides the checkpoint. `vae` may be `Automatic` or `None`, as in the WebUI.",
+    vae=(ModelName | None, None),
+    **_EXTRAS,
+)
+"""One field for each kind of model file."""
 
 
 class JobIn(BaseModel):
@@ -95,18 +94,13 @@ class JobIn(BaseModel):
         return body
 
 
-class HistoryQuery(BaseModel):
-    """What `GET /jobs` may ask for; `type` and `status` may repeat. Times are ISO 8601, `q` words of the prompt."""
+@dataclass(frozen=True)
+class HistoryQuery:
+    """The query of `GET /jobs`. `before` is the `next` of the page before; `from_` and `to` are ISO 8601."""
 
     limit: int = 10
     before: str | None = None
-    type: list[JobType] = []
-    status: list[Status] = []
-    endpoint: str | None = None
-    checkpoint: str | None = None
-    owner: str | None = None
-    lora: str | None = None
-    q: str | None = None
+    filters: Filters = field(default_factory=Filters)
     from_: str | None = None
     to: str | None = None
 

@@ -2,17 +2,26 @@
 
 Any container that speaks these shapes can stand behind a Darkroom endpoint: `WorkRequest` is the
 body of `POST /invocations`, `WorkAnswer` the JSON it answers, `Progress` the message it may put
-on the progress queue while it paints. `docs/worker-contract.md` tells the same in prose.
+on the progress queue while it paints. `docs/worker-contract.md` describes the same in prose.
 """
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from darkroom.jobs.types import JobType, Mode
+from darkroom.jobs.types import INIT, JobType, Mode
 
 IMAGE_REFERENCE = "image:"
 """A string in `WorkRequest.parameters` that starts with this names an entry of `WorkRequest.images`."""
+
+
+def starting_pictures(parameters: dict[str, Any]) -> tuple[str, ...]:
+    """The names of the pictures that an img2img job starts from: those that `init_images` refers to where they are
+    several, which makes them one batch, each picture of it painted from its own; else `init` alone."""
+    entries = parameters.get("init_images")
+    named = [entry for entry in entries if isinstance(entry, str)] if isinstance(entries, list) else []
+    names = [entry.removeprefix(IMAGE_REFERENCE) for entry in named if entry.startswith(IMAGE_REFERENCE)]
+    return tuple(names) if len(names) > 1 else (INIT,)
 
 
 class ModelFile(BaseModel):
@@ -31,7 +40,8 @@ class WorkRequest(BaseModel):
 
     `parameters` is the body of the WebUI's `/sdapi/v1/txt2img` or `/img2img`; pictures in it are
     replaced by `image:<name>` and stand in `images` as `<name>: s3://bucket/key`. The picture to
-    start from is always `images["init"]`, the mask `images["mask"]`, the painted-over picture of
+    start from is always `images["init"]`; where `init_images` refers to several, they are a batch, each
+    of whose pictures starts from its own. The mask is `images["mask"]`, the painted-over picture of
     `inpaint_sketch` `images["sketch"]`. Numbers that JSON cannot say travel as the strings
     `Infinity`, `-Infinity`, `NaN`. An empty `models["vae"]` means Automatic.
     """
@@ -60,7 +70,8 @@ class PaintedImage(BaseModel):
 
 
 MOST_BUSY_SECONDS = 86_400.0
-"""SageMaker ends an invocation after an hour; a day is beyond doubt."""
+"""More than any job can take: SageMaker ends an invocation after an hour at the latest. A worker that reports more has
+a wrong clock."""
 
 
 class Timings(BaseModel):
@@ -72,11 +83,12 @@ class Timings(BaseModel):
 
     @property
     def busy(self) -> float | None:
-        """Seconds the instance worked for the job: loading and painting. None when the worker told neither."""
+        """Seconds that the instance worked for the job, loading and painting. None when the worker reported neither,
+        and when the sum is negative or over `MOST_BUSY_SECONDS`."""
         if self.model is None and self.run is None:
             return None
         busy = (self.model or 0.0) + (self.run or 0.0)
-        # A worker that cannot tell the time must not cost a picture: what nobody can believe is not told.
+        # A worker with a wrong clock must not lose its pictures: an impossible time is left out, not an error.
         return round(busy, 3) if 0 <= busy <= MOST_BUSY_SECONDS else None
 
 

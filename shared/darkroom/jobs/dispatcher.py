@@ -90,8 +90,8 @@ class Dispatcher:
         return found or replace(job, line=replace(job.line, status=IN_PROGRESS))
 
     def _read_overtaken(self, job_id: str, failure: str | None) -> Job | None:
-        """The job that ended, or was deleted, while it was handed over: the row is right, not the mark. `failure` is
-        where SageMaker puts the failure file; only this invoke knows it."""
+        """The job as it is now, after it ended or was deleted while it was handed over (then None). `failure` is where
+        SageMaker puts the failure file of this invoke, which is stored with the job or in its cancel marker."""
         job = self._store.get(job_id)
         if job is None:
             self._outputs.mark_cancelled(job_id, failure)

@@ -1,16 +1,18 @@
-"""The draft of a job: what a request or a stored job says, taken apart and checked without a write."""
+"""The draft of a job: what a request or a stored job asks for, checked without any write."""
 
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from darkroom.errors import FieldError, Invalid, TooLarge
-from darkroom.images.model import ImageHeader
+from darkroom.images.header import ImageHeader
 from darkroom.jobs.api import JobIn
+from darkroom.jobs.contract import starting_pictures
 from darkroom.jobs.model import Job, JobLine, as_json
 from darkroom.jobs.named_models import JobModels, NamedModels, named_again, named_in
-from darkroom.jobs.pictures import ExtractedPicture, Path, extract
+from darkroom.jobs.pictures import ExtractedPicture, Path, check_batch, extract
 from darkroom.jobs.state import CREATED
-from darkroom.jobs.types import INIT, JOB_TYPES, MASK, SKETCH, JobType, Mode, implied_mode, needed_pictures
+from darkroom.jobs.types import JOB_TYPES, MASK, SKETCH, JobType, Mode, implied_mode, needed_pictures
 
 PROMPT_IN_LINE = 2_000
 """Characters of the prompt that lists and searches see, for every index holds them; the parameters have it whole."""
@@ -43,6 +45,7 @@ def draft_of(request: JobIn) -> Draft:
     """The draft of a request, checked without looking anything up. Raises Invalid."""
     fields, extracted, references = extract(request.parameters.fields())
     _check_names(request, extracted, references)
+    check_batch(request.type, fields)
     names = set(request.images) | {picture.name for picture in extracted}
     mode = _mode(request, names)
     named, images = named_in(request, fields), dict(request.images)
@@ -68,12 +71,13 @@ def check_limits(work: Draft) -> None:
 
 
 def check_sizes(work: Draft, headers: dict[str, ImageHeader]) -> None:
-    """Mask and sketch lie over `init` pixel by pixel; raises Invalid `image_sizes_differ`."""
-    init = headers.get(INIT)
-    for name in (MASK, SKETCH):
-        other = headers.get(name)
-        if init and other and other.size != init.size and JOB_TYPES[work.type].modes:
-            why = f"is {other.width}x{other.height} pixels, but init is {init.width}x{init.height}"
+    """Mask and sketch lie over the pictures to start from, pixel by pixel; raises Invalid `image_sizes_differ`."""
+    if not JOB_TYPES[work.type].modes:
+        return
+    for name, start in product((MASK, SKETCH), starting_pictures(work.parameters)):
+        init, other = headers.get(start), headers.get(name)
+        if init and other and other.size != init.size:
+            why = f"is {other.width}x{other.height} pixels, but {start} is {init.width}x{init.height}"
             raise Invalid(
                 "image_sizes_differ",
                 f"The picture {name} {why}; both must have the same size.",

@@ -157,7 +157,7 @@ class Endings:
                 try:
                     listener(ended)
                 except Exception as error:
-                    # The type alone: a message may hold what the caller sent.
+                    # Only the type is logged: the message may contain what the caller sent.
                     log.error("a listener failed after the end of job %s: %s", job_id, type(error).__name__)
         return result
 

@@ -1,74 +1,29 @@
-"""The history: which index a question is answered from, and how a page is filled.
+"""The history: which index a query is answered from, and how a page is filled.
 
-Every index of the jobs table sorts by id, and ids sort by time of creation. So order, time range and the
-place where a page goes on are all just an id, in every index alike, and several index partitions are read
-as one by merging them.
+Every index of the jobs table sorts by id, and ids sort by time of creation. So in every index a time range is a range
+of ids, a page continues below an id, and several partitions can be merged into one list.
 
     Filters ──plan()──▶ candidate plans, each a set of streams ──fill()──▶ a page
 
-A stream is one partition of one index. `fill` reads streams in slices through `Read` and knows nothing of
-DynamoDB; the adapter and the twin in the tests are both just a `Read`.
+A stream is one partition of one index. `fill` reads streams in slices through a `Read` function and knows nothing of
+DynamoDB: the adapter and the tests' double in memory both give such a function.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
-from unicodedata import normalize
 
 from darkroom import ids
+from darkroom.jobs.filters import FILTERS, Filters
 from darkroom.jobs.model import JobLine
-from darkroom.jobs.state import SUCCEED, Status
 
 BUDGET = 1_000
-"""Items examined for one page. A page that spends it is short, and `next` says where to go on."""
+"""Items examined at most for one page. A page that reaches this may be short, and `next` says where to continue."""
 PROBE = 24
 """Items each plan examines before the plans are compared."""
 LEAST = 8
-"""Items read at once from each of several streams: DynamoDB bills 4 KB for a Query however little it brings."""
+"""Items read at least at once from each of several streams: DynamoDB bills at least 4 KB for each Query."""
 LARGEST_SLICE = 250
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What a job must be to be listed; empty means anything.
-
-    `low` and `high` are the ids between which it must lie, both included. `words` are folded and must
-    all occur in the prompt; `lora` is a file name, with or without its extension.
-    """
-
-    types: frozenset[str] = frozenset()
-    statuses: frozenset[Status] = frozenset()
-    endpoint: str | None = None
-    checkpoint: str | None = None
-    owner: str | None = None
-    lora: str | None = None
-    words: tuple[str, ...] = ()
-    low: str = ids.LOWEST
-    high: str = ids.HIGHEST
-
-    def match(self, line: JobLine) -> bool:
-        """Whether a line is what was asked for."""
-        return (
-            self.low <= line.id <= self.high
-            and (not self.types or line.type in self.types)
-            and (not self.statuses or line.status in self.statuses)
-            and self.endpoint in (None, line.endpoint)
-            and self.checkpoint in (None, line.checkpoint)
-            and self.owner in (None, line.owner)
-            and (self.lora is None or any(self.lora in (name, name.rpartition(".")[0]) for name in line.lora))
-            and self._says(line.prompt)
-        )
-
-    def _says(self, prompt: str | None) -> bool:
-        if not self.words:
-            return True
-        text = folded(prompt or "")
-        return all(word in text for word in self.words)
-
-
-def folded(text: str) -> str:
-    """A text as words are compared: in any case, and however its accents are encoded (Unicode, UAX 15)."""
-    return normalize("NFC", text).casefold()
 
 
 @dataclass(frozen=True)
@@ -81,7 +36,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class QueryPlan:
-    """Streams that together hold every job asked for; `exact` when they hold nothing else."""
+    """Streams that together hold every job that is to be listed; `exact` when they hold no other."""
 
     streams: tuple[Stream, ...]
     exact: bool
@@ -89,8 +44,8 @@ class QueryPlan:
 
 @dataclass(frozen=True)
 class Slice:
-    """What one read of a stream brought: the matching lines, newest first; how many items were examined; and the
-    id it got to, None when the stream holds nothing more in the range."""
+    """The result of one read of a stream: the matching lines, newest first; how many items were examined; and the id
+    of the last one, None when the stream has no more items in the range."""
 
     lines: list[JobLine]
     examined: int
@@ -98,12 +53,13 @@ class Slice:
 
 
 Read = Callable[[Stream, Filters, str, int], Slice]
-"""Reads a stream from an id downwards (included), at most so many items; lines that do not match are left out."""
+"""Reads a stream from an id (included) downwards, at most so many items, and returns the lines that match."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Lines, newest first, and the id to go on below, None only at the end; `examined` items and `reads` it took."""
+    """Lines, newest first; the id below which the next page starts, None only at the end; how many items were examined
+    and how many reads were made."""
 
     lines: list[JobLine]
     next: str | None
@@ -113,30 +69,22 @@ class Page:
 
 def plan(filters: Filters, shards: int) -> list[QueryPlan]:
     """Every way to answer, the one that is usually most selective first. Never empty."""
-    numbers = range(shards)
-    ways: list[tuple[tuple[Stream, ...], Filters]] = []
-    if filters.checkpoint is not None:
-        ways.append(((Stream("by_checkpoint", filters.checkpoint),), Filters(checkpoint=filters.checkpoint)))
-    if filters.endpoint is not None:
-        ways.append(((Stream("by_endpoint", filters.endpoint),), Filters(endpoint=filters.endpoint)))
-    if filters.statuses and SUCCEED not in filters.statuses:
-        # Only jobs that did not succeed stand in this index.
-        keys = tuple(Stream("by_status", f"{s}#{n}") for s in sorted(filters.statuses) for n in numbers)
-        ways.append((keys, Filters(statuses=filters.statuses)))
-    if filters.owner is not None:
-        ways.append(((Stream("by_owner", filters.owner),), Filters(owner=filters.owner)))
-    if filters.types:
-        keys = tuple(Stream("by_type", f"{t}#{n}") for t in sorted(filters.types) for n in numbers)
-        ways.append((keys, Filters(types=filters.types)))
-    if not ways:
-        ways.append((tuple(Stream("feed", str(n)) for n in numbers), Filters()))
-    asked = Filters(**{**vars(filters), "low": ids.LOWEST, "high": ids.HIGHEST})
-    return [QueryPlan(streams, covered == asked) for streams, covered in ways]
+    given = {*filters.compared_by_dynamodb, *filters.compared_here}
+    plans = []
+    for name, rule in sorted(FILTERS.items(), key=lambda item: item[1].rank):
+        values = filters.compared_by_dynamodb.get(name, [])
+        if rule.index and values and rule.not_in_index.isdisjoint(values):
+            keys = [f"{value}#{shard}" for value in values for shard in range(shards)] if rule.sharded else values
+            plans.append(QueryPlan(tuple(Stream(rule.index, key) for key in keys), exact=given == {name}))
+    if not plans:
+        feed = tuple(Stream("feed", str(shard)) for shard in range(shards))
+        plans.append(QueryPlan(feed, exact=not given))
+    return plans
 
 
 def fill(read: Read, filters: Filters, plans: list[QueryPlan], limit: int, budget: int = BUDGET) -> Page:
-    """Up to `limit` lines. Of several plans, each examines a few items, and the one that got furthest back in time
-    for them goes on alone: it is the one with the fewest items in its way."""
+    """A page of up to `limit` lines. Of several plans, each first examines a few items. The one that reaches furthest
+    back in time with them continues alone: it has the fewest other items in between."""
     tally = _Tally(budget)
     best: _Merge | None = None
     for way in plans:
@@ -154,7 +102,7 @@ def fill(read: Read, filters: Filters, plans: list[QueryPlan], limit: int, budge
 
 @dataclass
 class _Tally:
-    """What was read so far for one page."""
+    """How much was read so far for one page."""
 
     budget: int
     examined: int = 0
@@ -167,7 +115,7 @@ class _Tally:
 
 @dataclass
 class _Cursor:
-    """How far a stream was read: everything at or above `lowest_read` is known; "" when it is known to its end."""
+    """How far a stream was read: down to the id `lowest_read`, which is "" when it was read to its end."""
 
     stream: Stream
     lowest_read: str
@@ -175,7 +123,7 @@ class _Cursor:
 
 @dataclass
 class _Merge:
-    """The streams of a plan read as one. A line counts once every stream was read down to it."""
+    """The streams of a plan, merged. A line is certain as soon as every stream was read down to it."""
 
     read: Read
     filters: Filters
@@ -190,18 +138,19 @@ class _Merge:
 
     @property
     def frontier(self) -> str:
-        """Down to which id all streams are known; "" when all are known to their ends."""
+        """The id down to which all streams were read; "" when all were read to their ends."""
         return max(cursor.lowest_read for cursor in self.cursors)
 
     def full(self, limit: int) -> bool:
-        """Whether a page of `limit` lines is there."""
+        """Whether there are `limit` certain lines."""
         return sum(line.id >= self.frontier for line in self.found) >= limit
 
     def advance(self, limit: int, allowance: int, must_move: bool = False) -> None:
-        """Read on, always the stream that lags most, until a page is there, the end, or `allowance` items.
+        """Read until a page is full, all streams end, or `allowance` items were examined; always from the stream that
+        was read the least far.
 
-        With `must_move` the allowance does not count before every stream was read once: a page that went
-        nowhere would send its reader round in a circle.
+        With `must_move` every stream is read at least once, whatever the allowance: otherwise a page could end where it
+        began, and its reader would ask for the same page for ever.
         """
         stop = self.tally.examined + min(allowance, self.tally.left)
         while self.frontier and not self.full(limit):
@@ -210,7 +159,7 @@ class _Merge:
                 break
             lagging = max(self.cursors, key=lambda cursor: cursor.lowest_read)
             unread = sum(cursor.lowest_read == self.start for cursor in self.cursors)
-            # While some streams were not looked at, what room there is belongs to all of them.
+            # While some streams are unread, the remaining items are shared among them.
             size = max(1, min(self._slice(limit), ceil(room / max(1, unread))))
             part = self.read(lagging.stream, self.filters, ids.before(lagging.lowest_read), size)
             self.tally.examined += part.examined
@@ -221,7 +170,7 @@ class _Merge:
         self.found.sort(key=lambda line: line.id, reverse=True)
 
     def page(self, limit: int) -> tuple[list[JobLine], str | None]:
-        """The lines that are certain, and the id to go on below."""
+        """The certain lines, and the id below which the next page starts."""
         frontier = self.frontier
         certain = [line for line in self.found if line.id >= frontier]
         if len(certain) > limit or (len(certain) == limit and frontier):
@@ -229,7 +178,8 @@ class _Merge:
         return certain, frontier or None
 
     def _slice(self, limit: int) -> int:
-        """How many items to read next: what is missing when all of them match, else more, by the share that did."""
+        """How many items to read next: the number of missing lines if all items match, else more, by the share of items
+        that matched so far."""
         missing = limit - sum(line.id >= self.frontier for line in self.found)
         if not self.plan.exact:
             share = len(self.found) / self.seen if self.seen else 1.0

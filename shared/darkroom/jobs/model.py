@@ -1,4 +1,4 @@
-"""A job as Darkroom keeps it, and what is made of one when it is created and changed."""
+"""A job as Darkroom stores it, its transitions, and the keys of its objects in S3."""
 
 import json
 from dataclasses import dataclass, field
@@ -14,17 +14,19 @@ from darkroom.times import iso
 
 MODEL_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "stable-diffusion")
 """Kinds of model files a job may use besides its checkpoint (whose kind is `stable-diffusion`)."""
+EXTRA_KINDS: tuple[Kind, ...] = tuple(kind for kind in MODEL_KINDS if kind != "vae")
+"""Those of which a job may use several files; of VAEs it uses at most one."""
 NO_VAE = "None"
 """The name that stands for no VAE, as in the WebUI; it is no file."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """What the history shows of a job: everything the list needs, nothing it does not.
+    """The part of a job that lists show and filters compare.
 
-    `completed_at` is ISO 8601 in UTC, `first_image` an S3 key, `prompt` the prompt as far as lines keep it;
-    `run_seconds` are those an instance worked for it, `price` what an hour of its share of
-    an instance cost when it was made. A job that is not handed over yet may have no `endpoint` and no `price`.
+    `completed_at` is ISO 8601 in UTC, `first_image` an S3 key, `prompt` the beginning of the prompt. `run_seconds` are
+    the seconds that an instance worked for the job, `price` the price of an hour of its share of the instance when the
+    job was created. A job that is not handed over yet may have no `endpoint` and no `price`.
     """
 
     id: str
@@ -64,7 +66,7 @@ class JobLine:
     def cost(self) -> float | None:
         """What the run cost, in the currency of the price table; None while that is not known.
 
-        What the instance cost while it stood idle or woke is no job's.
+        The cost of the time in which an instance is idle or starts belongs to no job.
         """
         if self.run_seconds is None or self.price is None:
             return None
@@ -113,7 +115,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One transition to `status`, resting on `basis`, with what it brings; None leaves an attribute as it is."""
+    """A transition to `status` for the reason `basis`, with the values that it writes; None leaves one unchanged."""
 
     status: Status
     basis: Basis
@@ -151,7 +153,7 @@ class JobTimeouts:
 
 @dataclass(frozen=True, slots=True)
 class OpenJobCounts:
-    """How many jobs are open, in all and by owner and endpoint; one without any is not named."""
+    """How many jobs are open: in all, by owner, and by endpoint. Only owners and endpoints with open jobs are named."""
 
     total: int
     by_owner: dict[str, int]
@@ -169,7 +171,7 @@ def cancel_key(job_id: str) -> str:
 
 
 def output_prefix(job_id: str) -> str:
-    """The S3 prefix that everything a job makes lies under, without the bucket."""
+    """The S3 prefix of everything that a job's worker writes, without the bucket."""
     return f"jobs/{job_id}/output/"
 
 
@@ -183,5 +185,5 @@ def answer_key(job_id: str) -> str:
 
 
 def as_json(value: object) -> bytes:
-    """JSON as it is stored and sent: UTF-8, no blanks, nothing that JSON cannot say."""
+    """JSON as it is stored and sent: in UTF-8, without blanks. Raises ValueError for NaN and infinite numbers."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

@@ -10,7 +10,7 @@ from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.checkpoints.resolver import Missing, ModelResolver, Resolution
 from darkroom.errors import FieldError, Invalid
 from darkroom.jobs.api import JobIn, ModelName
-from darkroom.jobs.model import MODEL_KINDS, NO_VAE, Job
+from darkroom.jobs.model import EXTRA_KINDS, MODEL_KINDS, NO_VAE, Job
 from darkroom.jobs.types import JOB_TYPES
 from darkroom.webui.mentions import CHECKPOINT, VAE, Mention, mentions
 
@@ -70,13 +70,9 @@ def named_in(request: JobIn, fields: Mapping[str, Any]) -> NamedModels:
         return NamedModels()
     found = mentions(request.type, dict(fields))
     beside = Mention((CHECKPOINT,), request.checkpoint, ("checkpoint",)) if request.checkpoint else None
-    explicit = [
-        Mention((kind,), name, ("models", kind))
-        for kind in MODEL_KINDS
-        if kind != VAE
-        for name in getattr(request.models, kind)
-    ]
-    vae = Mention((VAE,), request.models.vae, ("models", VAE)) if request.models.vae else _in_settings(found.vae)
+    given = request.models.model_dump()
+    explicit = [Mention((kind,), name, ("models", kind)) for kind in EXTRA_KINDS for name in given[kind]]
+    vae = Mention((VAE,), given[VAE], ("models", VAE)) if given[VAE] else _in_settings(found.vae)
     said = vae.name.strip().lower() if vae else ""
     return NamedModels(
         checkpoint=beside or _in_settings(found.checkpoint),

@@ -7,7 +7,8 @@ from datetime import datetime
 from darkroom import ids
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.ending import Endings
-from darkroom.jobs.history import Filters, Stream, fill, plan
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import Stream, fill, plan
 from darkroom.jobs.limiter import OpenJobLimiter
 from darkroom.jobs.ports import JobStore, Outputs
 from darkroom.jobs.state import OPEN
@@ -39,7 +40,7 @@ class JobsByEndpoint:
         A job that ends meanwhile, and a job whose answer is in S3 already, stay as they are. The number is limited so
         that the deletion answers in time; the sweeper ends the rest.
         """
-        filters = Filters(endpoint=endpoint, statuses=frozenset(OPEN))
+        filters = Filters(endpoint=endpoint, status=list(OPEN))
         failed, before = 0, ids.HIGHEST
         while True:
             page = fill(self._store.read, replace(filters, high=before), plan(filters, self._shards), PAGE)
@@ -53,7 +54,8 @@ class JobsByEndpoint:
             before = ids.before(page.next)
 
     def last(self, endpoint: str) -> float | None:
-        """When the newest job of an endpoint was created or ended, in epoch seconds: one Query of one item."""
+        """When the newest job of an endpoint was created or ended, in epoch seconds, None without jobs: one Query of
+        one item."""
         found = self._store.read(Stream("by_endpoint", endpoint), Filters(), ids.HIGHEST, 1)
         if not found.lines:
             return None

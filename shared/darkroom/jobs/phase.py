@@ -18,11 +18,10 @@ class Phase:
 
 
 def phase_of(job: Job, endpoints: Endpoints) -> Phase | None:
-    """The phase of an open job, None for a settled one and for one whose endpoint is gone or
-    takes no jobs.
+    """The phase of an open job; None for a settled job, and when its endpoint is gone or takes no jobs.
 
-    A job that runs is told from what its worker reported; only for one that does not, SageMaker is asked, at most
-    once in a few seconds.
+    That a job is running is known from its worker's reports. For other jobs SageMaker is asked about the endpoint, and
+    the answer is used for a few seconds.
     """
     line = job.line
     if line.settled:
@@ -31,16 +30,16 @@ def phase_of(job: Job, endpoints: Endpoints) -> Phase | None:
         return Phase("running", f"It is being painted since {job.started_at}.")
     if line.endpoint is None:
         return Phase("in_line", "It waits for an endpoint.")
-    described = endpoints.described(line.endpoint)
-    if described is None or not described.endpoint.serving:
+    details = endpoints.details(line.endpoint)
+    if details is None or not details.endpoint.serving:
         return None
-    if described.current:
-        return Phase("in_line", f"It waits in line; {line.endpoint} has {_counted(described.current)} running.")
-    took = endpoints.wakeups(line.endpoint)
-    told = (
-        f"The last wake-ups took {_joined(took)}." if took else "How long that takes is not known yet; minutes often."
-    )
-    return Phase("waking", f"{line.endpoint} sleeps, and the job wakes it. {told}")
+    if details.current:
+        return Phase("in_line", f"It waits in line; {line.endpoint} has {_counted(details.current)} running.")
+    durations = endpoints.wakeups(line.endpoint)
+    experience = "How long that takes is not known yet; minutes often."
+    if durations:
+        experience = f"The last wake-ups took {_joined(durations)}."
+    return Phase("waking", f"{line.endpoint} sleeps, and the job wakes it. {experience}")
 
 
 def _counted(instances: int) -> str:

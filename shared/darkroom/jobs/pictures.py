@@ -1,8 +1,8 @@
-"""Pictures inside a WebUI body: found wherever they stand, lifted out, and named.
+"""Extracts the pictures inside a WebUI body and names them.
 
-In the WebUI's API a picture is a base64 string or a data URI: in `init_images`, `mask`, `image`
-(interrogate), in ControlNet units (`image`, `input_image`, `mask`), and in the arguments of other
-scripts. Each leaves `image:<name>` in its place.
+In the WebUI's API a picture is a base64 string or a data URI: in the fields of PLACES, in ControlNet units, and in the
+arguments of other scripts. `image:<name>` replaces it. A picture is recognised by its bytes, in the same way in every
+place; a picture of a format that Darkroom does not take is refused in every place, too.
 """
 
 import base64
@@ -13,19 +13,35 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom.errors import FieldError, Invalid
-from darkroom.images.model import format_of
-from darkroom.jobs.contract import IMAGE_REFERENCE
+from darkroom.images.formats import START_BYTES, foreign_format, format_of, why_not
+from darkroom.jobs.contract import IMAGE_REFERENCE, starting_pictures
+from darkroom.jobs.types import JOB_TYPES, JobType
 
 Path = tuple[str | int, ...]
 
 MAX_PICTURES = 32
-_DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*,", re.ASCII)
+PLACES = frozenset({"init_images", "mask", "image", "firstpass_image", "latent_mask"})
+"""The WebUI's fields that may hold nothing but pictures."""
+_UNIT_PLACES = frozenset(
+    {"image", "input_image", "mask", "mask_image", "image_fg", "mask_image_fg", "effective_region_mask"}
+)
+"""The same for a ControlNet unit, of the extension and of Forge."""
+_LAYERS = frozenset({"image", "mask", "background", "foreground", "composite"})
+"""The keys of a picture that is an object: picture and mask in Gradio 3, layers in Gradio 4 and in Forge."""
+_WHOLE = frozenset({"image", "background"})
+"""Of these, the picture itself; the others are drawn over it."""
+_EMPTY = frozenset({"", "none"})
+"""What clients send when there is no picture."""
+_WORDS = frozenset({"prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt", "styles", "infotext"})
+"""Fields of text: their values are never taken for a picture or a reference to one."""
+
+_DATA_URI = re.compile(r"\s*data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*,", re.ASCII | re.IGNORECASE)
 _SHORTEST = 64
-"""No PNG, JPEG or WebP in base64 is shorter than this; shorter strings are never looked at."""
+"""No picture in base64 is shorter than this, so shorter strings are not decoded."""
+_START = START_BYTES // 3 * 4
+"""Characters of base64 for as many bytes as are needed to recognise a format."""
+_URL_SAFE = str.maketrans("-_", "+/")
 _REFERENCE = re.compile(re.escape(IMAGE_REFERENCE) + r"([a-z0-9_]{1,64})")
-_WORDS = frozenset({"prompt", "negative_prompt", "styles"})
-"""Fields of words: never a picture and never a reference to one, whatever they begin with."""
-_ALWAYS_PICTURES = frozenset({"init_images", "mask", "image", "input_image", "mask_image"})
 
 
 @dataclass(frozen=True)
@@ -40,8 +56,9 @@ class ExtractedPicture:
 def extract(fields: dict[str, Any]) -> tuple[dict[str, Any], list[ExtractedPicture], dict[str, Path]]:
     """The parameters without their pictures, the pictures, and the names that `image:<name>` refer to.
 
-    Equal bytes in two places still get two names. Raises Invalid `image_unreadable` for a string that
-    stands where only a picture can stand and is none, `too_many_images` for more than 32.
+    Equal bytes in two places get two names. Raises Invalid `image_unreadable` for a string that is no picture in a
+    place where only a picture is allowed, and for a picture of a format that Darkroom does not take;
+    `too_many_images` for more than 32 pictures.
     """
     extracted: list[ExtractedPicture] = []
     references: dict[str, Path] = {}
@@ -68,54 +85,71 @@ def extract(fields: dict[str, Any]) -> tuple[dict[str, Any], list[ExtractedPictu
     return visit(fields, ()), extracted, references
 
 
+def check_batch(job_type: JobType, fields: dict[str, Any]) -> None:
+    """Several `init_images` are one batch. Raises Invalid `too_many_images` when `batch_size` is smaller than their
+    number. `fields` are the parameters after `extract`."""
+    count, batch = len(starting_pictures(fields)), fields.get("batch_size") or 1
+    if JOB_TYPES[job_type].modes and count > batch:
+        why = f"has {count} pictures, but batch_size is only {batch}"
+        loc = ("body", "parameters", "init_images")
+        message = f"parameters.init_images {why}: set batch_size to {count}, or send a job for each."
+        raise Invalid("too_many_images", message, (FieldError(loc, why),))
+
+
 def _decode(text: str, path: Path) -> bytes | None:
-    """The bytes of a picture in base64, None for a string that is none."""
-    must_be = _must_be_picture(path) and text.strip() not in ("", "None", "none")
+    """The bytes of a picture in base64, None for a string that is no picture. Raises Invalid `image_unreadable`."""
     uri = _DATA_URI.match(text)
-    if not must_be and not uri and len(text) < _SHORTEST:
+    must_be = _must_be_picture(path) or bool(uri and (uri[1] or "").lower().startswith("image/"))
+    if must_be and text.strip().lower() in _EMPTY:
         return None
     encoded = text[uri.end() :] if uri else text
-    if not must_be and not uri and format_of(_start(encoded)) is None:
-        return None
-    try:
-        content = base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        if must_be or uri:
-            raise _unreadable(path) from error
-        return None
-    if format_of(content) is None:
-        if must_be:
-            raise _unreadable(path)
-        return None
+    if not must_be:
+        if len(text) < _SHORTEST:
+            return None
+        # Mail programs and `base64` wrap their lines, so there may be line breaks between the characters.
+        start = _bytes("".join(encoded[: _START * 2].split())[:_START]) or b""
+        if format_of(start) is None and foreign_format(start) is None:
+            return None
+    content = _bytes("".join(encoded.split()))
+    if content is None:
+        raise _unreadable(path, "it is no base64; send a PNG, JPEG or WebP file as base64 or as a data URI")
+    if reason := why_not(content):
+        raise _unreadable(path, reason)
     return content
 
 
-def _must_be_picture(path: Path) -> bool:
-    """Whether only a picture can stand here: a known field at the top, or in a ControlNet unit."""
-    names = [part for part in path if isinstance(part, str)]
-    if len(names) == 1:
-        return names[0] in {"init_images", "mask", "image"}
-    in_unit = names[0] == "alwayson_scripts" and len(names) > 1 and names[1].lower() == "controlnet"
-    return in_unit and names[-1] in _ALWAYS_PICTURES
-
-
-def _start(encoded: str) -> bytes:
+def _bytes(encoded: str) -> bytes | None:
+    """The bytes in base64 of either alphabet, with or without its padding; None when it is no base64."""
+    letters = encoded.rstrip("=").translate(_URL_SAFE)
     try:
-        return base64.b64decode(encoded[:64], validate=True)
+        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError):
-        return b""
+        return None
 
 
-def _unreadable(path: Path) -> Invalid:
+def _must_be_picture(path: Path) -> bool:
+    """Whether only a picture is allowed here: in some fields at the top, and in those of a ControlNet unit."""
+    names = [part for part in path if isinstance(part, str)]
+    if names[0] in PLACES:
+        return len(names) == 1 or names[-1] in _LAYERS
+    in_unit = names[0] == "alwayson_scripts" and len(names) > 2 and names[1].strip().lower() == "controlnet"
+    if not in_unit:
+        return False
+    return names[-1] in _UNIT_PLACES or (names[-1] in _LAYERS and names[-2] in _UNIT_PLACES)
+
+
+def _unreadable(path: Path, reason: str) -> Invalid:
     where = ".".join(str(part) for part in path)
-    why = "is no picture: send a PNG, JPEG or WebP file as base64 or as a data URI"
+    why = f"cannot be used: {reason}"
     loc = ("body", "parameters", *path)
     return Invalid("image_unreadable", f"The value of parameters.{where} {why}.", (FieldError(loc, why),))
 
 
 def _name(path: Path, taken: set[str]) -> str:
-    """`init`, `mask`, or a name made of where the picture stood (`controlnet_args_0_image`)."""
-    if path[0] in ("init_images", "image"):
+    """`init`, `mask`, or a name made from the path (`controlnet_args_0_image`)."""
+    if path[0] in PLACES and path[-1] in _WHOLE:
+        path = path[:-1] or path
+    if path == ("image",) or (path[0] == "init_images" and isinstance(path[-1], int)):
         wanted = "init"
     else:
         parts = path[1:] if path[0] == "alwayson_scripts" else path

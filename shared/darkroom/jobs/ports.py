@@ -1,19 +1,20 @@
-"""What the jobs feature needs from the outside; `aws` has the real ones."""
+"""What the jobs feature needs from the outside; `aws` has the implementations."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
-from darkroom.jobs.history import Filters, Slice, Stream
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import Slice, Stream
 from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.state import CancelPoint, Status
 
 
 @dataclass(frozen=True)
 class WriteResult:
-    """What a conditional write met: whether it was applied, and whether the job is there at all. When it was not
-    applied, where the job stands instead, and where SageMaker puts its failure file (an S3 URI)."""
+    """The result of a conditional write: whether it was applied, and whether the job exists. When it was not applied:
+    the job's status, and where SageMaker puts its failure file (an S3 URI)."""
 
     applied: bool
     exists: bool
@@ -22,7 +23,7 @@ class WriteResult:
 
 
 class KeyUsed(Exception):
-    """The idempotency key was used before: `digest` is of that request, `job_id` the job it made."""
+    """The idempotency key was used before: `digest` is that of the request, `job_id` the job that it created."""
 
     def __init__(self, job_id: str, digest: str) -> None:
         super().__init__(job_id)
@@ -31,7 +32,7 @@ class KeyUsed(Exception):
 
 
 class ModelsNotActive(Exception):
-    """Model files that are missing or not active: the transaction was refused as a whole."""
+    """Some model files are missing or not active, so nothing was written."""
 
     def __init__(self, models: tuple[ModelKey, ...]) -> None:
         super().__init__(", ".join(f"{m.kind}/{m.name}" for m in models))
@@ -39,15 +40,15 @@ class ModelsNotActive(Exception):
 
 
 class EndpointRefused(Exception):
-    """SageMaker would not take the invoke: the endpoint is gone or not in service. The text is SageMaker's."""
+    """SageMaker refused the invoke: the endpoint is gone or not in service. The text is SageMaker's."""
 
 
 ANSWER_LIMIT = 24 * 1024 * 1024
-"""Bytes of an answer that are read. SageMaker stores up to 1 GB of one; a function's memory holds no such thing."""
+"""Bytes of an answer that are read at most. SageMaker stores up to 1 GB, more than the memory of a function."""
 
 
 class AnswerTooLarge(Exception):
-    """An answer over the limit: it was not read."""
+    """The answer is larger than the limit and was not read."""
 
 
 DeletionStatus = Literal["running", "done", "stopped", "fail"]
@@ -126,7 +127,7 @@ class JobStore(Protocol):
         """Write the job if all models are active and the key is new; raises ModelsNotActive or KeyUsed."""
 
     def idempotency(self, owner: str, key: str) -> KeyUsed | None:
-        """The use of an idempotency key that still counts."""
+        """The job that this idempotency key created, None when the key is unused or has expired."""
 
     def get(self, job_id: str) -> Job | None:
         """The job as it is now (a consistent read)."""
@@ -135,47 +136,49 @@ class JobStore(Protocol):
         """See `history.Read`: one read of one index partition."""
 
     def open_jobs(self) -> OpenJobCounts:
-        """How many jobs are open now."""
+        """How many jobs are open; a write of this moment may not be counted yet."""
 
     def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
         """Lines of one status and shard, oldest first, with ids beyond `after` and up to `until`; an empty list is
         the end."""
 
     def apply(self, job_id: str, transition: Transition) -> WriteResult:
-        """Carry out a transition if the state machine allows it from where the job stands."""
+        """Write a transition if the job's status allows it (`state.origins`)."""
 
     def progress(self, job_id: str, progress: float, started_at: str) -> WriteResult:
-        """Note progress of an open job; it never goes back."""
+        """Write the progress of an open job; a lower one than the stored is not applied."""
 
     def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
-        """Note that the job is handed over once more, at `now` (ISO 8601), after `before` times that were noted. False
-        when it is not `created` any more, its worker has begun, or somebody else was faster: then it must not be.
-        The same claim, sent again, holds."""
+        """Record that the job is handed over once more, at `now` (ISO 8601), after `before` recorded times.
+
+        True if this caller may hand it over. False when the job is not `created` any more, its worker has begun, or
+        another caller recorded it first. The same claim sent twice gives True both times.
+        """
 
     def note_cancel_point(self, job_id: str, point: CancelPoint) -> WriteResult:
-        """Note how far a cancelled job had come; it never goes back."""
+        """Write how far a cancelled job had come; an earlier point than the stored one is not applied."""
 
     def note_failure(self, job_id: str, failure_location: str) -> WriteResult:
-        """Keep where SageMaker would put the failure file of a job that is there, whatever its status."""
+        """Store where SageMaker puts the failure file of a job, if the job exists, whatever its status."""
 
     def delete(self, job_id: str) -> Status | None:
-        """Remove the row; the status it had, None when there was none."""
+        """Remove the row; returns the status that the job had, None when there was no row."""
 
     def first(self, shard: int) -> Job | None:
         """The oldest job of a shard of the feed."""
 
     def existing(self, job_ids: list[str]) -> set[str]:
-        """Those of the ids that have a row; when in doubt, an id is among them."""
+        """The ids that have a row. An id that DynamoDB did not look up is among them."""
 
 
 class Bookmarks(Protocol):
-    """Where the sweeper stopped: a small dictionary under a name."""
+    """Where the sweeper stopped: a small dictionary for each name."""
 
     def load(self, name: str) -> dict[str, str]:
-        """What was saved last, empty when there is nothing."""
+        """The dictionary that was saved last, empty when there is none."""
 
     def save(self, name: str, bookmarks: dict[str, str]) -> None:
-        """Keep it for some weeks."""
+        """Store the dictionary for some weeks."""
 
 
 class Inference(Protocol):
@@ -186,7 +189,7 @@ class Inference(Protocol):
 
 
 class Outputs(Protocol):
-    """What jobs leave in the pictures bucket."""
+    """The objects of jobs in the pictures bucket."""
 
     def read_answer(self, job_id: str, limit: int = ANSWER_LIMIT) -> bytes | None:
         """The worker's answer as SageMaker stored it, None when it is not there. Raises AnswerTooLarge for one of more

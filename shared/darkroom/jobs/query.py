@@ -1,34 +1,25 @@
-"""From the query of `GET /jobs` to filters: dates, ids and words as people write them."""
+"""Turns the times and cursors of a query, as people write them, into a range of ids."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from darkroom import ids
 from darkroom.errors import FieldError, Malformed
 from darkroom.jobs.api import HistoryQuery
-from darkroom.jobs.history import Filters, folded
+from darkroom.jobs.filters import Filters
 
 _LOST_PLUS = re.compile(r"(T.*) (\d{2}:?\d{2})$")
 
 
 def filters_of(query: HistoryQuery) -> Filters:
-    """What a caller asks for. Raises Malformed with the name of the field that makes no sense."""
+    """The filters of a query with its range of ids. Raises Malformed with the name of the field that is wrong."""
     low, high = time_range(query.from_, query.to)
     if query.before is not None:
         if not ids.is_id(query.before):
             raise _wrong("before", "is no job id: send the `next` of the page before")
         high = min(high, ids.before(query.before))
-    return Filters(
-        types=frozenset(query.type),
-        statuses=frozenset(query.status),
-        endpoint=query.endpoint,
-        checkpoint=query.checkpoint,
-        owner=query.owner,
-        lora=query.lora,
-        words=tuple(dict.fromkeys(folded(query.q or "").split())),
-        low=low,
-        high=high,
-    )
+    return replace(query.filters, low=low, high=high)
 
 
 def time_range(start: str | None, end: str | None) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What people do with jobs that are there: look at them, list them, cancel them, delete them."""
+"""Reading, listing, cancelling and deleting jobs."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,8 @@ from darkroom.errors import Busy, Conflict, Missing
 from darkroom.images.service import Images
 from darkroom.jobs.api import HistoryQuery, JobOut, JobPage, Summary, job_out, line_out
 from darkroom.jobs.ending import Endings
-from darkroom.jobs.history import Filters, fill, plan
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import fill, plan
 from darkroom.jobs.model import Job
 from darkroom.jobs.phase import Phase, phase_of
 from darkroom.jobs.ports import JobStore, Outputs

@@ -55,7 +55,7 @@ class Submitted:
 
 
 class Submission:
-    """Makes jobs, from a request or from a job that is there, and hands them over."""
+    """Creates jobs, from a request or from an existing job, and hands them over."""
 
     def __init__(
         self,
@@ -89,10 +89,10 @@ class Submission:
     ) -> Submitted:
         """Create a job and hand it to SageMaker.
 
-        Everything is checked before anything is written. An endpoint that refuses the invoke after all
-        leaves a failed job that says why. Once the job is written it is answered, even when AWS is too busy
-        to take it at once: a second try of the caller would make a second job. `open_jobs_limit` is how many open jobs
-        the caller's key allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge or TooMany.
+        Everything is checked before anything is written. If the endpoint refuses the invoke all the same, the job fails
+        with the reason. Once the job is written, it is returned even when AWS is too busy to hand it over: if the
+        caller tried again, there would be a second job. `open_jobs_limit` is how many open jobs the caller's key
+        allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge or TooMany.
         """
         options = SubmitOptions(
             idempotency_key, request_digest(request, parameters=request.parameters.fields()), pictures_of=owner
@@ -124,7 +124,7 @@ class Submission:
         if same := self._made_before(owner, options):
             return same
         old = self._jobs.find(job_id, scope)
-        _check_expired(self._images.lost(old.line.owner, old.inputs))
+        _check_expired(self._images.missing(old.line.owner, old.inputs))
         self._limiter.admit(owner, open_jobs_limit)
         work = self._resolve_models(draft_again(old, self._usable(old.line.endpoint)))
         return self._complete(owner, work, replace(options, pictures_of=old.line.owner))
@@ -147,7 +147,7 @@ class Submission:
         return Submitted(self._jobs.show(self._hand_over(job)), created=True)
 
     def _made_before(self, owner: str, options: SubmitOptions) -> Submitted | None:
-        """The job that this idempotency key made before."""
+        """The job that this idempotency key created before, None for a new key."""
         used = self._store.idempotency(owner, options.key) if options.key else None
         return self._same_job(used, options.digest) if used else None
 
@@ -187,7 +187,7 @@ class Submission:
     def _store_pictures(self, owner: str, work: Draft, pictures_of: str) -> dict[str, str]:
         """Store the pictures of the body, and copy those of another owner. Returns ids by name of the first."""
         if owner != pictures_of:
-            _check_expired(self._images.take_over(pictures_of, owner, work.images))
+            _check_expired(self._images.copy(pictures_of, owner, work.images))
         if work.extracted:
             self._images.keep(owner, {id_of(picture.content) for picture in work.extracted})
         return {picture.name: self._images.put(owner, picture.content) for picture in work.extracted}
@@ -203,8 +203,8 @@ class Submission:
             raise not_active(refused.models) from refused
 
     def _hand_over(self, job: Job) -> Job:
-        """The job is written, so it is answered, whatever happens now: a caller that tries again would make another.
-        The sweeper finds a job that was not handed over."""
+        """Hand the job over and return it, whatever happens: it is written, so a caller that tried again would create
+        another one. The sweeper finds a job that was not handed over."""
         try:
             handed_over = self._dispatcher.dispatch(job)
             if handed_over.error and handed_over.error.code == REFUSED:

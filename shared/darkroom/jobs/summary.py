@@ -1,11 +1,11 @@
-"""How many jobs there are of each kind in a time range, and what they cost: what filter menus, a small chart and
-a bill need."""
+"""Counts the jobs of a time range by status, type, endpoint, checkpoint and day, and adds up their cost."""
 
 from collections import Counter
 
 from darkroom import ids
 from darkroom.jobs.api import Summary
-from darkroom.jobs.history import LEAST, Filters, Read, fill, plan
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import LEAST, Read, fill, plan
 from darkroom.jobs.state import CANCELLED
 from darkroom.times import iso
 

@@ -1,8 +1,8 @@
-"""The sweeper's round over the jobs that nobody reports on any more, and over the objects that belong to no job.
+"""The sweeper's round over the jobs for which no message arrives any more, and over objects that belong to no job.
 
 Every round starts where the last one stopped and ends with the time it is given. All writes are conditional, so
-two rounds at once, or one that breaks off anywhere, do no harm. `sweep_walker` is how it goes through jobs,
-`sweep_rules` what it does for one, `sweep_tidying` and `sweep_pictures` what it does with objects.
+two rounds at once, or one that breaks off anywhere, do no harm. `sweep_walker` goes through the jobs, `sweep_rules`
+acts on one job, `sweep_tidying` removes objects, `sweep_pictures` removes input pictures.
 """
 
 import time
@@ -44,7 +44,7 @@ class Sweep:
         threads: int = 8,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`threads` jobs are looked at side by side; `clock` gives epoch seconds."""
+        """`threads` jobs are handled at the same time; `clock` gives epoch seconds."""
         self._store = store
         self._bookmarks = bookmarks
         self._outputs = outputs

@@ -1,4 +1,4 @@
-"""What the sweeper does for one job."""
+"""What the sweeper does with one job."""
 
 import threading
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from darkroom.jobs.sweep_walker import Round
 from darkroom.times import moment, precise
 
 HAND_OVERS = 6
-"""Times that a job is handed over again, each after twice as long, so over hours that AWS may be away. Each may be one
-that SageMaker took and that will be painted."""
+"""How often a job is handed over again. The waiting time doubles, so the last try comes after hours in which AWS may be
+unavailable. The number is small because SageMaker may accept each of them and run the job."""
 LIGHT = 2 * 1024 * 1024
-"""Bytes of an answer that is taken in beside others; heavier ones come one at a time, for they are unpacked in memory
-several times over."""
+"""Bytes of an answer that is read while other threads read theirs. Larger answers are read one at a time, because
+parsing one takes several times its size in memory."""
 MAX_FAILURE_TEXT = 2_000
 
 
@@ -53,17 +53,17 @@ class Rules:
         self._round.count("looked_at")
         job = self._store.get(job_id)
         if job is None or job.line.settled:
-            return  # The index lags behind.
+            return  # The index is a moment behind the table.
         late = self._age(job) > self._timeouts.deadline
         try:
             if self._answered(job):
-                # A cancel that broke off may have left one, and nobody stops any more.
+                # A cancel that broke off may have left a marker, and the job has no worker to stop any more.
                 self._outputs.unmark(job_id)
                 return
         except Busy:
             raise
         except Exception as error:
-            # An answer that cannot be taken in must not keep the job open for ever.
+            # An answer that cannot be read must not keep the job open for ever.
             if not late:
                 raise
             cause = f"Its answer lies in S3, but could not be taken in ({type(error).__name__}). Submit it again."
@@ -84,8 +84,8 @@ class Rules:
             self._hand_over_again(job)
 
     def look_again(self, job_id: str) -> None:
-        """A job that ended long ago: the answer of one that timed out may have come after all. What a cancelled one
-        left is removed, and the pictures of a failed one: no row names them."""
+        """Handle a job that ended long ago. If it timed out and its answer is in S3 by now, it succeeds. The objects of
+        a cancelled job are removed, and the pictures of a failed job, which no row names."""
         self._round.count("looked_at")
         job = self._store.get(job_id)
         if job is None:
@@ -100,7 +100,7 @@ class Rules:
             self._outputs.delete_pictures(job.line.id)
 
     def _answered(self, job: Job) -> bool:
-        """Settle the job by what lies in S3; False when nothing does."""
+        """Settle the job by its answer or failure file in S3; False when there is neither."""
         job_id = job.line.id
         try:
             content = self._outputs.read_answer(job_id, LIGHT)
@@ -122,9 +122,12 @@ class Rules:
         return True
 
     def _hand_over_again(self, job: Job) -> None:
-        """An invoke that was taken before its mark was lost runs once more, to the same keys: so not while a worker is
-        at it (the claim looks), not often, and each time after twice as long. The claim comes first, or a round that
-        breaks off behind the invoke would not be counted."""
+        """Hand the job over once more, at most `HAND_OVERS` times and each time after twice as long.
+
+        SageMaker may have accepted an earlier invoke whose mark was lost. The job then runs twice and writes the same
+        keys, so it is not handed over while a worker has it: the claim checks that. The claim is written before the
+        invoke, so that an attempt counts even if the round breaks off after the invoke.
+        """
         if job.hand_overs >= HAND_OVERS:
             return
         wait = self._timeouts.settle_after * 2 ** (job.hand_overs - 1)

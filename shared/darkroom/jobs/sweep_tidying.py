@@ -37,8 +37,8 @@ class Tidying:
         self._clock = clock
 
     def tidy_folders(self) -> None:
-        """Remove objects whose job has no row, once nothing can come for it any more. What cannot be removed is told,
-        and comes again with the next lap."""
+        """Remove the objects of jobs without a row, once no answer can arrive for them any more. Jobs whose objects
+        could not be removed are reported as broken; the next pass over all folders tries them again."""
         until = ids.first_of(moment(self._clock() - self._timeouts.forgotten))
         bookmark = "folders"
         self._round.begin()
@@ -59,8 +59,8 @@ class Tidying:
             self._bookmarks[bookmark] = found[-1]
 
     def tidy_failures(self) -> None:
-        """Remove failure files that are named after a job without a row. Others are left to expire: only the job
-        itself knows whose they are."""
+        """Remove failure files with the id of a job without a row in their name. Other failure files expire by S3's
+        rule: nothing in them says which job they belong to."""
         until = ids.first_of(moment(self._clock() - self._timeouts.forgotten))
         bookmark = "failures"
         self._round.begin()
@@ -84,8 +84,8 @@ class Tidying:
 
     def _without_row(self, found: list[str]) -> list[str]:
         job_ids = [job_id for job_id in found if ids.is_id(job_id)]
-        there = self._store.existing(job_ids) if job_ids else set()
-        return [job_id for job_id in job_ids if job_id not in there]
+        existing = self._store.existing(job_ids) if job_ids else set()
+        return [job_id for job_id in job_ids if job_id not in existing]
 
 
 def _named(key: str) -> str:

@@ -1,4 +1,4 @@
-"""How a round of the sweeper walks through jobs: pages, bookmarks, threads and time; not what is done for a job."""
+"""How a round of the sweeper goes through jobs: pages, bookmarks, threads and time. `sweep_rules` acts on a job."""
 
 import threading
 from collections import Counter
@@ -12,14 +12,14 @@ from darkroom.jobs.state import Status
 from darkroom.times import moment
 
 PAGE = 200
-"""Jobs that one read brings."""
+"""Jobs in one read."""
 UNSEEN = 100
 """Ended jobs that could not be handled and that one bookmark keeps, for the next round to try again."""
 AGAIN_AFTER = 86_400
 """Seconds after which ended jobs, folders and failure files are looked through from the beginning again; in between,
 new ones only."""
 BUSY_IN_A_ROW = 16
-"""So many jobs one after the other for which AWS was too busy end a walk: each try takes seconds."""
+"""A walk ends when AWS was too busy for so many jobs in a row, because each try takes seconds."""
 _FAILED = "ended:unseen"
 
 Left = Callable[[], float]
@@ -43,7 +43,7 @@ class Round:
         return self._broken
 
     def begin(self) -> None:
-        """A new walk: AWS may be less busy for it."""
+        """Begin a new walk: forget how often AWS was too busy."""
         self._busy = 0
 
     def count(self, what: str, by: int = 1) -> None:
@@ -56,8 +56,9 @@ class Round:
         return self._left() <= 0 or self._busy >= BUSY_IN_A_ROW
 
     def each(self, job_ids: list[str], act: Callable[[str], None]) -> tuple[int, list[str]]:
-        """Side by side; one job that cannot be looked at stops none of the others, but none is begun when the time is
-        out or AWS is too busy for all. Returns how many, from the first on, had their turn, and the broken of those."""
+        """Call `act` for the jobs, several at a time. A job for which it fails does not stop the others. No job is
+        begun when the time is used up or AWS is too busy. Returns how many jobs, from the first on, were begun, and
+        those of them that failed."""
         broken: set[str] = set()
         skipped: list[int] = []
 

@@ -10,17 +10,17 @@ from darkroom.times import moment
 Role = Literal["viewer", "artist", "admin"]
 
 FIRST_ADMIN = "admin"
-"""The owner of the first admin key, and its id: it lies in Secrets Manager and has no row."""
+"""The owner and the id of the first admin key, which is in Secrets Manager and has no row in the table."""
 KEYS_PER_NAME = 2
-"""Valid keys a name may have at once: the old one and the new one while a key is changed for another."""
+"""How many valid keys a name may have at once: the old one and the new one while a key is being replaced."""
 PREFIX_LENGTH = 8
-"""Characters of a secret that lists show: the same three for every key, and 30 of its 256 bits."""
+"""How many characters of a secret lists show: the three that all secrets begin with, and 30 of its 256 random bits."""
 _SECRET_MARK = "dk_"  # noqa: S105 - what every secret begins with, so that scanners for leaked keys can find one
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one key may do at most; None where the stage's own limit holds."""
+    """The limits of one key; None means the stage's limit."""
 
     requests_per_minute: int | None = None
     open_jobs: int | None = None
@@ -28,8 +28,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Key:
-    """A key as it is kept. `name` is the owner of what is made with it, `prefix` the beginning of its secret, times
-    are ISO 8601 in UTC, `last_used` is to the hour, `expires_at` in epoch seconds."""
+    """A stored key. `name` is the owner of everything that is made with it, `prefix` the beginning of its secret.
+    `created_at` and `last_used` are ISO 8601 in UTC, the latter to the hour; `expires_at` is in epoch seconds."""
 
     id: str
     name: str
@@ -52,15 +52,15 @@ class Caller:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a key: the SHA-256 of its secret, in hex. The secret itself is never stored."""
+    """The SHA-256 of a secret in hex, which is stored in place of the secret."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def new_secret() -> str:
-    """A new secret: 256 random bits, in characters that need no quoting anywhere."""
+    """A new secret: 256 random bits as letters, digits, dashes and underscores."""
     return _SECRET_MARK + secrets.token_urlsafe(32)
 
 
 def hour_of(epoch: float) -> str:
-    """The hour of a moment, ISO 8601 in UTC: as exactly as the use of a key is noted."""
+    """The hour of a time in epoch seconds, ISO 8601 in UTC. The last use of a key is stored no more exactly."""
     return moment(epoch).strftime("%Y-%m-%dT%H:00:00Z")

@@ -9,7 +9,7 @@ from darkroom.keys.model import Key
 
 @dataclass(frozen=True)
 class Listed:
-    """Keys, newest first, and the id to go on below, None at the end."""
+    """A page of keys, newest first. `next` is the `before` of the next page, None on the last page."""
 
     keys: list[Key]
     next: str | None
@@ -17,8 +17,11 @@ class Listed:
 
 @dataclass(frozen=True)
 class KeyWrite:
-    """A key to write under the `digest` of its secret, and what its name holds from then on: it must still have the
-    digests `held`, and gets those in `holds`, `until` then (epoch seconds)."""
+    """A key to write under the `digest` of its secret, together with the row of its name.
+
+    That row has the digests of the name's keys. It must still have the digests `held`; it then gets the digests `holds`
+    and expires at `until` (epoch seconds).
+    """
 
     key: Key
     digest: str
@@ -28,9 +31,9 @@ class KeyWrite:
 
 
 @dataclass(frozen=True)
-class MadeBefore:
-    """What an `Idempotency-Key` made before: the digest of that `request`, the digest that the key is stored under
-    now, and until when this counts (epoch seconds)."""
+class IdempotencyRecord:
+    """The record of an `Idempotency-Key` that made a key: the digest of its `request`, the digest `key` that the key is
+    stored under now, and when the record expires (epoch seconds)."""
 
     request: str
     key: str
@@ -41,42 +44,42 @@ class KeyStore(Protocol):
     """The keys table."""
 
     def find(self, digest: str) -> Key | None:
-        """The key with this digest as it is now, an expired one too."""
+        """The key with this digest, read consistently; also one that has expired."""
 
     def note_use(self, digest: str, hour: str) -> None:
-        """Write down the hour of a key's last use. May fail; a key that is gone stays gone."""
+        """Store the hour of a key's last use. May raise any error. Never creates the row of a key that is gone."""
 
     def held(self, name: str) -> frozenset[str]:
-        """Digests of the keys that were last made for a name; some may be gone by now."""
+        """The digests of the newest keys of a name; some of these keys may have been removed since."""
 
     def add(self, write: KeyWrite, used: Idempotency | None) -> bool:
-        """Write a new key, the row of its name, and the record of the `Idempotency-Key` that was `used`; False, and
-        nothing written, when the name does not have what it held any more or the record is there already."""
+        """Write a new key, the row of its name, and the record of the idempotency key `used`, all or nothing. False
+        when the row of the name changed or the record exists already."""
 
-    def made_before(self, record: str) -> MadeBefore | None:
-        """The record of an `Idempotency-Key` by its `row_id`, an expired one too."""
+    def idempotency_record(self, row_id: str) -> IdempotencyRecord | None:
+        """The record of an `Idempotency-Key`, read consistently; also one that has expired."""
 
-    def renew(self, write: KeyWrite, made: MadeBefore, used: Idempotency) -> bool:
-        """Replace the key that was `made` before by the same key with another secret; False, and nothing written,
-        when that key is gone, its name does not have what it held any more, or the record changed."""
+    def renew(self, write: KeyWrite, record: IdempotencyRecord, used: Idempotency) -> bool:
+        """Replace the key that `record` names by the same key with another secret, all or nothing. False when that key
+        is gone, or when the row of its name or the record changed."""
 
     def page(self, before: str | None, limit: int) -> Listed:
-        """Up to `limit` keys, newest first, from the id `before` down."""
+        """Up to `limit` keys, newest first, whose ids are below `before` (None: from the newest on)."""
 
     def remove(self, key_id: str) -> bool:
-        """Remove a key by its id, whatever its secret is by now; False when there is none. Raises Busy `keys_busy`
-        when its secret changes again and again meanwhile."""
+        """Remove a key by its id; False when there is none. Raises Busy `keys_busy` when the key gets another secret
+        several times while it is being removed."""
 
 
 class AdminSecret(Protocol):
-    """The first admin key, made when the stage is deployed."""
+    """The first admin key, which the deployment of the stage makes."""
 
     def read(self) -> str | None:
-        """The secret's current value, None when there is none."""
+        """The secret of the key as it is now, None when there is none."""
 
 
 class Counts(Protocol):
-    """Where all functions together count a key's requests."""
+    """The counts of requests that all functions share."""
 
     def add(self, key: str, minute: int, count: int) -> int:
-        """Add to a key's count of a minute (whole minutes since the epoch); the sum over all functions."""
+        """Add `count` to a key's count of a minute (whole minutes since the epoch); returns the new sum."""

@@ -1,14 +1,14 @@
-"""Who may do what over HTTP: one table, read by the authorizer, the edge, the OpenAPI and the tests.
+"""Which role may use which route: one table, read by the authorizer, the edge, the OpenAPI document and the tests.
 
-A route that has no line here is refused to everybody. Whose jobs and files a caller may see and change is not
-decided here but by their owner, in the services.
+A route without a line here is refused to everybody. Whose jobs and files a caller may see and change is decided by the
+services, which compare owners.
 """
 
 import re
 from typing import Literal
 
 Permission = Literal["read", "work", "admin"]
-"""`read` looks, `work` makes jobs, pictures and model files and changes one's own, `admin` does the rest."""
+"""`read` allows reading, `work` making jobs, pictures and model files and changing one's own, `admin` all else."""
 
 ROUTES: dict[tuple[str, str], Permission] = {
     ("GET", "/ping"): "read",
@@ -41,7 +41,7 @@ ROUTES: dict[tuple[str, str], Permission] = {
     ("POST", "/keys"): "admin",
     ("DELETE", "/keys/{key_id}"): "admin",
 }
-"""Method and path, as the OpenAPI writes them, and the permission it takes."""
+"""The permission that each method and path (as the OpenAPI document writes it) needs."""
 
 ROLES: dict[str, frozenset[Permission]] = {
     "viewer": frozenset({"read"}),
@@ -60,23 +60,23 @@ _SHAPES = {_shape(*line): permission for line, permission in ROUTES.items()}
 
 
 def permission_of(method: str, route: str) -> Permission | None:
-    """The permission a route takes; None when it has no line. What its parameters are called does not count."""
+    """The permission that a route needs; None when it has no line. The names of its parameters do not matter."""
     return _SHAPES.get(_shape(method, route))
 
 
 def roles_with(permission: Permission) -> list[str]:
-    """The roles that have a permission, the smallest first."""
+    """The roles that have a permission; the role with the fewest permissions comes first."""
     return [role for role, held in ROLES.items() if permission in held]
 
 
 def allows(role: str, method: str, route: str) -> bool:
-    """Whether a role may use a route. A role that is none may nothing."""
+    """Whether a role may use a route; an unknown role may use none."""
     permission = permission_of(method, route)
     return permission is not None and permission in ROLES.get(role, frozenset())
 
 
 def withheld(role: str) -> list[str]:
-    """The lines that a role may not use, as API Gateway's policies write them: `DELETE/jobs/*`."""
+    """The routes that a role may not use, as API Gateway's policies write them: `DELETE/jobs/*`."""
     return [
         method + _PARAMETER.sub("*", route)
         for (method, route), permission in ROUTES.items()

@@ -1,4 +1,4 @@
-"""Access keys: who is calling, and making, listing and withdrawing them."""
+"""Access keys: authenticating callers, and making, listing and withdrawing keys."""
 
 import hmac
 import time
@@ -21,12 +21,12 @@ from darkroom.keys.model import (
     hour_of,
     new_secret,
 )
-from darkroom.keys.ports import AdminSecret, KeyStore, KeyWrite, MadeBefore
+from darkroom.keys.ports import AdminSecret, IdempotencyRecord, KeyStore, KeyWrite
 from darkroom.times import iso, moment
 
 ADMIN_SECONDS = 10.0
-"""How long a function remembers the first admin key. API Gateway keeps an answer for 45 seconds; together they stay
-under the minute in which a withdrawn key is refused."""
+"""How long a function caches the first admin key. API Gateway caches an answer for 45 seconds; together that is less
+than the minute after which a withdrawn key is refused."""
 DEFAULT_DAYS = 365
 _DAY = 86_400
 _TRIES = 4
@@ -34,85 +34,88 @@ _SCHEME = "bearer"
 
 
 class Authenticator:
-    """Tells callers by their key. A wrong key costs one read of the table, and one of the first admin key in
-    `ADMIN_SECONDS`; a right one a read, and a write in the first request of an hour."""
+    """Finds the caller that a key belongs to. A wrong key costs one read of the table, and one read of the first admin
+    key in `ADMIN_SECONDS`. A valid key costs one read, and one write in the first request of an hour."""
 
     def __init__(
         self,
         keys: KeyStore,
         admin: AdminSecret,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """`monotonic` gives seconds for the age of the cache, `clock` epoch seconds."""
         self._keys = keys
         self._admin = admin
+        self._monotonic = monotonic
         self._clock = clock
-        self._now = now
         self._admin_digest: tuple[float, str | None] | None = None
 
     def caller(self, authorization: str | None) -> Caller | None:
-        """The caller behind an `Authorization: Bearer …` header, None for no key, a wrong or an expired one."""
+        """The caller for a header `Authorization: Bearer …`; None without a key, and for a wrong or an expired one."""
         scheme, _, secret = (authorization or "").strip().partition(" ")
         secret = secret.strip()
         if scheme.lower() != _SCHEME or not 16 <= len(secret) <= 256 or not secret.isascii():
             return None
-        found = digest(secret)
-        key = self._keys.find(found)
+        hashed = digest(secret)
+        key = self._keys.find(hashed)
         if key is None:
-            return self._first_admin(found)
-        now = self._now()
+            return self._first_admin(hashed)
+        now = self._clock()
         if key.expires_at <= now:
             return None
         if key.last_used != (hour := hour_of(now)):
-            # A note for the list of keys; whatever goes wrong with it, its key is good.
+            # Only the list of keys shows this. An error here must not refuse a valid key.
             with suppress(Exception):
-                self._keys.note_use(found, hour)
+                self._keys.note_use(hashed, hour)
         return Caller(key.name, key.role, key.id, key.limits)
 
-    def _first_admin(self, found: str) -> Caller | None:
-        now = self._clock()
+    def _first_admin(self, hashed: str) -> Caller | None:
+        """The first admin, if the digest is that of the first admin key."""
+        now = self._monotonic()
         if self._admin_digest is None or now - self._admin_digest[0] > ADMIN_SECONDS:
             secret = self._admin.read()
             self._admin_digest = (now, digest(secret) if secret else None)
         expected = self._admin_digest[1]
-        if expected is not None and hmac.compare_digest(found, expected):
+        if expected is not None and hmac.compare_digest(hashed, expected):
             return Caller(owner=FIRST_ADMIN, role="admin", key=FIRST_ADMIN)
         return None
 
 
 class Keys:
-    """The keys of a stage, but the first admin key: that one cannot be withdrawn here, so there is always a way in."""
+    """The keys of a stage, except the first admin key: it cannot be withdrawn here, so an admin can always get in."""
 
-    def __init__(self, store: KeyStore, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: KeyStore, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives epoch seconds."""
         self._store = store
-        self._now = now
+        self._clock = clock
 
     def create_once(self, owner: str, request: KeyIn, idempotency_key: str | None) -> tuple[KeyMade, bool]:
-        """`create` for `owner`, safe to repeat with the same idempotency key; the flag tells whether the key is new.
+        """`create` for `owner`, safe to repeat with the same idempotency key; the flag says whether the key is new.
 
-        A repeat answers the key that was made before with a new secret, for the first one is kept nowhere and its
-        answer may be lost; the first secret then stops working. Raises what `create` raises, Invalid
-        `idempotency_key_reused` for another request, Conflict `key_withdrawn` when the key has ended since, and Busy
-        `keys_busy` when the same request is being answered at this moment.
+        A repeat returns the same key with a new secret, and the first secret stops working: it is stored nowhere, and
+        the answer with it may have been lost. Raises what `create` raises; also Invalid `idempotency_key_reused` for
+        another request, Conflict `key_withdrawn` when the key was withdrawn or has expired, and Busy `keys_busy` when
+        the same request is being answered at the same time.
         """
         if idempotency_key is None:
             return self.create(request), True
-        used = idempotency(owner, idempotency_key, request, self._now())
-        made = self._made_before(used)
-        if made is None:
+        used = idempotency(owner, idempotency_key, request, self._clock())
+        record = self._record(used)
+        if record is None:
             return self.create(request, used), True
-        if made.request != used.digest:
+        if record.request != used.digest:
             raise reused()
-        return self._renew(made, used, request.name), False
+        return self._renew(record, used, request.name), False
 
     def create(self, request: KeyIn, used: Idempotency | None = None) -> KeyMade:
-        """A new key with its secret, which is shown this once; `used` is the record to keep of its idempotency key.
+        """A new key with its secret, which is stored nowhere; `used` is the idempotency key to record, if there is one.
 
-        Raises Invalid for an expiry that makes no sense, Conflict `key_limit_reached` for a third valid key of a
-        name, `key_role_differs` for another role than a valid key of that name has.
+        Raises Invalid for an expiry in the past or too far away, Conflict `key_limit_reached` for a third valid key of
+        a name, Conflict `key_role_differs` for another role than a valid key of that name has, and Busy `keys_busy`.
         """
         secret = new_secret()
-        now = self._now()
+        now = self._clock()
         key = Key(
             id=ids.new_id(),
             name=request.name,
@@ -124,22 +127,24 @@ class Keys:
         )
         for _ in range(_TRIES):
             held = self._store.held(key.name)
-            if used and self._made_before(used):
-                # The same request was faster. To renew its key now would take away the secret it is answering.
+            if used and self._record(used):
+                # The same request was sent twice, and the other one has made the key. To renew the key now would
+                # invalidate the secret that the other one is about to answer.
                 break
             valid = self._valid(held, now)
-            _check_place(key, list(valid.values()))
+            _check_name(key, list(valid.values()))
             if self._store.add(_write(key, secret, held, valid), used):
-                return _shown(key, secret)
+                return _with_secret(key, secret)
         raise _busy(key.name)
 
-    def _renew(self, made: MadeBefore, used: Idempotency, name: str) -> KeyMade:
-        """The key that was made before, with a new secret."""
+    def _renew(self, record: IdempotencyRecord, used: Idempotency, name: str) -> KeyMade:
+        """The key that `record` names, with a new secret."""
         secret = new_secret()
         for _ in range(_TRIES):
-            old = self._store.find(made.key)
-            # Read after the key: a key that is gone while the record still names it was withdrawn, not renewed.
-            if self._made_before(used) != made:
+            old = self._store.find(record.key)
+            # The record is read after the key. If it still names a key that is gone, the key was withdrawn: renewing
+            # would have changed the record too.
+            if self._record(used) != record:
                 break
             if old is None or old.expires_at <= used.now:
                 raise Conflict(
@@ -148,23 +153,24 @@ class Keys:
                 )
             held = self._store.held(old.name)
             key = replace(old, prefix=secret[:PREFIX_LENGTH])
-            write = _write(key, secret, held, self._valid(held - {made.key}, used.now))
-            if self._store.renew(write, made, used):
-                return _shown(key, secret)
+            write = _write(key, secret, held, self._valid(held - {record.key}, used.now))
+            if self._store.renew(write, record, used):
+                return _with_secret(key, secret)
         raise _busy(name)
 
-    def _made_before(self, used: Idempotency) -> MadeBefore | None:
-        """What this idempotency key made before; DynamoDB removes expired records late, so they count no more."""
-        made = self._store.made_before(used.row_id)
-        return made if made and made.expires_at > used.now else None
+    def _record(self, used: Idempotency) -> IdempotencyRecord | None:
+        """The record of this idempotency key, unless it has expired: DynamoDB deletes expired rows late."""
+        record = self._store.idempotency_record(used.row_id)
+        return record if record and record.expires_at > used.now else None
 
     def _valid(self, held: frozenset[str], now: float) -> dict[str, Key]:
-        """Those of the keys with these digests that are there and have not expired."""
-        found = {known: self._store.find(known) for known in held}
-        return {known: key for known, key in found.items() if key is not None and key.expires_at > now}
+        """The keys with these digests that exist and have not expired, by digest."""
+        found = {hashed: self._store.find(hashed) for hashed in held}
+        return {hashed: key for hashed, key in found.items() if key is not None and key.expires_at > now}
 
     def page(self, before: str | None, limit: int) -> KeyList:
-        """Keys, newest first. Raises Malformed when `before` is no id."""
+        """Up to `limit` keys, newest first; `before` is the `next` of the page before it. Raises Malformed for no
+        id."""
         if before is not None and not ids.is_id(before):
             why = "is no key's id: send the `next` of the page before"
             raise Malformed("invalid_request", f"`before` {why}.", (FieldError(("query", "before"), why),))
@@ -178,13 +184,14 @@ class Keys:
 
 
 def _write(key: Key, secret: str, held: frozenset[str], others: dict[str, Key]) -> KeyWrite:
-    """What to write for a key with this secret beside the other valid keys of its name."""
-    made = digest(secret)
+    """What to write for a key with this secret; `held` are the digests in the row of its name, `others` the other valid
+    keys of that name, by digest."""
+    hashed = digest(secret)
     until = max(key.expires_at, *(other.expires_at for other in others.values()), 0)
-    return KeyWrite(key, made, held, frozenset([*others, made]), until)
+    return KeyWrite(key, hashed, held, frozenset([*others, hashed]), until)
 
 
-def _shown(key: Key, secret: str) -> KeyMade:
+def _with_secret(key: Key, secret: str) -> KeyMade:
     return KeyMade(**KeyOut.of(key).model_dump(), secret=secret)
 
 
@@ -192,8 +199,8 @@ def _busy(name: str) -> Busy:
     return Busy("keys_busy", f"Keys for {name} are being made at this moment; try again.")
 
 
-def _check_place(key: Key, valid: list[Key]) -> None:
-    """Whether a name that has these valid keys may get another one."""
+def _check_name(key: Key, valid: list[Key]) -> None:
+    """Raises Conflict when a name that has these valid keys may not get this one too."""
     roles = {found.role for found in valid} | ({"admin"} if key.name == FIRST_ADMIN else set())
     if roles - {key.role}:
         why = f"{key.name} has a valid key of the role {min(roles - {key.role})}"
@@ -203,15 +210,15 @@ def _check_place(key: Key, valid: list[Key]) -> None:
             (FieldError(("body", "role"), why),),
         )
     if len(valid) >= KEYS_PER_NAME:
-        shown = " and ".join(sorted(found.prefix + "…" for found in valid))
+        prefixes = " and ".join(sorted(found.prefix + "…" for found in valid))
         raise Conflict(
             "key_limit_reached",
-            f"{key.name} has {KEYS_PER_NAME} valid keys already ({shown}); delete the older one first.",
+            f"{key.name} has {KEYS_PER_NAME} valid keys already ({prefixes}); delete the older one first.",
         )
 
 
 def _expiry(request: KeyIn, now: float) -> int:
-    """When the key ends, in epoch seconds; after `DEFAULT_DAYS` unless the request says."""
+    """When the key expires, in epoch seconds: as the request says, or after `DEFAULT_DAYS`. Raises Invalid."""
     if request.expires_at is None:
         return int(now) + (request.days or DEFAULT_DAYS) * _DAY
     if request.days is not None:

@@ -6,14 +6,12 @@ first argument without an equals sign) and modules/processing_scripts/comments.p
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from darkroom.checkpoints.model import Kind
+from darkroom.checkpoints.model import TAGS, Kind
 
 _TAG = re.compile(r"<(\w+):([^>]+)>")
 _COMMENT = re.compile(r"#[^\n]*")
-TAG_KINDS: Mapping[str, Kind] = {"lora": "lora", "lyco": "lora", "hypernet": "hypernetwork"}
-"""Types of tags that load a file, with the kind of the file. The WebUI skips any other type."""
 
 
 def without_comments(text: str, comments: bool = True) -> str:
@@ -24,7 +22,7 @@ def without_comments(text: str, comments: bool = True) -> str:
 def tags(text: str) -> Iterator[tuple[Kind, str]]:
     """Kind of file and name of each tag that loads a file, in their order; a name may come twice."""
     for found in _TAG.finditer(text):
-        kind = TAG_KINDS.get(found[1])
+        kind = TAGS.get(found[1])
         name = next((part for part in found[2].split(":") if "=" not in part), "").strip()
         if kind and name:
             yield kind, name

@@ -84,8 +84,8 @@ class FileNames:
         for spelled in dict.fromkeys((whole, bare)):
             if found := self._by_name(spelled):
                 return found
-        in_brackets = _HASH_BEHIND.search(whole)
-        return self._by_hash(in_brackets[1] if in_brackets else whole)
+        behind = _HASH_BEHIND.search(whole)
+        return self._by_hash(bare) or (self._by_hash(behind[1]) if behind else None)
 
     def _by_name(self, spelled: str) -> str | None:
         folder, _, name = spelled.replace("\\", "/").rpartition("/")

@@ -326,7 +326,7 @@ class Services:
     @cached_property
     def rounds(self) -> dict[str, Round]:
         """The parts of the sweeper's work, by name."""
-        return {"jobs": self.job_sweep.run, "endpoints": lambda left: self.endpoint_sweep.run(left).told()}
+        return {"jobs": self.job_sweep.run, "endpoints": lambda left: self.endpoint_sweep.run(left).counts()}
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

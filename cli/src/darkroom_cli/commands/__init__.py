@@ -1,1 +1,1 @@
-"""The commands in groups, one a module, each with its `app`."""
+"""The groups of commands: a module for each, with its Typer `app`."""

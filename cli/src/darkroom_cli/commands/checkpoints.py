@@ -11,11 +11,11 @@ from darkroom_cli.console import (
     KeyFile,
     Url,
     Yes,
-    agreed,
-    complain,
+    confirmed,
     connected,
-    friendly,
     minute,
+    print_error,
+    reported_errors,
     screen,
     show,
 )
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The model files that jobs can name.", no_args_is_help=True)
 
-GOES_ON = "Stopped. The same command goes on where it stopped."
+UPLOAD_STOPPED = "Stopped. The same command goes on where it stopped."
 
 
 @app.command()
@@ -40,18 +40,18 @@ def upload(
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
-    """Upload model files. What was broken off goes on where it stopped."""
-    with friendly(GOES_ON), connected(url, key_file) as darkroom:
+    """Upload model files. An interrupted upload goes on where it stopped."""
+    with reported_errors(UPLOAD_STOPPED), connected(url, key_file) as darkroom:
         from darkroom_client import model_files
 
         selection = model_files.select(paths, kind)
         failed = len(selection.clashes)
         for file, first in selection.clashes:
-            complain(f"{file.path}: not uploaded, as {first.path} has the same kind and name.")
+            print_error(f"{file.path}: not uploaded, as {first.path} has the same kind and name.")
         for file in selection.files:
             failed += not _upload_one(darkroom, file, parallel)
         if failed:
-            complain(f"{failed} of {len(selection.files) + len(selection.clashes)} files were not uploaded.")
+            print_error(f"{failed} of {len(selection.files) + len(selection.clashes)} files were not uploaded.")
             raise typer.Exit(1)
 
 
@@ -65,14 +65,16 @@ def import_(
     key_file: KeyFile = None,
 ) -> None:
     """Let the cloud fetch a model file; nothing passes through this machine."""
-    with friendly("Stopped waiting; the import goes on."), connected(url, key_file) as darkroom:
+    with reported_errors("Stopped waiting; the import goes on."), connected(url, key_file) as darkroom:
         from darkroom_client import checkpoints
 
         row = checkpoints.import_from(darkroom, source, kind, name)
         typer.echo(f"{row['kind']} {row['name']}: importing")
         if wait:
             with screen().status(f"{row['name']}: importing") as line:
-                checkpoints.imported(darkroom, row, lambda done, size: line.update(_so_far(row["name"], done, size)))
+                checkpoints.wait_for_import(
+                    darkroom, row, lambda done, size: line.update(_progress_text(row["name"], done, size))
+                )
             typer.echo(f"{row['kind']} {row['name']}: imported")
 
 
@@ -85,7 +87,7 @@ def list_(
     key_file: KeyFile = None,
 ) -> None:
     """List model files by kind and name."""
-    with friendly(), connected(url, key_file) as darkroom:
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_client import checkpoints
 
         rows = list(checkpoints.listed(darkroom, kind, q))
@@ -101,10 +103,10 @@ def delete(
     key_file: KeyFile = None,
 ) -> None:
     """Delete a model file from the shelf, or give up its upload."""
-    with friendly(), connected(url, key_file) as darkroom:
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_client import Failure, checkpoints
 
-        if not yes and not agreed(f"Delete {kind} {name}?"):
+        if not yes and not confirmed(f"Delete {kind} {name}?"):
             raise Failure("Nothing was deleted.")
         checkpoints.delete(darkroom, kind, name)
         typer.echo(f"Deleted {kind} {name}.")
@@ -144,7 +146,7 @@ def _cells(row: Checkpoint) -> tuple[str, ...]:
 
 
 def _upload_one(darkroom: "Darkroom", file: "ModelFile", parallel: int) -> bool:
-    """Whether the file is on the shelf now. A problem that every file would have is raised."""
+    """Upload a file; False when that failed. Raises Refused for an error that every other file would have too."""
     from darkroom_cli.progress import watching
     from darkroom_client import Failure, Refused
     from darkroom_client.upload import upload
@@ -155,16 +157,16 @@ def _upload_one(darkroom: "Darkroom", file: "ModelFile", parallel: int) -> bool:
     except Refused as refused:
         if refused.status in (401, 403):
             raise
-        complain(f"{file.path}: {refused.detail} ({refused.code})")
+        print_error(f"{file.path}: {refused.detail} ({refused.code})")
         return False
     except (Failure, OSError) as error:
-        complain(str(error))
+        print_error(str(error))
         return False
     typer.echo(f"{file.kind} {file.name}: {outcome}")
     return True
 
 
-def _so_far(name: str, done: int, size: int | None) -> str:
+def _progress_text(name: str, done: int, size: int | None) -> str:
     from rich.filesize import decimal
 
     return f"{name}: {decimal(done)} of {decimal(size)}" if size else f"{name}: looking at the source"

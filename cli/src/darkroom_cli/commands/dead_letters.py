@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from darkroom_cli import console
-from darkroom_cli.console import AsJson, KeyFile, Url, connected, friendly
+from darkroom_cli.console import AsJson, KeyFile, Url, connected, reported_errors
 from darkroom_client.answers import Letter, Queue
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-app = typer.Typer(help="Messages that nothing could take in.", no_args_is_help=True)
+app = typer.Typer(help="Messages that could not be handled.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="QUEUE", help="A queue's name, as `list` shows it.")]
 
 
 @app.command("list")
 def list_(as_json: AsJson = False, url: Url = None, key_file: KeyFile = None) -> None:
-    """List the queues, how many messages lie there, and since when."""
-    with friendly(), connected(url, key_file) as darkroom:
+    """List the queues: how many messages they have, and when the oldest was sent."""
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_client import dead_letters
 
         queues = dead_letters.queues(darkroom)["queues"]
@@ -35,8 +35,8 @@ def show(
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
-    """Show what lies in a queue: what each message is about, never its text."""
-    with friendly(), connected(url, key_file) as darkroom:
+    """Show the messages of a queue: what each is about, never its text."""
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_client import dead_letters
 
         found = dead_letters.letters(darkroom, queue, limit)
@@ -49,13 +49,13 @@ def show(
 def redrive(queue: Name, url: Url = None, key_file: KeyFile = None) -> None:
     """Send a queue's messages back to be tried again."""
     moved = dropped = 0
-    with friendly("Stopped. What went back went back."), connected(url, key_file) as darkroom:
+    with reported_errors("Stopped. What went back went back."), connected(url, key_file) as darkroom:
         from darkroom_client import dead_letters
 
         while True:
             done = dead_letters.redrive(darkroom, queue)
             moved, dropped = moved + done["moved"], dropped + done["dropped"]
-            # One that fails again comes back after some minutes; it is not waited for.
+            # A message that fails again returns to the queue after some minutes; this does not wait for it.
             if done["left"] == 0 or done["moved"] + done["dropped"] == 0:
                 break
         rest = f", {dropped} dropped" if dropped else ""
@@ -89,5 +89,5 @@ def _of_queue(queue: Queue) -> tuple[str, ...]:
 
 
 def _of_letter(letter: Letter) -> tuple[str, ...]:
-    told = (letter["subject"], letter["status"], letter["reason"])
-    return (letter["sent_at"], letter["kind"], *(text or "" for text in told), str(letter["received"]))
+    texts = (letter["subject"], letter["status"], letter["reason"])
+    return (letter["sent_at"], letter["kind"], *(text or "" for text in texts), str(letter["received"]))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom_cli.console import AsJson, KeyFile, Url, Yes, agreed, connected, friendly, minute, screen, show
+from darkroom_cli.console import AsJson, KeyFile, Url, Yes, confirmed, connected, minute, reported_errors, screen, show
 from darkroom_client.answers import Endpoint
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The SageMaker endpoints that jobs run on.", no_args_is_help=True)
 
-LOOK_SECONDS = 3.0
+POLL_SECONDS = 3.0
 ENDED = ("InService", "Failed", "OutOfService", "UpdateRollbackFailed")
 Name = Annotated[str, typer.Argument(help="Its name, with or without the stage's prefix.")]
 Least = Annotated[int | None, typer.Option("--min", min=0, help="Instances that always run; 0 lets it sleep.")]
@@ -38,12 +38,12 @@ def create(
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
-    """Make an endpoint. The same command again goes on where one broke off."""
-    with friendly("Stopped waiting; it is being made."), connected(url, key_file) as darkroom:
+    """Make an endpoint. The same command again finishes what was interrupted."""
+    with reported_errors("Stopped waiting; it is being made."), connected(url, key_file) as darkroom:
         from darkroom_client import endpoints
-        from darkroom_client.client import given
+        from darkroom_client.client import without_none
 
-        said = {
+        body = {
             "name": name,
             "instance_type": instance_type,
             "image": image,
@@ -51,10 +51,10 @@ def create(
             "max_instances": most,
             "jobs_at_once": at_once,
         }
-        made = endpoints.create(darkroom, given(said))
-        typer.echo(f"{made['name']}: {made['status']}")
+        endpoint = endpoints.create(darkroom, without_none(body))
+        typer.echo(f"{endpoint['name']}: {endpoint['status']}")
         if wait:
-            _wait(darkroom, made["name"], timeout)
+            _wait(darkroom, endpoint["name"], timeout)
 
 
 @app.command("list")
@@ -65,7 +65,7 @@ def list_(
     key_file: KeyFile = None,
 ) -> None:
     """List endpoints, newest first."""
-    with friendly("Stopped looking."), connected(url, key_file) as darkroom:
+    with reported_errors("Stopped looking."), connected(url, key_file) as darkroom:
         from darkroom_client import endpoints
 
         rows = endpoints.listed(darkroom)
@@ -75,28 +75,28 @@ def list_(
 
             with Live(table_of(rows), console=console) as live:
                 while True:
-                    time.sleep(LOOK_SECONDS)
+                    time.sleep(POLL_SECONDS)
                     live.update(table_of(endpoints.listed(darkroom)))
         show(rows, _cells, table_of, "No endpoints.", as_json)
 
 
 @app.command()
 def wait(name: Name, timeout: Minutes = 30, url: Url = None, key_file: KeyFile = None) -> None:
-    """Wait until an endpoint is in service, and tell when it fails."""
-    with friendly("Stopped waiting."), connected(url, key_file) as darkroom:
+    """Wait until an endpoint is in service, or has failed."""
+    with reported_errors("Stopped waiting."), connected(url, key_file) as darkroom:
         _wait(darkroom, name, timeout)
 
 
 @app.command()
 def scale(name: Name, least: Least = None, most: Most = None, url: Url = None, key_file: KeyFile = None) -> None:
-    """Change between how many instances an endpoint scales."""
-    with friendly(), connected(url, key_file) as darkroom:
+    """Change how many instances an endpoint may have."""
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_client import Failure, endpoints
-        from darkroom_client.client import given
+        from darkroom_client.client import without_none
 
         if least is None and most is None:
             raise Failure("Say --min, --max, or both.")
-        row = endpoints.scale(darkroom, name, given({"min_instances": least, "max_instances": most}))
+        row = endpoints.scale(darkroom, name, without_none({"min_instances": least, "max_instances": most}))
         bounds = f"{row['min_instances']} to {row['max_instances']} instances"
         typer.echo(f"{row['name']}: {bounds}, {row['instances']} now")
 
@@ -111,11 +111,11 @@ def delete(
     key_file: KeyFile = None,
 ) -> None:
     """Delete an endpoint with all that was made for it. Its open jobs fail."""
-    with friendly("Stopped waiting; it is being deleted."), connected(url, key_file) as darkroom:
+    with reported_errors("Stopped waiting; it is being deleted."), connected(url, key_file) as darkroom:
         from darkroom_client import Failure, endpoints
 
         row = endpoints.find(darkroom, name)
-        if not yes and not agreed(_question(row, name)):
+        if not yes and not confirmed(_question(row, name)):
             raise Failure("Nothing was deleted.")
         endpoints.delete(darkroom, name)
         if wait and row is not None:
@@ -174,18 +174,19 @@ def _wait(darkroom: "Darkroom", name: str, minutes: float) -> None:
 def _watch(
     look: Callable[[], Endpoint | None], done: Callable[[Endpoint | None], bool], name: str, minutes: float
 ) -> Endpoint | None:
-    """Look until it is done, with the status on the terminal; raises Failure when it takes too long."""
+    """Call `look` until `done` is true for its result, and show the status meanwhile; returns the last result. Raises
+    Failure after `minutes`."""
     from darkroom_client import Failure
 
-    began = time.monotonic()
+    started = time.monotonic()
     with screen().status(name) as line:
         while not done(found := look()):
             status = found["status"] if found else "gone"
-            passed = time.monotonic() - began
+            passed = time.monotonic() - started
             if passed > minutes * 60:
                 raise Failure(f"{name} is still {status} after {minutes:g} minutes.")
             line.update(f"{name}: {status} for {passed:.0f} s")
-            time.sleep(min(LOOK_SECONDS, 0.5 + passed / 10))
+            time.sleep(min(POLL_SECONDS, 0.5 + passed / 10))
     return found
 
 

@@ -7,17 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from darkroom_cli import console
-from darkroom_cli.console import AsJson, KeyFile, Url, Yes, agreed, connected, friendly, print_json
+from darkroom_cli.console import AsJson, KeyFile, Url, Yes, confirmed, connected, print_json, reported_errors
 from darkroom_cli.filters import filtered
 
 app = typer.Typer(help="Jobs: their history, their pictures, and ending them.", no_args_is_help=True)
 
-SHOWN = 20
-PAGE = 100
+DEFAULT_LIMIT = 20
+PAGE_SIZE = 100
 
 
 def id_of(text: str) -> str:
-    """The id in what a person gave: an id, or a label as the history prints it (`<time>-><type>-><status>-><id>`)."""
+    """The job's id in a text: an id, or a label as the history prints it (`<time>-><type>-><status>-><id>`)."""
     return text.strip().rpartition("->")[2]
 
 
@@ -30,7 +30,8 @@ JobIds = Annotated[list[str], typer.Argument(metavar="JOB", parser=id_of, help="
 def list_(
     filters: dict[str, Any],
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help=f"How many at most; {SHOWN} without it.", show_default=False)
+        int | None,
+        typer.Option("--limit", min=1, help=f"How many at most; {DEFAULT_LIMIT} without it.", show_default=False),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     as_json: AsJson = False,
@@ -41,30 +42,29 @@ def list_(
     key_file: KeyFile = None,
 ) -> None:
     """List jobs, newest first."""
-    with friendly(), connected(url, key_file) as darkroom:
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_cli import history
         from darkroom_client import Failure
 
         if (as_json and as_csv) or (everything and limit):
             raise Failure("--json and --csv exclude each other, and so do --all and --limit.")
-        wanted = limit or (None if everything or as_csv else SHOWN)
+        most = limit or (None if everything or as_csv else DEFAULT_LIMIT)
         if as_csv:
-            rows = darkroom.history_rows(**filters, limit=min(PAGE, wanted or PAGE))
-            history.write_csv(rows, wanted)
+            rows = darkroom.history_rows(**filters, limit=min(PAGE_SIZE, most or PAGE_SIZE))
+            history.write_csv(rows, most)
             return
-        # One more than is shown tells whether there are more.
-        asked = None if wanted is None else wanted + 1
-        lines = list(islice(darkroom.history(**filters, limit=min(PAGE, asked or PAGE)), asked))
-        shown = lines[:wanted]
-        console.show(shown, history.cells, history.table_of, "No jobs.", as_json)
-        if len(lines) > len(shown):
-            typer.echo(f"There are more than these {len(shown)}; --all shows them.", err=True)
+        # One line more is read, to know whether there are more.
+        to_read = None if most is None else most + 1
+        lines = list(islice(darkroom.history(**filters, limit=min(PAGE_SIZE, to_read or PAGE_SIZE)), to_read))
+        console.show(lines[:most], history.cells, history.table_of, "No jobs.", as_json)
+        if most is not None and len(lines) > most:
+            typer.echo(f"There are more than these {most}; --all shows them.", err=True)
 
 
 @app.command()
 def show(job_id: JobId, as_json: AsJson = False, url: Url = None, key_file: KeyFile = None) -> None:
-    """Show all that is known of a job."""
-    with friendly(), connected(url, key_file) as darkroom:
+    """Show all fields of a job."""
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_cli import history
 
         job = darkroom.job(job_id)
@@ -85,7 +85,7 @@ def get(
     key_file: KeyFile = None,
 ) -> None:
     """Save the pictures of jobs as <id>-1.png and so on, and print where they are."""
-    with friendly(), connected(url, key_file) as darkroom:
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_client import Failure
 
         for job_id in job_ids:
@@ -100,14 +100,14 @@ def get(
 @app.command()
 def cancel(job_id: JobId, url: Url = None, key_file: KeyFile = None) -> None:
     """End an open job, and stop its worker; prints its label."""
-    with friendly(), connected(url, key_file) as darkroom:
+    with reported_errors(), connected(url, key_file) as darkroom:
         typer.echo(darkroom.cancel(job_id)["label"])
 
 
 @app.command()
 def replay(job_id: JobId, url: Url = None, key_file: KeyFile = None) -> None:
-    """Submit a job anew with the same inputs; prints the new job's label."""
-    with friendly(), connected(url, key_file) as darkroom:
+    """Submit a job again with the same inputs; prints the new job's label."""
+    with reported_errors(), connected(url, key_file) as darkroom:
         typer.echo(darkroom.replay(job_id)["label"])
 
 
@@ -128,13 +128,13 @@ def delete(
 
     With filters it goes on in the cloud after Ctrl-C; jobs made after it began are not deleted.
     """
-    with friendly(), connected(url, key_file) as darkroom:
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_cli import deletions as told
         from darkroom_client import Failure, deletions
 
         if [bool(job_ids), bool(filters), everything].count(True) != 1:
             raise Failure("Name jobs, or say which with filters as in --status fail, or say --all: one of the three.")
-        if not yes and not agreed(told.question(job_ids or [], filters)):
+        if not yes and not confirmed(told.question(job_ids or [], filters)):
             raise Failure("Nothing was deleted.")
         if job_ids:
             told.tell_each(deletions.delete_named(darkroom, job_ids))
@@ -154,7 +154,7 @@ def deletion(
     key_file: KeyFile = None,
 ) -> None:
     """Tell how far a deletion by filters is, or stop it."""
-    with friendly(), connected(url, key_file) as darkroom:
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_cli import deletions as told
         from darkroom_client import deletions
 

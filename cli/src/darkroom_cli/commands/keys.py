@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom_cli.console import AsJson, KeyFile, Url, Yes, agreed, connected, friendly, minute, print_json, show
+from darkroom_cli.console import (
+    AsJson,
+    KeyFile,
+    Url,
+    Yes,
+    confirmed,
+    connected,
+    minute,
+    print_json,
+    reported_errors,
+    show,
+)
 from darkroom_client.answers import Key, Role
 
 if TYPE_CHECKING:
@@ -35,24 +46,24 @@ def create(
     key_file: KeyFile = None,
 ) -> None:
     """Make a key. Its secret is the one line on the output, shown this once."""
-    with friendly(), connected(url, key_file) as darkroom:
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_client import keys
-        from darkroom_client.client import given
+        from darkroom_client.client import without_none
 
-        limits = given({"requests_per_minute": requests, "open_jobs": open_jobs})
-        ends = given({"days": days, "expires_at": expires_at})
-        made = keys.create(darkroom, {"name": name, "role": role, "limits": limits, **ends})
+        limits = without_none({"requests_per_minute": requests, "open_jobs": open_jobs})
+        expiry = without_none({"days": days, "expires_at": expires_at})
+        key = keys.create(darkroom, {"name": name, "role": role, "limits": limits, **expiry})
         if as_json:
-            print_json(made)
+            print_json(key)
             return
-        typer.echo(f"Key {made['id']} of {made['name']} ({made['role']}), good until {made['expires_at']}:", err=True)
-        typer.echo(made["secret"])
+        typer.echo(f"Key {key['id']} of {key['name']} ({key['role']}), good until {key['expires_at']}:", err=True)
+        typer.echo(key["secret"])
 
 
 @app.command("list")
 def list_(as_json: AsJson = False, url: Url = None, key_file: KeyFile = None) -> None:
     """List keys, newest first. The first admin key is not among them."""
-    with friendly(), connected(url, key_file) as darkroom:
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_client import keys
 
         found = list(keys.listed(darkroom))
@@ -61,19 +72,19 @@ def list_(as_json: AsJson = False, url: Url = None, key_file: KeyFile = None) ->
 
 @app.command()
 def delete(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as the list tells it.")],
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as the list shows it.")],
     yes: Yes = False,
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
     """Withdraw a key; within a minute it is refused everywhere."""
-    with friendly(), connected(url, key_file) as darkroom:
+    with reported_errors(), connected(url, key_file) as darkroom:
         from darkroom_client import Failure, keys
 
         if not yes:
             found = next((key for key in keys.listed(darkroom) if key["id"] == key_id), None)
-            whose = f"{key_id} of {found['name']} ({found['role']}, {found['prefix']}…)" if found else key_id
-            if not agreed(f"Withdraw the key {whose}?"):
+            described = f"{key_id} of {found['name']} ({found['role']}, {found['prefix']}…)" if found else key_id
+            if not confirmed(f"Withdraw the key {described}?"):
                 raise Failure("Nothing was withdrawn.")
         keys.delete(darkroom, key_id)
         typer.echo(f"Withdrew {key_id}.")
@@ -93,6 +104,6 @@ def table_of(keys: Iterable[Key]) -> "Table":
 def _cells(key: Key) -> tuple[str, ...]:
     limits = key["limits"]
     named = (("requests", limits["requests_per_minute"]), ("open jobs", limits["open_jobs"]))
-    shown = ", ".join(f"{value} {name}" for name, value in named if value is not None) or _NO_LIMIT
+    own_limits = ", ".join(f"{value} {name}" for name, value in named if value is not None) or _NO_LIMIT
     times = [minute(moment) for moment in (key["created_at"], key["last_used"], key["expires_at"])]
-    return (key["id"], key["name"], key["role"], f"{key['prefix']}…", *times, shown)
+    return (key["id"], key["name"], key["role"], f"{key['prefix']}…", *times, own_limits)

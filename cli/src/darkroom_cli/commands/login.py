@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from darkroom_cli import logins
-from darkroom_cli.console import friendly
+from darkroom_cli.console import reported_errors
 
 
 def login(
@@ -21,7 +21,7 @@ def login(
 
     The key is asked for, or read from the standard input; it is never an argument, which others could see.
     """
-    with friendly("Stopped. Nothing was stored."):
+    with reported_errors("Stopped. Nothing was stored."):
         from darkroom_client import Darkroom, Failure
 
         if stage and url:
@@ -31,7 +31,7 @@ def login(
 
             found = aws.login(stage, region, profile)
         else:
-            found = _asked(url)
+            found = _prompted(url)
         with Darkroom(found.url, found.key) as darkroom:
             pong = darkroom.ping()
         path = logins.store(found)
@@ -40,21 +40,21 @@ def login(
 
 def logout() -> None:
     """Forget the stored address and key."""
-    with friendly():
+    with reported_errors():
         typer.echo("Logged out." if logins.forget() else "Nothing was stored.")
 
 
-def _asked(url: str | None) -> logins.Login:
-    """Address and key from the person at the terminal, or the key from the standard input."""
+def _prompted(url: str | None) -> logins.Login:
+    """Address and key: asked for at a terminal; otherwise the key is read from the standard input."""
     from darkroom_client import Failure
 
-    asks = sys.stdin.isatty()
+    interactive = sys.stdin.isatty()
     try:
         if url is None:
-            if not asks:
+            if not interactive:
                 raise Failure("Where is Darkroom? Give its address: darkroom login https://…")
             url = str(typer.prompt("Address"))
-        key = str(typer.prompt("Key", hide_input=True)) if asks else sys.stdin.read()
+        key = str(typer.prompt("Key", hide_input=True)) if interactive else sys.stdin.read()
     except typer.Abort:
         raise KeyboardInterrupt from None
     return logins.checked(url, key)
