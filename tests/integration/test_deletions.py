@@ -13,9 +13,9 @@ from darkroom.jobs import deletion_steps
 from darkroom.jobs.deletion import INDEX_DELAY, NET_DELAY
 from darkroom.jobs.deletion_steps import ATTEMPTS, GIVE_UP, about
 from infra.events import ATTEMPTS as QUEUE_ATTEMPTS
-from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, deliver_to, failed, manifest
 from tests.support.http import Reply, call
+from tests.support.stage import Stage
 
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
 FOREVER = 1_000_000

@@ -13,11 +13,11 @@ from darkroom.images.model import image_key
 from darkroom.jobs import submission
 from darkroom.jobs.named_models import MAX_MODELS
 from darkroom.jobs.sweep_pictures import CLAIM_SECONDS, SETTLED
-from tests.integration.conftest import Stage
 from tests.support.aws import SETTINGS
 from tests.support.faults import Clock
 from tests.support.http import Reply, call
 from tests.support.pictures import png
+from tests.support.stage import Stage
 
 HOUR, DAY = 3_600, 86_400
 RETENTION = SETTINGS.retention_days * DAY
@@ -230,7 +230,8 @@ def test_a_round_at_any_moment_of_a_submission_takes_no_picture_from_a_job(
     met = 0
     for name, part in calls_of_the_stores(stage):
         clock.ahead += 3 * DAY
-        real, busy = getattr(part, name), []
+        real = getattr(part, name)
+        busy: list[int] = []
 
         def with_a_round(*args: Any, _real: Any = real, _busy: list[int] = busy, **named: Any) -> Any:
             if _busy:
@@ -331,8 +332,8 @@ def test_a_replay_uses_the_pictures_too(stage: Stage, clock: Clock, picture: str
 
 
 def test_many_models_beside_many_pictures_fit_one_transaction(stage: Stage, clock: Clock) -> None:
-    assert submission._room(0) == MAX_MODELS
-    assert 2 + 64 + submission._room(64) == submission.TRANSACTION_ITEMS
+    assert submission.models_beside(0) == MAX_MODELS
+    assert 2 + 64 + submission.models_beside(64) == submission.TRANSACTION_ITEMS
     names = [f"film-{number}" for number in range(60)]
     for name in names:
         stage.model(f"{name}.safetensors", "lora")

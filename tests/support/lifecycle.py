@@ -164,9 +164,21 @@ class Lifecycle(RuleBasedStateMachine):
             lambda: ids.new_id_at(datetime.fromtimestamp(self.clock(), UTC)),
         )
         self.events = Events(on.store, endings)
-        pictures: Any = (NoUses(), None)
-        parts = (on.store, on.bookmarks, on.outputs, *pictures, endings, dispatcher, endpoints, TIMEOUTS, SHARDS)
-        self.sweeper = Sweep(*parts, 1, self.clock)
+        no_pictures: Any = None
+        self.sweeper = Sweep(
+            on.store,
+            on.bookmarks,
+            on.outputs,
+            NoUses(),
+            no_pictures,
+            endings,
+            dispatcher,
+            endpoints,
+            TIMEOUTS,
+            SHARDS,
+            1,
+            self.clock,
+        )
         self.mail: list[str] = []
         self.seen: dict[str, JobOut] = {}
         self.deleted: set[str] = set()

@@ -1,6 +1,7 @@
 """`darkroom jobs delete` and `darkroom jobs deletion` against an API that is played."""
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -8,7 +9,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from darkroom_cli.main import app
-from darkroom_client import deletions
 from tests.support.wire import answer_with
 
 DELETION = "01900000-0000-7000-8000-00000000000d"
@@ -49,7 +49,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     answer_with(monkeypatch, made)
     monkeypatch.setenv("DARKROOM_URL", "https://api.example.com/v1")
     monkeypatch.setenv("DARKROOM_KEY", "a-key")
-    monkeypatch.setattr(deletions.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     return made
 
 
@@ -109,7 +109,7 @@ def test_ctrl_c_ends_the_telling_and_says_how_to_stop_the_deletion(api: Api, mon
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(deletions.time, "sleep", interrupt)
+    monkeypatch.setattr(time, "sleep", interrupt)
     done = run("delete", "--status", "fail", "--yes", code=130)
     assert "goes on in the cloud" in done.stderr
     assert f"darkroom jobs deletion {DELETION}" in done.stderr

@@ -14,7 +14,7 @@ from darkroom.idempotency import Idempotency, idempotency, reused
 from darkroom.jobs.api import HistoryQuery
 from darkroom.jobs.deletion_api import DeletedJob, DeletedJobs, DeleteIn, DeletionFilters, DeletionOut, deletion_out
 from darkroom.jobs.deletion_steps import leave
-from darkroom.jobs.history import Filters
+from darkroom.jobs.filters import Filters
 from darkroom.jobs.model import JobLine
 from darkroom.jobs.ports import Deletion, DeletionStore, JobStore, Noted, StepQueue
 from darkroom.jobs.query import filters_of
@@ -160,11 +160,16 @@ def _told(job_id: str, removed: Removed, was_there: bool) -> DeletedJob:
 def _filters(asked: DeletionFilters) -> Filters:
     """What the filters of a body mean. Raises Invalid, also for a deletion of everything that does not say so."""
     try:
-        filters = filters_of(HistoryQuery(**asked.model_dump(by_alias=False, exclude={"all"})))
+        given = asked.filters()
+        if not (given.q or "").split():
+            # Words that are none find every job.
+            given = replace(given, q=None)
+        filters = filters_of(HistoryQuery(filters=given, from_=asked.from_, to=asked.to))
     except Malformed as wrong:
         errors = tuple(FieldError(("body", "filters", *error.loc[1:]), error.msg) for error in wrong.errors)
         raise Invalid(wrong.code, wrong.detail, errors) from wrong
-    unconditional = filters == Filters()
+    bounded = (filters.low, filters.high) != (ids.LOWEST, ids.HIGHEST)
+    unconditional = not (bounded or filters.compared_by_dynamodb or filters.compared_here)
     if unconditional != asked.all:
         why = (
             'have no condition and would find every job: say {"all": true} if that is meant'

@@ -1,16 +1,13 @@
 """What `POST /jobs/delete` and `/jobs/deletions` take and answer."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, create_model, model_validator
 
+from darkroom.jobs.filters import FILTERS, PARAMETERS, Filters
 from darkroom.jobs.ports import Deletion, DeletionStatus
-from darkroom.jobs.state import Status
-from darkroom.jobs.types import JobType
 
 MOST_IDS = 100
-
-Name = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 def _listed(value: object) -> object:
@@ -18,21 +15,32 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-class DeletionFilters(BaseModel):
-    """The filters of `GET /jobs`, and `all` for a deletion of every job."""
+class _Range(BaseModel):
+    """The filters of `GET /jobs`, and `all` to delete every job."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
-    type: Annotated[list[JobType], BeforeValidator(_listed)] = []
-    status: Annotated[list[Status], BeforeValidator(_listed)] = []
-    endpoint: Name | None = None
-    checkpoint: Name | None = None
-    owner: Name | None = None
-    lora: Name | None = None
-    q: Annotated[str | None, Field(max_length=500)] = None
     from_: Annotated[str | None, Field(alias="from", description="ISO 8601")] = None
     to: Annotated[str | None, Field(description="ISO 8601; a bare date includes its whole day")] = None
     all: Annotated[bool, Field(strict=True, description="true to delete every job, without any condition")] = False
+
+    def filters(self) -> Filters:
+        """The filters of the table, as they are given."""
+        return Filters(**{name: getattr(self, name) for name in FILTERS})
+
+
+def _taken(name: str) -> Any:
+    parameter = PARAMETERS[name]
+    return Annotated[parameter, BeforeValidator(_listed)] if "list" in str(parameter) else parameter
+
+
+if TYPE_CHECKING:
+    DeletionFilters = _Range
+else:
+    # The fields of the table of filters come with it: a new filter is one here, too.
+    DeletionFilters = create_model(
+        "DeletionFilters", __base__=_Range, __doc__=_Range.__doc__, **{name: (_taken(name), None) for name in FILTERS}
+    )
 
 
 class DeleteIn(BaseModel):

@@ -179,7 +179,7 @@ class Submission:
     def _check_models(self, work: Draft, stores_pictures: bool) -> None:
         """Look the models up before pictures are stored, for a refused job must leave nothing behind; and when there
         are more than the transaction of the write can check: in a replay, or beside many pictures."""
-        if stores_pictures or len(work.models.keys) > _room(len(work.images) + len(work.extracted)):
+        if stores_pictures or len(work.models.keys) > models_beside(len(work.images) + len(work.extracted)):
             missing = self._registry.not_active(work.models.keys)
             if missing:
                 raise not_active(missing)
@@ -198,7 +198,7 @@ class Submission:
         if options.key:
             key = Idempotency(owner, options.key, options.digest, now, now + IDEMPOTENCY_SECONDS)
         try:
-            self._store.create(job, work.models.keys[: _room(job.uses or 0)], key)
+            self._store.create(job, work.models.keys[: models_beside(job.uses or 0)], key)
         except ModelsNotActive as refused:
             raise not_active(refused.models) from refused
 
@@ -229,7 +229,7 @@ class Submission:
             ) from gone
 
 
-def _room(pictures: int) -> int:
+def models_beside(pictures: int) -> int:
     """How many models the transaction of a write can check beside the job, its idempotency key and so many pictures."""
     return min(MAX_MODELS, TRANSACTION_ITEMS - 2 - pictures)
 
