@@ -318,6 +318,7 @@ class World:
             *self._keys(),
             *self._endpoints(),
             *self._queues(),
+            *self._pictures(),
         ]
 
     def jobs(self) -> dict[str, str]:
@@ -379,6 +380,10 @@ class World:
             tags = self.sagemaker.tagged.get(found.name, {})
             if tags and not (found.name in self.scaling.stands and self.scaling.stands[found.name].complete):
                 yield "an endpoint without scaling"
+
+    def _pictures(self) -> Iterator[str]:
+        if any("removing" in row for row in lying("dynamodb", SETTINGS.pictures_table)):
+            yield "the removal of a picture was begun and never ended"
 
     def _queues(self) -> Iterator[str]:
         for name in ("imports", "deletions"):

@@ -566,6 +566,17 @@ def late_answer(world: World) -> None:
     world.painted(world.job)
 
 
+def named_no_more(world: World) -> None:
+    """A picture whose only job was deleted."""
+    pictured(world)
+    call("DELETE", f"/jobs/{world.job}")
+
+
+def no_picture(world: World) -> Iterable[str]:
+    if lying("s3", SETTINGS.pictures_bucket) or lying("dynamodb", SETTINGS.pictures_table):
+        yield "the picture is there still, or a row of it"
+
+
 def orphans(world: World) -> None:
     """Objects of a job that was deleted."""
     deleted(world)
@@ -574,6 +585,7 @@ def orphans(world: World) -> None:
 
 
 LOOK, PAST_DEADLINE, FORGOTTEN = 400, 25_600, 3 * 25_600
+UNUSED = 3 * 86_400
 CHOOSING = ("Query", "ListEndpoints", "Describe")
 """How a new job finds its place, the same for all of them."""
 ROUND = ("GetItem 1", "ListEndpoints", "Query", "PutItem")
@@ -725,6 +737,14 @@ SCENARIOS = (
         spared=ROUND,
     ),
     Scenario("sweeper", "objects without a job", round_at(FORGOTTEN), orphans, ends(), spared=ROUND),
+    Scenario(
+        "sweeper",
+        "a picture that no job names any more",
+        round_at(UNUSED),
+        named_no_more,
+        no_picture,
+        spared=("ListEndpoints", "PutItem"),
+    ),
     Scenario(
         "sweeper", "an endpoint without scaling", round_at(LOOK, "endpoints"), came_into_service, endpoint_is(True)
     ),

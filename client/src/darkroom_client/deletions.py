@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from darkroom_client.answers import DeletedJob, DeletedJobs, Deletion
-from darkroom_client.client import Darkroom, expect
+from darkroom_client.client import Darkroom, expect, without_none
 
 AT_ONCE = 100
 """Jobs that one request may name."""
@@ -21,7 +21,7 @@ def delete_named(darkroom: Darkroom, jobs: Sequence[str]) -> Iterator[DeletedJob
 def begin(darkroom: Darkroom, idempotency_key: str | None = None, **filters: Any) -> Deletion:
     """Begin to delete all jobs that filters find, as `GET /jobs` takes them, with `from_` for `from`; `all=True` for
     every job. It goes on in the cloud, whatever becomes of this program."""
-    body = {"filters": {name.rstrip("_"): value for name, value in filters.items() if value is not None}}
+    body = {"filters": without_none({name.rstrip("_"): value for name, value in filters.items()})}
     answer = darkroom.request("POST", "/jobs/delete", json=body, idempotency_key=idempotency_key)
     return expect(Deletion, answer)
 
