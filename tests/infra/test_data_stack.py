@@ -20,7 +20,7 @@ def bucket(stage: Synthesized, name: str) -> dict[str, Any]:
 
 
 def test_what_holds_data_stays_when_the_stack_of_prod_goes(prod: Synthesized) -> None:
-    assert len(lasting(prod)) == 6
+    assert len(lasting(prod)) == 7
     assert {(r["DeletionPolicy"], r["UpdateReplacePolicy"]) for r in lasting(prod)} == {("Retain", "Retain")}
     for table in prod.resources("AWS::DynamoDB::GlobalTable").values():
         assert [replica["DeletionProtectionEnabled"] for replica in table["Replicas"]] == [True]
@@ -116,6 +116,7 @@ def test_the_outputs_name_what_a_person_needs(prod: Synthesized) -> None:
         "JobsTable",
         "ModelsTable",
         "KeysTable",
+        "PicturesTable",
         "PicturesBucket",
         "ModelsBucket",
         "AdminSecretArn",

@@ -585,7 +585,7 @@ def orphans(world: World) -> None:
 
 
 LOOK, PAST_DEADLINE, FORGOTTEN = 400, 25_600, 3 * 25_600
-UNUSED = 3 * 86_400
+UNUSED = 91_000
 CHOOSING = ("Query", "ListEndpoints", "Describe")
 """How a new job finds its place, the same for all of them."""
 ROUND = ("GetItem 1", "ListEndpoints", "Query", "PutItem")
