@@ -242,7 +242,7 @@ class Permissions:
         return [
             allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], resources.jobs),
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
-            allow(["s3:DeleteObject"], resources.failures),
+            allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),
             allow(_TAKE_MESSAGES, self._events.queue.queue_arn),
         ]

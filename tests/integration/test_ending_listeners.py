@@ -9,6 +9,7 @@ import pytest
 from darkroom.errors import Missing
 from darkroom.jobs.ending import Ended, Endings
 from darkroom.jobs.events import Events
+from darkroom.jobs.model import output_prefix
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, failed, manifest
 from tests.support.lifecycle import BODY, Lifecycle
@@ -43,6 +44,7 @@ def deliver(machine: Machine, *messages: dict[str, Any]) -> None:
 
 
 def a_message(machine: Machine, job_id: str) -> None:
+    machine.on.put(f"{output_prefix(job_id)}0.png", b"picture")
     deliver(machine, completed(job_id, manifest(job_id)))
 
 

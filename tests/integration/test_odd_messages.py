@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from darkroom.jobs.answers import Answer, understand
+from darkroom.jobs.answer import Answer
+from darkroom.jobs.answers import understand
 from tests.support.events import completed, deliver, deliver_to, failed, manifest, progress
 from tests.support.http import call
 from tests.support.pictures import png

@@ -85,6 +85,9 @@ def put(stage: Stage, key: str, content: object = b"x") -> None:
 
 
 def answer(stage: Stage, job_id: str, content: object) -> None:
+    """Let an answer lie in S3, with the picture that a manifest names."""
+    if content == manifest(job_id):
+        put(stage, f"jobs/{job_id}/output/0.png")
     put(stage, f"jobs/{job_id}/output/response.json", content)
 
 
@@ -235,7 +238,7 @@ def test_a_cancel_that_broke_off_leaves_no_marker_with_a_job_that_was_answered(
     answer(stage, job_id, manifest(job_id))
     clock.seconds = 301
     assert sweep.run(plenty)["succeed"] == 1
-    assert stage.objects() == [f"jobs/{job_id}/output/response.json"]
+    assert stage.objects() == [f"jobs/{job_id}/output/{name}" for name in ("0.png", "response.json")]
 
 
 @pytest.mark.parametrize("heard", ["callback", "deadline"])
@@ -440,6 +443,7 @@ def test_a_late_answer_that_is_too_large_changes_nothing(stage: Stage, sweep: Sw
 def test_an_answer_that_is_read_alone_counts_like_any_other(
     stage: Stage, sweep: Sweep, clock: Clock, job_id: str
 ) -> None:
+    put(stage, f"jobs/{job_id}/output/0.png")
     answer(stage, job_id, json.dumps(manifest(job_id)).encode() + b" " * LIGHT)
     clock.seconds = 301
     assert sweep.run(plenty)["succeed"] == 1
