@@ -86,7 +86,8 @@ class Job:
     `models` maps kinds to file names, and `spellings` kinds to the names that its body says for them (None for a job
     from before they were kept); `expires_at` is in epoch seconds. `hand_overs` counts how often the sweeper
     handed it over, the last time at `handed_over_at`. `notices` are sentences for its owner, `components` what made its
-    pictures. `uses` counts the pictures whose use was written with the job, None for a job from before that was done."""
+    pictures. `uses` counts the pictures whose use was written with the job, None for a job from before that was
+    done."""
 
     line: JobLine
     parameters: dict[str, Any]
