@@ -325,7 +325,7 @@ def test_what_cannot_be_deleted_now_is_tried_again_in_later_steps(stage: Stage, 
         deliver_to("job_deletions", queue.waiting.pop(0))
         waiting = told(begun)
         assert (waiting["status"], waiting["deleted"], waiting["failed"]) == ("running", 2, 0)
-        assert waiting["reason"] == "1 jobs could not be deleted; they are tried again."
+        assert waiting["reason"] == "1 job could not be deleted yet; the next step tries again."
         run(queue)
     done = told(begun)
     assert (done["status"], done["deleted"], done["reason"]) == ("done", 3, None)

@@ -170,6 +170,16 @@ def test_while_a_job_from_before_is_there_no_picture_goes(stage: Stage, clock: C
     assert not is_there(stage, picture)
 
 
+def test_while_the_oldest_job_cannot_be_told_no_picture_goes(stage: Stage, clock: Clock, picture: str) -> None:
+    """The index still has jobs that the table has no more."""
+    submit(picture)
+    delete(submit(picture))
+    clock.ahead = 3 * DAY
+    with patch.object(stage.adapters.store, "get", lambda _: None), pytest.raises(Busy):
+        stage.services.rounds["jobs"](lambda: 100.0)
+    assert is_there(stage, picture)
+
+
 def test_a_picture_stored_anew_waits_a_day(stage: Stage, clock: Clock, picture: str) -> None:
     delete(submit(picture))
     stage.age(picture, -2)

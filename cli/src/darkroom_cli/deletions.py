@@ -70,7 +70,8 @@ def progress(deletion: "Deletion") -> str:
     failed = f", {deletion['failed']} could not be" if deletion["failed"] else ""
     why = f" {deletion['reason']}" if deletion["status"] == "running" and deletion["reason"] else ""
     ended = {"running": "", "done": " Done.", "stopped": " Stopped.", "fail": " Failed."}[deletion["status"]]
-    return f"{deletion['deleted']} jobs deleted{failed}.{why}{ended}"
+    jobs = "1 job" if deletion["deleted"] == 1 else f"{deletion['deleted']} jobs"
+    return f"{jobs} deleted{failed}.{why}{ended}"
 
 
 def question(job_ids: Sequence[str], filters: dict[str, Any]) -> str:

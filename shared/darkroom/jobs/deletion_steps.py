@@ -152,12 +152,12 @@ class DeletionSteps:
         failed = {job_id: found.reason or "" for job_id, found in removed.items() if found.outcome == "failed"}
         left = tuple(job_id for job_id, found in removed.items() if found.outcome == "left")
         if failed and failures < ATTEMPTS:
-            why = f"{len(failed)} jobs could not be deleted; they are tried again."
+            why = f"{_jobs(len(failed))} could not be deleted yet; the next step tries again."
             waiting = replace(row, deleted=deleted, page=(*failed, *left), attempts=failures, reason=why)
             return self._store.change(row, waiting)
         done = replace(row, deleted=deleted, page=left, attempts=0, reason=None, failures={**row.failures, **failed})
         if len(done.failures) >= GIVE_UP:
-            why = f"{len(done.failures)} jobs could not be deleted."
+            why = f"{_jobs(len(done.failures))} could not be deleted."
             done = replace(done, status="fail", reason=why, ended_at=self._now())
         return self._store.change(row, done)
 
@@ -181,6 +181,10 @@ class DeletionSteps:
 
     def _now(self) -> str:
         return precise(moment(self._clock()))
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
 
 
 def _parse(body: str) -> Step:

@@ -168,7 +168,7 @@ class JobStore(Protocol):
         """Remove the row; returns the status that the job had, None when there was no row."""
 
     def first(self, shard: int) -> Job | None:
-        """The oldest job of a shard of the feed."""
+        """The oldest job of a shard of the feed. Raises Busy while that cannot be told."""
 
     def existing(self, job_ids: list[str]) -> set[str]:
         """The ids that have a row. An id that DynamoDB did not look up is among them."""
