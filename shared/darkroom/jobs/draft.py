@@ -10,7 +10,7 @@ from darkroom.jobs.api import JobIn
 from darkroom.jobs.contract import starting_pictures
 from darkroom.jobs.model import Job, JobLine, as_json
 from darkroom.jobs.named_models import JobModels, NamedModels, named_again, named_in
-from darkroom.jobs.parameters import rounded
+from darkroom.jobs.parameters import passed_on_styles, rounded
 from darkroom.jobs.pictures import ExtractedPicture, Path, check_batch, extract
 from darkroom.jobs.state import CREATED
 from darkroom.jobs.types import JOB_TYPES, MASK, SKETCH, JobType, Mode, implied_mode, needed_pictures
@@ -46,6 +46,7 @@ class Draft:
 def draft_of(request: JobIn) -> Draft:
     """The draft of a request, checked without looking anything up. Raises Invalid."""
     sent, notices = rounded(request.parameters.fields())
+    notices += passed_on_styles(sent)
     fields, extracted, references = extract(sent)
     _check_names(request, extracted, references)
     check_batch(request.type, fields)
