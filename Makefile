@@ -20,7 +20,7 @@ help: ## list what there is
 install: .venv/installed node_modules/installed ## install everything into .venv and node_modules
 
 .venv/installed: requirements.lock pyproject.toml cli/pyproject.toml cli/hatch_build.py
-	@echo "Installing Python packages into .venv ..."
+	@echo "Installing Python packages into .venv ..." >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Darkroom needs Python 3.11 or newer; this is $$($(PYTHON) --version). Say which one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check $(UV)
@@ -29,7 +29,7 @@ install: .venv/installed node_modules/installed ## install everything into .venv
 	@touch $@
 
 node_modules/installed: package-lock.json .venv/installed
-	@echo "Installing the CDK CLI into node_modules ..."
+	@echo "Installing the CDK CLI into node_modules ..." >&2
 	@npm ci --silent --no-audit --no-fund --no-update-notifier
 	@touch $@
 

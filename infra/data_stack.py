@@ -1,4 +1,4 @@
-"""What stays when a release replaces the service: the three tables, the two buckets and the first admin key."""
+"""What stays when a release replaces the service: the four tables, the two buckets and the first admin key."""
 
 import json
 import string
@@ -34,6 +34,7 @@ class DataStack(Stack):
         self.jobs_table = self._table("Jobs", tables.JOBS)
         self.models_table = self._table("Models", tables.MODELS)
         self.keys_table = self._table("Keys", tables.KEYS)
+        self.pictures_table = self._table("PictureUses", tables.PICTURES)
         self.pictures_bucket = self._bucket("Pictures", expiring=PICTURE_PREFIXES)
         self.models_bucket = self._bucket("ModelFiles")
         self.admin_secret = self._admin_secret()
@@ -134,6 +135,7 @@ class DataStack(Stack):
             "JobsTable": self.jobs_table.table_name,
             "ModelsTable": self.models_table.table_name,
             "KeysTable": self.keys_table.table_name,
+            "PicturesTable": self.pictures_table.table_name,
             "PicturesBucket": self.pictures_bucket.bucket_name,
             "ModelsBucket": self.models_bucket.bucket_name,
             "AdminSecretArn": self.admin_arn,

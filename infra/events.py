@@ -45,12 +45,12 @@ class Events(Construct):
         _feed(self, self.queue, function, batch_size=10)
 
 
-class Imports(Construct):
-    """The queue of the steps of imports. The function that reads it also sends the next step to it."""
+class Steps(Construct):
+    """The queue of the steps of imports, or of deletions. The function that reads it also sends the next step to it."""
 
-    def __init__(self, scope: Construct, handling: Duration, key: kms.IKey | None = None) -> None:
+    def __init__(self, scope: Construct, name: str, handling: Duration, key: kms.IKey | None = None) -> None:
         """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
-        super().__init__(scope, "Imports")
+        super().__init__(scope, name)
         self.dead_letters = _queue(self, "DeadLetters", key=key)
         self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
 

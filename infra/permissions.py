@@ -12,7 +12,7 @@ from infra import endpoint_permissions
 from infra.data_stack import DataStack
 from infra.encryption import SERVICES
 from infra.endpoint_permissions import list_bucket
-from infra.events import EndpointEvents, Events, Imports, Sweeps
+from infra.events import EndpointEvents, Events, Steps, Sweeps
 from infra.grants import Grant, allow
 from infra.resources import NO_RESOURCE, Resources
 from infra.stage import Stage
@@ -38,7 +38,8 @@ class Permissions:
         stage: Stage,
         data: DataStack,
         events: Events,
-        imports: Imports,
+        imports: Steps,
+        deletions: Steps,
         endpoint_events: EndpointEvents,
         sweeps: Sweeps,
     ) -> None:
@@ -46,6 +47,7 @@ class Permissions:
         self._key = data.key
         self._events = events
         self._imports = imports
+        self._deletions = deletions
         self._endpoint_events = endpoint_events
         self._sweeps = sweeps
         self._resources = Resources(service, stage, data)
@@ -82,6 +84,7 @@ class Permissions:
             ],
             "keys_api": self.keys_api(),
             "job_events": self._job_events(),
+            "job_deletions": self._job_deletions(),
             "checkpoint_imports": self._checkpoint_imports(),
             "sweeper": self._sweeper(),
             "dead_letters_api": self._dead_letters_api(),
@@ -125,6 +128,7 @@ class Permissions:
             ),
             allow(["dynamodb:Query"], resources.job_indexes),
             allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"], resources.models),
+            allow(["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources.picture_uses),
             allow(["s3:GetObject", "s3:PutObject"], resources.uploads, resources.job_files),
             allow(["s3:DeleteObject"], resources.job_files, resources.failures),
             list_bucket(resources.pictures_bucket),
@@ -133,7 +137,22 @@ class Permissions:
             allow(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], resources.endpoints),
             allow(["sagemaker:DescribeEndpointConfig"], resources.endpoint_configs),
             allow(["application-autoscaling:DescribeScalingActivities"], NO_RESOURCE),
+            allow(["sqs:SendMessage"], self._deletions.queue.queue_arn),
             self._count_requests(),
+        ]
+
+    def _job_deletions(self) -> list[Grant]:
+        """It removes jobs as `jobs_api` does, and leaves its own next step."""
+        resources = self._resources
+        return [
+            allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], resources.jobs),
+            allow(["dynamodb:Query"], resources.job_indexes),
+            allow(["dynamodb:UpdateItem"], resources.picture_uses),
+            # The marker that stops a worker is read and written.
+            allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
+            allow(["s3:DeleteObject"], resources.failures),
+            list_bucket(resources.pictures_bucket),
+            allow(["sqs:SendMessage", *_TAKE_MESSAGES], self._deletions.queue.queue_arn),
         ]
 
     def _checkpoints_api(self) -> list[Grant]:
@@ -173,6 +192,7 @@ class Permissions:
                 resources.jobs,
             ),
             allow(["dynamodb:Query"], resources.job_indexes),
+            *self._tidy_pictures(),
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
             allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),
@@ -182,18 +202,38 @@ class Permissions:
             *endpoint_permissions.scaling(resources),
         ]
 
+    def _tidy_pictures(self) -> list[Grant]:
+        """Input pictures that no job names any more. BatchWriteItem drops their uses."""
+        uses = self._resources.picture_uses
+        return [
+            allow(
+                ["dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"],
+                uses,
+            ),
+            allow(["dynamodb:Query"], self._resources.index(uses, tables.PICTURES.indexes[0].name)),
+            allow(["s3:GetObject", "s3:DeleteObject"], self._resources.uploads),
+        ]
+
     def _dead_letters_api(self) -> list[Grant]:
         events, imports, endpoints = self._events, self._imports, self._endpoint_events
+        deletions = self._deletions
         return [
             allow(
                 ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"],
                 events.dead_letters.queue_arn,
                 events.undelivered.queue_arn,
                 imports.dead_letters.queue_arn,
+                deletions.dead_letters.queue_arn,
                 endpoints.dead_letters.queue_arn,
                 self._sweeps.dead_letters.queue_arn,
             ),
-            allow(["sqs:SendMessage"], events.queue.queue_arn, imports.queue.queue_arn, endpoints.queue.queue_arn),
+            allow(
+                ["sqs:SendMessage"],
+                events.queue.queue_arn,
+                imports.queue.queue_arn,
+                deletions.queue.queue_arn,
+                endpoints.queue.queue_arn,
+            ),
             self._count_requests(),
         ]
 

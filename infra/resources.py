@@ -22,6 +22,7 @@ class Resources:
         self.jobs = data.jobs_table.table_arn
         self.models = data.models_table.table_arn
         self.keys = data.keys_table.table_arn
+        self.picture_uses = data.pictures_table.table_arn
         self.admin_secret = data.admin_arn
         self.pictures_bucket = data.pictures_bucket.bucket_arn
         self.models_bucket = data.models_bucket.bucket_arn

@@ -9,10 +9,12 @@ from darkroom.edge.http import Api, IdempotencyKey, Path, Query, Response, answe
 from darkroom.edge.queries import grouped
 from darkroom.images.api import ImageIn, ImageOut
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary
+from darkroom.jobs.deletion_api import DeletedJobs, DeleteIn, DeletionOut
 from darkroom.jobs.export import render
 from darkroom.jobs.filters import PARAMETERS, Filters
 
 app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
+DeletionId = Annotated[str, Path(description="a deletion's id")]
 JobId = Annotated[str, Path(description="a job's id")]
 PAGE = answers(
     JobPage,
@@ -92,6 +94,31 @@ def get_summary(
 ) -> Summary:
     """Exact for up to 10,000 jobs; when there are more, the newest are counted."""
     return wiring.stage().jobs.summary(from_, to, scope=app.read_scope)
+
+
+@app.post(
+    "/jobs/delete",
+    summary="Delete many jobs",
+    tags=["jobs"],
+    responses=answers(DeletedJobs, _200="What became of each job in `ids`")
+    | answers(DeletionOut, _202="A deletion of what `filters` find was begun; GET /jobs/deletions/{id} tells more"),
+)
+def post_delete(request: DeleteIn, idempotency_key: IdempotencyKey = None) -> Response[Any]:
+    """Up to 100 jobs by id at once; or all that filters find, in steps, none that is made after this request."""
+    answer = wiring.stage().deletions.delete(app.owner, request, idempotency_key, scope=app.write_scope)
+    return Response(202 if isinstance(answer, DeletionOut) else 200, content_type="application/json", body=answer)
+
+
+@app.get("/jobs/deletions/<deletion_id>", summary="How far a deletion is", tags=["jobs"])
+def get_deletion(deletion_id: DeletionId) -> DeletionOut:
+    """It is kept for a month."""
+    return wiring.stage().deletions.get(deletion_id, scope=app.read_scope)
+
+
+@app.post("/jobs/deletions/<deletion_id>/stop", summary="Stop a deletion", tags=["jobs"])
+def post_stop(deletion_id: DeletionId) -> DeletionOut:
+    """The deletion; what is deleted stays deleted, and one that has ended stays as it is."""
+    return wiring.stage().deletions.stop(deletion_id, scope=app.write_scope)
 
 
 @app.get("/jobs/<job_id>", summary="The whole job", tags=["jobs"])

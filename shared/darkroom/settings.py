@@ -161,10 +161,12 @@ class Settings(OperatorSettings):
     jobs_table: str
     models_table: str
     keys_table: str
+    pictures_table: str
     pictures_bucket: str
     models_bucket: str
     events_queue_url: str
     imports_queue_url: str
+    deletions_queue_url: str
     admin_secret: str
     results_topic: str
     worker_role: str

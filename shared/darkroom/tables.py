@@ -1,4 +1,4 @@
-"""The three tables: their keys, their indexes, and the attributes in each index. The stacks and the tests create the
+"""The four tables: their keys, their indexes, and the attributes in each index. The stacks and the tests create the
 tables from this, and the adapters use it to read and write."""
 
 from dataclasses import dataclass
@@ -62,6 +62,14 @@ JOBS = Table(
     ),
 )
 MODELS = Table(partition="kind", sort="name")
+PICTURES = Table(
+    partition="picture",
+    sort="job",
+    ttl="expires_at",
+    # Only the rows that say when a picture is looked at are in it.
+    indexes=(Index("looks", "look", "look_at", ("removing",)),),
+)
+"""Which jobs name which input pictures: a table of its own, for a use has two keys and needs no index of the jobs."""
 KEYS = Table(
     partition="hash",
     ttl="expires_at",

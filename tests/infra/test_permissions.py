@@ -68,6 +68,7 @@ SCALING_ENDPOINTS = {
 EXPECTED = {
     "authorizer": {"dynamodb:GetItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
     "jobs_api": {
+        "dynamodb:BatchGetItem",
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
@@ -83,6 +84,21 @@ EXPECTED = {
         "sagemaker:DescribeEndpointConfig",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:ListEndpoints",
+        "sqs:SendMessage",
+    },
+    "job_deletions": {
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
     },
     "checkpoint_imports": {
         "dynamodb:GetItem",
@@ -128,6 +144,8 @@ EXPECTED = {
     | SCALING_ENDPOINTS
     | {
         "dynamodb:BatchGetItem",
+        "dynamodb:BatchWriteItem",
+        "dynamodb:DeleteItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "s3:DeleteObject",
@@ -271,11 +289,18 @@ def test_uploads_can_be_written_but_never_deleted_by_the_api(prod: Synthesized) 
     assert "/images/*" not in reach(role_of(prod, "job_events"), "s3:PutObject")
 
 
-def test_the_sweeper_deletes_what_jobs_left_and_never_an_upload_or_a_job(prod: Synthesized) -> None:
+def test_the_sweeper_deletes_objects_and_uses_of_pictures_and_never_a_job(prod: Synthesized) -> None:
     sweeper = role_of(prod, "sweeper")
-    assert "/jobs/*" in reach(sweeper, "s3:DeleteObject")
-    assert "/images/*" not in reach(sweeper, "s3:DeleteObject")
-    assert "dynamodb:DeleteItem" not in json.dumps(statements(sweeper))
+    for prefix in ("/jobs/*", "/images/*"):
+        assert prefix in reach(sweeper, "s3:DeleteObject")
+    for action in ("dynamodb:DeleteItem", "dynamodb:BatchWriteItem"):
+        assert "PictureUses" in reach(sweeper, action)
+        assert "AttJobs" not in reach(sweeper, action)
+
+
+def test_nobody_but_the_sweeper_deletes_an_upload(prod: Synthesized) -> None:
+    able = [name for name in FUNCTIONS if "/images/*" in reach(role_of(prod, name), "s3:DeleteObject")]
+    assert able == ["sweeper"]
 
 
 def test_dead_letters_are_sent_to_the_queues_they_came_from_and_nowhere_else(prod: Synthesized) -> None:

@@ -71,7 +71,7 @@ def test_the_environment_of_a_function_fits_into_what_lambda_takes() -> None:
     """4 KB for names and values together (Lambda quotas), with names, URLs and ARNs as long as AWS makes them."""
     longest = "https://sqs.ap-southeast-2.amazonaws.com/123456789012/Darkroom-production123456-service-" + 60 * "x"
     made = dict.fromkeys(Settings.model_fields.keys() - OperatorSettings.model_fields.keys(), longest)
-    queues = ",".join(f"undelivered|{longest}|{longest}" for _ in range(5))
+    queues = ",".join(f"undelivered|{longest}|{longest}" for _ in range(6))
     chosen = OperatorSettings(
         origins=tuple(f"https://panel-{number}.example.com" for number in range(10)),
         prices={f"ml.g{number}.48xlarge": 100.125 for number in range(60)},
@@ -102,7 +102,12 @@ def test_the_local_stage_runs_on_the_interpreter_it_was_asked_for(local: Synthes
 def test_an_event_that_cannot_be_taken_in_ends_in_a_queue_with_an_alarm(prod: Synthesized) -> None:
     queues = prod.resources("AWS::SQS::Queue")
     read = {name: queue for name, queue in queues.items() if "RedrivePolicy" in queue}
-    readers = {"Events": "job_events", "Imports": "checkpoint_imports", "EndpointStates": "endpoint_events"}
+    readers = {
+        "Events": "job_events",
+        "Imports": "checkpoint_imports",
+        "Deletions": "job_deletions",
+        "EndpointStates": "endpoint_events",
+    }
     assert len(read) == len(readers)
     dead = set()
     for name, queue in read.items():
@@ -177,7 +182,7 @@ def test_queues_and_topic_are_encrypted_and_take_tls_only(prod: Synthesized) -> 
 
 def test_a_failed_message_does_not_take_its_batch_with_it(prod: Synthesized) -> None:
     mappings = prod.resources("AWS::Lambda::EventSourceMapping").values()
-    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 1, 10]
+    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 1, 1, 10]
     for mapping in mappings:
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["ScalingConfig"] == {"MaximumConcurrency": 10}

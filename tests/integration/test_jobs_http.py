@@ -388,7 +388,7 @@ def test_a_prompt_is_words_whatever_they_are(stage: Stage, prompt: str) -> None:
 
 
 def test_pages_lose_nothing_when_shards_are_cut_off_at_a_megabyte(stage: Stage) -> None:
-    store = DynamoJobs(stage.clients("dynamodb"), "jobs", "models", shards=4)
+    store = DynamoJobs(stage.clients("dynamodb"), "jobs", "models", "picture-uses", shards=4)
     made = []
     for _ in range(60):
         line = JobLine(ids.new_id(), "alice", "txt2img", "created", "e", prompt="x" * 100_000)

@@ -23,7 +23,7 @@ def on_moto() -> World:
 
     return World(
         clock=clock,
-        store=DynamoJobs(dynamodb, SETTINGS.jobs_table, SETTINGS.models_table, SHARDS, clock),
+        store=DynamoJobs(dynamodb, SETTINGS.jobs_table, SETTINGS.models_table, SETTINGS.pictures_table, SHARDS, clock),
         bookmarks=DynamoBookmarks(dynamodb, SETTINGS.jobs_table, clock),
         outputs=stage.adapters.outputs,
         images=stage.services.images,

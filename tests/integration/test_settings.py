@@ -32,6 +32,7 @@ def ask_jobs() -> None:
     call("POST", "/images", PICTURE)
     call("POST", "/jobs", JOB)
     call("GET", "/jobs/summary")
+    call("POST", "/jobs/delete", {"filters": {"all": True}})
 
 
 def ask_checkpoints() -> None:
@@ -53,6 +54,7 @@ LIVES: dict[str, Callable[[], Any]] = {
     "endpoints_api": ask_endpoints,
     "keys_api": lambda: call("GET", "/keys"),
     "dead_letters_api": lambda: call("GET", "/dead-letters"),
+    "job_deletions": lambda: deliver_to("job_deletions", "no step"),
     "job_events": lambda: deliver_to("job_events", "no message"),
     "checkpoint_imports": lambda: deliver_to("checkpoint_imports", "no step"),
     "endpoint_events": lambda: deliver_to("endpoint_events", ENDPOINT_EVENT),

@@ -40,14 +40,14 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sweep(stage: Stage, clock: Clock) -> Sweep:
-    stage.configure(clock=clock, sweep_threads=2)
+    stage.configure(clock=clock, threads=2)
     return stage.services.job_sweep
 
 
 @pytest.fixture
 def sweep_one_by_one(stage: Stage, clock: Clock) -> Sweep:
     """A sweep that looks at one job after the other."""
-    stage.configure(clock=clock, sweep_threads=1)
+    stage.configure(clock=clock, threads=1)
     return stage.services.job_sweep
 
 

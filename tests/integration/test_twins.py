@@ -30,7 +30,9 @@ def store(request: pytest.FixtureRequest) -> Iterator[Any]:
         return
     with moto_stage() as stage:
         client = stage.clients("dynamodb")
-        yield DynamoJobs(client, SETTINGS.jobs_table, SETTINGS.models_table, SHARDS, lambda: NOW)
+        yield DynamoJobs(
+            client, SETTINGS.jobs_table, SETTINGS.models_table, SETTINGS.pictures_table, SHARDS, lambda: NOW
+        )
 
 
 @pytest.fixture(params=["memory", "moto"])

@@ -4,7 +4,7 @@ from typing import Any
 
 from darkroom.jobs.model import JobTimeouts
 from darkroom.settings import Settings
-from darkroom.tables import JOBS, KEYS, MODELS, Table
+from darkroom.tables import JOBS, KEYS, MODELS, PICTURES, Table
 
 REGION = "us-east-1"
 SETTINGS = Settings(
@@ -13,10 +13,12 @@ SETTINGS = Settings(
     jobs_table="jobs",
     models_table="models",
     keys_table="keys",
+    pictures_table="picture-uses",
     pictures_bucket="pictures",
     models_bucket="models",
     events_queue_url="https://sqs.us-east-1.amazonaws.com/1/events",
     imports_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/imports",
+    deletions_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/deletions",
     admin_secret="admin",
     results_topic="arn:aws:sns:us-east-1:123456789012:results",
     worker_role="arn:aws:iam::123456789012:role/worker",
@@ -54,7 +56,13 @@ def _schema(keys: list[str]) -> list[dict[str, str]]:
 
 def make_stage(dynamodb: Any, s3: Any, secrets: Any) -> None:
     """Tables, buckets and the admin secret of `SETTINGS`."""
-    for name, table in ((SETTINGS.jobs_table, JOBS), (SETTINGS.models_table, MODELS), (SETTINGS.keys_table, KEYS)):
+    tables = {
+        SETTINGS.jobs_table: JOBS,
+        SETTINGS.models_table: MODELS,
+        SETTINGS.keys_table: KEYS,
+        SETTINGS.pictures_table: PICTURES,
+    }
+    for name, table in tables.items():
         make_table(dynamodb, name, table)
     for bucket in (SETTINGS.pictures_bucket, SETTINGS.models_bucket):
         s3.create_bucket(Bucket=bucket)

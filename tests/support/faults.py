@@ -48,7 +48,7 @@ FAULTS = (BEFORE, AFTER, THROTTLE, BROKEN_OFF, TIMEOUT_BEFORE, TIMEOUT_AFTER)
 object whose bytes stop coming."""
 _AFTERWARDS = (AFTER, TIMEOUT_AFTER)
 _READS = ("Get", "Head", "List", "Query", "BatchGet", "Describe")
-QUEUES = ("imports", "events", "dead-events", "dead-sweeps")
+QUEUES = ("imports", "deletions", "events", "dead-events", "dead-sweeps")
 GATEWAY = PROBLEMS["AUTHORIZER_FAILURE"].status
 """What API Gateway answers when its authorizer breaks."""
 
@@ -263,8 +263,9 @@ class World:
     # What happens by itself.
 
     def go_on(self) -> None:
-        """Import steps are brought, endpoints settle, workers answer."""
+        """Steps are brought, endpoints settle, workers answer."""
         self.import_steps()
+        self.deletion_steps()
         for name in self.sagemaker.settle():
             self.deliver("endpoint_events", {"detail": {"EndpointName": name}})
         while self.answered < len(self.wire.invoked):
@@ -274,7 +275,13 @@ class World:
 
     def import_steps(self) -> None:
         """Bring the steps of imports until none is left."""
-        url = SETTINGS.imports_queue_url
+        self._steps(SETTINGS.imports_queue_url, "checkpoint_imports")
+
+    def deletion_steps(self) -> None:
+        """Bring the steps of deletions until none is left."""
+        self._steps(SETTINGS.deletions_queue_url, "job_deletions")
+
+    def _steps(self, url: str, function: str) -> None:
         for _ in range(30):
             quiet, self.wire.listening = self.wire.listening, False
             found = self.sqs.receive_message(QueueUrl=url).get("Messages", [])
@@ -283,11 +290,11 @@ class World:
             self.wire.listening = quiet
             if not found:
                 return
-            self.deliver("checkpoint_imports", found[0]["Body"])
+            self.deliver(function, found[0]["Body"])
             if self.wire.fault and self.wire.fault.lasts and self.wire.tries:
                 self.note("tried again by a later step")
             self.wire.calm()
-        raise Broken("an import never ends")
+        raise Broken(f"the steps of {function} never end")
 
     def painted(self, job_id: str) -> dict[str, Any]:
         """A worker paints the job, or stops at its marker; the answer."""
@@ -311,6 +318,7 @@ class World:
             *self._keys(),
             *self._endpoints(),
             *self._queues(),
+            *self._pictures(),
         ]
 
     def jobs(self) -> dict[str, str]:
@@ -373,9 +381,14 @@ class World:
             if tags and not (found.name in self.scaling.stands and self.scaling.stands[found.name].complete):
                 yield "an endpoint without scaling"
 
+    def _pictures(self) -> Iterator[str]:
+        if any("removing" in row for row in lying("dynamodb", SETTINGS.pictures_table)):
+            yield "the removal of a picture was begun and never ended"
+
     def _queues(self) -> Iterator[str]:
-        if lying("sqs", "imports"):
-            yield "an import step is left"
+        for name in ("imports", "deletions"):
+            if lying("sqs", name):
+                yield f"a step of {name} is left"
 
 
 def _backend(service: str, region: str = REGION) -> Any:
@@ -458,7 +471,7 @@ def faulty_stage() -> Iterator[Callable[[], World]]:
             for fake in (world.sagemaker, world.scaling):
                 fake.on_call, fake.after_call = partial(wire.port, False), partial(wire.port, True)
             stage.sagemaker, stage.scaling = world.sagemaker, world.scaling
-            stage.configure(clock, sweep_threads=1, dead_letter_queues=letters)
+            stage.configure(clock, threads=1, dead_letter_queues=letters)
             del stage.adapters.inference  # The real one, for the wire is below it.
             stage.model("v1-5.safetensors")
             return world

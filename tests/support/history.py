@@ -37,7 +37,7 @@ class DynamoHistory:
         self._client = client
         self._table = table
         self._shards = shards
-        self._jobs = DynamoJobs(client, table, "unused", shards)
+        self._jobs = DynamoJobs(client, table, "unused", "unused", shards)
 
     def read(self, stream: Stream, filters: Filters, start: str, limit: int) -> Slice:
         return self._jobs.read(stream, filters, start, limit)

@@ -27,6 +27,7 @@ from darkroom.jobs.limiter import OpenJobLimiter
 from darkroom.jobs.model import answer_key, output_prefix
 from darkroom.jobs.open import JobsByEndpoint
 from darkroom.jobs.ports import EndpointRefused
+from darkroom.jobs.removal import Removal
 from darkroom.jobs.service import Jobs
 from darkroom.jobs.state import OPEN, TIMED_OUT
 from darkroom.jobs.submission import Submission
@@ -34,6 +35,7 @@ from darkroom.jobs.sweep import Sweep
 from darkroom.jobs.sweep_rules import HAND_OVERS
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, failed, manifest, progress
+from tests.support.memory import NoUses
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
 
 START = 1_780_000_000.0
@@ -146,7 +148,8 @@ class Lifecycle(RuleBasedStateMachine):
         limiter = OpenJobLimiter(on.store, OWN, ALL, self.clock)
         self.open_jobs = open_jobs = JobsByEndpoint(on.store, on.outputs, endings, limiter, SHARDS)
         endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)
-        self.jobs = Jobs(on.store, on.images, on.outputs, endpoints, endings, TIMEOUTS, SHARDS, clock=self.clock)
+        removal = Removal(on.store, on.outputs, NoUses(), TIMEOUTS, clock=self.clock)
+        self.jobs = Jobs(on.store, on.images, on.outputs, endpoints, endings, removal, SHARDS)
         self.submission = Submission(
             on.store,
             self.jobs,
@@ -161,8 +164,20 @@ class Lifecycle(RuleBasedStateMachine):
             lambda: ids.new_id_at(datetime.fromtimestamp(self.clock(), UTC)),
         )
         self.events = Events(on.store, endings)
+        no_pictures: Any = None
         self.sweeper = Sweep(
-            on.store, on.bookmarks, on.outputs, endings, dispatcher, endpoints, TIMEOUTS, SHARDS, 1, self.clock
+            on.store,
+            on.bookmarks,
+            on.outputs,
+            NoUses(),
+            no_pictures,
+            endings,
+            dispatcher,
+            endpoints,
+            TIMEOUTS,
+            SHARDS,
+            1,
+            self.clock,
         )
         self.mail: list[str] = []
         self.seen: dict[str, JobOut] = {}

@@ -5,12 +5,13 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Collection, Iterator, Set
 from dataclasses import replace
 
 from darkroom.aws.job_items import shard_of
 from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
+from darkroom.images.ports import Due, Use
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
 from darkroom.jobs.model import (
@@ -190,6 +191,10 @@ class MemoryJobs:
         job = self.jobs.pop(job_id, None)
         return job.line.status if job else None
 
+    def first(self, shard: int) -> Job | None:
+        here = [job_id for job_id in self.jobs if shard_of(job_id, self._shards) == shard]
+        return self.jobs[min(here)] if here else None
+
     def existing(self, job_ids: list[str]) -> set[str]:
         return self.jobs.keys() & set(job_ids)
 
@@ -198,6 +203,34 @@ class MemoryJobs:
         if job is None:
             return WriteResult(False, False)
         return WriteResult(False, True, job.line.status, job.failure_location, job.line.type)
+
+
+class NoUses:
+    """`darkroom.images.ports.PictureUses` of jobs without pictures."""
+
+    def look_later(self, owner: str, image_ids: Collection[str], at: str) -> None:
+        assert not image_ids
+
+    def keep(self, owner: str, image_ids: Collection[str], until: str) -> set[str]:
+        return set()
+
+    def due(self, now: str, limit: int) -> list[Due]:
+        return []
+
+    def uses(self, due: Due) -> Iterator[list[Use]]:
+        raise NotImplementedError
+
+    def drop(self, due: Due, job_ids: list[str]) -> None:
+        raise NotImplementedError
+
+    def claim(self, due: Due, now: str) -> bool:
+        raise NotImplementedError
+
+    def postpone(self, due: Due, until: str) -> bool:
+        raise NotImplementedError
+
+    def forget(self, due: Due) -> None:
+        raise NotImplementedError
 
 
 class MemoryBookmarks:

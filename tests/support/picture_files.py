@@ -10,6 +10,7 @@ from PIL import Image
 
 from darkroom.images.ports import ImageStore, Part
 from darkroom.images.service import Images
+from tests.support.memory import NoUses
 
 
 def file_of(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
@@ -123,5 +124,5 @@ class RangedStore:
 def seen_by_api(content: bytes | RangedStore) -> tuple[int, int]:
     """Width and height that the API finds in a stored picture; raises Invalid as it does."""
     store = content if isinstance(content, RangedStore) else RangedStore(content)
-    images = Images(cast(ImageStore, store), retention_days=90)
+    images = Images(cast(ImageStore, store), NoUses(), retention_days=90)
     return images.inspect("alice", {"init": "0" * 64})["init"].size

@@ -153,6 +153,47 @@ def delete(world: World) -> None:
     world.ask("DELETE", f"/jobs/{world.job}", want=204)
 
 
+def two_ended(world: World) -> None:
+    """Two jobs that have succeeded."""
+    ended(world)
+    ended(world)
+
+
+def delete_named(world: World) -> None:
+    """What a good caller does: it sends again what failed."""
+    body = {"ids": list(world.jobs())}
+    for _ in range(3):
+        told = world.ask("POST", "/jobs/delete", body, headers=KEYED).json["jobs"]
+        world.wire.calm()
+        if not [job for job in told if job["outcome"] == "failed"]:
+            break
+        world.note("told as failed, sent again by the caller")
+    if {job["outcome"] for job in told} != {"deleted"}:
+        raise Broken(f"told {told}")
+
+
+def begin_deletion(world: World) -> None:
+    reply = world.ask("POST", "/jobs/delete", {"filters": {"status": ["succeed"]}}, want=202, headers=KEYED)
+    world.job = reply.json["id"]
+
+
+def deletion_begun(world: World) -> None:
+    two_ended(world)
+    begin_deletion(world)
+
+
+def deletion_is(status: str, deleted: int) -> Callable[[World], Iterable[str]]:
+    """How the deletion ended; what it deleted is gone, and the rest is there."""
+
+    def check(world: World) -> Iterable[str]:
+        told = world.stage.services.deletions.get(world.job)
+        if (told.status, told.deleted, told.failed) != (status, deleted, 0):
+            yield f"the deletion is {told.status} with {told.deleted} deleted and {told.failed} failed"
+        yield from ends(succeed=2 - deleted)(world)
+
+    return check
+
+
 def unmarked(world: World) -> None:
     """A job that was written, and its hand-over broke off."""
     with patch.object(world.stage.adapters.inference, "invoke", side_effect=Busy("aws_busy", "x")):
@@ -544,6 +585,17 @@ def late_answer(world: World) -> None:
     world.painted(world.job)
 
 
+def named_no_more(world: World) -> None:
+    """A picture whose only job was deleted."""
+    pictured(world)
+    call("DELETE", f"/jobs/{world.job}")
+
+
+def no_picture(world: World) -> Iterable[str]:
+    if lying("s3", SETTINGS.pictures_bucket) or lying("dynamodb", SETTINGS.pictures_table):
+        yield "the picture is there still, or a row of it"
+
+
 def orphans(world: World) -> None:
     """Objects of a job that was deleted."""
     deleted(world)
@@ -552,6 +604,7 @@ def orphans(world: World) -> None:
 
 
 LOOK, PAST_DEADLINE, FORGOTTEN = 400, 25_600, 3 * 25_600
+UNUSED = 91_000
 CHOOSING = ("Query", "ListEndpoints", "Describe")
 """How a new job finds its place, the same for all of them."""
 ROUND = ("GetItem 1", "ListEndpoints", "Query", "PutItem")
@@ -600,6 +653,17 @@ SCENARIOS = (
     ),
     Scenario("jobs_api", "DELETE /jobs/<id> of a job that has ended", delete, ended, ends()),
     Scenario("jobs_api", "DELETE /jobs/<id> of an open job", delete, submit, ends()),
+    Scenario("jobs_api", "POST /jobs/delete with ids", delete_named, two_ended, ends()),
+    Scenario("jobs_api", "POST /jobs/delete with filters", begin_deletion, two_ended, deletion_is("done", 2)),
+    Scenario("jobs_api", "GET /jobs/deletions/<id>", get("/jobs/deletions/{job}"), deletion_begun),
+    Scenario(
+        "jobs_api",
+        "POST /jobs/deletions/<id>/stop",
+        lambda w: w.ask("POST", f"/jobs/deletions/{w.job}/stop"),
+        deletion_begun,
+        deletion_is("stopped", 0),
+    ),
+    Scenario("job_deletions", "two jobs", World.deletion_steps, deletion_begun, deletion_is("done", 2)),
     Scenario("job_events", "success", answered(lambda w: completed(w.job, painted(w))), submit, ends(succeed=1)),
     Scenario("job_events", "success, the answer in S3 alone", answered(in_s3_alone), submit, ends(succeed=1)),
     Scenario("job_events", "success with raw pictures", answered(raw), submit, ends(succeed=1)),
@@ -693,6 +757,14 @@ SCENARIOS = (
         spared=ROUND,
     ),
     Scenario("sweeper", "objects without a job", round_at(FORGOTTEN), orphans, ends(), spared=ROUND),
+    Scenario(
+        "sweeper",
+        "a picture that no job names any more",
+        round_at(UNUSED),
+        named_no_more,
+        no_picture,
+        spared=("ListEndpoints", "PutItem"),
+    ),
     Scenario(
         "sweeper", "an endpoint without scaling", round_at(LOOK, "endpoints"), came_into_service, endpoint_is(True)
     ),

@@ -52,12 +52,12 @@ class Stage:
         self,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
-        sweep_threads: int = 8,
+        threads: int = 8,
         **settings: object,
     ) -> None:
         """Start the functions anew, with some settings different: nothing they kept in memory is left."""
         configured = SETTINGS.model_copy(update=settings)
-        self.services = wiring.build(configured, self.clients, clock, monotonic, sweep_threads)
+        self.services = wiring.build(configured, self.clients, clock, monotonic, threads)
         adapters = self.services.adapters
         adapters.endpoint_source = adapters.endpoint_control = adapters.inference = self.sagemaker
         adapters.scaling = self.scaling

@@ -9,7 +9,7 @@ from darkroom.checkpoints.resolver import ModelResolver
 from darkroom.images.service import Images
 from darkroom.webui.spelling import KnownFile
 from tests.support.lifecycle import SHARDS, Clock, Lifecycle, World
-from tests.support.memory import MemoryBookmarks, MemoryJobs, MemoryOutputs
+from tests.support.memory import MemoryBookmarks, MemoryJobs, MemoryOutputs, NoUses
 
 
 class ModelRegistry:
@@ -30,7 +30,7 @@ def in_memory() -> World:
         store=MemoryJobs(clock, SHARDS),
         bookmarks=MemoryBookmarks(),
         outputs=outputs,
-        images=Images(cast(Any, None), 90),
+        images=Images(cast(Any, None), NoUses(), 90),
         resolver=ModelResolver(registry, clock),
         objects=lambda: list(outputs.objects),
         put=outputs.objects.__setitem__,

@@ -7,8 +7,9 @@
         job = darkroom.settled(job["id"], seconds=300)
         darkroom.save_pictures(job, Path("pictures"))
 
-Jobs and pictures are methods of `Darkroom`. The modules `checkpoints`, `keys`, `endpoints` and `dead_letters` have
-functions for the rest of the API, `upload` uploads model files, and `answers` has the type of every answer.
+Jobs and pictures are methods of `Darkroom`. The modules `deletions`, `checkpoints`, `keys`, `endpoints` and
+`dead_letters` have functions for the rest of the API, `upload` uploads model files, and `answers` has the type of every
+answer.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -10,6 +10,7 @@ JobType = Literal["txt2img", "img2img", "extras", "interrogate_clip", "interroga
 Mode = Literal["img2img", "sketch", "inpaint", "inpaint_sketch", "inpaint_upload"]
 Status = Literal["created", "in_progress", "succeed", "fail", "cancelled"]
 Phase = Literal["waking", "in_line", "running"]
+DeletionStatus = Literal["running", "done", "stopped", "fail"]
 CancelledWhen = Literal["before", "during", "after"]
 Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet", "upscaler", "text_encoder"]
 ModelStatus = Literal["uploading", "importing", "active", "fail"]
@@ -135,6 +136,35 @@ class Job(JobLine):
     replay_of: str | None
     notices: list[str]
     components: Components | None
+
+
+class DeletedJob(TypedDict):
+    """What became of one job that was to be deleted; `reason` says why that failed."""
+
+    id: str
+    outcome: Literal["deleted", "not_found", "failed"]
+    reason: str | None
+
+
+class DeletedJobs(TypedDict):
+    """What became of each job that was named."""
+
+    jobs: list[DeletedJob]
+
+
+class Deletion(TypedDict):
+    """How far a deletion by filters is; `failed` counts the jobs in `failures`, which could not be deleted."""
+
+    id: str
+    status: DeletionStatus
+    owner: str
+    filters: dict[str, Any]
+    deleted: int
+    failed: int
+    failures: list[DeletedJob]
+    reason: str | None
+    started_at: str
+    ended_at: str | None
 
 
 class Summary(TypedDict):

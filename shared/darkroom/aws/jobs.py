@@ -19,6 +19,7 @@ from darkroom.aws.job_items import (
     to_item,
     values_of,
 )
+from darkroom.aws.picture_uses import use_puts
 from darkroom.aws.transactions import transact
 from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import Busy
@@ -46,6 +47,7 @@ class DynamoJobs:
         client: "DynamoDBClient",
         jobs_table: str,
         models_table: str,
+        pictures_table: str,
         shards: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -53,6 +55,7 @@ class DynamoJobs:
         self._client = client
         self._table = jobs_table
         self._models_table = models_table
+        self._pictures_table = pictures_table
         self._shards = shards
         self._clock = clock
 
@@ -69,11 +72,13 @@ class DynamoJobs:
         ]
         if idempotency:
             puts.append({"Put": self._idempotency_row(job.line.id, idempotency)})
+        if job.uses:
+            puts += use_puts(self._pictures_table, job)
         checks: list[Any] = [{"ConditionCheck": self._active(key, job)} for key in models]
         try:
             transact(self._client, puts + checks)
         except self._client.exceptions.TransactionCanceledException as cancelled:
-            raise _refusal(cancelled, len(puts), models) from cancelled
+            raise _refusal(cancelled, len(puts), models, keyed=idempotency is not None) from cancelled
 
     def _idempotency_row(self, job_id: str, used: Idempotency) -> Any:
         return {
@@ -243,6 +248,23 @@ class DynamoJobs:
         answer = self._client.delete_item(TableName=self._table, Key=attributes({"id": job_id}), ReturnValues="ALL_OLD")
         return line_from_item(answer["Attributes"]).status if "Attributes" in answer else None
 
+    def first(self, shard: int) -> Job | None:
+        """See `JobStore.first`: one Query of the `feed` index, and mostly one consistent GetItem."""
+        answer = self._client.query(
+            TableName=self._table,
+            IndexName="feed",
+            KeyConditionExpression="feed = :shard",
+            ExpressionAttributeValues=attributes({":shard": str(shard)}),
+            Limit=10,
+        )
+        for item in answer["Items"]:
+            if job := self.get(item["id"]["S"]):
+                return job
+        if answer["Items"]:
+            # The index lags behind the table, where these jobs have gone: which is the oldest cannot be told yet.
+            raise Busy("aws_busy", "An index of the jobs table lags behind.")
+        return None
+
     def existing(self, job_ids: list[str]) -> set[str]:
         """See `JobStore.existing`: one BatchGetItem for each 100; what DynamoDB leaves unprocessed counts as there."""
         found: set[str] = set()
@@ -277,12 +299,12 @@ class DynamoJobs:
         return WriteResult(applied=True, exists=True)
 
 
-def _refusal(cancelled: ClientError, puts: int, models: tuple[ModelKey, ...]) -> Exception:
+def _refusal(cancelled: ClientError, puts: int, models: tuple[ModelKey, ...], keyed: bool) -> Exception:
     """What a cancelled transaction says: its reasons stand in the order of its items (API reference of
     TransactWriteItems)."""
     reasons: list[Any] = cancelled.response.get("CancellationReasons", [])
     failed = [number for number, reason in enumerate(reasons) if reason.get("Code") == "ConditionalCheckFailed"]
-    if 1 in failed and puts == 2:
+    if 1 in failed and keyed:
         return _key_used(reasons[1]["Item"])
     missing = tuple(models[number - puts] for number in failed if number >= puts)
     if missing:

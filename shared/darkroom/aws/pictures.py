@@ -118,6 +118,10 @@ class S3Images:
             raise
         return True
 
+    def delete(self, owner: str, image_id: str) -> None:
+        """See `ImageStore.delete`: one DeleteObject."""
+        self._client.delete_object(Bucket=self._bucket, Key=image_key(owner, image_id))
+
     def uri(self, owner: str, image_id: str) -> str:
         """See `ImageStore.uri`."""
         return f"s3://{self._bucket}/{image_key(owner, image_id)}"

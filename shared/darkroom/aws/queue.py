@@ -1,4 +1,4 @@
-"""The queue of import steps in SQS."""
+"""Queues of steps in SQS: of imports, and of deletions."""
 
 from typing import TYPE_CHECKING
 
@@ -6,13 +6,13 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 
-class SqsImports:
-    """`darkroom.checkpoints.ports.ImportQueue` on SQS."""
+class SqsSteps:
+    """`darkroom.checkpoints.ports.ImportQueue` and `darkroom.jobs.ports.StepQueue` on SQS."""
 
     def __init__(self, client: "SQSClient", url: str) -> None:
         self._client = client
         self._url = url
 
     def send(self, body: str, delay: int) -> None:
-        """See `ImportQueue.send`: one SendMessage."""
+        """See `StepQueue.send`: one SendMessage."""
         self._client.send_message(QueueUrl=self._url, MessageBody=body, DelaySeconds=delay)

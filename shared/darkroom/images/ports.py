@@ -1,5 +1,6 @@
 """What the images feature needs from the outside."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +31,53 @@ class Upload:
     expires_in: int
 
 
+@dataclass(frozen=True)
+class Use:
+    """A job that names a picture, and when its row expires (epoch seconds)."""
+
+    job_id: str
+    expires_at: int
+
+
+@dataclass(frozen=True)
+class Due:
+    """A picture that is to be looked at, as it was seen: whether a job still names it. Times are ISO 8601;
+    `removing` is when its removal began."""
+
+    owner: str
+    image_id: str
+    look_at: str
+    removing: str | None = None
+
+
+class PictureUses(Protocol):
+    """Which jobs name which pictures, and when somebody looks whether any does. Uses are written with their jobs."""
+
+    def look_later(self, owner: str, image_ids: Collection[str], at: str) -> None:
+        """Have the pictures looked at, at a moment."""
+
+    def keep(self, owner: str, image_ids: Collection[str], until: str) -> set[str]:
+        """Put off every look at the pictures; returns those that are being removed this moment."""
+
+    def due(self, now: str, limit: int) -> list[Due]:
+        """Pictures whose time has come, oldest first."""
+
+    def uses(self, due: Due) -> Iterator[list[Use]]:
+        """The jobs that name a picture, newest first, page by page; some may have gone."""
+
+    def drop(self, due: Due, job_ids: list[str]) -> None:
+        """Forget uses by jobs that have gone."""
+
+    def claim(self, due: Due, now: str) -> bool:
+        """Begin to remove a picture; False when the look was put off, or claimed, since it was seen."""
+
+    def postpone(self, due: Due, until: str) -> bool:
+        """Look again later; False when the look was changed since it was seen."""
+
+    def forget(self, due: Due) -> None:
+        """Look no more at a picture that has gone, unless the look was changed since it was seen."""
+
+
 class ImageStore(Protocol):
     """The pictures of all owners."""
 
@@ -50,6 +98,9 @@ class ImageStore(Protocol):
 
     def renew(self, owner: str, image_id: str, content_type: str) -> bool:
         """Set a picture's age to 0, so that S3 deletes it later; False when it is not stored."""
+
+    def delete(self, owner: str, image_id: str) -> None:
+        """Remove it."""
 
     def uri(self, owner: str, image_id: str) -> str:
         """A picture's S3 URI, for a worker."""

@@ -1,17 +1,19 @@
 """Uploading pictures, and reading format and size of those that a job names."""
 
 import hashlib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
-from darkroom.errors import FieldError, Invalid
+from darkroom.errors import Busy, FieldError, Invalid
 from darkroom.images.api import ImageIn, ImageOut, ImageUploadOut
 from darkroom.images.formats import CONTENT_TYPES, format_of
 from darkroom.images.header import MAX_PIXELS, MAX_SIDE, ImageHeader, look
 from darkroom.images.model import HEADER_BYTES, LONG_HEADER_BYTES, MAX_BYTES
-from darkroom.images.ports import ImageStore, Part
+from darkroom.images.ports import ImageStore, Part, PictureUses
 from darkroom.images.source import InMemory, NotAnImage, Source
+from darkroom.times import moment, precise
 
 DAY = 86_400
 """Seconds. A picture may expire so much earlier than the row of a job that starts from it."""
@@ -20,8 +22,17 @@ DAY = 86_400
 class Images:
     """The picture store. S3 deletes a picture after `retention_days`."""
 
-    def __init__(self, store: ImageStore, retention_days: int) -> None:
+    def __init__(
+        self,
+        store: ImageStore,
+        uses: PictureUses,
+        retention_days: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock` gives epoch seconds."""
         self._store = store
+        self._uses = uses
+        self._clock = clock
         self._renew_after = retention_days * DAY / 2
         self._old = min(DAY, self._renew_after)
 
@@ -32,6 +43,9 @@ class Images:
         does not expire while a job still needs it.
         """
         stored = self._store.find(owner, request.sha256)
+        if stored is not None and stored.age > self._old / 2:
+            # What is told to be here must be here a day later, when a job names it.
+            self.keep(owner, [request.sha256])
         if stored is not None and stored.bytes == request.bytes and stored.age < self._renew_after:
             return ImageOut(id=request.sha256, upload=None)
         upload = self._store.upload(owner, request.sha256, request.bytes, request.content_type)
@@ -54,17 +68,27 @@ class Images:
             stored = {name: _Stored(self._store, owner, ids[name], start) for name, start in starts.items() if start}
             headers = dict(zip(stored, pool.map(lambda pair: _header(*pair), stored.items()), strict=True))
         old = {ids[name]: name for name, start in starts.items() if start and start.age > self._old}
+        self.keep(owner, old)
         for image_id, name in old.items():
             if not self._store.renew(owner, image_id, CONTENT_TYPES[headers[name].format]):
                 raise _absent([name])
         return headers
 
+    def keep(self, owner: str, image_ids: Collection[str]) -> None:
+        """Put off for a day that the sweeper checks whether any job names these pictures: one is about to.
+
+        Whatever names a picture that was stored over a day ago, or stores one that may be there, calls this first.
+        Raises Busy `image_is_going` when one of them is being removed at this moment.
+        """
+        if self._uses.keep(owner, image_ids, precise(moment(self._clock() + DAY))):
+            raise Busy("image_is_going", "A picture of this request, which no job named any more, is being removed.")
+
     def _start(self, owner: str, image_id: str) -> Part | None:
         return self._store.read(owner, image_id, 0, HEADER_BYTES)
 
     def put(self, owner: str, content: bytes) -> str:
-        """Store a picture that was part of a request; returns its id. Call `check` first."""
-        image_id = hashlib.sha256(content).hexdigest()
+        """Store a picture that was part of a request; returns its id. Call `check` and `keep` first."""
+        image_id = id_of(content)
         content_type = CONTENT_TYPES[format_of(content) or "png"]
         self._store.put(owner, image_id, content, content_type)
         return image_id
@@ -76,6 +100,7 @@ class Images:
     def copy(self, owner: str, to: str, ids: Mapping[str, str]) -> list[str]:
         """Copy pictures of `owner` for the owner `to`; returns the names of those that are not stored any more. `ids`
         maps names to image ids."""
+        self.keep(to, set(ids.values()))
         return [name for name, image in ids.items() if not self._store.copy(image, owner, to)]
 
     def uri(self, owner: str, image_id: str) -> str:
@@ -85,6 +110,11 @@ class Images:
     def url(self, owner: str, image_id: str) -> str:
         """A presigned GET of a picture."""
         return self._store.url(owner, image_id)
+
+
+def id_of(content: bytes) -> str:
+    """The id of a picture."""
+    return hashlib.sha256(content).hexdigest()
 
 
 class _Stored:

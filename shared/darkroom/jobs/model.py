@@ -87,7 +87,8 @@ class Job:
     `spellings` kinds to the names that its body says for them (None for a job
     from before they were kept); `expires_at` is in epoch seconds. `hand_overs` counts how often the sweeper
     handed it over, the last time at `handed_over_at`. `notices` are sentences for its owner, `components` what made its
-    pictures."""
+    pictures. `uses` counts the pictures whose use was written with the job, None for a job from before that was
+    done."""
 
     line: JobLine
     parameters: dict[str, Any]
@@ -111,6 +112,7 @@ class Job:
     objects: dict[str, dict[str, str]] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     components: Components | None = None
+    uses: int | None = None
 
     @property
     def model_keys(self) -> tuple[ModelKey, ...]:

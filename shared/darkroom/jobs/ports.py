@@ -1,8 +1,8 @@
 """What the jobs feature needs from the outside; `aws` has the implementations."""
 
 from collections.abc import Set
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
@@ -54,6 +54,75 @@ class AnswerTooLarge(Exception):
     """The answer is larger than the limit and was not read."""
 
 
+DeletionStatus = Literal["running", "done", "stopped", "fail"]
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A deletion of all jobs that filters find, as it is kept.
+
+    `asked` are the filters as the caller wrote them, `filters` what they mean; the highest id they take is older than
+    the deletion. `failures` maps jobs that could not be deleted to the reasons. `page` are the ids that are being
+    deleted, `below` is the highest id that was not looked at yet ("" when all were). `step`, `step_token` and
+    `attempts` are as for an import, `version` counts the changes; `expires_at` is in epoch seconds.
+    """
+
+    id: str
+    owner: str
+    asked: dict[str, Any]
+    filters: Filters
+    started_at: str
+    expires_at: int
+    below: str
+    status: DeletionStatus = "running"
+    reason: str | None = None
+    ended_at: str | None = None
+    deleted: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    page: tuple[str, ...] = ()
+    step: int = 0
+    step_token: str | None = None
+    attempts: int = 0
+    version: int = 0
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What is kept of an `Idempotency-Key` that came with a deletion: the digest of the request, the deletion it began
+    ("" for none), and the jobs that were there before any was deleted."""
+
+    digest: str
+    deletion: str
+    jobs: tuple[str, ...]
+
+
+class DeletionStore(Protocol):
+    """The rows of deletions."""
+
+    def note(self, used: Idempotency, deletion: str, jobs: tuple[str, ...]) -> Noted:
+        """Keep what an idempotency key stands for; what was kept before stays, and is returned."""
+
+    def create(self, deletion: Deletion) -> bool:
+        """Write a new row; False when there is one of this id."""
+
+    def find(self, deletion_id: str) -> Deletion | None:
+        """The row as it is now (a consistent read)."""
+
+    def change(self, old: Deletion, new: Deletion) -> Deletion | None:
+        """Replace a row that is still as it was; None when it is not. A row that was stopped meanwhile stays stopped,
+        and takes the rest."""
+
+    def stop(self, deletion_id: str, now: str) -> Deletion | None:
+        """End a running deletion as `stopped`; returns the row as it is then, None when there is none."""
+
+
+class StepQueue(Protocol):
+    """A queue of steps."""
+
+    def send(self, body: str, delay: int) -> None:
+        """Leave a message that comes after `delay` seconds."""
+
+
 class JobStore(Protocol):
     """The jobs table."""
 
@@ -97,6 +166,9 @@ class JobStore(Protocol):
 
     def delete(self, job_id: str) -> Status | None:
         """Remove the row; returns the status that the job had, None when there was no row."""
+
+    def first(self, shard: int) -> Job | None:
+        """The oldest job of a shard of the feed. Raises Busy while that cannot be told."""
 
     def existing(self, job_ids: list[str]) -> set[str]:
         """The ids that have a row. An id that DynamoDB did not look up is among them."""

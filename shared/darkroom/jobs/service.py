@@ -12,11 +12,12 @@ from darkroom.jobs.api import HistoryQuery, JobOut, JobPage, Summary, job_out, l
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import fill, plan
-from darkroom.jobs.model import Job, JobTimeouts
+from darkroom.jobs.model import Job
 from darkroom.jobs.phase import Phase, phase_of
 from darkroom.jobs.ports import JobStore, Outputs
 from darkroom.jobs.query import filters_of, time_range
-from darkroom.jobs.state import CANCELLED, ENDS
+from darkroom.jobs.removal import Removal
+from darkroom.jobs.state import CANCELLED
 from darkroom.jobs.summary import summarize
 
 POLL_SECONDS = 0.7
@@ -32,21 +33,19 @@ class Jobs:
         outputs: Outputs,
         endpoints: Endpoints,
         endings: Endings,
-        timeouts: JobTimeouts,
+        removal: Removal,
         shards: int,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`shards` is the number of shards of the feed; `sleep` takes seconds, `clock` gives epoch seconds."""
+        """`shards` is the number of shards of the feed; `sleep` takes seconds."""
         self._store = store
         self._images = images
         self._outputs = outputs
         self._endpoints = endpoints
         self._endings = endings
-        self._timeouts = timeouts
+        self._removal = removal
         self._shards = shards
         self._sleep = sleep
-        self._clock = clock
 
     def get(self, job_id: str, wait: int = 0, scope: str | None = None) -> JobOut:
         """The whole job; with `wait`, after at most so many seconds, sooner once it is settled.
@@ -106,28 +105,9 @@ class Jobs:
         return self.show(job)
 
     def delete(self, job_id: str, scope: str | None = None) -> None:
-        """Remove a job and all it stored. Objects first: a delete that breaks off can be sent again.
-
-        A job that may still run leaves the marker that stops its worker; it goes with the late answer, or by the
-        sweeper once nothing can come any more. `scope` is the one owner whose jobs may be touched, None for all.
-        Raises Missing `job_not_found`.
-        """
-        job = self.find(job_id, scope)
-        may_run = self._may_run(job)
-        if may_run:
-            self._outputs.mark_cancelled(job_id, job.failure_location)
-        self._outputs.delete(job_id, job.failure_location, keep_marker=may_run)
-        last_status = self._store.delete(job_id)
-        if last_status in ENDS and last_status != job.line.status:
-            # It ended in between, and its worker wrote pictures after the objects were removed.
-            self._outputs.delete(job_id, keep_marker=last_status == CANCELLED)
-
-    def _may_run(self, job: Job) -> bool:
-        """Whether a worker may still have the job."""
-        if not job.line.settled:
-            return True
-        age = self._clock() - ids.created_at(job.line.id).timestamp()
-        return job.line.status == CANCELLED and age < self._timeouts.forgotten and self._outputs.is_marked(job.line.id)
+        """Remove a job and all it stored: `Removal` says how. `scope` is the one owner whose jobs may be touched, None
+        for all. Raises Missing `job_not_found`."""
+        self._removal.remove(self.find(job_id, scope))
 
     def find(self, job_id: str, scope: str | None = None) -> Job:
         """The job. Raises Missing `job_not_found`, also for a job of another owner than `scope`."""

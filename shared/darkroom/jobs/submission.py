@@ -12,7 +12,7 @@ from darkroom.checkpoints.resolver import ModelResolver
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy, Conflict, Missing
 from darkroom.idempotency import IDEMPOTENCY_SECONDS, Idempotency, request_digest, reused
-from darkroom.images.service import Images, check
+from darkroom.images.service import Images, check, id_of
 from darkroom.jobs.api import JobIn, JobOut
 from darkroom.jobs.dispatcher import REFUSED, Dispatcher, StageResources
 from darkroom.jobs.draft import (
@@ -31,6 +31,8 @@ from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive
 from darkroom.jobs.service import Jobs
 
 log = logging.getLogger(__name__)
+TRANSACTION_ITEMS = 100
+"""What DynamoDB takes in one TransactWriteItems."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class Submission:
         inputs = work.images | self._store_pictures(owner, work, options.pictures_of)
         now = int(self._clock())
         job = to_job(work, owner, placement, inputs, now + self._resources.retention_days * 86_400, self._new_id())
-        job = replace(job, replay_of=options.replay_of)
+        job = replace(job, replay_of=options.replay_of, uses=len(set(inputs.values())))
         logs.note_job(job.line.id)
         try:
             self._write(job, work, options, now)
@@ -189,8 +191,8 @@ class Submission:
 
     def _check_models(self, work: Draft, stores_pictures: bool) -> None:
         """Look the models up before pictures are stored, for a refused job must leave nothing behind; and when there
-        are more than the transaction of the write can check, which only a replay may have."""
-        if stores_pictures or len(work.models.keys) > MAX_MODELS:
+        are more than the transaction of the write can check: in a replay, or beside many pictures."""
+        if stores_pictures or len(work.models.keys) > models_beside(len(work.images) + len(work.extracted)):
             missing = self._registry.not_active(work.models.keys)
             if missing:
                 raise ModelsNotActive(missing)
@@ -199,6 +201,8 @@ class Submission:
         """Store the pictures of the body, and copy those of another owner. Returns ids by name of the first."""
         if owner != pictures_of:
             _check_expired(self._images.copy(pictures_of, owner, work.images))
+        if work.extracted:
+            self._images.keep(owner, {id_of(picture.content) for picture in work.extracted})
         return {picture.name: self._images.put(owner, picture.content) for picture in work.extracted}
 
     def _write(self, job: Job, work: Draft, options: SubmitOptions, now: int) -> None:
@@ -206,7 +210,7 @@ class Submission:
         owner, key = job.line.owner, None
         if options.key:
             key = Idempotency(owner, options.key, options.digest, now, now + IDEMPOTENCY_SECONDS)
-        self._store.create(job, work.models.keys[:MAX_MODELS], key)
+        self._store.create(job, work.models.keys[: models_beside(job.uses or 0)], key)
 
     def _hand_over(self, job: Job) -> Job:
         """Hand the job over and return it, whatever happens: it is written, so a caller that tried again would create
@@ -233,6 +237,11 @@ class Submission:
                 "idempotency_key_job_deleted",
                 "The job that this Idempotency-Key made was deleted; use a new key.",
             ) from gone
+
+
+def models_beside(pictures: int) -> int:
+    """How many models the transaction of a write can check beside the job, its idempotency key and so many pictures."""
+    return min(MAX_MODELS, TRANSACTION_ITEMS - 2 - pictures)
 
 
 def _check_expired(lost: list[str]) -> None:

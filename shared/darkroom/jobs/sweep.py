@@ -2,7 +2,7 @@
 
 Every round starts where the last one stopped and ends with the time it is given. All writes are conditional, so
 two rounds at once, or one that breaks off anywhere, do no harm. `sweep_walker` goes through the jobs, `sweep_rules`
-acts on one job, `sweep_tidying` removes objects.
+acts on one job, `sweep_tidying` removes objects, `sweep_pictures` removes input pictures.
 """
 
 import time
@@ -11,11 +11,13 @@ from functools import partial
 
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy
+from darkroom.images.ports import ImageStore, PictureUses
 from darkroom.jobs.dispatcher import Dispatcher
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.model import JobTimeouts
 from darkroom.jobs.ports import Bookmarks, JobStore, Outputs
 from darkroom.jobs.state import CANCELLED, FAIL, OPEN, Status
+from darkroom.jobs.sweep_pictures import PictureTidying
 from darkroom.jobs.sweep_rules import Rules
 from darkroom.jobs.sweep_tidying import Tidying
 from darkroom.jobs.sweep_walker import Left, Round, Walker
@@ -32,6 +34,8 @@ class Sweep:
         store: JobStore,
         bookmarks: Bookmarks,
         outputs: Outputs,
+        uses: PictureUses,
+        images: ImageStore,
         endings: Endings,
         dispatcher: Dispatcher,
         endpoints: Endpoints,
@@ -44,6 +48,8 @@ class Sweep:
         self._store = store
         self._bookmarks = bookmarks
         self._outputs = outputs
+        self._uses = uses
+        self._images = images
         self._endings = endings
         self._dispatcher = dispatcher
         self._endpoints = endpoints
@@ -63,6 +69,7 @@ class Sweep:
         walker = Walker(this, self._store, bookmarks, save, self._shards, self._clock)
         rules = Rules(this, self._store, self._outputs, self._endings, self._dispatcher, self._timeouts, self._clock)
         tidying = Tidying(this, walker, self._store, self._outputs, self._timeouts, self._clock)
+        pictures = PictureTidying(this, self._store, self._uses, self._images, self._shards, self._clock)
         errors: list[Exception] = []
         try:
             serving = self._listed_endpoints(this)
@@ -72,6 +79,7 @@ class Sweep:
                 lambda: walker.walk("ended", ENDED, self._timeouts.forgotten, rules.look_again, again=False),
                 tidying.tidy_folders,
                 tidying.tidy_failures,
+                pictures.tidy,
             )
             for part in parts:
                 try:

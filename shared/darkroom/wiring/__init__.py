@@ -17,14 +17,14 @@ def build(
     clients: Clients,
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
-    sweep_threads: int = 8,
+    threads: int = 8,
 ) -> Services:
     """The services of the stage that `settings` describe, over these `clients`; each is created at its first use.
 
-    `clock` gives epoch seconds, `monotonic` seconds that only measure durations and the age of caches. A round of the
-    sweeper handles `sweep_threads` jobs side by side.
+    `clock` gives epoch seconds, `monotonic` seconds that only measure durations and the age of caches. The sweeper and
+    deletions handle `threads` jobs side by side.
     """
-    return Services(settings, Adapters(settings, clients, clock), monotonic, sweep_threads)
+    return Services(settings, Adapters(settings, clients, clock), monotonic, threads)
 
 
 @cache

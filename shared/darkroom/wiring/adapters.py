@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from darkroom.dead_letters.ports import Letters
     from darkroom.endpoints.ports import EndpointControl, EndpointSource, Scaling
     from darkroom.idempotency import ClaimStore
-    from darkroom.images.ports import ImageStore
+    from darkroom.images.ports import ImageStore, PictureUses
     from darkroom.jobs.model import JobTimeouts
-    from darkroom.jobs.ports import Bookmarks, Inference, JobStore, Outputs
+    from darkroom.jobs.ports import Bookmarks, DeletionStore, Inference, JobStore, Outputs, StepQueue
     from darkroom.keys.ports import AdminSecret, Counts, KeyStore
     from darkroom.settings import Settings
 
@@ -74,6 +74,13 @@ class Adapters:
         return S3Images(self.clients("s3"), self.settings.pictures_bucket, self.clock)
 
     @cached_property
+    def picture_uses(self) -> PictureUses:
+        """Which jobs name which pictures."""
+        from darkroom.aws.picture_uses import DynamoPictureUses
+
+        return DynamoPictureUses(self.clients("dynamodb"), self.settings.pictures_table)
+
+    @cached_property
     def outputs(self) -> Outputs:
         """The objects of jobs in the pictures bucket."""
         from darkroom.aws.pictures import S3Outputs
@@ -97,9 +104,23 @@ class Adapters:
     @cached_property
     def import_queue(self) -> ImportQueue:
         """The queue of import steps."""
-        from darkroom.aws.queue import SqsImports
+        from darkroom.aws.queue import SqsSteps
 
-        return SqsImports(self.clients("sqs"), self.settings.imports_queue_url)
+        return SqsSteps(self.clients("sqs"), self.settings.imports_queue_url)
+
+    @cached_property
+    def deletion_queue(self) -> StepQueue:
+        """The queue of the steps of deletions."""
+        from darkroom.aws.queue import SqsSteps
+
+        return SqsSteps(self.clients("sqs"), self.settings.deletions_queue_url)
+
+    @cached_property
+    def deletion_store(self) -> DeletionStore:
+        """The rows of deletions, in the jobs table."""
+        from darkroom.aws.deletions import DynamoDeletions
+
+        return DynamoDeletions(self.clients("dynamodb"), self.settings.jobs_table)
 
     @cached_property
     def web(self) -> Web:
@@ -156,7 +177,8 @@ class Adapters:
 
         settings = self.settings
         dynamodb = self.clients("dynamodb")
-        return DynamoJobs(dynamodb, settings.jobs_table, settings.models_table, settings.feed_shards, self.clock)
+        tables = settings.jobs_table, settings.models_table, settings.pictures_table
+        return DynamoJobs(dynamodb, *tables, settings.feed_shards, self.clock)
 
     @cached_property
     def bookmarks(self) -> Bookmarks:

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from darkroom.endpoints.sweep import EndpointSweep
     from darkroom.idempotency import Claims
     from darkroom.images.service import Images
+    from darkroom.jobs.deletion import Deletions
+    from darkroom.jobs.deletion_steps import DeletionSteps
     from darkroom.jobs.dispatcher import Dispatcher, StageResources
     from darkroom.jobs.ending import Endings
     from darkroom.jobs.events import Events
     from darkroom.jobs.limiter import OpenJobLimiter
+    from darkroom.jobs.removal import Removal
     from darkroom.jobs.service import Jobs
     from darkroom.jobs.submission import Submission
     from darkroom.jobs.sweep import Sweep
@@ -41,14 +44,12 @@ it did, by kind, with the ids of those that failed."""
 class Services:
     """The services of the stage that `settings` describe. A test may set one to a fake, as with adapters."""
 
-    def __init__(
-        self, settings: Settings, adapters: Adapters, monotonic: Callable[[], float], sweep_threads: int
-    ) -> None:
-        """`monotonic` gives seconds. A round of the sweeper handles `sweep_threads` jobs side by side."""
+    def __init__(self, settings: Settings, adapters: Adapters, monotonic: Callable[[], float], threads: int) -> None:
+        """`monotonic` gives seconds. The sweeper and deletions handle `threads` jobs side by side."""
         self.settings = settings
         self.adapters = adapters
         self._monotonic = monotonic
-        self._sweep_threads = sweep_threads
+        self._threads = threads
 
     @cached_property
     def authenticator(self) -> Authenticator:
@@ -83,7 +84,9 @@ class Services:
         """The picture store."""
         from darkroom.images.service import Images
 
-        return Images(self.adapters.image_store, self.settings.retention_days)
+        return Images(
+            self.adapters.image_store, self.adapters.picture_uses, self.settings.retention_days, self.adapters.clock
+        )
 
     @cached_property
     def resolver(self) -> ModelResolver:
@@ -171,9 +174,51 @@ class Services:
             self.adapters.outputs,
             self.endpoints,
             self.endings,
-            self.adapters.timeouts,
+            self.removal,
             self.settings.feed_shards,
-            clock=self.adapters.clock,
+        )
+
+    @cached_property
+    def removal(self) -> Removal:
+        """Removes jobs with all they stored."""
+        from darkroom.jobs.removal import Removal
+
+        return Removal(
+            self.adapters.store,
+            self.adapters.outputs,
+            self.adapters.picture_uses,
+            self.adapters.timeouts,
+            self._threads,
+            self.adapters.clock,
+            self._monotonic,
+        )
+
+    @cached_property
+    def deletions(self) -> Deletions:
+        """Deleting many jobs: those that are named, and those that filters find."""
+        from darkroom.jobs.deletion import Deletions
+
+        return Deletions(
+            self.adapters.deletion_store,
+            self.adapters.store,
+            self.removal,
+            self.adapters.deletion_queue,
+            self.adapters.clock,
+        )
+
+    @cached_property
+    def deletion_steps(self) -> DeletionSteps:
+        """Carries out the steps of deletions."""
+        from darkroom.jobs.deletion_steps import DeletionSteps
+
+        return DeletionSteps(
+            self.adapters.deletion_store,
+            self.adapters.store,
+            self.removal,
+            self.adapters.deletion_queue,
+            self.settings.feed_shards,
+            self.adapters.clock,
+            self._monotonic,
         )
 
     @cached_property
@@ -210,12 +255,14 @@ class Services:
             self.adapters.store,
             self.adapters.bookmarks,
             self.adapters.outputs,
+            self.adapters.picture_uses,
+            self.adapters.image_store,
             self.endings,
             self.dispatcher,
             self.endpoints,
             self.adapters.timeouts,
             self.settings.feed_shards,
-            self._sweep_threads,
+            self._threads,
             self.adapters.clock,
         )
 
@@ -288,6 +335,7 @@ class Services:
         from darkroom.dead_letters.model import Queue
         from darkroom.dead_letters.service import DeadLetters, about_round
         from darkroom.endpoints import events as endpoint_events
+        from darkroom.jobs import deletion_steps
         from darkroom.jobs import events as job_events
 
         queues = [Queue.parse(text) for text in self.settings.dead_letter_queues]
@@ -295,6 +343,7 @@ class Services:
             "events": job_events.about,
             "undelivered": job_events.about,
             "imports": imports.about,
+            "deletions": deletion_steps.about,
             "endpoints": endpoint_events.about,
             "sweeps": about_round,
         }

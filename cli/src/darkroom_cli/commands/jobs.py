@@ -1,4 +1,4 @@
-"""`darkroom jobs list | show | get | cancel | replay | delete`."""
+"""`darkroom jobs list | show | get | cancel | replay | delete | deletion`."""
 
 from itertools import islice
 from pathlib import Path
@@ -111,13 +111,57 @@ def replay(job_id: JobId, url: Url = None, key_file: KeyFile = None) -> None:
         typer.echo(darkroom.replay(job_id)["label"])
 
 
-@app.command()
-def delete(job_id: JobId, yes: Yes = False, url: Url = None, key_file: KeyFile = None) -> None:
-    """Delete a job and the pictures it made."""
-    with reported_errors(), connected(url, key_file) as darkroom:
-        from darkroom_client import Failure
+@app.command("delete")
+@filtered
+def delete(
+    filters: dict[str, Any],
+    job_ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[JOB]...", parser=id_of, help="Ids of jobs, or labels in quotes.", show_default=False),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every job there is.")] = False,
+    yes: Yes = False,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Delete jobs and the pictures they made: those that are named, or all that filters find.
 
-        if not yes and not confirmed(f"Delete the job {job_id} and its pictures?"):
+    With filters it goes on in the cloud after Ctrl-C; jobs made after it began are not deleted.
+    """
+    with reported_errors(), connected(url, key_file) as darkroom:
+        from darkroom_cli import deletions as told
+        from darkroom_client import Failure, deletions
+
+        if [bool(job_ids), bool(filters), everything].count(True) != 1:
+            raise Failure("Name jobs, or say which with filters as in --status fail, or say --all: one of the three.")
+        if not yes and not confirmed(told.question(job_ids or [], filters)):
             raise Failure("Nothing was deleted.")
-        darkroom.delete_job(job_id)
-        typer.echo(f"Deleted {job_id}.")
+        if job_ids:
+            told.tell_each(deletions.delete_named(darkroom, job_ids))
+            return
+        begun = deletions.begin(darkroom, **(filters or {"all": True}))
+        typer.echo(f"Deletion {begun['id']} has begun.", err=True)
+        told.follow(deletions.watch(darkroom, begun), begun["id"])
+
+
+@app.command()
+def deletion(
+    deletion_id: Annotated[str, typer.Argument(metavar="DELETION", help="The id that `delete` printed.")],
+    stop: Annotated[bool, typer.Option("--stop", help="Stop it; what is deleted stays deleted.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it until it has ended.")] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Tell how far a deletion by filters is, or stop it."""
+    with reported_errors(), connected(url, key_file) as darkroom:
+        from darkroom_cli import deletions as told
+        from darkroom_client import deletions
+
+        found = deletions.stop(darkroom, deletion_id) if stop else deletions.find(darkroom, deletion_id)
+        if as_json:
+            print_json(found)
+        elif wait:
+            told.follow(deletions.watch(darkroom, found), found["id"])
+        else:
+            told.conclude(found)
