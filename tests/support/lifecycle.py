@@ -145,7 +145,9 @@ class Lifecycle(RuleBasedStateMachine):
         limiter = OpenJobLimiter(on.store, OWN, ALL, self.clock)
         self.open_jobs = open_jobs = JobsByEndpoint(on.store, on.outputs, endings, limiter, SHARDS)
         endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)
-        self.jobs = Jobs(on.store, on.images, on.outputs, endpoints, endings, TIMEOUTS, SHARDS, clock=self.clock)
+        self.jobs = Jobs(
+            on.store, on.images, on.outputs, endpoints, on.resolver, endings, TIMEOUTS, SHARDS, clock=self.clock
+        )
         self.submission = Submission(
             on.store,
             self.jobs,

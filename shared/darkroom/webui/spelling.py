@@ -36,6 +36,19 @@ def stem(name: str) -> str:
     return next((name[: -len(end)] for end in EXTENSIONS if low.endswith(end) and len(name) > len(end)), name)
 
 
+def bare(text: str) -> str:
+    """A spelling without the folder before the name and the hash behind it."""
+    return _HASH_BEHIND.sub("", composed(text).strip()).replace("\\", "/").rpartition("/")[2]
+
+
+def possible_names(text: str) -> tuple[str, ...]:
+    """The file names that a spelling may mean, whether or not such files are there: as it is written, without folder
+    and hash, and with each extension if it has none."""
+    written = dict.fromkeys((composed(text), bare(text)))
+    ends = [name + end for name in written if name and stem(name) == name for end in EXTENSIONS]
+    return tuple(name for name in dict.fromkeys((*written, *ends)) if name)
+
+
 @dataclass(frozen=True)
 class KnownFile:
     """A model file that is there. `folder` is where it lay in the WebUI, with slashes, None when nobody said;

@@ -170,6 +170,7 @@ class Services:
             self.images,
             self.adapters.outputs,
             self.endpoints,
+            self.resolver,
             self.endings,
             self.adapters.timeouts,
             self.settings.feed_shards,
