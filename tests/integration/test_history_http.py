@@ -20,7 +20,6 @@ from tests.support.history import id_at
 from tests.support.http import call
 from tests.support.memory import MemoryHistory
 
-
 A, B = "darkroom-test-a", "darkroom-test-b"
 
 

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-from darkroom_client import pictures, retry
+from darkroom_client import address, pictures, retry
 from darkroom_client.answers import Image, Job, JobLine, JobPage, Pong, Summary
-from darkroom_client.errors import NotDarkroom, Refused
+from darkroom_client.errors import NotDarkroom, Refused, WrongAddress
 
 LONGEST_WAIT = 20
 """The longest time, in seconds, that `GET /jobs/{id}` waits for a job's end."""
@@ -24,14 +24,15 @@ Answer = TypeVar("Answer")
 class Darkroom:
     """A client for one stage and one key. `url` is the API's address with its stage (`/v1`), `timeout` is in seconds.
 
-    Methods raise Refused when Darkroom refuses, NotDarkroom when something else answers, and httpx.TransportError
-    when nothing answers. While Darkroom is busy, a request is sent again a few times.
+    Raises WrongAddress when `url` cannot be that. Methods raise Refused when Darkroom refuses, WrongAddress or its kind
+    NotDarkroom when something else answers, and httpx.TransportError when nothing answers. While Darkroom is busy, a
+    request is sent again a few times.
     """
 
     def __init__(self, url: str, key: str, timeout: float = 40, transport: httpx.BaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {key}"}
         limits = httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS))
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=limits, transport=transport)
+        self._http = httpx.Client(base_url=address.checked(url), headers=headers, timeout=limits, transport=transport)
         # A client of its own for signed links to S3, which must not get the key.
         self._storage = httpx.Client(timeout=limits, transport=transport)
 
@@ -177,12 +178,26 @@ class Darkroom:
         answer = retry.send(self._http, method, path, headers=headers, **options)
         if answer.is_success:
             return answer
-        try:
-            problem = answer.json()
-            refused = Refused(answer.status_code, problem["code"], problem["detail"], problem.get("errors", ()))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            refused = Refused(answer.status_code, "no_problem", answer.text[:200])
-        raise refused
+        raise refusal(answer, str(self._http.base_url))
+
+
+def refusal(answer: httpx.Response, url: str) -> Exception:
+    """What an answer with an error means: Refused with Darkroom's own problem, or WrongAddress when API Gateway says
+    that it has no stage at `url`, or the answer leads elsewhere."""
+    if answer.is_redirect:
+        to = answer.headers.get("Location", "")[:200]
+        return WrongAddress(f"{url} is not the address itself: it leads to {to}")
+    try:
+        body = answer.json()
+        # API Gateway answers these two for a stage or a mapping that it does not have, whatever the key.
+        if answer.status_code == 403 and body.get("message") in ("Forbidden", "Missing Authentication Token"):
+            return WrongAddress(f"API Gateway has no stage at {url}: the address ends in it, as in {address.EXAMPLE}")
+        detail = body["detail"]
+        if body["code"] == "route_not_found":
+            detail += f" Is {url} the address of the stage? It looks like {address.EXAMPLE}"
+        return Refused(answer.status_code, body["code"], detail, body.get("errors", ()))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Refused(answer.status_code, "no_problem", answer.text[:200])
 
 
 def expect(kind: type[Answer], answer: Any) -> Answer:
