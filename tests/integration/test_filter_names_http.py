@@ -10,7 +10,9 @@ import pytest
 
 from darkroom import ids
 from darkroom.aws.job_items import to_item
+from darkroom.checkpoints.model import Kind
 from darkroom.jobs.model import Job, JobLine
+from darkroom.webui.spelling import KnownFile
 from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.http import call
@@ -118,7 +120,12 @@ def test_the_summarys_names_are_those_that_filters_take(stage: Stage) -> None:
 def test_the_shelf_is_read_once_for_several_pages(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[str] = []
     known = stage.adapters.registry.known_files
-    monkeypatch.setattr(stage.adapters.registry, "known_files", lambda kind: reads.append(kind) or known(kind))
+
+    def counted(kind: Kind) -> list[KnownFile]:
+        reads.append(kind)
+        return known(kind)
+
+    monkeypatch.setattr(stage.adapters.registry, "known_files", counted)
     for _ in range(3):
         listed(checkpoint="v1-5")
     assert reads == ["stable-diffusion"]

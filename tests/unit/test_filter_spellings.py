@@ -67,7 +67,7 @@ PATTERNS = (
     "%Y-%m-%dT%H:%M",
     "%Y-%m-%d %H:%M:%S",
 )
-RESOLVER = ModelResolver(SimpleNamespace(known_files=lambda kind: SHELF[kind]))  # type: ignore[arg-type]
+RESOLVER = ModelResolver(SimpleNamespace(known_files=lambda kind: SHELF[kind]))
 STAGE = Endpoints(None, None, None, PREFIX)  # type: ignore[arg-type]
 
 moments = st.sampled_from([0, 5, 59, 60, 3600, 86_400, 3 * 86_400, 8 * 86_400, 40 * 86_400, 400 * 86_400]).map(
@@ -118,7 +118,7 @@ def is_meant(line: JobLine, asked: dict[str, Any]) -> bool:
     return (
         meant.get("checkpoint", line.checkpoint) == line.checkpoint
         and ("lora" not in meant or meant["lora"] in line.lora)
-        and PREFIX + meant.get("endpoint", line.endpoint) in (line.endpoint, PREFIX + (line.endpoint or ""))
+        and ("endpoint" not in meant or line.endpoint == PREFIX + meant["endpoint"])
         and ("q" not in meant or meant["q"] in (line.prompt or "").split())
         and meant.get("owner", line.owner) == line.owner
         and (asked["from"] is None or made.strftime(asked["from"][1]) >= asked["from"][0].strftime(asked["from"][1]))

@@ -64,11 +64,13 @@ def find(url: str | None, key_file: Path | None) -> Login:
     """
     from darkroom_client import Failure, address
 
+    if url:
+        url = address.checked(url)
     key = key_in(key_file.read_bytes(), str(key_file)) if key_file else os.environ.get("DARKROOM_KEY", "")
     stored = None if url and key.strip() else read()
     if stored and not url:
         url = stored.url
-    if stored and not key.strip() and url and address.checked(url) == stored.url:
+    if stored and not key.strip() and url == stored.url:
         key = stored.key
     if not url:
         raise Failure("Where is Darkroom? Run `darkroom login`, or give its address with --url or in DARKROOM_URL.")

@@ -18,6 +18,14 @@ _FORM = re.compile(rf"{_DAY}(?:[T ]{_TIME}{_ZONE}?|(?P<of_day>Z|[+-]\d{{2}}:\d{{
 # In a query a plus sign means a blank, and few remember to escape it.
 _LOST_PLUS = re.compile(r"([T ]\d{2}[\d:.,]*) (\d{2}(?::?\d{2})?)$", re.ASCII | re.IGNORECASE)
 
+_SPANS = {
+    "fraction": timedelta(milliseconds=1),
+    "second": timedelta(seconds=1),
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+}
+"""How long a time lasts, by the finest part that it names."""
+
 
 @dataclass(frozen=True)
 class Period:
@@ -74,12 +82,10 @@ def _later(first: date, days: int) -> datetime | None:
 
 def _of_day(day: date, part: dict[str, str], zone: timezone) -> Period:
     """The hour, minute, second or millisecond of a day."""
-    units = {"hours": "hour", "minutes": "minute", "seconds": "second"}
-    named = {unit: int(part[name]) for unit, name in units.items() if name in part}
+    hour, minute, second = (int(part.get(name, 0)) for name in ("hour", "minute", "second"))
     fraction = int(part.get("fraction", "").ljust(6, "0")[:6])
-    clock = [*named.values(), 0, 0][:3]
-    start = datetime(day.year, day.month, day.day, *clock, fraction)
-    span = timedelta(milliseconds=1) if "fraction" in part else timedelta(**{list(named)[-1]: 1})
+    start = datetime(day.year, day.month, day.day, hour, minute, second, fraction)
+    span = next(span for name, span in _SPANS.items() if name in part)
     try:
         end = start + span
     except OverflowError:
