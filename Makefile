@@ -12,7 +12,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test coverage check audit fix bench chaos fuzz lock openapi permissions reliability wheels clean
+.PHONY: help install demo up down status url test test-code test-stack coverage check audit fix bench chaos fuzz lock openapi permissions reliability wheels clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,8 +49,15 @@ url: .venv/installed ## print the address of the running API
 	@python -m local url
 
 # The e2e tests share one running stack, so they come one after the other.
-test: install ## run every test
+# The e2e tests share one running stack, so they come one after the other; they mostly wait, so all others run beside.
+test: install ## run every test (ten minutes)
+	@echo "All tests run, those of the running stack beside the others. What they say is printed when they are done."
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-code test-stack
+
+test-code:
 	@python -m pytest -n 2 --ignore=tests/e2e
+
+test-stack:
 	@python -m pytest tests/e2e
 
 coverage: install ## run every test but the end-to-end ones, and print the lines that no test ran

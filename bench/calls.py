@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from darkroom.keys.api import KeyIn
-from tests.integration.conftest import Stage, moto_stage
 from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.gateway import send
 from tests.support.http import call
 from tests.support.pictures import png
+from tests.support.stage import Stage, moto_stage
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,19 @@ BUDGETS = (
     Budget("let a known key in", 1, lambda stage: send("GET", "/ping", key=stage.key)),
     Budget("ping", 0, lambda _: call("GET", "/ping")),
     Budget("progress", 1, lambda stage: deliver(progress(_prepared(stage), 0.5))),
-    Budget("callback: succeed", 1, lambda stage: deliver(_succeed(_prepared(stage)))),
-    Budget("callback: the same again", 1, lambda stage: deliver(_succeed(_prepared(stage)))),
-    Budget("callback: fail", 1, lambda stage: deliver(failed(_prepared(stage)))),
+    Budget("callback: succeed", 2, lambda stage: deliver(_succeed(_prepared(stage)), painted=False)),
+    Budget("callback: the same again", 2, lambda stage: deliver(_succeed(_prepared(stage)), painted=False)),
+    Budget("callback: fail with the container's words", 1, lambda stage: deliver(_fail(_prepared(stage)))),
+    Budget("callback: fail without them", 2, lambda stage: deliver(failed(_prepared(stage)))),
 )
 
 
 def _succeed(job_id: str) -> dict[str, Any]:
     return completed(job_id, manifest(job_id))
+
+
+def _fail(job_id: str) -> dict[str, Any]:
+    return failed(job_id) | {"responseBody": {"content": '{"detail": "Out of memory"}'}}
 
 
 def _picture() -> dict[str, Any]:

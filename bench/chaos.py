@@ -225,13 +225,13 @@ class Chaos:
                 again = f"{refused.status} {refused.code}"
             with self._lock:
                 self._report.tried_again[again] += 1
-            time.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - jitter
+            self._stop.wait(random.uniform(0.2, 1.0))  # noqa: S311 - jitter
         return None
 
     def _wait_for_room(self) -> None:
         room = min(self._plan.at_once, self._plan.jobs // 4)
-        while len(self._accepted) - len(self._ledger.ended()) > room and not self._stop.is_set():
-            time.sleep(0.1)
+        while len(self._accepted) - len(self._ledger.ended()) > room and not self._stop.wait(0.1):
+            continue
 
     def _sweep(self) -> None:
         while not self._stop.wait(self._plan.sweep_every):
@@ -277,7 +277,8 @@ class Chaos:
 
     def _crash(self, part: str) -> None:
         stack.kill(self._home, part)
-        time.sleep(self._dice.uniform(0.5, 2.0))
+        # For so long it is away.
+        self._stop.wait(self._dice.uniform(0.5, 2.0))
         stack.start_again(self._home, part)
 
     def _break_restart(self) -> None:
@@ -302,7 +303,7 @@ class Chaos:
                 self._say(f"{now} jobs do not end")
                 self._report.lost = sorted(self._open())
                 return
-            time.sleep(0.5)
+            self._stop.wait(0.5)
             if time.monotonic() - since > self._plan.sweep_every:
                 # Ends written just before a restart are in no stream.
                 self._eventually(self._ledger.scan)
@@ -321,6 +322,7 @@ class Chaos:
         self._eventually(self._ledger.read)
         settings = {f"DARKROOM_{name}": value for name, value in PUT_FORWARD.items()}
         self._stage.set_environment("sweeper", self._stage.environment("sweeper") | settings)
+        # The sweeper is a function with this machine's clock, which nobody can turn.
         time.sleep(FORGOTTEN_SECONDS)
         for _ in range(3):
             if failed := self._stage.sweep():

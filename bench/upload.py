@@ -4,6 +4,7 @@ The file is sparse, so it takes no room on the disk; every byte of it is read, h
 """
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -48,11 +49,10 @@ def _measure(console: Console, folder: Path, url: str, key: str, size: int) -> i
     watched = psutil.Process(process.pid)
     peak = 0
     while process.poll() is None:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             peak = max(peak, watched.memory_info().rss)
-        except psutil.NoSuchProcess:
-            break
-        time.sleep(0.02)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
     seconds = time.monotonic() - began
     megabytes = peak / 1024**2
     table = Table(

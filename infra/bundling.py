@@ -36,7 +36,7 @@ def dependencies(architecture: Architecture, python: str) -> lambda_.AssetCode:
     sources = [_REQUIREMENTS, Path(cut.__file__), Path(__file__)]
     return _asset(
         _digest(sources, architecture, python),
-        lambda folder: _install(folder / "python", _PLATFORMS[architecture], python),
+        lambda folder: install(folder / "python", _PLATFORMS[architecture], python),
     )
 
 
@@ -94,13 +94,15 @@ def _copy(sources: Iterable[Path], base: Path, folder: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _install(packages: Path, platform: str, python: str) -> None:
-    """Install the pinned packages into `packages` for another platform. Only wheels, because nothing can be compiled
-    for it here."""
+def install(packages: Path, platform: str, python: str, lock: Path = _REQUIREMENTS) -> None:
+    """Install the `lock` into `packages` for another platform: wheels only, since nothing can be compiled for it.
+
+    Raises BuildError with the installer's words.
+    """
     command = [
         *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--require-hashes", "--no-deps"),
         *("--target", str(packages), "--python-platform", platform, "--python-version", python),
-        *("--only-binary", ":all:", "--requirement", str(_REQUIREMENTS)),
+        *("--only-binary", ":all:", "--requirement", str(lock)),
     ]
     # uv must not consider an active virtual environment: the options above choose the wheels.
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}

@@ -80,14 +80,14 @@ class Permissions:
                 *endpoint_permissions.keeping(resources),
                 allow(_TAKE_MESSAGES, self._endpoint_events.queue.queue_arn),
             ],
-            "keys_api": self._keys_api(),
+            "keys_api": self.keys_api(),
             "job_events": self._job_events(),
             "checkpoint_imports": self._checkpoint_imports(),
             "sweeper": self._sweeper(),
             "dead_letters_api": self._dead_letters_api(),
         }
 
-    def _keys_api(self) -> list[Grant]:
+    def keys_api(self) -> list[Grant]:
         """Keys are listed by the only index of the table."""
         keys = self._resources.keys
         return [
@@ -202,7 +202,7 @@ class Permissions:
         return [
             allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], resources.jobs),
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
-            allow(["s3:DeleteObject"], resources.failures),
+            allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),
             allow(_TAKE_MESSAGES, self._events.queue.queue_arn),
         ]

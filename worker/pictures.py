@@ -11,6 +11,9 @@ from darkroom.images.header import MAX_PIXELS, MAX_SIDE, bare, read_header
 from darkroom.images.source import NotAnImage
 from worker.errors import JobError
 
+THUMBNAIL_SIDE = 320
+"""Pixels of a thumbnail's longer side: what a line of a history shows, on a screen of double density."""
+
 JUST_RESIZE, CROP_AND_RESIZE, RESIZE_AND_FILL = 0, 1, 2
 
 
@@ -126,6 +129,17 @@ def encode(image: Image.Image, infotext: str, look: Callable[[], object] = lambd
     out = _Looking(look)
     image.save(cast("IO[bytes]", out), "PNG", pnginfo=notes, compress_level=4)
     return out.content.getvalue()
+
+
+def thumbnail(image: Image.Image) -> bytes | None:
+    """A small WebP of `image`; None when it is small itself."""
+    if max(image.size) <= THUMBNAIL_SIDE:
+        return None
+    small = image.convert("RGB")
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    small.save(out, "WEBP", quality=80, method=2)
+    return out.getvalue()
 
 
 class _Looking:

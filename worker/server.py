@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from darkroom.jobs.contract import WorkAnswer, WorkError, WorkRequest
+from darkroom.jobs.contract import WorkAnswer, WorkError, WorkerState, WorkRequest
 from darkroom.logs import hold_libraries
 from worker.engines import Engine, make_engine
 from worker.errors import MAX_MESSAGE
@@ -59,14 +59,13 @@ def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
         painters.shutdown(wait=False, cancel_futures=True)
 
     async def ping(_: Request) -> Response:
-        return JSONResponse(
-            {
-                "ready": not shutdown.begun.is_set(),
-                "engine": engine_name,
-                "device": engine.device,
-                "models_loaded": engine.models_loaded(),
-            }
+        state = WorkerState(
+            ready=not shutdown.begun.is_set(),
+            engine=engine_name,
+            device=engine.device,
+            models_loaded=engine.models_loaded(),
         )
+        return JSONResponse(state.model_dump())
 
     async def invocations(request: Request) -> Response:
         arrived = time.monotonic()

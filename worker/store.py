@@ -89,14 +89,14 @@ class Store:
                 look()
         return bytes(content)
 
-    def write(self, at: Location, png: bytes) -> str:
-        """Stores a PNG and returns its SHA-256 (hex), which S3 checks."""
-        digest = hashlib.sha256(png)
+    def write(self, at: Location, content: bytes, content_type: str) -> str:
+        """Stores a picture and returns its SHA-256 (hex); S3 refuses it should a byte change on the way."""
+        digest = hashlib.sha256(content)
         self._s3.put_object(
             Bucket=at.bucket,
             Key=at.key,
-            Body=png,
-            ContentType="image/png",
+            Body=content,
+            ContentType=content_type,
             ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
         )
         return digest.hexdigest()

@@ -15,6 +15,8 @@ from worker.pictures import decode
 from worker.store import Location, Store
 from worker.watch import Watch
 
+DESCRIBED = frozenset({"interrogate_clip", "interrogate_deepbooru"})
+"""The types of jobs that a caption answers; pictures answer the others."""
 MAX_PIXELS_TOGETHER = 400_000_000
 MAX_INFOTEXT_BYTES = 64 * 1024
 
@@ -38,21 +40,21 @@ def _perform(request: WorkRequest, engine: Engine, store: Store, watch: Watch, q
     watch.step(0.0)
     # Before anything is fetched: what cannot be painted is refused without it.
     settings = settings_of(request)
-    started = time.monotonic()
+    begun = time.monotonic()
+    task = Task(request, settings, _pictures(request, store, watch), watch.step)
+    fetched = time.monotonic()
     engine.load(request)
     loaded = time.monotonic()
-    task = Task(request, settings, _pictures(request, store, watch), watch.step)
     watch.step(0.0)
-    if request.type in ("txt2img", "img2img"):
-        answer = _paint(task, engine, store)
-    else:
-        answer = WorkAnswer(caption=engine.caption(task))
+    answer = WorkAnswer(caption=engine.caption(task)) if request.type in DESCRIBED else _paint(task, engine, store)
     timings = Timings(
         queued=None if queued is None else round(queued, 3),
-        model=round(loaded - started, 3),
+        download=round(fetched - begun, 3),
+        load=round(loaded - fetched, 3),
         run=round(time.monotonic() - loaded, 3),
     )
-    return answer.model_copy(update={"timings": timings})
+    beside = {"timings": timings, "notices": engine.notices(task), "components": engine.components(task)}
+    return answer.model_copy(update=beside)
 
 
 def _pictures(request: WorkRequest, store: Store, watch: Watch) -> dict[str, Image.Image]:
@@ -76,7 +78,10 @@ def _paint(task: Task, engine: Engine, store: Store) -> WorkAnswer:
     # One picture at a time, because a hundred large ones would not fit into memory.
     for number, painting in enumerate(engine.paint(task)):
         at = output.within(f"{number}.png")
-        sha256 = store.write(at, painting.png)
+        sha256 = store.write(at, painting.png, "image/png")
+        thumbnail = output.within(f"thumbnails/{number}.webp") if painting.thumbnail else None
+        if thumbnail and painting.thumbnail:
+            store.write(thumbnail, painting.thumbnail, "image/webp")
         images.append(
             PaintedImage(
                 key=at.key,
@@ -86,12 +91,14 @@ def _paint(task: Task, engine: Engine, store: Store) -> WorkAnswer:
                 infotext=painting.infotext,
                 sha256=sha256,
                 bytes=len(painting.png),
+                thumbnail=thumbnail.key if thumbnail else None,
             )
         )
-    return WorkAnswer(
-        images=_with_short_infotexts(images),
-        info=bounded(info(task.request, task.settings, images, engine.version)),
-    )
+    short = _with_short_infotexts(images)
+    if task.request.type == "extras":
+        # The WebUI tells no `info` of them, for there is no seed and no prompt.
+        return WorkAnswer(images=short)
+    return WorkAnswer(images=short, info=bounded(info(task.request, task.settings, images, engine.version)))
 
 
 def _with_short_infotexts(images: list[PaintedImage]) -> list[PaintedImage]:

@@ -50,6 +50,8 @@ def main() -> None:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=1,
+        # A connection is not closed at the moment when a caller who tries once uses it again.
+        timeout_keep_alive=600,
     )
 
 

@@ -32,7 +32,9 @@ def wait_until(condition: Callable[[], T], seconds: float = 10) -> T:
 @contextmanager
 def served(app: Starlette, port: int = 0) -> Iterator[str]:
     """Serve an application from a thread of this process, on a free port unless one is given; yields its base URL."""
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1))
+    # uvicorn closes a connection after five idle seconds, perhaps while a client that tries once sends a request on it.
+    config = uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1, timeout_keep_alive=600)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started)
@@ -61,7 +63,7 @@ def running_process(*command: str, health: str, **environment: str) -> Iterator[
 @cache
 def http() -> httpx.Client:
     """One client for all tests: each new client loads the certificates again, which is slow."""
-    return httpx.Client(trust_env=False)
+    return httpx.Client(trust_env=False, timeout=60)
 
 
 def _answers(url: str) -> bool:

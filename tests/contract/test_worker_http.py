@@ -3,12 +3,13 @@
 import hashlib
 import io
 import json
+from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
-from darkroom.jobs.contract import WorkRequest
+from darkroom.jobs.contract import Components, WorkRequest
 from tests.contract.worker_client import (
     BUCKET,
     JOB,
@@ -50,8 +51,9 @@ def test_txt2img_stores_its_pictures_under_the_keys_of_the_answer(worker: TestCl
     assert isinstance(answer.info, dict)
     assert answer.info["all_seeds"] == [5, 6, 7, 8]
     assert answer.timings
-    assert answer.timings.model is not None
-    assert answer.timings.run is not None
+    told = answer.timings.model_dump(exclude_none=True)
+    assert set(told) == {"queued", "download", "load", "run"}
+    assert answer.timings.busy == round(told["download"] + told["load"] + told["run"], 3)
 
 
 def test_the_answer_describes_the_stored_bytes(worker: TestClient) -> None:
@@ -71,6 +73,42 @@ def test_a_second_attempt_writes_the_same_keys_and_bytes(worker: TestClient) -> 
     parameters = {"prompt": "a pier", "width": 64, "height": 64}
     assert invoke(worker, parameters=parameters).images == invoke(worker, parameters=parameters).images
     assert len(job_keys()) == 1
+
+
+def test_a_large_picture_has_a_thumbnail_beside_it_and_a_small_one_has_none(worker: TestClient) -> None:
+    large = invoke(worker, parameters={"prompt": "a pier", "width": 640, "height": 320})
+    [image] = large.images
+    assert image.thumbnail == f"jobs/{JOB}/output/thumbnails/0.webp"
+    assert job_keys() == [image.key, image.thumbnail]
+    found = s3().get_object(Bucket=BUCKET, Key=image.thumbnail)
+    assert found["ContentType"] == "image/webp"
+    assert Image.open(io.BytesIO(found["Body"].read())).size == (320, 160)
+    assert invoke(worker).images[0].thumbnail is None
+
+
+def test_the_answer_says_what_made_it(worker: TestClient) -> None:
+    answer = invoke(worker, checkpoint={"name": "sd.safetensors", "s3": "s3://m/sd"})
+    assert answer.components == Components(engine="preview", version="Darkroom preview")
+    assert answer.notices == []
+
+
+def test_extras_enlarges_its_picture_and_says_what_it_did_not_do(worker: TestClient) -> None:
+    body = {"image": "image:init", "upscaling_resize": 3, "upscaler_1": "R-ESRGAN 4x+", "gfpgan_visibility": 1}
+    answer = invoke(worker, type="extras", parameters=body, images={"init": upload("init", init_picture())})
+    assert stored_picture(answer).size == (192, 192)
+    assert answer.images[0].infotext == "Postprocess upscale by: 3, Postprocess upscaler: R-ESRGAN 4x+"
+    assert (answer.images[0].seed, answer.caption, answer.info) == (None, None, None)
+    assert [notice.split(":")[0] for notice in answer.notices] == ["This is a preview"] * 2
+
+
+@pytest.mark.parametrize(
+    "body", [{"upscaling_resize": 0}, {"resize_mode": 2}, {"upscaling_resize_w": 0}, {"upscaling_resize": 900}]
+)
+def test_extras_that_cannot_be_done_name_the_field_or_the_size(worker: TestClient, body: dict[str, Any]) -> None:
+    body = {"upscaler_1": "Lanczos", **body}
+    answer = invoke(worker, type="extras", parameters=body, images={"init": upload("init", init_picture())})
+    assert code_of(answer) == "parameter_invalid"
+    assert job_keys() == []
 
 
 @pytest.mark.parametrize("mode", ["img2img", "sketch", None])

@@ -82,6 +82,15 @@ class Running:
             if name == queue:
                 self.aws("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(message))
 
+    def on_its_way(self) -> int:
+        """Invocations, notices of the simulator and messages in the queue of events that nobody has taken in yet."""
+        queues = httpx.get(f"{self.stack.sagemaker}/_simulator/queues").json()
+        waiting = sum(counts["waiting"] + counts["running"] for counts in queues["endpoints"].values())
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        url = self.stack.outputs["EventsQueueUrl"]
+        messages = self.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return int(waiting + queues["unsent_notices"] + sum(int(messages[name]) for name in names))
+
     def objects(self, prefix: str) -> list[str]:
         """Keys in the pictures bucket."""
         found = self.aws("s3").list_objects_v2(Bucket=self.stack.outputs["PicturesBucket"], Prefix=prefix)

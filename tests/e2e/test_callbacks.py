@@ -1,7 +1,6 @@
 """Notifications as they come in real life: twice, late, out of order, as failures, without the answer."""
 
 import hashlib
-import time
 
 import httpx
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from darkroom_client import Refused
 from tests.e2e.conftest import Running, txt2img
 from tests.support.pictures import png
+from tests.support.waiting import eventually
 
 SMALL = txt2img(width=64, height=64)
 
@@ -18,7 +18,8 @@ def test_duplicates_late_and_reordered_notifications_change_nothing(darkroom: Ru
     made = [darkroom.client.submit(SMALL)["id"] for _ in range(4)]
     jobs = [darkroom.client.settled(job_id, 30) for job_id in made]
     assert [job["status"] for job in jobs] == ["succeed"] * 4
-    time.sleep(1.5)
+    # Those that are late and those that come again, too.
+    eventually(lambda: darkroom.on_its_way() == 0)
     again = [darkroom.client.job(job_id) for job_id in made]
     assert [(job["status"], job["image_count"], job["completed_at"]) for job in again] == [
         (job["status"], 1, job["completed_at"]) for job in jobs

@@ -1,7 +1,6 @@
 """A model file goes to the shelf over the real gateway and S3, and a job uses it."""
 
 import hashlib
-import time
 from typing import Any
 
 import httpx
@@ -9,6 +8,7 @@ import httpx
 from darkroom.checkpoints.model import part_size
 from tests.e2e.conftest import IMPORTS, Running, txt2img
 from tests.support.models import safetensors
+from tests.support.waiting import eventually
 
 NAME = "Film Grain (v2) ümlaut.safetensors"
 MODEL: dict[str, Any] = {"kind": "lora", "name": NAME}
@@ -54,12 +54,13 @@ def test_imports_from_s3_arrive_and_addresses_of_our_own_network_are_not_fetched
         "https://127.0.0.1/inside.safetensors",
     ):
         assert request("POST", "/checkpoints/import", json={"kind": "lora", "url": url})["status"] == "importing"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def imported() -> dict[str, Any] | None:
         rows = {row["name"]: row for row in request("GET", "/checkpoints", params={"kind": "lora"})["checkpoints"]}
-        if "importing" not in {row["status"] for row in rows.values()}:
-            break
-        time.sleep(0.3)
+        return None if "importing" in {row["status"] for row in rows.values()} else rows
+
+    rows = eventually(imported, 60)
+    assert rows
     assert rows["ink.safetensors"]["status"] == "active"
     assert rows["inside.safetensors"]["status"] == "fail"
     assert "no public address" in rows["inside.safetensors"]["reason"]

@@ -23,6 +23,12 @@ def blocks() -> list[tuple[str, str]]:
     return [(page.name, block) for page in PAGES for block in BLOCK.findall(page.read_text())]
 
 
+def blocks_of(page: str) -> list[str]:
+    """The blocks that are run for a page. One that stands on several pages, word for word, is run for the last."""
+    last = {block: name for name, block in blocks()}
+    return [block for name, block in blocks() if name == page and last[block] == page]
+
+
 def environment(darkroom: Running) -> dict[str, str]:
     """The local AWS in place of a real one, and the running stack in place of the one `make up` starts."""
     shared = stack.environment(darkroom.home.read())
@@ -54,7 +60,7 @@ def test_every_command_of_a_page_works(darkroom: Running, page: str, tmp_path: P
     shared = environment(darkroom)
     shared["PATH"] = f"{tmp_path}:{shared['PATH']}"
     # One shell a page, as a reader has it: what one block exports, the next one uses.
-    script = "\n".join(runnable(block, darkroom) for name, block in blocks() if name == page)
+    script = "\n".join(runnable(block, darkroom) for block in blocks_of(page))
     done = subprocess.run(  # noqa: S603 - the page is ours
         ["/bin/bash", "-c", script], cwd=ROOT, env=shared, capture_output=True, text=True, timeout=240, check=False
     )

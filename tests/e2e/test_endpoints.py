@@ -1,26 +1,16 @@
 """The whole life of an endpoint on the local stack, where every call is held to its caller's permissions."""
 
-import time
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
 
 from darkroom_client import Refused
 from tests.e2e.conftest import Running, txt2img
+from tests.support.waiting import eventually
 
 NAME = "darkroom-local-life"
-T = TypeVar("T")
-
-
-def eventually(look: Callable[[], T], seconds: float = 30) -> T:
-    """What `look` returns as soon as it is truthy."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.2)
-    return found
 
 
 def shown(darkroom: Running) -> dict[str, Any]:
@@ -86,6 +76,9 @@ def test_made_scaled_put_to_sleep_woken_by_a_job_and_deleted_without_a_trace(lif
 
     scaled = life.command("endpoints", "scale", "life", "--min", "1", "--max", "2").stdout
     assert scaled.startswith(f"{NAME}: 1 to 2 instances")
+    # The same again, as a client sends it whose answer was lost, while SageMaker is at work on the first one.
+    again = life.client.request("PATCH", f"/endpoints/{NAME}", json={"min_instances": 1, "max_instances": 2})
+    assert (again["min_instances"], again["max_instances"]) == (1, 2)
     eventually(lambda: shown(life)["status"] == "InService")
     deleted = life.command("endpoints", "delete", "life", "--yes")
     assert deleted.stdout.splitlines()[-1] == f"Deleted {NAME}."

@@ -1,7 +1,6 @@
 """The local AWS holds every caller to its permissions: what all other e2e tests do, they do with them alone."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.conftest import Running, txt2img
+from tests.support.waiting import eventually
 
 
 @contextmanager
@@ -98,10 +98,8 @@ def test_sagemaker_tells_of_results_with_the_workers_role(darkroom: Running) -> 
     role = darkroom.stack.outputs["WorkerRoleArn"]
     with without(darkroom, role, "sns:Publish"):
         job = darkroom.client.submit(txt2img(width=64, height=64))
-        deadline = time.monotonic() + 30
-        while not darkroom.objects(f"jobs/{job['id']}/output/response.json"):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        time.sleep(1)
+        eventually(lambda: darkroom.objects(f"jobs/{job['id']}/output/response.json"))
+        # The notice was sent, refused and given up.
+        eventually(lambda: darkroom.on_its_way() == 0)
         assert darkroom.client.job(job["id"])["status"] == "in_progress"
     darkroom.client.request("DELETE", f"/jobs/{job['id']}")

@@ -1,13 +1,12 @@
 """A few hundred requests that nobody would think of; `make fuzz` sends thousands."""
 
-import time
-
 import pytest
 
 from bench import fuzz
 from darkroom_client import Refused
 from local.seed import ENDPOINT, seed
 from tests.e2e.conftest import Running
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("role", ["admin", "artist", None])
@@ -26,13 +25,12 @@ def restore(darkroom: Running) -> None:
     for found in darkroom.client.request("GET", "/endpoints")["endpoints"]:
         if found["name"] != ENDPOINT:
             darkroom.client.request("DELETE", f"/endpoints/{found['name']}")
-    deadline = time.monotonic() + 60
-    while True:
+
+    def seeded() -> bool:
         try:
             seed(darkroom.stack.outputs, darkroom.stack.aws, darkroom.client)
-            return
         except Refused:
-            # The old one is on its way out.
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
+            return False  # The old one is on its way out.
+        return True
+
+    eventually(seeded, 60)

@@ -5,10 +5,16 @@ import pytest
 
 from tests.e2e.conftest import Running
 
+WRONG = "Bearer a-wrong-key-of-some-length"
+# Every kind of header at one route, and every function at one header: all routes have the same authorizer.
+ASKED = [
+    *(("/ping", header) for header in (None, "Bearer", WRONG, "Basic dXNlcjpwdw==")),
+    *((path, WRONG) for path in ("/jobs", "/endpoints", "/checkpoints", "/images", "/keys", "/dead-letters")),
+]
 
-@pytest.mark.parametrize("header", [None, "Bearer", "Bearer a-wrong-key-of-some-length", "Basic dXNlcjpwdw=="])
-@pytest.mark.parametrize("path", ["/ping", "/jobs", "/endpoints", "/checkpoints", "/images"])
-def test_no_key_and_a_wrong_key_are_told_so_as_a_problem(darkroom: Running, header: str | None, path: str) -> None:
+
+@pytest.mark.parametrize(("path", "header"), ASKED)
+def test_no_key_and_a_wrong_key_are_told_so_as_a_problem(darkroom: Running, path: str, header: str | None) -> None:
     headers = {"Authorization": header} if header else {}
     method = "POST" if path == "/images" else "GET"
     answer = httpx.request(method, darkroom.stack.api + path, headers=headers, timeout=30)

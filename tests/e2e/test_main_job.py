@@ -83,6 +83,20 @@ def test_interrogate_answers_a_caption(darkroom: Running, kind: str) -> None:
     assert job["images"] == []
 
 
+def test_extras_enlarges_a_picture_and_says_what_it_did_not_do(darkroom: Running) -> None:
+    parameters = {"image": base64.b64encode(encoded(INIT)).decode(), "upscaling_resize": 4, "upscaler_1": "Nearest"}
+    job, picture, content = painted(darkroom, {"type": "extras", "parameters": parameters})
+    assert picture.size == (512, 384)
+    assert (job["checkpoint"], job["images"][0]["bytes"]) == (None, len(content))
+    assert job["notices"] == ["This is a preview: it was resized with Lanczos, not with Nearest."]
+    assert job["components"] is not None
+    assert job["components"]["engine"] == "preview"
+    assert job["thumbnail"] is not None
+    assert job["thumbnail"] != job["images"][0]["url"]
+    small = Image.open(BytesIO(darkroom.client.download(job["thumbnail"])))
+    assert (small.format, small.size) == ("WEBP", (320, 240))
+
+
 def test_an_unmodified_webui_body_with_pictures_inside_paints(darkroom: Running) -> None:
     def b64(picture: Image.Image) -> str:
         return base64.b64encode(encoded(picture)).decode()

@@ -1,13 +1,16 @@
 """The stack itself: it survives a restart, gives way on busy ports, and leaves nothing behind."""
 
+import contextlib
 import os
 import re
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import pytest
 
 from darkroom_client import Darkroom
 from local import processes, stack
@@ -58,38 +61,52 @@ def test_a_restart_on_another_port_keeps_jobs_pictures_and_keys(darkroom: Runnin
         assert client.settled(client.submit(txt2img(width=64, height=64))["id"], 30)["status"] == "succeed"
 
 
-def test_the_demo_runs_twice_on_busy_ports_and_leaves_no_process_behind(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Demos:
+    """Two demos in one home; something else listened on the worker's usual port during the first one."""
+
+    home: Path
+    first: subprocess.CompletedProcess[str]
+    second: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def demos(tmp_path_factory: pytest.TempPathFactory) -> Demos:
+    home = tmp_path_factory.mktemp("demo")
     with socket.socket() as busy:
         busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+        # Somebody else may have taken it already.
+        with contextlib.suppress(OSError):
             busy.bind(("127.0.0.1", stack.PORTS["worker"]))
             busy.listen()
-        except OSError:
-            pass  # busy already, by somebody else
-        first = command(tmp_path, "demo")
+        first = command(home, "demo")
         assert first.returncode == 0, first.stdout + first.stderr
-        second = command(tmp_path, "demo")
+        second = command(home, "demo")
     assert second.returncode == 0, second.stdout + second.stderr
-    assert "cdk deploy" in first.stdout
-    assert "cdk deploy" not in second.stdout
-    for done in (first, second):
+    return Demos(home, first, second)
+
+
+def test_the_demo_runs_twice_on_busy_ports_and_leaves_no_process_behind(demos: Demos) -> None:
+    assert "cdk deploy" in demos.first.stdout
+    assert "cdk deploy" not in demos.second.stdout
+    for done in (demos.first, demos.second):
         labels = re.findall(r"\S+Z->(txt2img|img2img|interrogate_clip)->succeed->[0-9a-f-]{36}", done.stdout)
         assert labels == ["txt2img", "img2img", "interrogate_clip", "interrogate_clip", "img2img", "txt2img"]
         assert "caption: " in done.stdout
         pictures = [Path(path) for path in re.findall(r"picture: (\S+)", done.stdout)]
         assert len(pictures) == 2
         assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
-    assert left_behind(tmp_path) == []
-    assert Home(tmp_path).key_file.stat().st_mode & 0o777 == 0o600
+    assert left_behind(demos.home) == []
+    assert Home(demos.home).key_file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_demo_that_cannot_work_says_what_failed_and_ends_with_1(tmp_path: Path) -> None:
-    done = command(tmp_path, "demo", DARKROOM_ENGINE="there-is-none")
+def test_a_demo_that_cannot_work_says_what_failed_and_ends_with_1(demos: Demos) -> None:
+    done = command(demos.home, "demo", DARKROOM_ENGINE="there-is-none")
     assert done.returncode == 1
     assert "demo failed:" in done.stdout
     assert "there-is-none" in done.stdout
     assert "trying other ports" in done.stdout
-    assert left_behind(tmp_path) == []
+    assert left_behind(demos.home) == []
 
 
 def test_status_and_down_say_how_it_stands_when_nothing_runs(tmp_path: Path) -> None:

@@ -1,8 +1,5 @@
 """What heals by itself, on the real stack: lost news, cancelled and deleted jobs, dead letters."""
 
-import time
-from collections.abc import Callable
-
 import pytest
 from typer.testing import CliRunner
 
@@ -10,15 +7,15 @@ from darkroom_cli.main import app
 from darkroom_client import Refused
 from tests.e2e.conftest import Running, txt2img
 from tests.support.events import completed
+from tests.support.waiting import eventually
 
 SMALL = txt2img(width=64, height=64)
 
 
-def eventually(true: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.2)
+def swept(darkroom: Running, job_id: str) -> bool:
+    """A round of the sweeper; whether the job has ended then. It looks at a job once that is some seconds old."""
+    darkroom.sweep()
+    return darkroom.client.job(job_id)["completed_at"] is not None
 
 
 def darkroom_command(running: Running, *arguments: str) -> str:
@@ -32,9 +29,9 @@ def test_a_lost_notification_is_made_up_for_by_the_sweeper(darkroom: Running) ->
     darkroom.knobs(lose_rate=1.0)
     job_id = darkroom.client.submit(SMALL)["id"]
     eventually(lambda: f"jobs/{job_id}/output/response.json" in darkroom.objects(f"jobs/{job_id}/"))
-    time.sleep(5.5)
+    eventually(lambda: darkroom.on_its_way() == 0)
     assert darkroom.client.job(job_id)["status"] == "in_progress"
-    darkroom.sweep()
+    eventually(lambda: swept(darkroom, job_id), every=1)
     job = darkroom.client.job(job_id)
     assert (job["status"], job["image_count"]) == ("succeed", 1)
 
@@ -43,8 +40,7 @@ def test_a_lost_failure_is_made_up_for_by_its_file(darkroom: Running) -> None:
     darkroom.knobs(lose_rate=1.0, fail_next=1)
     job_id = darkroom.client.submit(SMALL)["id"]
     eventually(lambda: any(job_id in key for key in darkroom.objects("failures/")))
-    time.sleep(5.5)
-    darkroom.sweep()
+    eventually(lambda: swept(darkroom, job_id), every=1)
     job = darkroom.client.job(job_id)
     assert job["error"] is not None
     assert (job["status"], job["error"]["message"]) == ("fail", "the simulator was told to fail this one")

@@ -89,14 +89,11 @@ def test_an_unchanged_tree_uploads_nothing_again(installations: Installations) -
     assert installations.prod.layers()[1] == installations.local.layers()[1]
 
 
-def test_a_failed_installation_is_told_in_the_installers_own_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_installation_is_told_in_the_installers_own_words(tmp_path: Path) -> None:
     lock = tmp_path / "requirements.txt"
     lock.write_text("boto3==1.43.106\n")
-    monkeypatch.setattr(bundling, "_REQUIREMENTS", lock)
     with pytest.raises(bundling.BuildError, match=r"(?s)cannot be installed.*uv says:.*hash"):
-        bundling._install(tmp_path / "python", "x86_64-manylinux2014", "3.13")
+        bundling.install(tmp_path / "python", "x86_64-manylinux2014", "3.13", lock)
 
 
 def test_a_function_without_a_handler_is_named() -> None:

@@ -310,8 +310,8 @@ def test_cdk_nag_finds_nothing_that_is_not_acknowledged(installations: Installat
 
 def plant(monkeypatch: pytest.MonkeyPatch, *planted: Grant) -> None:
     """Give the function keys_api more grants than it needs."""
-    kept = Permissions._keys_api
-    monkeypatch.setattr(Permissions, "_keys_api", lambda self: [*kept(self), *planted])
+    kept = Permissions.keys_api
+    monkeypatch.setattr(Permissions, "keys_api", lambda self: [*kept(self), *planted])
 
 
 def test_a_wildcard_without_a_reason_stops_the_synthesis(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

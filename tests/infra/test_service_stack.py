@@ -13,9 +13,9 @@ from functions.sweeper.handler import handler as sweep
 from infra.functions import FUNCTIONS, ROUTES
 from infra.problems import PROBLEMS
 from tests.infra.conftest import ORIGINS, Synthesized
-from tests.integration.conftest import moto_stage
 from tests.support.http import Context
 from tests.support.lines import written
+from tests.support.stage import moto_stage
 
 ROOT = Path(__file__).resolve().parents[2]
 PHYSICAL_NAMES = {

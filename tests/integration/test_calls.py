@@ -1,8 +1,8 @@
 """The budgets of AWS calls, and that the counting counts."""
 
 from bench.calls import counted, measure
-from tests.integration.conftest import Stage
 from tests.support.http import call
+from tests.support.stage import Stage
 
 
 def test_no_operation_makes_more_aws_calls_than_its_budget() -> None:

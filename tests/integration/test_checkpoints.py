@@ -10,9 +10,9 @@ import pytest
 from bench.calls import counted
 from darkroom.checkpoints import service
 from darkroom.checkpoints.model import ModelKey
-from tests.integration.conftest import Stage
 from tests.support.http import Reply, call
 from tests.support.models import safetensors
+from tests.support.stage import Stage
 
 MODEL = safetensors({"modelspec.architecture": "stable-diffusion-v1-5"})
 LORA: dict[str, Any] = {"kind": "lora", "name": "Film Grain [v2].safetensors"}

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from darkroom_cli.commands.keys import table_of
 from darkroom_cli.main import app
-from tests.integration.conftest import Stage
 from tests.support.http import call
+from tests.support.stage import Stage
 from tests.support.wire import answer_with, by_the_handlers
 
 

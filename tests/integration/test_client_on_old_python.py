@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.home import ROOT
-from tests.integration.conftest import Stage
+from tests.support.stage import Stage
 from tests.support.wire import served
 
 HTTPX = "httpx==0.24.1"

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 from darkroom.keys.api import KeyIn
-from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, manifest
 from tests.support.http import call
+from tests.support.stage import Stage
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
 LATER = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC).timestamp()

@@ -7,10 +7,10 @@ import boto3
 import pytest
 
 from darkroom import ids
-from tests.integration.conftest import Stage
 from tests.support.aws import REGION
 from tests.support.events import completed, manifest, progress
 from tests.support.http import call
+from tests.support.stage import Stage
 
 
 class Queues:

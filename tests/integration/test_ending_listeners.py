@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from darkroom.errors import Missing
-from darkroom.jobs.ending import Ended
+from darkroom.jobs.ending import Ended, Endings
+from darkroom.jobs.events import Events
+from darkroom.jobs.model import output_prefix
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, failed, manifest
 from tests.support.lifecycle import BODY, Lifecycle
@@ -42,6 +44,7 @@ def deliver(machine: Machine, *messages: dict[str, Any]) -> None:
 
 
 def a_message(machine: Machine, job_id: str) -> None:
+    machine.on.put(f"{output_prefix(job_id)}0.png", b"picture")
     deliver(machine, completed(job_id, manifest(job_id)))
 
 
@@ -122,7 +125,8 @@ def test_a_listener_that_fails_undoes_no_end_and_keeps_no_other_from_its_turn(
     def breaks(ended: Ended) -> None:
         raise Missing("secret-text", "x")
 
-    machine.endings._after = (breaks, *machine.endings._after)
+    endings = Endings(machine.on.store, machine.on.outputs, (breaks, machine.ended.append), machine.clock)
+    machine.events = Events(machine.on.store, endings)
     job_id = submit(machine)
     a_message(machine, job_id)
     assert machine.jobs.get(job_id).status == "succeed"

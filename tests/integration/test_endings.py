@@ -8,11 +8,11 @@ from darkroom import ids
 from darkroom.aws.job_items import to_item
 from darkroom.jobs.draft import MAX_PARAMETER_BYTES
 from darkroom.jobs.model import Job, JobLine, as_json
-from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.http import call
 from tests.support.pictures import png
 from tests.support.sagemaker import endpoint
+from tests.support.stage import Stage
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
 NAMED = {"lora": 9, "hypernetwork": 20, "controlnet": 20}
@@ -68,7 +68,7 @@ def test_what_has_ended_cannot_be_cancelled(stage: Stage, job_id: str) -> None:
     deliver(completed(job_id, manifest(job_id)))
     reply = call("POST", f"/jobs/{job_id}/cancel")
     assert (reply.status, reply.code) == (409, "job_settled")
-    assert stage.objects() == []
+    assert stage.objects() == [f"jobs/{job_id}/output/0.png"]
     assert call("POST", f"/jobs/{ids.new_id()}/cancel").code == "job_not_found"
 
 
@@ -76,7 +76,7 @@ def test_a_cancel_that_broke_off_leaves_no_marker_once_it_is_sent_again(stage: S
     stage.adapters.outputs.mark_cancelled(job_id, None)
     deliver(completed(job_id, manifest(job_id)))
     assert call("POST", f"/jobs/{job_id}/cancel").code == "job_settled"
-    assert stage.objects() == []
+    assert stage.objects() == [f"jobs/{job_id}/output/0.png"]
 
 
 def test_a_result_that_beats_the_cancel_stands(stage: Stage, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_a_result_that_beats_the_cancel_stands(stage: Stage, job_id: str, monkey
     monkeypatch.setattr(outputs, "mark_cancelled", slow)
     assert call("POST", f"/jobs/{job_id}/cancel").code == "job_settled"
     assert call("GET", f"/jobs/{job_id}").json["status"] == "succeed"
-    assert stage.objects() == []
+    assert stage.objects() == [f"jobs/{job_id}/output/0.png"]
 
 
 def test_a_worker_that_saw_the_marker_before_the_row_was_written_ends_the_job_and_all_is_tidy(

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from bench.calls import counted
-from tests.integration.conftest import Stage
-from tests.support.events import completed, deliver, deliver_to, manifest
+from tests.support.events import completed, deliver, deliver_to, manifest, put_picture
 from tests.support.http import Reply, call
 from tests.support.sagemaker import endpoint
+from tests.support.stage import Stage
 
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
 NAME = "darkroom-test-anime"
@@ -170,6 +170,7 @@ class TestPhase:
 def test_a_job_whose_answer_lies_there_does_not_fail_with_its_endpoint(stage: Stage) -> None:
     done, waiting = (call("POST", "/jobs", JOB).json["id"] for _ in range(2))
     stage.s3.put_object(Bucket="pictures", Key=f"jobs/{done}/output/response.json", Body=json.dumps(manifest(done)))
+    put_picture(f"jobs/{done}/output/0.png")
     call("DELETE", "/endpoints/darkroom-test-a", role="admin")
     assert [call("GET", f"/jobs/{job}").json["status"] for job in (done, waiting)] == ["in_progress", "fail"]
     # Its message, or the sweeper, ends it by what lies there.

@@ -3,9 +3,9 @@
 from hypothesis import HealthCheck, given, settings
 
 from darkroom.tables import JOBS
-from tests.integration.conftest import Stage
 from tests.support.aws import make_table
 from tests.support.history import DynamoHistory, Story, check, stories
+from tests.support.stage import Stage
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

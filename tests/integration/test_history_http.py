@@ -15,10 +15,10 @@ from darkroom.jobs.export import form_of
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.model import Job, JobLine
 from darkroom.jobs.summary import summarize
-from tests.integration.conftest import Stage
 from tests.support.history import id_at
 from tests.support.http import call
 from tests.support.memory import MemoryHistory
+from tests.support.stage import Stage
 
 A, B = "darkroom-test-a", "darkroom-test-b"
 

@@ -2,22 +2,21 @@
 
 import json
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import pytest
 
 from darkroom.checkpoints import imports as steps
 from darkroom.checkpoints import service
-from darkroom.checkpoints.imports import ATTEMPTS, FALLBACK_DELAY
-from darkroom.checkpoints.model import Checkpoint
+from darkroom.checkpoints.imports import ATTEMPTS, FALLBACK_DELAY, KILLED_COUNTS_AS
+from darkroom.checkpoints.model import Checkpoint, ModelKey
 from darkroom.checkpoints.ports import SourceBusy, SourceRefused
 from darkroom.errors import Busy
 from infra.events import ATTEMPTS as QUEUE_ATTEMPTS
-from tests.integration.conftest import Stage
 from tests.support.events import deliver_to
 from tests.support.http import Reply, call
 from tests.support.models import safetensors
+from tests.support.stage import Stage
 
 URL = "https://models.example.com/files/Film%20Grain.safetensors?token=secret"
 NAME = "Film Grain.safetensors"
@@ -384,66 +383,116 @@ def test_an_import_that_an_older_release_queued_goes_on(stage: Stage, queue: Que
     assert shown()["status"] == "active"
 
 
-def after(imports: Any, name: str, number: int, fault: BaseException) -> Callable[[pytest.MonkeyPatch], None]:
-    """Let the call `number` of a port's method have its effect and then raise, as if its answer were lost."""
-
-    def patch(patched: pytest.MonkeyPatch) -> None:
-        port: Any = getattr(imports, {"change": "_registry", "send": "_queue"}.get(name, "_files"))
-        call, calls = getattr(port, name), count(1)
-
-        def lost(*given: Any) -> Any:
-            answer = call(*given)
-            if next(calls) == number:
-                raise fault
-            return answer
-
-        patched.setattr(port, name, lost)
-
-    return patch
-
-
 FAULTS = [Busy("aws_unreachable", "AWS did not answer in time."), KeyboardInterrupt()]
-CALLS = [("change", 7), ("send", 5), ("parts", 4), ("put_part", 3), ("complete", 1), ("read", 2)]
+CALLS = {"change": 8, "send": 3, "parts": 4, "put_part": 3, "complete": 1, "read": 2}
+"""The calls of ports in the steps of an import of three parts, and how often each is made."""
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=["lost answer", "killed"])
-@pytest.mark.parametrize(("name", "number"), [(name, number + 1) for name, calls in CALLS for number in range(calls)])
-def test_whatever_answer_of_a_step_is_lost_one_chain_goes_on_and_ends(
-    stage: Stage,
-    queue: Queue,
-    web: Web,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    number: int,
-    fault: BaseException,
-) -> None:
+class LosesAnswer:
+    """A port's method: the call `number` has its effect and then raises, as if its answer were lost."""
+
+    def __init__(self, method: Callable[..., Any], number: int = 0, fault: BaseException | None = None) -> None:
+        self._method = method
+        self._number = number
+        self._fault = fault
+        self.calls = 0
+
+    def __call__(self, *given: Any) -> Any:
+        answer = self._method(*given)
+        self.calls += 1
+        if self.calls == self._number and self._fault:
+            raise self._fault
+        return answer
+
+
+class Begun:
+    """Notes which messages begin steps: their tokens, by the number of the step."""
+
+    def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.messages: dict[int, set[str]] = {}
+        self._change = stage.adapters.registry.change
+        monkeypatch.setattr(stage.adapters.registry, "change", self._note)
+
+    def _note(self, old: Checkpoint, new: Checkpoint) -> bool:
+        changed = self._change(old, new)
+        # Only what begins a step counts an attempt as broken off.
+        if changed and new.attempts == old.attempts + KILLED_COUNTS_AS:
+            self.messages.setdefault(new.step, set()).add(new.step_token or "")
+        return changed
+
+
+def port_of(stage: Stage, name: str) -> Any:
+    """The port that has a method of CALLS."""
+    adapters = stage.adapters
+    ports = {"change": adapters.registry, "send": adapters.import_queue}
+    return ports.get(name, adapters.model_files)
+
+
+def run_with_redelivery(queue: Queue) -> None:
+    """Carry out steps until none is left; the queue gives a step out again that failed, behind those that wait."""
+    for _ in range(40):
+        if not queue.waiting:
+            return
+        message = queue.waiting.pop(0)
+        try:
+            failed = deliver_to("checkpoint_imports", message)
+        except KeyboardInterrupt:
+            failed = ["0"]
+        if failed:
+            queue.waiting.append(message)
+    raise AssertionError(f"{len(queue.waiting)} steps are left")
+
+
+@pytest.fixture
+def three_parts(stage: Stage, queue: Queue, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import that was begun, takes one part in each step, and whose safety net comes right behind its first step."""
     monkeypatch.setattr(steps, "STEP_SECONDS", 0.0)
     monkeypatch.setattr(stage.services.imports, "_monotonic", iter(range(1000)).__next__)
     begin()
-    # The safety net comes too, right behind the first step.
     queue.waiting.append(queue.nets.pop(0))
-    carried_out = []
-    with monkeypatch.context() as patched:
-        after(stage.services.imports, name, number, fault)(patched)
-        advance = stage.services.imports._advance
 
-        def counted(row: Any) -> Any:
-            carried_out.append(row.step)
-            return advance(row)
 
-        patched.setattr(stage.services.imports, "_advance", counted)
-        for _ in range(40):
-            if not queue.waiting:
-                break
-            message = queue.waiting.pop(0)
-            try:
-                failed = deliver_to("checkpoint_imports", message)
-            except KeyboardInterrupt:
-                failed = ["0"]
-            if failed:
-                # The queue gives it out again, behind those that wait.
-                queue.waiting.append(message)
+@pytest.mark.usefixtures("three_parts")
+def test_the_calls_whose_answers_are_lost_below_are_all_there_are(
+    stage: Stage, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = {name: LosesAnswer(getattr(port_of(stage, name), name)) for name in CALLS}
+    for name, counting in counted.items():
+        monkeypatch.setattr(port_of(stage, name), name, counting)
+    run_with_redelivery(queue)
+    assert {name: counting.calls for name, counting in counted.items()} == CALLS
+
+
+@pytest.mark.usefixtures("three_parts")
+@pytest.mark.parametrize("fault", FAULTS, ids=["lost answer", "killed"])
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, number + 1) for name, calls in CALLS.items() for number in range(calls)]
+)
+def test_whatever_answer_of_a_step_is_lost_one_chain_goes_on_and_ends(
+    stage: Stage, queue: Queue, monkeypatch: pytest.MonkeyPatch, name: str, number: int, fault: BaseException
+) -> None:
+    begun = Begun(stage, monkeypatch)
+    losing = LosesAnswer(getattr(port_of(stage, name), name), number, fault)
+    monkeypatch.setattr(port_of(stage, name), name, losing)
+    run_with_redelivery(queue)
+    assert losing.calls >= number, "no answer was lost, for the call was not made"
     assert shown()["status"] == "active"
-    assert queue.waiting == []
-    # Size, three parts and the end; a step that met the fault comes twice. Two chains would need twice as many.
-    assert len(carried_out) <= 4 + 2, carried_out
+    # Step by step, and each by one message, which the queue may give out again. In two chains it would be two.
+    assert list(begun.messages) == list(range(1, len(begun.messages) + 1)), begun.messages
+    assert {len(tokens) for tokens in begun.messages.values()} == {1}, begun.messages
+
+
+@pytest.mark.usefixtures("three_parts")
+def test_of_two_messages_that_read_the_row_at_the_same_moment_one_is_carried_out(
+    stage: Stage, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = stage.adapters.registry
+    first, net = queue.waiting
+    before = registry.get(ModelKey("lora", NAME))
+    begun = Begun(stage, monkeypatch)
+    assert deliver_to("checkpoint_imports", first) == []
+    with monkeypatch.context() as patched:
+        patched.setattr(registry, "get", lambda key: before)
+        assert deliver_to("checkpoint_imports", net) == []
+    assert [len(tokens) for tokens in begun.messages.values()] == [1]
+    assert len(queue.waiting) == 3

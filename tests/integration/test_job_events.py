@@ -10,10 +10,10 @@ import pytest
 from darkroom import ids
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.model import Transition
-from tests.integration.conftest import Stage
-from tests.support.events import completed, deliver, failed, manifest, progress
+from tests.support.events import completed, deliver, failed, manifest, progress, put_picture
 from tests.support.http import call
 from tests.support.pictures import png
+from tests.support.stage import Stage
 
 
 @pytest.fixture
@@ -25,6 +25,11 @@ def submit() -> dict[str, Any]:
     body = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
     made: dict[str, Any] = call("POST", "/jobs", body).json
     return made
+
+
+def interrogate(stage: Stage) -> str:
+    body = {"type": "interrogate_clip", "images": {"init": stage.upload(png())}}
+    return str(call("POST", "/jobs", body).json["id"])
 
 
 def shown(job_id: str) -> dict[str, Any]:
@@ -57,6 +62,7 @@ def test_a_succeeded_job_leaves_the_open_index(stage: Stage, job_id: str) -> Non
 def test_the_answer_is_read_from_s3_when_the_message_does_not_hold_it(stage: Stage, job_id: str) -> None:
     key = f"jobs/{job_id}/output/response.json"
     stage.s3.put_object(Bucket="pictures", Key=key, Body=json.dumps(manifest(job_id)).encode())
+    put_picture(f"jobs/{job_id}/output/0.png")
     assert deliver(completed(job_id)) == []
     assert shown(job_id)["status"] == "succeed"
 
@@ -66,6 +72,7 @@ def test_the_included_answer_is_understood_in_every_form(stage: Stage, job_id: s
     text = json.dumps(manifest(job_id))
     forms: Any = {"text": text, "object": manifest(job_id)}
     message = completed(job_id)
+    put_picture(f"jobs/{job_id}/output/0.png")
     message["responseBody"] = {k: forms[v] for k, v in body.items()} if isinstance(body, dict) else forms[body]
     deliver(message)
     assert shown(job_id)["status"] == "succeed"
@@ -134,7 +141,8 @@ def test_a_plain_webui_answer_is_stored_byte_for_byte(stage: Stage, job_id: str)
     assert stage.s3.get_object(Bucket="pictures", Key=image["key"])["Body"].read() == picture
 
 
-def test_a_caption_alone_succeeds(stage: Stage, job_id: str) -> None:
+def test_a_caption_alone_is_the_result_of_an_interrogation(stage: Stage) -> None:
+    job_id = interrogate(stage)
     deliver(completed(job_id, {"caption": "a red square"}))
     job = shown(job_id)
     assert (job["status"], job["caption"], job["image_count"]) == ("succeed", "a red square", 0)

@@ -13,9 +13,9 @@ from darkroom.keys.api import KeyIn
 from darkroom.keys.model import Role, digest
 from darkroom.keys.routes import ROLES
 from functions.jobs_api.handler import app
-from tests.integration.conftest import Stage
 from tests.support.gateway import send
 from tests.support.http import Reply, call
+from tests.support.stage import Stage
 
 ADMIN = "a-very-long-admin-secret"
 ANNA = {"name": "anna@example.com", "role": "artist"}

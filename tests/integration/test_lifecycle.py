@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, settings
 from darkroom.aws.bookmarks import DynamoBookmarks
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.checkpoints.resolver import ModelResolver
-from tests.integration.conftest import moto_stage
 from tests.support.aws import SETTINGS
 from tests.support.lifecycle import SHARDS, Clock, Lifecycle, World
+from tests.support.stage import moto_stage
 
 
 def on_moto() -> World:
@@ -30,6 +30,7 @@ def on_moto() -> World:
         resolver=ModelResolver(stage.adapters.registry, clock),
         objects=stage.objects,
         put=put,
+        registry=stage.adapters.registry,
         close=stack.close,
     )
 

@@ -9,10 +9,10 @@ import pytest
 
 from darkroom import ids, logs
 from darkroom.edge.log import logger
-from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, manifest, progress
 from tests.support.http import Context, call
 from tests.support.lines import written
+from tests.support.stage import Stage
 
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
 UNKNOWN = "01900000-0000-7000-8000-000000000000"

@@ -8,9 +8,9 @@ import pytest
 
 from darkroom.checkpoints.model import ModelKey
 from darkroom.webui.spelling import old_hash_of
-from tests.integration.conftest import Stage
 from tests.support.http import Reply, call
 from tests.support.models import safetensors
+from tests.support.stage import Stage
 
 CHECKPOINT = "v1-5.safetensors"
 SHA = hashlib.sha256(b"v1-5").hexdigest()

@@ -6,11 +6,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from darkroom.jobs.answers import Answer, understand
-from tests.integration.conftest import Stage
+from darkroom.jobs.answer import Answer
+from darkroom.jobs.answers import understand
 from tests.support.events import completed, deliver, deliver_to, failed, manifest, progress
 from tests.support.http import call
 from tests.support.pictures import png
+from tests.support.stage import Stage
 
 JOB = "01a1fd9c-69a6-74b3-9d04-3a33460f060b"
 """A well-formed id of no job."""

@@ -3,10 +3,10 @@
 from typing import Any
 
 from bench.history import item_bytes
-from tests.integration.conftest import Stage
 from tests.support.aws import SETTINGS
 from tests.support.events import completed, deliver, failed, manifest
 from tests.support.http import call
+from tests.support.stage import Stage
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse " * 150}}
 

@@ -15,11 +15,11 @@ from darkroom.checkpoints.model import ModelKey
 from darkroom.keys.api import KeyIn
 from darkroom.keys.model import digest
 from darkroom.keys.routes import ROLES, ROUTES, allows
-from tests.integration.conftest import Stage
 from tests.support.gateway import send
 from tests.support.http import Reply, call
 from tests.support.pictures import image_id, png
 from tests.support.sagemaker import endpoint
+from tests.support.stage import Stage
 
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}

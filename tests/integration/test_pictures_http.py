@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.integration.conftest import Stage
 from tests.support.http import call
 from tests.support.picture_files import PLACES, before_pixels, chunk, file_of
 from tests.support.pictures import png
+from tests.support.stage import Stage
 
 CHECKPOINT = "v1-5.safetensors"
 TURNED = ["PNG: eXIf", "PNG: eXIf after the pixels", "PNG: XMP", "WebP: EXIF", "WebP: XMP", "JPEG: EXIF", "JPEG: XMP"]

@@ -11,11 +11,11 @@ from bench.chaos import PUT_FORWARD
 from darkroom import wiring
 from darkroom.settings import NotGiven, Settings
 from infra.functions import FUNCTIONS
-from tests.integration.conftest import Stage
 from tests.support.aws import SETTINGS
 from tests.support.events import deliver_to
 from tests.support.http import Context, call
 from tests.support.pictures import image_id, png
+from tests.support.stage import Stage
 
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
 MODEL = {"kind": "lora", "name": "ink.safetensors"}

@@ -14,12 +14,12 @@ from darkroom.jobs.ports import ANSWER_LIMIT
 from darkroom.jobs.sweep import Sweep
 from darkroom.jobs.sweep_rules import LIGHT
 from functions.sweeper.handler import handler
-from tests.integration.conftest import Stage
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, deliver, manifest, progress
 from tests.support.http import Context, call
 from tests.support.lines import written
 from tests.support.sagemaker import endpoint
+from tests.support.stage import Stage
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
 
@@ -85,6 +85,9 @@ def put(stage: Stage, key: str, content: object = b"x") -> None:
 
 
 def answer(stage: Stage, job_id: str, content: object) -> None:
+    """Let an answer lie in S3, with the picture that a manifest names."""
+    if content == manifest(job_id):
+        put(stage, f"jobs/{job_id}/output/0.png")
     put(stage, f"jobs/{job_id}/output/response.json", content)
 
 
@@ -235,7 +238,7 @@ def test_a_cancel_that_broke_off_leaves_no_marker_with_a_job_that_was_answered(
     answer(stage, job_id, manifest(job_id))
     clock.seconds = 301
     assert sweep.run(plenty)["succeed"] == 1
-    assert stage.objects() == [f"jobs/{job_id}/output/response.json"]
+    assert stage.objects() == [f"jobs/{job_id}/output/{name}" for name in ("0.png", "response.json")]
 
 
 @pytest.mark.parametrize("heard", ["callback", "deadline"])
@@ -440,6 +443,7 @@ def test_a_late_answer_that_is_too_large_changes_nothing(stage: Stage, sweep: Sw
 def test_an_answer_that_is_read_alone_counts_like_any_other(
     stage: Stage, sweep: Sweep, clock: Clock, job_id: str
 ) -> None:
+    put(stage, f"jobs/{job_id}/output/0.png")
     answer(stage, job_id, json.dumps(manifest(job_id)).encode() + b" " * LIGHT)
     clock.seconds = 301
     assert sweep.run(plenty)["succeed"] == 1

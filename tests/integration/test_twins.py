@@ -11,13 +11,13 @@ import pytest
 from darkroom import ids
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.idempotency import Idempotency
-from darkroom.jobs.contract import WorkError
+from darkroom.jobs.contract import Components, PaintedImage, UsedFile, WorkError
 from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.ports import AnswerTooLarge, KeyUsed, WriteResult
 from darkroom.jobs.state import ENDS, STATUSES, Status, may
-from tests.integration.conftest import moto_stage
 from tests.support.aws import SETTINGS
 from tests.support.memory import MemoryBookmarks, MemoryJobs, MemoryOutputs
+from tests.support.stage import moto_stage
 
 NOW = 1_780_000_000.0
 SHARDS = 2
@@ -81,7 +81,43 @@ def test_a_change_is_carried_out_where_the_table_of_states_allows_it(
     if met.applied:
         assert (after.line.status, after.caption) == (target, "c")
     else:
-        assert (after, met) == (before, WriteResult(False, True, stands[0], None))
+        assert (after, met) == (before, WriteResult(False, True, stands[0], None, "txt2img"))
+
+
+def test_an_end_for_other_types_only_is_not_written_and_tells_the_type(store: Any) -> None:
+    made = job()
+    bring_to(store, made, "in_progress", None)
+    met = store.apply(made.line.id, Transition("succeed", "callback", only_for=("extras", "interrogate_clip")))
+    assert met == WriteResult(False, True, "in_progress", None, "txt2img")
+    assert store.apply(made.line.id, Transition("succeed", "callback", only_for=("extras", "txt2img"))).applied
+
+
+def test_notices_of_the_answer_come_behind_those_of_the_request(store: Any) -> None:
+    made = replace(job(), notices=("Rounded down.",))
+    bring_to(store, made, "in_progress", None)
+    components = Components(engine="preview", files=[UsedFile(kind="lora", name="a.safetensors", etag="e")])
+    end = Transition("succeed", "callback", notices=("Left out.",), components=components)
+    assert store.apply(made.line.id, end).applied
+    assert store.get(made.line.id).notices == ("Rounded down.", "Left out.")
+    assert store.get(made.line.id).components == components
+    other = job(1)
+    bring_to(store, other, "in_progress", None)
+    store.apply(other.line.id, end)
+    assert store.get(other.line.id).notices == ("Left out.",)
+
+
+def test_the_line_of_a_job_shows_the_thumbnail_of_its_first_picture(store: Any) -> None:
+    folder = f"jobs/{job_id()}/output/"
+    pictures = [PaintedImage(key=f"{folder}0.png", width=8, height=8, thumbnail=f"{folder}thumbnails/0.webp")]
+    film = PaintedImage(key=f"{folder}0.mp4", width=8, height=8)
+    for number, (images, shown) in enumerate(
+        [(pictures, pictures[0].thumbnail), ([film, *pictures], pictures[0].thumbnail), ([film], None)]
+    ):
+        made = job(number)
+        bring_to(store, made, "in_progress", None)
+        store.apply(made.line.id, Transition("succeed", "callback", images=tuple(images)))
+        assert store.get(made.line.id).line.first_image == shown
+        assert store.get(made.line.id).line.image_count == len(images)
 
 
 def test_nothing_is_changed_that_is_not_there(store: Any) -> None:
@@ -103,7 +139,7 @@ def test_progress_only_rises_and_only_while_the_job_is_open(store: Any) -> None:
         True,
     ]
     store.apply(made.line.id, Transition("cancelled", "caller", completed_at="t"))
-    assert store.progress(made.line.id, 0.9, "t") == WriteResult(False, True, "cancelled", None)
+    assert store.progress(made.line.id, 0.9, "t") == WriteResult(False, True, "cancelled", None, "txt2img")
 
 
 def test_how_far_a_cancelled_job_had_come_only_goes_forward(store: Any) -> None:
@@ -136,7 +172,7 @@ def test_a_refusal_tells_where_the_failure_file_is(store: Any) -> None:
     bring_to(store, made, "cancelled", None)
     assert store.note_failure(made.line.id, "s3://pictures/failures/x").applied
     met = store.apply(made.line.id, Transition("succeed", "callback"))
-    assert met == WriteResult(False, True, "cancelled", "s3://pictures/failures/x")
+    assert met == WriteResult(False, True, "cancelled", "s3://pictures/failures/x", "txt2img")
     assert store.delete(made.line.id) == "cancelled"
 
 
@@ -223,6 +259,18 @@ def test_a_delete_takes_the_failure_file_that_the_marker_remembers(
     assert made.folders(ids.LOWEST, ids.HIGHEST) == [other]
     made.delete(other, "s3://pictures/failures/b")
     assert (made.folders(ids.LOWEST, ids.HIGHEST), made.failures("")) == ([], [])
+
+
+def test_the_sizes_of_objects_that_are_there_are_told(outputs: tuple[Any, Callable[[str], None]]) -> None:
+    made, put = outputs
+    one = job_id()
+    folder = f"jobs/{one}/output/"
+    for name in ("0.png", "1.png", "thumbnails/0.webp", "response.json"):
+        put(folder + name)
+    wanted = {folder + name for name in ("0.png", "thumbnails/0.webp", "2.png")}
+    assert made.sizes(one, wanted) == {f"{folder}0.png": 1, f"{folder}thumbnails/0.webp": 1}
+    key = made.write_picture(one, "2.jpg", b"jpeg", "image/jpeg")
+    assert made.sizes(one, {key}) == {f"{folder}2.jpg": 4}
 
 
 def test_an_answer_over_the_limit_is_refused(outputs: tuple[Any, Callable[[str], None]]) -> None:

@@ -32,11 +32,11 @@ from darkroom.jobs.model import answer_key, cancel_key, output_prefix
 from darkroom.jobs.state import ENDS
 from functions.sweeper.handler import handler as sweeper
 from infra.problems import PROBLEMS
-from tests.integration.conftest import Stage, moto_stage
 from tests.support.aws import REGION, SETTINGS, TIMEOUTS
 from tests.support.events import completed, deliver_to, manifest
 from tests.support.http import Context, Reply, call
 from tests.support.sagemaker import FakeSageMaker, FakeScaling
+from tests.support.stage import Stage, moto_stage
 
 ACCOUNT = "123456789012"
 """The account of moto."""
@@ -214,7 +214,7 @@ class World:
     job: str = ""
     notes: list[str] = field(default_factory=list)
     usual: set[str] = field(default_factory=set)
-    _answered: int = 0
+    answered: int = 0
 
     def note(self, text: str) -> None:
         """Something happened; once is enough, and what happens without a fault too is not told."""
@@ -267,9 +267,9 @@ class World:
         self.import_steps()
         for name in self.sagemaker.settle():
             self.deliver("endpoint_events", {"detail": {"EndpointName": name}})
-        while self._answered < len(self.wire.invoked):
-            self._answered += 1
-            job_id = self.wire.invoked[self._answered - 1]["job_id"]
+        while self.answered < len(self.wire.invoked):
+            self.answered += 1
+            job_id = self.wire.invoked[self.answered - 1]["job_id"]
             self.deliver("job_events", completed(job_id, self.painted(job_id)))
 
     def import_steps(self) -> None:
@@ -382,12 +382,17 @@ def _backend(service: str, region: str = REGION) -> Any:
     return backends.get_backend(service)[ACCOUNT][region]  # type: ignore[call-overload]
 
 
+def messages_of(queue: Any) -> list[Any]:
+    """All messages of moto's queue, also those that somebody has received: moto has no public name for them."""
+    return queue._messages  # type: ignore[no-any-return]  # noqa: SLF001
+
+
 def lying(service: str, name: str) -> list[Any]:
     """All items of a table, keys of a bucket or bodies of a queue, read inside moto: a call takes ten times as long."""
     if service == "s3":
         return list(_backend(service, "aws").buckets[name].keys)
     if service == "sqs":
-        return [message.body for message in _backend(service).queues[name]._messages]
+        return [message.body for message in messages_of(_backend(service).queues[name])]
     items = _backend(service).tables[name].items.values()
     return [
         item.to_json()["Attributes"] for part in items for item in (part.values() if isinstance(part, dict) else [part])
@@ -463,7 +468,7 @@ def _forget(stage: Stage) -> None:
         bucket.keys.clear()
         bucket.multiparts.clear()
     for queue in _backend("sqs").queues.values():
-        queue._messages.clear()
+        messages_of(queue).clear()
 
 
 def calls_of(fresh: Callable[[], World], scenario: Scenario) -> list[Fault]:

@@ -57,6 +57,7 @@ class World:
     resolver: ModelResolver
     objects: Callable[[], list[str]]
     put: Callable[[str, bytes], None]
+    registry: Any
     close: Callable[[], None] = lambda: None
 
 
@@ -152,7 +153,7 @@ class Lifecycle(RuleBasedStateMachine):
             on.store,
             self.jobs,
             on.images,
-            on.resolver._registry,
+            on.registry,
             on.resolver,
             endpoints,
             limiter,

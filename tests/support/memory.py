@@ -5,7 +5,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
 
 from darkroom.aws.job_items import shard_of
@@ -135,11 +135,13 @@ class MemoryJobs:
         job = self.jobs.get(job_id)
         if job is None or not may(transition.status, job.line.status, job.error.code if job.error else None):
             return self._refused(job)
+        if transition.only_for is not None and job.line.type not in transition.only_for:
+            return self._refused(job)
         line = replace(
             job.line, status=transition.status, completed_at=transition.completed_at or job.line.completed_at
         )
         if transition.images:
-            line = replace(line, image_count=len(transition.images), first_image=transition.images[0].key)
+            line = replace(line, image_count=len(transition.images), first_image=transition.first_image)
         self.jobs[job_id] = replace(
             job,
             line=line,
@@ -148,6 +150,8 @@ class MemoryJobs:
                 name: getattr(transition, name) or getattr(job, name)
                 for name in ("failure_location", "images", "caption", "timings", "submitted_at", "cancelled_when")
             },
+            notices=job.notices + transition.notices,
+            components=transition.components or job.components,
         )
         self.basis[job_id] = transition.basis
         return WriteResult(applied=True, exists=True)
@@ -191,7 +195,9 @@ class MemoryJobs:
 
     @staticmethod
     def _refused(job: Job | None) -> WriteResult:
-        return WriteResult(False, True, job.line.status, job.failure_location) if job else WriteResult(False, False)
+        if job is None:
+            return WriteResult(False, False)
+        return WriteResult(False, True, job.line.status, job.failure_location, job.line.type)
 
 
 class MemoryBookmarks:
@@ -221,10 +227,13 @@ class MemoryOutputs:
             raise AnswerTooLarge
         return content
 
-    def write_picture(self, job_id: str, number: int, content: bytes) -> str:
-        key = f"{output_prefix(job_id)}{number}.png"
+    def write_picture(self, job_id: str, name: str, content: bytes, content_type: str) -> str:
+        key = output_prefix(job_id) + name
         self.objects[key] = content
         return key
+
+    def sizes(self, job_id: str, keys: Set[str]) -> dict[str, int]:
+        return {key: len(self.objects[key]) for key in keys & self.objects.keys()}
 
     def read_failure(self, failure_location: str) -> bytes | None:
         return self.objects.get(failure_location.removeprefix(self._uri))

@@ -10,12 +10,13 @@ from unittest.mock import patch
 from urllib.parse import quote
 
 from darkroom.checkpoints.model import ModelKey
+from darkroom.endpoints.model import Bounds
 from darkroom.errors import Busy
 from darkroom.keys.api import KeyIn
 from tests.support.aws import SETTINGS
 from tests.support.events import completed, failed, manifest, progress
 from tests.support.faults import GATEWAY, Broken, Scenario, World, lying
-from tests.support.http import call
+from tests.support.http import Reply, call
 from tests.support.models import safetensors
 from tests.support.pictures import png
 from tests.support.sagemaker import endpoint
@@ -170,7 +171,7 @@ def answered(message: Callable[[World], Any]) -> Callable[[World], None]:
     """The worker's answer comes; nobody else answers for it."""
 
     def act(world: World) -> None:
-        world._answered = len(world.wire.invoked)
+        world.answered = len(world.wire.invoked)
         world.deliver("job_events", message(world))
 
     return act
@@ -181,6 +182,13 @@ def painted(world: World) -> Any:
     answer = world.painted(world.job)
     world.wire.listening = True
     return answer
+
+
+def painted_after_all(world: World) -> dict[str, Any]:
+    world.wire.listening = False
+    world.stage.s3.put_object(Bucket="pictures", Key=f"jobs/{world.job}/output/0.png", Body=png())
+    world.wire.listening = True
+    return completed(world.job, manifest(world.job))
 
 
 def in_s3_alone(world: World) -> Any:
@@ -210,8 +218,44 @@ def deleted(world: World) -> None:
 # checkpoints
 
 
+def again(ask: Callable[[World], Reply]) -> Callable[[World], None]:
+    """A request with an Idempotency-Key whose answer is lost on its way to the caller, who sends it once more."""
+
+    def act(world: World) -> None:
+        ask(world)
+        ask(world)
+
+    return act
+
+
+def never_refused(*checks: Callable[[World], Iterable[str]]) -> Callable[[World], Iterable[str]]:
+    """All of `checks`, and that the caller was told of no error: its repeat found what the first request made."""
+
+    def check(world: World) -> Iterable[str]:
+        yield from (note for note in world.notes if note.startswith("reported as"))
+        for one in checks:
+            yield from one(world)
+
+    return check
+
+
+def rows(table: str, number: int) -> Callable[[World], Iterable[str]]:
+    """Exactly so many things in a table, the records of Idempotency-Keys left aside."""
+
+    def check(world: World) -> Iterable[str]:
+        found = [row for row in lying("dynamodb", table) if "name" in row or "owner" in row]
+        if len(found) != number:
+            yield f"there are {len(found)} in {table}"
+
+    return check
+
+
 def register(world: World) -> None:
     world.ask("POST", "/checkpoints", {**LORA, "size": len(MODEL)}, want=201)
+
+
+def register_once(world: World) -> Reply:
+    return world.ask("POST", "/checkpoints", {**LORA, "size": len(MODEL)}, want=201, headers=KEYED)
 
 
 def registered(world: World) -> None:
@@ -298,6 +342,10 @@ def begin_import(url: str) -> Callable[[World], None]:
     return act
 
 
+def import_once(world: World) -> Reply:
+    return world.ask("POST", "/checkpoints/import", {**LORA, "url": WEB}, want=202, headers=KEYED)
+
+
 def begun(url: str) -> Callable[[World], None]:
     def prepare(world: World) -> None:
         source(world)
@@ -315,6 +363,13 @@ S3 = f"s3://{SETTINGS.pictures_bucket}/images/x.safetensors"
 
 def make_key(world: World) -> None:
     world.job = world.ask("POST", "/keys", {"name": "alice", "role": "artist"}, want=201).json["secret"]
+
+
+def make_key_once(world: World) -> Reply:
+    reply = world.ask("POST", "/keys", {"name": "alice", "role": "artist"}, want=201, headers=KEYED)
+    # A repeat gets the same key with another secret, and the one before stops working.
+    world.job = reply.json["secret"]
+    return reply
 
 
 def good_key(world: World) -> Iterable[str]:
@@ -343,6 +398,10 @@ def make_endpoint(world: World) -> None:
     world.ask("POST", "/endpoints", NEW, want=201)
 
 
+def make_endpoint_once(world: World) -> Reply:
+    return world.ask("POST", "/endpoints", NEW, want=201, headers=KEYED)
+
+
 def made_endpoint(world: World) -> None:
     assert call("POST", "/endpoints", NEW).status == 201
 
@@ -359,8 +418,27 @@ def delete_endpoint(world: World) -> None:
 def busy_endpoint(world: World) -> None:
     standing(world)
     submit(world, endpoint="new")
-    world._answered = len(world.wire.invoked)
+    world.answered = len(world.wire.invoked)
     world.usual.add("the job fails with `endpoint_deleted`")
+
+
+def scale_up(world: World) -> Reply:
+    return world.ask("PATCH", "/endpoints/new", {"min_instances": 1})
+
+
+def scaled(world: World) -> Iterable[str]:
+    if world.scaling.bounds([NAME]) != {NAME: Bounds(1, 2)}:
+        yield "the endpoint scales as before"
+
+
+def endpoints(number: int) -> Callable[[World], Iterable[str]]:
+    """Exactly so many endpoints, one of which was there before."""
+
+    def check(world: World) -> Iterable[str]:
+        if len(world.sagemaker.endpoints) != number:
+            yield f"there are {len(world.sagemaker.endpoints)} endpoints"
+
+    return check
 
 
 def endpoint_is(there: bool) -> Callable[[World], Iterable[str]]:
@@ -414,7 +492,7 @@ def round_at(ahead: int, name: str = "jobs") -> Callable[[World], None]:
 
     def act(world: World) -> None:
         world.clock.ahead = ahead
-        world._answered = len(world.wire.invoked)
+        world.answered = len(world.wire.invoked)
         services = world.stage.services
         with patch.object(services, "rounds", {name: services.rounds[name]}):
             world.sweep()
@@ -525,7 +603,7 @@ SCENARIOS = (
     Scenario(
         "job_events",
         "a cancelled job is painted after all",
-        answered(lambda w: completed(w.job, manifest(w.job))),
+        answered(painted_after_all),
         cancelled_long_ago,
         ends(cancelled=1),
     ),
@@ -541,6 +619,19 @@ SCENARIOS = (
     Scenario("checkpoints_api", "POST /checkpoints/parts", parts, registered, can_be_completed),
     Scenario("checkpoints_api", "POST /checkpoints/complete", complete, sent, file_is("active")),
     Scenario("checkpoints_api", "POST /checkpoints/import", begin_import(WEB), source, file_is("active")),
+    Scenario(
+        "checkpoints_api",
+        "POST /checkpoints with an Idempotency-Key, sent again",
+        again(register_once),
+        check=never_refused(rows(SETTINGS.models_table, 2), can_be_completed),
+    ),
+    Scenario(
+        "checkpoints_api",
+        "POST /checkpoints/import with an Idempotency-Key, sent again",
+        again(import_once),
+        source,
+        never_refused(rows(SETTINGS.models_table, 2), file_is("active")),
+    ),
     Scenario("checkpoints_api", "DELETE /checkpoints of a file", remove_file, on_the_shelf, file_is(None)),
     Scenario("checkpoints_api", "DELETE /checkpoints of an upload", remove_file, sent, file_is(None)),
     Scenario(
@@ -550,16 +641,23 @@ SCENARIOS = (
     Scenario("checkpoint_imports", "from S3", World.import_steps, begun(S3), file_is("active")),
     Scenario("keys_api", "GET /keys", get("/keys"), one_key),
     Scenario("keys_api", "POST /keys", make_key, check=good_key),
+    Scenario(
+        "keys_api",
+        "POST /keys with an Idempotency-Key, sent again",
+        again(make_key_once),
+        check=never_refused(rows(SETTINGS.keys_table, 1), good_key),
+    ),
     Scenario("keys_api", "DELETE /keys/<id>", withdraw, one_key, no_key),
     Scenario("endpoints_api", "GET /endpoints", get("/endpoints"), standing),
     Scenario("endpoints_api", "GET /endpoints/<name>", get("/endpoints/new"), standing),
     Scenario("endpoints_api", "POST /endpoints", make_endpoint, check=endpoint_is(True)),
     Scenario(
         "endpoints_api",
-        "PATCH /endpoints/<name>",
-        lambda w: w.ask("PATCH", "/endpoints/new", {"min_instances": 1}),
-        standing,
+        "POST /endpoints with an Idempotency-Key, sent again",
+        again(make_endpoint_once),
+        check=never_refused(endpoint_is(True), endpoints(2)),
     ),
+    Scenario("endpoints_api", "PATCH /endpoints/<name>, sent again", again(scale_up), standing, never_refused(scaled)),
     Scenario("endpoints_api", "DELETE /endpoints/<name>", delete_endpoint, busy_endpoint, endpoint_is(False)),
     Scenario("endpoint_events", "came into service", endpoint_event, came_into_service, endpoint_is(True)),
     Scenario("endpoint_events", "was deleted", endpoint_event, was_deleted, ends(fail=1)),

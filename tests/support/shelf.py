@@ -149,7 +149,15 @@ class Shelf:
 
 def row_of(kind: str, name: str, **changes: Any) -> dict[str, Any]:
     """A row as the API answers it."""
-    nothing = dict.fromkeys(("size", "sha256", "created_at", "base_model", "reason", "done"))
+    nothing = dict.fromkeys(("size", "sha256", "created_at", "base_model", "reason", "done", "folder"))
     pickle = not name.endswith(".safetensors")
-    row = {"kind": kind, "name": name, "status": "uploading", "owner": "ana", "pickle": pickle, "trigger_words": []}
+    row: dict[str, Any] = {
+        "kind": kind,
+        "name": name,
+        "status": "uploading",
+        "owner": "ana",
+        "pickle": pickle,
+        "trigger_words": [],
+    }
+    row["aliases"] = []
     return {**nothing, **row, **changes}

@@ -24,16 +24,17 @@ class ModelRegistry:
 
 def in_memory() -> World:
     """A world without AWS."""
-    clock, outputs = Clock(), MemoryOutputs()
+    clock, outputs, registry = Clock(), MemoryOutputs(), cast(Any, ModelRegistry())
     return World(
         clock=clock,
         store=MemoryJobs(clock, SHARDS),
         bookmarks=MemoryBookmarks(),
         outputs=outputs,
         images=Images(cast(Any, None), 90),
-        resolver=ModelResolver(cast(Any, ModelRegistry()), clock),
+        resolver=ModelResolver(registry, clock),
         objects=lambda: list(outputs.objects),
         put=outputs.objects.__setitem__,
+        registry=registry,
     )
 
 

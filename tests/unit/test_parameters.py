@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from darkroom.jobs.parameters import Parameters, rounded
+from darkroom.jobs.parameters import Parameters, passed_on_styles, rounded
 
 # What the WebUI's own /docs page offers as an example of /sdapi/v1/img2img, with its pictures left out.
 WEBUI_IMG2IMG: dict[str, Any] = {
@@ -81,6 +81,12 @@ def test_sides_are_rounded_down_to_multiples_of_8_with_a_notice() -> None:
     fields, notices = rounded({"width": 998, "height": 64, "hr_resize_x": None})
     assert fields == {"width": 992, "height": 64, "hr_resize_x": None}
     assert notices == ("`width` 998 was rounded down to 992, a multiple of 8, as in the WebUI.",)
+
+
+def test_styles_are_passed_on_with_a_notice() -> None:
+    assert passed_on_styles({"styles": []}) == passed_on_styles({}) == passed_on_styles({"styles": ["None", ""]}) == ()
+    (notice,) = passed_on_styles({"styles": ["Noir", *map(str, range(9))]})
+    assert "(Noir, 0, 1, 2, 3, …)" in notice
 
 
 json_values = st.recursive(

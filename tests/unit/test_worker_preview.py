@@ -113,7 +113,9 @@ def test_a_missing_seed_comes_from_the_job_id_so_that_a_second_attempt_is_the_sa
     parameters: dict[str, Any],
 ) -> None:
     first, again = paint(parameters=parameters), paint(parameters=parameters)
-    assert first[0].seed == again[0].seed >= 0
+    assert first[0].seed == again[0].seed
+    assert first[0].seed is not None
+    assert first[0].seed >= 0
     assert first[0].png == again[0].png
     assert paint(job_id="job-2", parameters=parameters)[0].seed != first[0].seed
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from PIL import Image
 
-from darkroom.jobs.contract import WorkRequest
+from darkroom.jobs.contract import Components, WorkRequest
 from worker.parameters import GenerationSettings
 
 
@@ -27,13 +27,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Painting:
-    """One finished picture: its PNG, which contains `infotext`, and its size in pixels."""
+    """One finished picture: its PNG, which carries `infotext`, and its size in pixels. `thumbnail` is a small WebP of
+    it; None for a picture that is small itself."""
 
     png: bytes
     width: int
     height: int
-    seed: int
+    seed: int | None
     infotext: str
+    thumbnail: bytes | None = None
 
 
 class Engine(Protocol):
@@ -61,7 +63,15 @@ class Engine(Protocol):
         ...
 
     def paint(self, task: Task) -> Iterator[Painting]:
-        """The pictures of a txt2img or img2img job, one by one, in the order of their seeds."""
+        """The pictures of a txt2img, img2img or extras job, one by one, in the order of their seeds."""
+        ...
+
+    def notices(self, task: Task) -> list[str]:
+        """Sentences for the person whose job it is: what is done otherwise than the body says."""
+        ...
+
+    def components(self, task: Task) -> Components:
+        """What makes the result: the engine, its version, how it computes, and the model files it uses."""
         ...
 
     def caption(self, task: Task) -> str:

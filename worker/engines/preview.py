@@ -11,15 +11,17 @@ from functools import partial
 
 from PIL import Image
 
-from darkroom.jobs.contract import WorkRequest, starting_pictures
+from darkroom.jobs.contract import Components, WorkRequest, starting_pictures
 from worker.engines import Painting, Task
 from worker.engines.banner import stamp
 from worker.engines.describe import sentence, tags
+from worker.engines.enlarge import enlarge, enlarging_notices
 from worker.engines.scene import draw_scene
+from worker.enlarging import enlarging_settings_of
 from worker.errors import JobError
 from worker.infotext import infotext
 from worker.parameters import GenerationSettings, is_masked, seeds_of
-from worker.pictures import difference, encode, feather, fit, flatten, mask_of
+from worker.pictures import difference, encode, feather, fit, flatten, mask_of, thumbnail
 
 TXT2IMG_SIDE = 512
 MAX_SIDE = 8192
@@ -57,6 +59,9 @@ class PreviewEngine:
     def paint(self, task: Task) -> Iterator[Painting]:
         """See Engine. Raises JobError `image_missing` without a needed picture, and `sizes_differ` for a mask of
         another size."""
+        if task.request.type == "extras":
+            yield enlarge(task, _picture(task, "init"))
+            return
         starts = starting_pictures(task.request.parameters)
         canvas = _canvas(task, starts[0], partial(task.step, 0.0))
         seeds = seeds_of(task.request, task.settings)
@@ -77,7 +82,15 @@ class PreviewEngine:
             )
             varied = f" {subseed}" if task.settings.subseed_strength else ""
             image = _painted(canvas, task.settings, f"{subject} {seed}{varied}", f"seed {seed}", look)
-            yield Painting(encode(image, text, look), image.width, image.height, seed, text)
+            yield Painting(encode(image, text, look), image.width, image.height, seed, text, thumbnail(image))
+
+    def notices(self, task: Task) -> list[str]:
+        """See Engine; every other picture says itself that it is a preview."""
+        return enlarging_notices(enlarging_settings_of(task.request)) if task.request.type == "extras" else []
+
+    def components(self, task: Task) -> Components:
+        """See Engine; it computes nothing and reads no model file."""
+        return Components(engine="preview", version=self.version)
 
     def caption(self, task: Task) -> str:
         """See Engine. The description has only what can be measured: colours, light, shape."""

@@ -6,7 +6,7 @@ than are listed here, when Darkroom is newer than this client.
 
 from typing import Any, Literal, TypedDict
 
-JobType = Literal["txt2img", "img2img", "interrogate_clip", "interrogate_deepbooru"]
+JobType = Literal["txt2img", "img2img", "extras", "interrogate_clip", "interrogate_deepbooru"]
 Mode = Literal["img2img", "sketch", "inpaint", "inpaint_sketch", "inpaint_upload"]
 Status = Literal["created", "in_progress", "succeed", "fail", "cancelled"]
 Phase = Literal["waking", "in_line", "running"]
@@ -62,7 +62,8 @@ class Input(TypedDict):
 
 
 class Picture(TypedDict):
-    """A picture the job made; `url` is a link to its bytes that is valid for 15 minutes."""
+    """A picture or video the job made; `url` is a link to its bytes that lives 15 minutes, `thumbnail` one to a small
+    picture of it."""
 
     url: str
     key: str
@@ -72,14 +73,37 @@ class Picture(TypedDict):
     infotext: str | None
     sha256: str | None
     bytes: int | None
+    thumbnail: str | None
+    content_type: str | None
 
 
 class Timings(TypedDict, total=False):
-    """How long the worker took for each step; None for a step that it did not report."""
+    """How long the worker took for each step, as far as it said so; `model` is download and load together."""
 
     queued: float | None
     model: float | None
+    download: float | None
+    load: float | None
     run: float | None
+
+
+class UsedFile(TypedDict):
+    """A model file that was used, with the SHA-256 or the ETag of its bytes."""
+
+    kind: str
+    name: str
+    sha256: str | None
+    etag: str | None
+
+
+class Components(TypedDict):
+    """What made the pictures: the engine and its version, how it computed, and the model files it used."""
+
+    engine: str | None
+    version: str | None
+    attention: str | None
+    precision: str | None
+    files: list[UsedFile]
 
 
 class WorkError(TypedDict):
@@ -90,9 +114,9 @@ class WorkError(TypedDict):
 
 
 class Job(JobLine):
-    """The whole job. `progress` is between 0 and 1. `phase` says what an open job is waiting for or doing. `cancelled`
-    says when a cancelled job was stopped: before, during or after its work. `replay_of` is the id of the job that this
-    one repeats."""
+    """The whole job. `progress` runs from 0 to 1, `phase` tells what an open job is doing, `cancelled` how far a
+    cancelled one had come, and `replay_of` is the job that it repeats. `notices` are sentences about what was done
+    otherwise than the body says."""
 
     models: dict[str, list[str]]
     parameters: dict[str, Any]
@@ -109,6 +133,8 @@ class Job(JobLine):
     phase_detail: str | None
     cancelled: CancelledWhen | None
     replay_of: str | None
+    notices: list[str]
+    components: Components | None
 
 
 class Summary(TypedDict):

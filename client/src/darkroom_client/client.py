@@ -13,11 +13,14 @@ import httpx
 
 from darkroom_client import address, pictures, retry
 from darkroom_client.answers import Image, Job, JobLine, JobPage, Pong, Summary
-from darkroom_client.errors import NotDarkroom, Refused, WrongAddress
+from darkroom_client.errors import NotDarkroom, Refused
+from darkroom_client.refusals import refusal
 
 LONGEST_WAIT = 20
 """The longest time, in seconds, that `GET /jobs/{id}` waits for a job's end."""
 CONNECT_SECONDS = 10.0
+_DELETED = frozenset({"job_not_found", "key_not_found", "checkpoint_not_found"})
+"""What Darkroom says when there is nothing to delete. An endpoint that is gone may be deleted again."""
 Answer = TypeVar("Answer")
 
 
@@ -171,33 +174,19 @@ class Darkroom:
         """Send a request; returns the answer. Raises Refused when its status is an error.
 
         Every POST has an Idempotency-Key, which stays the same when the request is sent again. So nothing is made twice
-        when only the answer was lost.
+        when only the answer was lost. A DELETE whose answer was lost, and that then finds nothing, has done its work:
+        the answer is 204.
         """
         if method == "POST":
             headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4()), **(headers or {})}
-        answer = retry.send(self._http, method, path, headers=headers, **options)
+        answer, lost = retry.send_noting(self._http, method, path, headers=headers, **options)
         if answer.is_success:
             return answer
-        raise refusal(answer, str(self._http.base_url))
-
-
-def refusal(answer: httpx.Response, url: str) -> Exception:
-    """What an answer with an error means: Refused with Darkroom's own problem, or WrongAddress when API Gateway says
-    that it has no stage at `url`, or the answer leads elsewhere."""
-    if answer.is_redirect:
-        to = answer.headers.get("Location", "")[:200]
-        return WrongAddress(f"{url} is not the address itself: it leads to {to}")
-    try:
-        body = answer.json()
-        # API Gateway answers these two for a stage or a mapping that it does not have, whatever the key.
-        if answer.status_code == 403 and body.get("message") in ("Forbidden", "Missing Authentication Token"):
-            return WrongAddress(f"API Gateway has no stage at {url}: the address ends in it, as in {address.EXAMPLE}")
-        detail = body["detail"]
-        if body["code"] == "route_not_found":
-            detail += f" Is {url} the address of the stage? It looks like {address.EXAMPLE}"
-        return Refused(answer.status_code, body["code"], detail, body.get("errors", ()))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return Refused(answer.status_code, "no_problem", answer.text[:200])
+        refused = refusal(answer, str(self._http.base_url))
+        gone = isinstance(refused, Refused) and refused.status == 404 and refused.code in _DELETED
+        if method == "DELETE" and lost and gone:
+            return httpx.Response(204, request=answer.request)
+        raise refused
 
 
 def expect(kind: type[Answer], answer: Any) -> Answer:

@@ -19,6 +19,7 @@ FOLDERS: dict[str, Kind] = {
     "controlnet": "controlnet",
     "esrgan": "upscaler",
     "realesrgan": "upscaler",
+    "bsrgan": "upscaler",
     "swinir": "upscaler",
     "scunet": "upscaler",
     "dat": "upscaler",

@@ -12,6 +12,7 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 60.0
 BUSY = frozenset({429, 503})
 _TEMPORARY = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 def send(http: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
@@ -20,18 +21,27 @@ def send(http: httpx.Client, method: str, path: str, **options: Any) -> httpx.Re
     Returns the last answer. Raises httpx.TransportError when there was none. Use it only for requests that do no harm
     when Darkroom gets them twice.
     """
+    return send_noting(http, method, path, **options)[0]
+
+
+def send_noting(http: httpx.Client, method: str, path: str, **options: Any) -> tuple[httpx.Response, bool]:
+    """The same; the flag is whether a try before the last one may have been carried out, for its answer was lost."""
+    lost = False
     tries_left = TRIES
     while True:
         tries_left -= 1
         try:
             answer = http.request(method, path, **options)
-        except _TEMPORARY:
+        except _TEMPORARY as error:
             if not tries_left:
                 raise
+            lost = lost or not isinstance(error, _NEVER_SENT)
             pause = FIRST_PAUSE * 2 ** (TRIES - tries_left - 1)
         else:
             if answer.status_code not in BUSY or not tries_left:
-                return answer
+                return answer, lost
+            # Nothing is done of what 429 refuses; behind a 503 an answer of AWS may have been lost.
+            lost = lost or answer.status_code == 503
             pause = _retry_after(answer)
         # A random part, so that clients that were refused together do not all return at the same moment.
         time.sleep(pause * random.uniform(1, 1.3))  # noqa: S311 - no secret

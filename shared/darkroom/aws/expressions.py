@@ -34,6 +34,11 @@ class Expression:
         """Write an attribute."""
         self._sets.append(f"{self.name(name)} = {self.value(value)}")
 
+    def append(self, name: str, values: list[str]) -> None:
+        """Write texts behind those that a list has; it need not be there."""
+        empty, more = self.value([]), self.value(values)
+        self._sets.append(f"{self.name(name)} = list_append(if_not_exists({self.name(name)}, {empty}), {more})")
+
     def remove(self, *names: str) -> None:
         """Remove attributes."""
         self._removes += [self.name(name) for name in names]

@@ -13,7 +13,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from darkroom.jobs.contract import PaintedImage, Timings, WorkError
+from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
 from darkroom.jobs.model import Job, JobLine, Transition, as_json
 from darkroom.jobs.state import OPEN, SUCCEED
 
@@ -71,6 +71,7 @@ def to_item(job: Job, shards: int) -> Item:
             "spellings": _json(job.spellings) if job.spellings is not None else None,
             "instance_type": job.instance_type,
             "replay_of": job.replay_of,
+            "notices": list(job.notices) or None,
             "lora": list(line.lora) or None,
             "price": line.price,
             "expires_at": job.expires_at,
@@ -79,7 +80,8 @@ def to_item(job: Job, shards: int) -> Item:
 
 
 def brought_by(transition: Transition) -> dict[str, object]:
-    """The values that a transition writes besides the status, by attribute; None where it brings nothing."""
+    """The values that a transition writes besides the status and its notices, by attribute; None where it brings
+    nothing."""
     images, timings, error = transition.images, transition.timings, transition.error
     return {
         "output_location": transition.output_location,
@@ -90,11 +92,12 @@ def brought_by(transition: Transition) -> dict[str, object]:
         "cancelled_when": transition.cancelled_when,
         "images": _json([image.model_dump(exclude_none=True) for image in images]) if images else None,
         "image_count": len(images) if images else None,
-        "first_image": images[0].key if images else None,
-        "timings": timings.model_dump_json() if timings else None,
+        "first_image": transition.first_image,
+        "timings": timings.model_dump_json(exclude_none=True) if timings else None,
         "run_seconds": timings.busy if timings else None,
         "error": error.model_dump_json() if error else None,
         "error_code": error.code if error else None,
+        "components": transition.components.model_dump_json(exclude_none=True) if transition.components else None,
     }
 
 
@@ -106,7 +109,7 @@ def line_from_item(item: Mapping[str, Any]) -> JobLine:
 def from_item(item: Mapping[str, Any]) -> Job:
     """The whole job of an item of the table."""
     values = values_of(item)
-    timings, error = values.get("timings"), values.get("error")
+    timings, error, components = values.get("timings"), values.get("error"), values.get("components")
     return Job(
         line=_line(values),
         parameters=json.loads(values["parameters"]),
@@ -127,6 +130,8 @@ def from_item(item: Mapping[str, Any]) -> Job:
         cancelled_when=values.get("cancelled_when"),
         hand_overs=int(values.get("hand_overs", 0)),
         handed_over_at=values.get("handed_over_at"),
+        notices=tuple(values.get("notices", ())),
+        components=Components.model_validate_json(components) if components else None,
     )
 
 

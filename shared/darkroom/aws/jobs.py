@@ -208,7 +208,12 @@ class DynamoJobs:
         for name, value in brought_by(transition).items():
             if value is not None:
                 update.set(name, value)
-        return self._conditional(job_id, update, update.stands_at(origins(transition.status)))
+        if transition.notices:
+            update.append("notices", list(transition.notices))
+        condition = update.stands_at(origins(transition.status))
+        if transition.only_for is not None:
+            condition = f"({condition}) AND {update.one_of('type', transition.only_for)}"
+        return self._conditional(job_id, update, condition)
 
     def progress(self, job_id: str, progress: float, started_at: str) -> WriteResult:
         """See `JobStore.progress`: one conditional UpdateItem."""
@@ -281,7 +286,7 @@ class DynamoJobs:
             if not item:
                 return WriteResult(applied=False, exists=False)
             values = values_of(item)
-            return WriteResult(False, True, values["status"], values.get("failure_location"))
+            return WriteResult(False, True, values["status"], values.get("failure_location"), values["type"])
         return WriteResult(applied=True, exists=True)
 
 

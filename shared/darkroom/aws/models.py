@@ -57,22 +57,8 @@ class DynamoModelRegistry:
         return [KnownFile(row.key.name, row.folder, row.aliases, row.sha256, row.old_hash) for row in rows]
 
     def describe(self, row: Checkpoint) -> None:
-        """See `ModelRegistry.describe`: one conditional UpdateItem."""
-        sets, values = "SET old_hash = :hash", {":hash": {"S": row.old_hash or ""}, ":active": {"S": "active"}}
-        if row.aliases:
-            sets += ", aliases = :aliases"
-            values[":aliases"] = _texts(row.aliases)
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=_key(row.key),
-                UpdateExpression=sets,
-                ConditionExpression="#status = :active AND attribute_not_exists(old_hash)",
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=values,
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return
+        """See `ModelRegistry.describe`: one conditional PutItem."""
+        self._put(row, "#status = :active AND attribute_not_exists(old_hash)", {":active": {"S": "active"}})
 
     def count(self, kind: Kind, owner: str, status: ModelStatus) -> int:
         """See `ModelRegistry.count`: one Query, more only past 1 MB. It reads all rows of the kind."""

@@ -3,8 +3,9 @@
 import base64
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 URL_SECONDS = 900
+LISTED_PAGES = 10
 _JOBS = "jobs/"
 _FAILURES = "failures/"
 FAILURE_LIMIT = 1024 * 1024
@@ -142,17 +144,28 @@ class S3Outputs:
             raise AnswerTooLarge(f"{answer['ContentLength']} bytes")
         return answer["Body"].read()
 
-    def write_picture(self, job_id: str, number: int, content: bytes) -> str:
+    def write_picture(self, job_id: str, name: str, content: bytes, content_type: str) -> str:
         """See `Outputs.write_picture`: one PutObject; the same key for every attempt."""
-        key = f"{output_prefix(job_id)}{number}.png"
+        key = output_prefix(job_id) + name
         self._client.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=content,
-            ContentType="image/png",
+            ContentType=content_type,
             ChecksumSHA256=base64.b64encode(hashlib.sha256(content).digest()).decode(),
         )
         return key
+
+    def sizes(self, job_id: str, keys: Set[str]) -> dict[str, int]:
+        """See `Outputs.sizes`: one ListObjectsV2 for each 1,000 objects that lie there, until all keys are found, at
+        most LISTED_PAGES."""
+        found: dict[str, int] = {}
+        pages = self._client.get_paginator("list_objects_v2")
+        for page in islice(pages.paginate(Bucket=self._bucket, Prefix=output_prefix(job_id)), LISTED_PAGES):
+            found |= {entry["Key"]: entry["Size"] for entry in page.get("Contents", []) if entry["Key"] in keys}
+            if len(found) == len(keys):
+                break
+        return found
 
     def read_failure(self, failure_location: str) -> bytes | None:
         """See `Outputs.read_failure`: one GetObject."""

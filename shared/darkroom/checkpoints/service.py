@@ -33,7 +33,7 @@ from darkroom.checkpoints.model import (
 )
 from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, UploadGone
 from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_length, read_header
-from darkroom.errors import Conflict, FieldError, Forbidden, Invalid, Missing, TooMany
+from darkroom.errors import Busy, Conflict, FieldError, Forbidden, Invalid, Missing, TooMany
 from darkroom.times import iso
 from darkroom.webui.spelling import OLD_HASH_BYTES, OLD_HASH_START, old_hash_of, stem
 
@@ -230,7 +230,7 @@ class Checkpoints:
         for row in older[:DESCRIBED_A_PAGE]:
             try:
                 self._registry.describe(replace(row, **self._called(row, self._read_header(row))))
-            except (NotSafetensors, UploadGone) as error:
+            except (Busy, NotSafetensors, UploadGone) as error:
                 log.warning("a %s could not be read again: %s", row.key.kind, type(error).__name__)
 
     def _called(self, row: Checkpoint, header: Header) -> dict[str, Any]:

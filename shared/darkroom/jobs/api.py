@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
-from darkroom.jobs.contract import Timings, WorkError
+from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
 from darkroom.jobs.filters import Filters
+from darkroom.jobs.media import media_of_key
 from darkroom.jobs.model import EXTRA_KINDS, Job, JobLine
 from darkroom.jobs.parameters import Parameters, without_idle
 from darkroom.jobs.phase import Phase, PhaseName
@@ -164,7 +165,8 @@ class InputOut(BaseModel):
 
 
 class PictureOut(BaseModel):
-    """A picture the job made, byte for byte as the worker wrote it; `url` is a presigned GET."""
+    """A picture or video the job made, byte for byte as the worker wrote it; `url` is a presigned GET, and `thumbnail`
+    one of a small picture of it, if there is one. `content_type` is told by the key's extension."""
 
     url: str
     key: str
@@ -174,6 +176,8 @@ class PictureOut(BaseModel):
     infotext: str | None
     sha256: str | None
     bytes: int | None
+    thumbnail: str | None
+    content_type: str | None
 
 
 class JobOut(JobLineOut):
@@ -181,7 +185,8 @@ class JobOut(JobLineOut):
 
     `phase` tells what an open job is doing, as far as that was looked up, and `phase_detail` says it in a sentence.
     `cancelled` tells how far a cancelled job had come: `before` its run, `during` it, or `after` it had been painted
-    for nothing. `replay_of` is the job that it repeats.
+    for nothing. `replay_of` is the job that it repeats. `notices` are sentences about what was done otherwise than the
+    body says, and `components` tells what made the pictures.
     """
 
     models: dict[str, list[str]]
@@ -199,6 +204,8 @@ class JobOut(JobLineOut):
     phase_detail: str | None
     cancelled: CancelPoint | None
     replay_of: str | None
+    notices: list[str]
+    components: Components | None
 
 
 def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
@@ -225,13 +232,12 @@ def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
 
 def job_out(job: Job, inputs: dict[str, str], outputs: Outputs, phase: Phase | None = None) -> JobOut:
     """A whole job as the API shows it; `inputs` maps picture names to presigned GETs."""
-    pictures = [PictureOut(url=outputs.url(image.key), **image.model_dump()) for image in job.images]
     return JobOut(
         **line_out(job.line, outputs).model_dump(),
         models=job.models,
         parameters=job.parameters,
         inputs=[InputOut(name=name, id=image, url=inputs[name]) for name, image in job.inputs.items()],
-        images=pictures,
+        images=[_picture_out(image, outputs) for image in job.images],
         infotexts=[image.infotext for image in job.images if image.infotext],
         caption=job.caption,
         timings=job.timings,
@@ -244,4 +250,16 @@ def job_out(job: Job, inputs: dict[str, str], outputs: Outputs, phase: Phase | N
         phase_detail=phase.detail if phase else None,
         cancelled=job.cancelled_when,
         replay_of=job.replay_of,
+        notices=list(job.notices),
+        components=job.components,
     )
+
+
+def _picture_out(image: PaintedImage, outputs: Outputs) -> PictureOut:
+    media = media_of_key(image.key)
+    links = {
+        "url": outputs.url(image.key),
+        "thumbnail": outputs.url(image.thumbnail) if image.thumbnail else None,
+        "content_type": media.content_type if media else None,
+    }
+    return PictureOut(**image.model_dump() | links)

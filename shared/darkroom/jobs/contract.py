@@ -1,18 +1,27 @@
-"""What Darkroom and a worker say to each other.
+"""What Darkroom and a worker say to each other: the second version of the contract.
 
 Any container that speaks these shapes can stand behind a Darkroom endpoint: `WorkRequest` is the
-body of `POST /invocations`, `WorkAnswer` the JSON it answers, `Progress` the message it may put
-on the progress queue while it paints. `docs/worker-contract.md` describes the same in prose.
+body of `POST /invocations`, `WorkAnswer` the JSON it answers, `WorkerState` what `GET /ping` may answer, `Progress` the
+message it may put on the progress queue while it paints. All that the second version added is optional, so a worker of
+the first version stays valid. `docs/worker-contract.md` tells the same in prose.
 """
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from darkroom.jobs.types import INIT, JobType, Mode
 
 IMAGE_REFERENCE = "image:"
 """A string in `WorkRequest.parameters` that starts with this names an entry of `WorkRequest.images`."""
+
+
+def _or_nothing(value: object, validate: ValidatorFunctionWrapHandler) -> Any:
+    """The value, None when it is not of its shape."""
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
 
 
 def starting_pictures(parameters: dict[str, Any]) -> tuple[str, ...]:
@@ -25,25 +34,31 @@ def starting_pictures(parameters: dict[str, Any]) -> tuple[str, ...]:
 
 
 class ModelFile(BaseModel):
-    """A model file: its name as the WebUI shows it and its S3 URI (None: the VAE called `None`). `spellings` are the
-    names that the parameters say for it, where they are not the file's own: `v1-5 [6ce0161689]`, a LoRA's alias."""
+    """A model file: its name as the WebUI shows it and its S3 URI (None: the VAE called `None`).
+
+    `bytes` and `etag` are those of the S3 object. `spellings` are the names that the parameters say for it, where they
+    are not the file's own: `v1-5 [6ce0161689]`, a LoRA's alias.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     s3: str | None
+    bytes: int | None = None
+    etag: str | None = None
     spellings: list[str] = Field(default=[], exclude_if=lambda spellings: not spellings)
 
 
 class WorkRequest(BaseModel):
     """One job as the worker gets it.
 
-    `parameters` is the body of the WebUI's `/sdapi/v1/txt2img` or `/img2img`; pictures in it are
-    replaced by `image:<name>` and stand in `images` as `<name>: s3://bucket/key`. The picture to
-    start from is always `images["init"]`; where `init_images` refers to several, they are a batch, each
-    of whose pictures starts from its own. The mask is `images["mask"]`, the painted-over picture of
+    `parameters` is the body of the WebUI's `/sdapi/v1/txt2img`, `/img2img`, `/extra-single-image` or `/interrogate`;
+    pictures in it are replaced by `image:<name>` and stand in `images` as `<name>: s3://bucket/key`. The picture to
+    start from is always `images["init"]`; where `init_images` refers to several, they are a batch, each of whose
+    pictures starts from its own. The mask is `images["mask"]`, the painted-over picture of
     `inpaint_sketch` `images["sketch"]`. Numbers that JSON cannot say travel as the strings
-    `Infinity`, `-Infinity`, `NaN`. An empty `models["vae"]` means Automatic.
+    `Infinity`, `-Infinity`, `NaN`. An empty `models["vae"]` means Automatic. `files` are files that no job names and
+    an engine needs all the same, by purpose: `interrogate_clip`, `interrogate_deepbooru`.
     """
 
     job_id: str
@@ -53,12 +68,17 @@ class WorkRequest(BaseModel):
     images: dict[str, str] = {}
     checkpoint: ModelFile | None = None
     models: dict[str, list[ModelFile]] = {}
+    files: dict[str, list[ModelFile]] = {}
     output: str = Field(description="S3 URI prefix, with a slash at its end, that every picture goes under")
     progress_queue: str | None = Field(default=None, description="URL of the SQS queue for `Progress`")
 
 
 class PaintedImage(BaseModel):
-    """One finished picture, stored already: S3 key (no bucket), pixels, bytes, and its infotext."""
+    """One finished picture or video, stored already: S3 key (no bucket), pixels, bytes, and its infotext.
+
+    The key's extension says what it is: png, jpg, webp, gif, avif, mp4 or webm. `thumbnail` is the S3 key of a small
+    picture of it.
+    """
 
     key: str
     width: int
@@ -67,6 +87,7 @@ class PaintedImage(BaseModel):
     infotext: str | None = None
     sha256: str | None = None
     bytes: int | None = None
+    thumbnail: Annotated[str | None, WrapValidator(_or_nothing)] = None
 
 
 MOST_BUSY_SECONDS = 86_400.0
@@ -75,21 +96,31 @@ a wrong clock."""
 
 
 class Timings(BaseModel):
-    """Seconds a job spent in each stage inside the worker."""
+    """Seconds a job spent in each stage inside the worker. `model` is what workers of the first version tell: download
+    and load together."""
 
     queued: float | None = None
     model: float | None = None
+    download: float | None = None
+    load: float | None = None
     run: float | None = None
 
     @property
     def busy(self) -> float | None:
-        """Seconds that the instance worked for the job, loading and painting. None when the worker reported neither,
-        and when the sum is negative or over `MOST_BUSY_SECONDS`."""
-        if self.model is None and self.run is None:
-            return None
-        busy = (self.model or 0.0) + (self.run or 0.0)
-        # A worker with a wrong clock must not lose its pictures: an impossible time is left out, not an error.
-        return round(busy, 3) if 0 <= busy <= MOST_BUSY_SECONDS else None
+        """Seconds the instance worked for the job: downloading, loading and painting. None when the worker told
+        nothing of it."""
+        fetched = [self.download, self.load]
+        if fetched == [None, None]:
+            fetched = [self.model]
+        told = [seconds for seconds in (*fetched, self.run) if seconds is not None]
+        busy = sum(told)
+        # A worker that cannot tell the time must not cost a picture: what nobody can believe is not told.
+        return round(busy, 3) if told and 0 <= busy <= MOST_BUSY_SECONDS else None
+
+    @property
+    def believable(self) -> bool:
+        """Whether every stage is a time that a job can have taken."""
+        return all(0 <= seconds <= MOST_BUSY_SECONDS for seconds in self.model_dump(exclude_none=True).values())
 
 
 class WorkError(BaseModel):
@@ -99,14 +130,62 @@ class WorkError(BaseModel):
     message: str
 
 
+Word = Annotated[str, Field(max_length=200)]
+
+
+class UsedFile(BaseModel):
+    """A model file that was used: its kind and name, and the SHA-256 or the ETag of its bytes."""
+
+    kind: Word
+    name: Annotated[str, Field(max_length=300)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    etag: Word | None = None
+
+
+class Components(BaseModel):
+    """What made the pictures, so that the same can be done again: the engine and its version, how it computed attention
+    and in which precision, and every model file it used."""
+
+    engine: Word | None = None
+    version: Word | None = None
+    attention: Word | None = None
+    precision: Word | None = None
+    files: list[UsedFile] = []
+
+
+def _believed(value: object, validate: ValidatorFunctionWrapHandler) -> Timings | None:
+    timings: Timings | None = _or_nothing(value, validate)
+    return timings if timings and timings.believable else None
+
+
+def _sentences(value: object) -> list[str]:
+    return [text.strip() for text in value if isinstance(text, str) and text.strip()] if isinstance(value, list) else []
+
+
 class WorkAnswer(BaseModel):
-    """The JSON manifest a worker answers with: pictures or a caption, or an error."""
+    """The JSON manifest a worker answers with: pictures or a caption, or an error.
+
+    `notices` are sentences for the person whose job it is: what was rounded, left out or replaced. What stands beside
+    the result (`timings`, `notices`, `components`) never costs the result: it is left out when it is not of its shape.
+    """
 
     images: list[PaintedImage] = []
     caption: str | None = None
     info: dict[str, Any] | str | None = None
-    timings: Timings | None = None
+    timings: Annotated[Timings | None, WrapValidator(_believed)] = None
+    notices: Annotated[list[str], WrapValidator(lambda value, _: _sentences(value))] = []
+    components: Annotated[Components | None, WrapValidator(_or_nothing)] = None
     error: WorkError | None = None
+
+
+class WorkerState(BaseModel):
+    """What `GET /ping` may answer beside its status 200: whether the worker takes a job, which engine it has, what it
+    computes on, and the names of the model files that are loaded."""
+
+    ready: bool
+    engine: str | None = None
+    device: str | None = None
+    models_loaded: list[str] = []
 
 
 class Progress(BaseModel):

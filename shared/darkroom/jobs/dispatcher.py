@@ -123,4 +123,4 @@ class Dispatcher:
             models=models,
             output=f"s3://{self._resources.pictures_bucket}/{output_prefix(job.line.id)}",
             progress_queue=self._resources.progress_queue,
-        ).model_dump(mode="json")
+        ).model_dump(mode="json", exclude_unset=True)

@@ -1,6 +1,6 @@
 """The draft of a job: what a request or a stored job asks for, checked without any write."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -10,6 +10,7 @@ from darkroom.jobs.api import JobIn
 from darkroom.jobs.contract import starting_pictures
 from darkroom.jobs.model import Job, JobLine, as_json
 from darkroom.jobs.named_models import JobModels, NamedModels, named_again, named_in
+from darkroom.jobs.parameters import passed_on_styles, rounded
 from darkroom.jobs.pictures import ExtractedPicture, Path, check_batch, extract
 from darkroom.jobs.state import CREATED
 from darkroom.jobs.types import JOB_TYPES, MASK, SKETCH, JobType, Mode, implied_mode, needed_pictures
@@ -34,6 +35,7 @@ class Draft:
     endpoint: str | None = None
     extracted: tuple[ExtractedPicture, ...] = ()
     models: JobModels = field(default_factory=JobModels)
+    notices: tuple[str, ...] = ()
 
     @property
     def picture_names(self) -> set[str]:
@@ -43,13 +45,15 @@ class Draft:
 
 def draft_of(request: JobIn) -> Draft:
     """The draft of a request, checked without looking anything up. Raises Invalid."""
-    fields, extracted, references = extract(request.parameters.fields())
+    sent, notices = rounded(request.parameters.fields())
+    notices += passed_on_styles(sent)
+    fields, extracted, references = extract(sent)
     _check_names(request, extracted, references)
     check_batch(request.type, fields)
     names = set(request.images) | {picture.name for picture in extracted}
     mode = _mode(request, names)
     named, images = named_in(request, fields), dict(request.images)
-    draft = Draft(request.type, mode, named, fields, images, request.endpoint, tuple(extracted))
+    draft = Draft(request.type, mode, named, fields, images, request.endpoint, tuple(extracted), notices=notices)
     _check_needed(draft)
     return draft
 
@@ -111,7 +115,8 @@ def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str]
         price=placement.price,
     )
     models, spellings = work.models.files, work.models.spellings
-    return Job(line, work.parameters, inputs, models, spellings, expires_at, placement.instance_type)
+    job = Job(line, work.parameters, inputs, models, spellings, expires_at, placement.instance_type)
+    return replace(job, notices=work.notices)
 
 
 def _mode(request: JobIn, names: set[str]) -> Mode | None:
@@ -149,7 +154,7 @@ def _check_needed(work: Draft) -> None:
             f"A {what} job needs the picture {' and '.join(missing)}: name it in `images`.",
             tuple(FieldError(("body", "images", name), f"{what} needs it") for name in missing),
         )
-    if JOB_TYPES[work.type].uses_models and not work.named.checkpoint:
+    if JOB_TYPES[work.type].needs_checkpoint and not work.named.checkpoint:
         raise Invalid(
             "checkpoint_missing",
             f"A {what} job needs a stable-diffusion checkpoint: set `checkpoint`. "

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
-from darkroom.jobs.answers import MAX_MESSAGE, Answer, RawPicture, understand
+from darkroom.jobs.answer import BAD_ANSWER, MAX_MESSAGE, WORKER_FAILED, Answer, RawPicture, bad_answer
+from darkroom.jobs.answers import understand, words_of_failure
 from darkroom.jobs.contract import PaintedImage, WorkError
+from darkroom.jobs.manifests import confirmed, named_keys
 from darkroom.jobs.model import Job, JobLine, Transition
 from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, JobStore, Outputs, WriteResult
-from darkroom.jobs.state import CANCELLED, FAIL, SUCCEED, Basis, EndStatus, may
+from darkroom.jobs.state import CANCELLED, FAIL, OPEN, SUCCEED, Basis, EndStatus, may
+from darkroom.jobs.types import JobType, types_answered_by
 from darkroom.times import moment, precise
 
 log = logging.getLogger(__name__)
@@ -69,23 +72,36 @@ class Endings:
             try:
                 content = self._outputs.read_answer(job_id)
             except AnswerTooLarge:
-                return self._settle(job_id, _failure("bad_answer", TOO_LARGE), basis)
+                return self._settle(job_id, _failure(BAD_ANSWER, TOO_LARGE), basis)
         if content is None:
             message = "SageMaker reports the job as completed, but its answer is not in S3."
             return self._settle(job_id, _failure("answer_missing", message), basis)
-        return self._settle(job_id, understand(job_id, content), basis)
+        answer = understand(job_id, content)
+        if answer.images:
+            answer = confirmed(answer, self._outputs.sizes(job_id, named_keys(answer)))
+        return self._settle(job_id, answer, basis)
 
     def failed(self, job_id: str, content: bytes | None, reason: str | None, basis: Basis) -> EndStatus | None:
-        """End a job for which SageMaker reports a failure. `content` is the worker's own answer if there is one,
-        `reason` SageMaker's text.
+        """End a job for which SageMaker reports a failure. `content` is the worker's own answer; None: read it from S3,
+        for what a message does not include is in the failure file. `reason` is SageMaker's text.
 
         Returns the new status of the job, None when nothing changed.
         """
-        own = understand(job_id, content).error if content is not None else None
-        if own and own.code != "bad_answer":
-            return self._settle(job_id, Answer(error=own), basis)
-        text = (reason or "SageMaker gave no reason.")[:MAX_MESSAGE]
-        return self._settle(job_id, _failure("worker_failed", text), basis)
+        if content is None:
+            content = self._read_failure(job_id) or b""
+        own = understand(job_id, content)
+        if own.error and own.error.code != BAD_ANSWER:
+            return self._settle(job_id, own, basis)
+        words = words_of_failure(content, reason)
+        text = f"{reason} The container said: {words}" if reason and words else reason or words
+        return self._settle(job_id, _failure(WORKER_FAILED, text or "SageMaker gave no reason."), basis)
+
+    def _read_failure(self, job_id: str) -> bytes | None:
+        """The failure file of an open job, None when there is none, or the job is not open any more."""
+        job = self._store.get(job_id)
+        if job is None or job.line.settled or not job.failure_location:
+            return None
+        return self._outputs.read_failure(job.failure_location)
 
     def give_up(self, job_id: str, error: WorkError, basis: Basis) -> EndStatus | None:
         """Fail a job for which no answer is expected any more. If it was cancelled or deleted meanwhile, its objects
@@ -115,6 +131,8 @@ class Endings:
         target = _target(answer)
         # Only these two need to read the job: most ends are one conditional write.
         job = self._store.get(job_id) if answer.raw or target == CANCELLED else None
+        if answer.raw and job and job.line.type not in types_answered_by(answer.kinds):
+            return self._settle(job_id, _of_the_wrong_kind(answer, job.line.type), basis)
         if answer.raw and not (job and may(target, job.line.status, job.error.code if job.error else None)):
             # The pictures of a second run would replace those of the first run.
             found = (
@@ -128,6 +146,8 @@ class Endings:
             transition = replace(transition, cancelled_when=job.cancel_point if job else "before", error=None)
         result = self._write(job_id, transition)
         if not result.applied:
+            if result.status in OPEN and result.type and transition.only_for and result.type not in transition.only_for:
+                return self._settle(job_id, _of_the_wrong_kind(answer, result.type), basis)
             self._clean_up_late(job_id, answer, result)
             return None
         if target == CANCELLED:
@@ -139,9 +159,12 @@ class Endings:
         images = answer.images or tuple(self._store_raw(job_id, number, raw) for number, raw in enumerate(answer.raw))
         return replace(
             self._transition(target, basis, error=answer.error),
+            only_for=types_answered_by(answer.kinds) if target == SUCCEED else None,
             images=images or None,
             caption=answer.caption,
             timings=answer.timings,
+            notices=answer.notices,
+            components=answer.components,
         )
 
     def _transition(self, target: EndStatus, basis: Basis, error: WorkError | None = None) -> Transition:
@@ -172,9 +195,10 @@ class Endings:
         self._outputs.delete(job_id, found.failure_location)
 
     def _store_raw(self, job_id: str, number: int, raw: RawPicture) -> PaintedImage:
-        """Store a picture of a plain WebUI answer, byte for byte."""
+        """Store a picture of a plain WebUI answer, byte for byte, under its own extension and type."""
+        name = f"{number}.{raw.media.extension}"
         return PaintedImage(
-            key=self._outputs.write_picture(job_id, number, raw.content),
+            key=self._outputs.write_picture(job_id, name, raw.content, raw.media.content_type),
             width=raw.width,
             height=raw.height,
             seed=raw.seed,
@@ -185,7 +209,13 @@ class Endings:
 
 
 def _failure(code: str, message: str) -> Answer:
-    return Answer(error=WorkError(code=code, message=message))
+    return Answer(error=WorkError(code=code, message=message[:MAX_MESSAGE]))
+
+
+def _of_the_wrong_kind(answer: Answer, job_type: JobType) -> Answer:
+    """The failure of a job whose worker answered with something else than a job of its type asks for."""
+    got, wanted = ("pictures", "a caption") if answer.caption is None else ("a caption alone", "pictures")
+    return bad_answer(f"it holds {got}, but a job of the type {job_type} asks for {wanted}")
 
 
 def _target(answer: Answer) -> EndStatus:

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from darkroom import ids, logs
 from darkroom.dead_letters.model import About
-from darkroom.jobs.answers import clean_json
 from darkroom.jobs.contract import Progress
 from darkroom.jobs.ending import Endings
+from darkroom.jobs.json_text import clean_json
 from darkroom.jobs.ports import JobStore
 from darkroom.jobs.state import CANCELLED
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from darkroom import ids
 from darkroom.checkpoints.model import KINDS, Kind
-from darkroom.jobs.contract import PaintedImage, Timings, WorkError
+from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
+from darkroom.jobs.media import media_of_key
 from darkroom.jobs.state import OPEN, Basis, CancelPoint, Status
 from darkroom.jobs.types import JobType, Mode
 from darkroom.times import iso
@@ -24,9 +25,10 @@ NO_VAE = "None"
 class JobLine:
     """The part of a job that lists show and filters compare.
 
-    `completed_at` is ISO 8601 in UTC, `first_image` an S3 key, `prompt` the beginning of the prompt. `run_seconds` are
-    the seconds that an instance worked for the job, `price` the price of an hour of its share of the instance when the
-    job was created. A job that is not handed over yet may have no `endpoint` and no `price`.
+    `completed_at` is ISO 8601 in UTC, `first_image` the S3 key of a small picture of the result, `prompt` the prompt as
+    far as lines keep it;
+    `run_seconds` are those an instance worked for it, `price` what an hour of its share of
+    an instance cost when it was made. A job that is not handed over yet may have no `endpoint` and no `price`.
     """
 
     id: str
@@ -83,7 +85,8 @@ class Job:
     """The whole job. `inputs` maps picture names (`init`, `mask`, …) to image ids (SHA-256 in hex);
     `models` maps kinds to file names, and `spellings` kinds to the names that its body says for them (None for a job
     from before they were kept); `expires_at` is in epoch seconds. `hand_overs` counts how often the sweeper
-    handed it over, the last time at `handed_over_at`."""
+    handed it over, the last time at `handed_over_at`. `notices` are sentences for its owner, `components` what made its
+    pictures."""
 
     line: JobLine
     parameters: dict[str, Any]
@@ -104,6 +107,8 @@ class Job:
     cancelled_when: CancelPoint | None = None
     hand_overs: int = 0
     handed_over_at: str | None = None
+    notices: tuple[str, ...] = ()
+    components: Components | None = None
 
     @property
     def cancel_point(self) -> CancelPoint:
@@ -113,10 +118,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A transition to `status` for the reason `basis`, with the values that it writes; None leaves one unchanged."""
+    """One transition to `status`, resting on `basis`, with what it brings; None leaves an attribute as it is.
+
+    With `only_for`, it is made only if the job is of one of these types. `notices` come behind those that the job has.
+    """
 
     status: Status
     basis: Basis
+    only_for: tuple[JobType, ...] | None = None
     output_location: str | None = None
     failure_location: str | None = None
     images: tuple[PaintedImage, ...] | None = None
@@ -126,6 +135,21 @@ class Transition:
     submitted_at: str | None = None
     completed_at: str | None = None
     cancelled_when: CancelPoint | None = None
+    notices: tuple[str, ...] = ()
+    components: Components | None = None
+
+    @property
+    def first_image(self) -> str | None:
+        """The S3 key of what a line of the history shows: of the first picture its thumbnail, else itself. A video
+        without a thumbnail is none."""
+        for image in self.images or ():
+            if image.thumbnail:
+                return image.thumbnail
+            media = media_of_key(image.key)
+            # Of a key that an older Darkroom took, the extension may be unknown.
+            if media is None or media.is_picture:
+                return image.key
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,12 +66,16 @@ class JobModels:
 def named_in(request: JobIn, fields: Mapping[str, Any]) -> NamedModels:
     """What a request for a job and the body in it name; nothing for a type that uses no models. What is said beside
     the body counts before what is said in its settings."""
-    if not JOB_TYPES[request.type].uses_models:
+    rules = JOB_TYPES[request.type]
+    if not rules.uses_models:
         return NamedModels()
     found = mentions(request.type, dict(fields))
-    beside = Mention((CHECKPOINT,), request.checkpoint, ("checkpoint",)) if request.checkpoint else None
     given = request.models.model_dump()
-    explicit = [Mention((kind,), name, ("models", kind)) for kind in EXTRA_KINDS for name in given[kind]]
+    kinds = [kind for kind in EXTRA_KINDS if kind in rules.kinds]
+    explicit = [Mention((kind,), name, ("models", kind)) for kind in kinds for name in given[kind]]
+    if not rules.needs_checkpoint:
+        return NamedModels(others=(*explicit, *(m for m in map(_in_body, found.models) if m)))
+    beside = Mention((CHECKPOINT,), request.checkpoint, ("checkpoint",)) if request.checkpoint else None
     vae = Mention((VAE,), given[VAE], ("models", VAE)) if given[VAE] else _in_settings(found.vae)
     said = vae.name.strip().lower() if vae else ""
     return NamedModels(

@@ -121,6 +121,16 @@ def rounded(fields: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     return {**fields, **{name: value - value % _STEP for name, value in sides.items()}}, tuple(notices)
 
 
+def passed_on_styles(fields: dict[str, Any]) -> tuple[str, ...]:
+    """A sentence about the styles of a body, if it names any. The WebUI takes them from a file of its own
+    (`styles.csv`), which Darkroom does not have."""
+    styles = [name for name in fields.get("styles") or () if name.strip() and name != "None"]
+    if not styles:
+        return ()
+    named = ", ".join(styles[:5]) + (", …" if len(styles) > 5 else "")
+    return (f"`styles` ({named[:200]}) are passed on by name: what they stand for is not added to the prompt here.",)
+
+
 _TYPES: dict[str, TypeAdapter[Any]] = {
     name: TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
     for name, field in Parameters.model_fields.items()

@@ -1,5 +1,6 @@
 """What the jobs feature needs from the outside; `aws` has the implementations."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,17 +10,19 @@ from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
 from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.state import CancelPoint, Status
+from darkroom.jobs.types import JobType
 
 
 @dataclass(frozen=True)
 class WriteResult:
-    """The result of a conditional write: whether it was applied, and whether the job exists. When it was not applied:
-    the job's status, and where SageMaker puts its failure file (an S3 URI)."""
+    """What a conditional write met: whether it was applied, and whether the job is there at all. When it was not
+    applied, where the job stands instead, where SageMaker puts its failure file (an S3 URI), and its type."""
 
     applied: bool
     exists: bool
     status: Status | None = None
     failure_location: str | None = None
+    type: JobType | None = None
 
 
 class KeyUsed(Exception):
@@ -123,8 +126,12 @@ class Outputs(Protocol):
         """The worker's answer as SageMaker stored it, None when it is not there. Raises AnswerTooLarge for one of more
         than `limit` bytes."""
 
-    def write_picture(self, job_id: str, number: int, content: bytes) -> str:
-        """Store the bytes of a picture as they are; returns the key."""
+    def write_picture(self, job_id: str, name: str, content: bytes, content_type: str) -> str:
+        """Store the bytes of a picture or video as they are, under this name; returns the key."""
+
+    def sizes(self, job_id: str, keys: Set[str]) -> dict[str, int]:
+        """The bytes of those of the keys under the job's output prefix that are there. When thousands of other objects
+        lie there too, some may be missed."""
 
     def read_failure(self, failure_location: str) -> bytes | None:
         """The beginning of what SageMaker left in a failure file (an S3 URI), None when it is not there."""

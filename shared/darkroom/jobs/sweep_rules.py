@@ -21,7 +21,6 @@ unavailable. The number is small because SageMaker may accept each of them and r
 LIGHT = 2 * 1024 * 1024
 """Bytes of an answer that is read while other threads read theirs. Larger answers are read one at a time, because
 parsing one takes several times its size in memory."""
-MAX_FAILURE_TEXT = 2_000
 
 
 class Rules:
@@ -115,8 +114,7 @@ class Rules:
                 failure = self._outputs.read_failure(location) if location else None
                 if failure is None:
                     return False
-                text = failure[:MAX_FAILURE_TEXT].decode(errors="replace").strip()
-                ended = self._endings.failed(job_id, failure, text or None, "s3")
+                ended = self._endings.failed(job_id, failure, None, "s3")
         if ended:
             self._round.count(ended)
         return True

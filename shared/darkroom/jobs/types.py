@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-JobType = Literal["txt2img", "img2img", "interrogate_clip", "interrogate_deepbooru"]
+from darkroom.checkpoints.model import KINDS, Kind
+
+JobType = Literal["txt2img", "img2img", "extras", "interrogate_clip", "interrogate_deepbooru"]
 Mode = Literal["img2img", "sketch", "inpaint", "inpaint_sketch", "inpaint_upload"]
+
+AnswerKind = Literal["pictures", "caption"]
 
 INIT, MASK, SKETCH = "init", "mask", "sketch"
 """Names of pictures: the one to start from, the mask, and the painted-over one."""
@@ -13,15 +17,27 @@ INIT, MASK, SKETCH = "init", "mask", "sketch"
 
 @dataclass(frozen=True)
 class Rules:
-    """What a job of a type needs.
+    """What a job of a type needs, and what its worker answers with.
 
-    `uses_models`: it needs a checkpoint, and may use other model files. `pictures` are the pictures it needs in any
-    mode. `modes` are its modes, each with the pictures it needs besides, the one that is meant without a word first.
+    `kinds` are the kinds of model files it may use. `answers_with` is what its answer must hold. `pictures` are the
+    pictures it needs in any mode. `modes` are its modes, each with the pictures it needs besides; the first one is
+    meant when none is named.
     """
 
-    uses_models: bool = True
+    kinds: tuple[Kind, ...] = KINDS
+    answers_with: AnswerKind = "pictures"
     pictures: tuple[str, ...] = ()
     modes: Mapping[Mode, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def uses_models(self) -> bool:
+        """Whether it may use model files at all."""
+        return bool(self.kinds)
+
+    @property
+    def needs_checkpoint(self) -> bool:
+        """Whether it cannot do without a checkpoint: every type that may use one needs one."""
+        return "stable-diffusion" in self.kinds
 
 
 JOB_TYPES: Final[Mapping[JobType, Rules]] = {
@@ -36,8 +52,9 @@ JOB_TYPES: Final[Mapping[JobType, Rules]] = {
             "inpaint_upload": (MASK,),
         },
     ),
-    "interrogate_clip": Rules(uses_models=False, pictures=(INIT,)),
-    "interrogate_deepbooru": Rules(uses_models=False, pictures=(INIT,)),
+    "extras": Rules(kinds=("upscaler",), pictures=(INIT,)),
+    "interrogate_clip": Rules(kinds=(), answers_with="caption", pictures=(INIT,)),
+    "interrogate_deepbooru": Rules(kinds=(), answers_with="caption", pictures=(INIT,)),
 }
 
 
@@ -52,3 +69,8 @@ def needed_pictures(job_type: JobType, mode: Mode | None) -> tuple[str, ...]:
     """The names of the pictures that a job of this type and mode needs."""
     rules = JOB_TYPES[job_type]
     return rules.pictures + (rules.modes[mode] if mode else ())
+
+
+def types_answered_by(kinds: set[AnswerKind]) -> tuple[JobType, ...]:
+    """The types of jobs that an answer of these kinds is enough for."""
+    return tuple(job_type for job_type, rules in JOB_TYPES.items() if rules.answers_with in kinds)
