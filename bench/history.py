@@ -108,7 +108,7 @@ def jobs(count: int, seed: int = 7) -> Sequence[JobLine]:
     tail, 30 owners, 8 endpoints."""
     dice = random.Random(seed)  # noqa: S311 - a bench, not a secret
     moments = sorted(dice.randrange(END - TWO_YEARS, END) for _ in range(count))
-    types = dice.choices(get_args(JobType), (60, 34, 4, 2), k=count)
+    types = dice.choices(get_args(JobType), (60, 32, 2, 4, 2), k=count)
     statuses: list[Status] = dice.choices(
         ("succeed", "fail", "cancelled", "in_progress", "created"), (85, 2, 11, 1, 1), k=count
     )

@@ -7,8 +7,8 @@ import pytest
 
 from darkroom.edge.requests import read_body
 from darkroom.errors import Malformed
-from tests.integration.conftest import Stage
 from tests.support.http import call
+from tests.support.stage import Stage
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "un café"}}
 TEXT = json.dumps(BODY, ensure_ascii=False)

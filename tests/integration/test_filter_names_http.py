@@ -13,9 +13,9 @@ from darkroom.aws.job_items import to_item
 from darkroom.checkpoints.model import Kind
 from darkroom.jobs.model import Job, JobLine
 from darkroom.webui.spelling import KnownFile
-from tests.integration.conftest import Stage
 from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.http import call
+from tests.support.stage import Stage
 
 CAFE = "café_noir.safetensors"
 DECOMPOSED = "cafe\u0301_noir"

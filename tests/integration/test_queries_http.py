@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from functions.openapi import text
-from tests.integration.conftest import Stage
 from tests.support.http import call
+from tests.support.stage import Stage
 
 JOB = "0198d4a6-2b00-7000-8000-000000000001"
 OPERATIONS: list[tuple[str, str, set[str]]] = [
