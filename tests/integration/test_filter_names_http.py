@@ -16,6 +16,8 @@ from darkroom.webui.spelling import KnownFile
 from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.http import call
 from tests.support.stage import Stage
+from tests.support.wire import answer_with, by_the_handlers
+from tests.unit.command_line import run
 
 CAFE = "café_noir.safetensors"
 DECOMPOSED = "cafe\u0301_noir"
@@ -108,6 +110,19 @@ def test_exports_and_pages_go_on_with_the_name_as_it_was_written(stage: Stage) -
     assert [json.loads(line)["id"] for line in lines.body.splitlines()] == made[:0:-1]
     following = rows.headers["Link"].split(">")[0].removeprefix("<")
     assert [line["id"] for line in call("GET", f"/jobs{following}").json["jobs"]] == made[:1]
+
+
+def test_the_command_line_finds_the_same(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = put(stage, checkpoint="old.ckpt", endpoint="darkroom-test-preview", prompt="İstanbul")
+    answer_with(monkeypatch, by_the_handlers)
+    monkeypatch.setenv("DARKROOM_URL", "https://api.example.com/v1")
+    monkeypatch.setenv("DARKROOM_KEY", "a-key")
+    minute = ids.created_at(made).strftime("%Y-%m-%dT%H:%M")
+    same = ("--from", minute, "--to", minute, "--endpoint", "preview", "--checkpoint", "old", "--q", "istanbul")
+    assert [line["id"] for line in json.loads(run("jobs", "list", *same, "--json").stdout)] == [made]
+    assert made in run("jobs", "list", *same, "--csv").stdout
+    assert "is no date or time" in run("jobs", "list", "--from", "last week", code=1).stderr
+    assert run("jobs", "list", "--from", "2025-W48", "--to", "2025-W48").stdout == ""
 
 
 def test_the_summarys_names_are_those_that_filters_take(stage: Stage) -> None:
