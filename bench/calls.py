@@ -64,7 +64,7 @@ BUDGETS = (
     Budget("callback: succeed", 2, lambda stage: deliver(_succeed(_prepared(stage)), painted=False)),
     Budget("callback: the same again", 2, lambda stage: deliver(_succeed(_prepared(stage)), painted=False)),
     Budget("callback: fail with the container's words", 1, lambda stage: deliver(_fail(_prepared(stage)))),
-    Budget("callback: fail without them", 2, lambda stage: deliver(failed(_prepared(stage)))),
+    Budget("callback: fail without them, the job ended before", 2, lambda stage: deliver(failed(_prepared(stage)))),
 )
 
 

@@ -219,6 +219,16 @@ def test_an_endpoint_in_creation_is_deleted_as_soon_as_it_is_in_service(darkroom
     assert darkroom.resources() == []
 
 
+def test_a_container_is_told_how_many_jobs_come_side_by_side(darkroom: DarkroomStage) -> None:
+    darkroom.fleet.create("alice", EndpointIn(name="anime", jobs_at_once=4))
+    sagemaker = darkroom.stage.sagemaker
+    config = sagemaker.describe_endpoint_config(
+        EndpointConfigName=sagemaker.describe_endpoint(EndpointName=darkroom.name)["EndpointConfigName"]
+    )
+    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    assert model["PrimaryContainer"]["Environment"] == {"DARKROOM_JOBS_AT_ONCE": "4"}
+
+
 def test_a_refusal_of_sagemaker_is_passed_on_and_leaves_no_resources(darkroom: DarkroomStage) -> None:
     with pytest.raises(DarkroomError) as refused:
         darkroom.fleet.create("alice", EndpointIn(name="anime", instance_type="ml.nothing.xlarge"))

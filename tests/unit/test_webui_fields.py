@@ -109,6 +109,18 @@ def test_a_field_that_is_switched_off_decides_nothing(fields: dict[str, Any], na
     assert name not in request.parameters.fields()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("upscaling_resize", 0), ("upscaling_resize_w", 0), ("gfpgan_visibility", 1.5), ("upscaler_1", 5)],
+)
+def test_the_fields_of_extras_are_bounded_for_extras_and_decide_nothing_elsewhere(name: str, value: Any) -> None:
+    with pytest.raises(ValidationError) as refused:
+        JobIn.model_validate({"type": "extras", "parameters": {name: value}})
+    assert refused.value.errors()[0]["loc"] == ("parameters", name)
+    other = JobIn.model_validate({"type": "txt2img", "parameters": {"prompt": "x", name: value}})
+    assert name not in other.parameters.fields()
+
+
 @pytest.mark.parametrize("images", [{}, {"init": "0" * 64}])
 def test_the_fields_of_a_mask_count_as_soon_as_there_is_one(images: dict[str, str]) -> None:
     body = {"type": "img2img", "images": images, "parameters": {"prompt": "x", "mask_blur": 9000}}

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 VARIANT = "main"
 """Every endpoint has this one variant."""
+AT_ONCE_VARIABLE = "DARKROOM_JOBS_AT_ONCE"
+"""The environment variable that tells the container how many jobs SageMaker sends it side by side."""
 _PAGE = {"SortBy": "CreationTime", "SortOrder": "Descending", "PaginationConfig": {"PageSize": 100}}
 _VALIDATION = "ValidationException"
 """SageMaker's error code for a name that is taken, a name that does not exist, and an invalid value alike."""
@@ -146,7 +148,7 @@ class SageMakerControl:
             spec.parts,
             lambda: self._client.create_model(
                 ModelName=spec.parts,
-                PrimaryContainer={"Image": spec.image},
+                PrimaryContainer={"Image": spec.image, "Environment": {AT_ONCE_VARIABLE: str(spec.at_once)}},
                 ExecutionRoleArn=self._defaults.role,
                 Tags=_tags(spec.tags),
             ),

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 Side = Annotated[int, Field(ge=64, le=2048)]
+ExtrasSide = Annotated[int, Field(ge=1, le=8192)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=-1, le=2**63 - 1)]
 Real = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
@@ -73,6 +74,16 @@ class Parameters(BaseModel):
     inpaint_full_res_padding: Annotated[int, Field(ge=0, le=256)] | None = None
     inpainting_mask_invert: Annotated[int, Field(ge=0, le=1)] | None = None
     initial_noise_multiplier: Real | None = None
+    upscaling_resize: Annotated[float, Field(gt=0, le=8192, allow_inf_nan=False)] | None = None
+    upscaling_resize_w: ExtrasSide | None = None
+    upscaling_resize_h: ExtrasSide | None = None
+    upscaling_crop: bool | None = None
+    upscaler_1: str | None = None
+    upscaler_2: str | None = None
+    extras_upscaler_2_visibility: Share | None = None
+    gfpgan_visibility: Share | None = None
+    codeformer_visibility: Share | None = None
+    codeformer_weight: Share | None = None
     override_settings: dict[str, Any] | None = None
     override_settings_restore_afterwards: bool | None = None
     script_name: str | None = None

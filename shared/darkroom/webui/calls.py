@@ -141,6 +141,8 @@ CALLS: Mapping[str, Fields] = {
     "rembg": _REMBG,
 }
 """Fields by call. The name of a call is the last part of its path."""
+CALL_OF: Mapping[str, str] = {"txt2img": "txt2img", "img2img": "img2img", "extras": "extra-single-image"}
+"""The call whose body a job of a type takes, by the type."""
 
 
 def of_other_calls(call: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

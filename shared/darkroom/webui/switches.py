@@ -7,7 +7,7 @@ only with a mask, and each call has fields that the other lacks.
 from collections.abc import Iterator
 from typing import Any
 
-from darkroom.webui.calls import CALLS
+from darkroom.webui.calls import CALL_OF, CALLS
 
 _MASK = (
     "mask_blur",
@@ -23,11 +23,11 @@ _HIRES = ("firstphase_width", "firstphase_height", "denoising_strength")
 
 
 def switched_off(call: str, fields: dict[str, Any], masked: bool) -> Iterator[str]:
-    """The names of the fields in a body of this call that decide nothing. `masked` tells whether the job has a mask
-    beside the body. Nothing for calls other than `txt2img` and `img2img`."""
-    if call not in ("txt2img", "img2img"):
+    """The names of the fields in a body that decide nothing; `call` is the type of the job. `masked` tells whether it
+    has a mask beside the body. Nothing for types that take no body of their own."""
+    if call not in CALL_OF:
         return
-    other = CALLS["img2img" if call == "txt2img" else "txt2img"]
+    own = CALLS[CALL_OF[call]]
     hires = call == "txt2img" and fields.get("enable_hr") is True
     for name in fields:
         second_pass = name.startswith("hr_") or (name in _HIRES and call == "txt2img")
@@ -36,6 +36,6 @@ def switched_off(call: str, fields: dict[str, Any], masked: bool) -> Iterator[st
             or (name in _MASK and not (masked or fields.get("mask")))
             or (name == "subseed" and not fields.get("subseed_strength"))
             or (name == "refiner_switch_at" and not fields.get("refiner_checkpoint"))
-            or (name in other and name not in CALLS[call])
+            or (name not in own and any(name in fields_of for fields_of in CALLS.values()))
         ):
             yield name
