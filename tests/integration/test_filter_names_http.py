@@ -86,6 +86,9 @@ def test_accents_match_however_they_are_encoded_in_every_filter(stage: Stage) ->
     for text in (DECOMPOSED, f"{DECOMPOSED}.safetensors", CAFE):
         assert listed(checkpoint=text) == listed(lora=text) == [made]
     assert listed(q="cafe\u0301") == [made]
+    earlier = put(stage, checkpoint=f"{DECOMPOSED}.safetensors", lora=(f"{DECOMPOSED}.safetensors",))
+    for text in (DECOMPOSED, CAFE):
+        assert listed(checkpoint=text) == listed(lora=text) == [earlier, made]
 
 
 def test_a_lora_is_found_in_any_case_by_its_alias_and_when_it_is_gone(stage: Stage) -> None:

@@ -43,10 +43,11 @@ def bare(text: str) -> str:
 
 def possible_names(text: str) -> tuple[str, ...]:
     """The file names that a spelling may mean, whether or not such files are there: as it is written, without folder
-    and hash, and with each extension if it has none."""
-    written = dict.fromkeys((composed(text), bare(text)))
-    ends = [name + end for name in written if name and stem(name) == name for end in EXTENSIONS]
-    return tuple(name for name in dict.fromkeys((*written, *ends)) if name)
+    and hash, and with each extension if it has none; each also with its accents apart, as jobs of earlier versions
+    named files from a Mac."""
+    written = [name for name in dict.fromkeys((composed(text), bare(text))) if name]
+    ends = [name + end for name in written if stem(name) == name for end in EXTENSIONS]
+    return tuple(dict.fromkeys(normalize(form, name) for form in ("NFC", "NFD") for name in (*written, *ends)))
 
 
 @dataclass(frozen=True)
