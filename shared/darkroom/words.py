@@ -5,9 +5,11 @@ of their letters are two files, and a job must get the one that it names. Who se
 the same, so here also the compatibility forms are one (Unicode, UAX 15: full and half width, ligatures).
 """
 
+import re
 from unicodedata import normalize
 
-_DOTTED_I = str.maketrans({"ı": "i"})
+_DOT = "\u0307"
+_I_WITH_MARKS = re.compile("i[\u0300-\u036f]+")
 
 
 def folded(text: str) -> str:
@@ -15,7 +17,9 @@ def folded(text: str) -> str:
     and without its dot as one letter, which Unicode keeps apart. An accent still counts: `e` is not `é`."""
     if text.isascii():
         return text.lower()
-    # Folding and normalizing undo each other for some letters, so both are done twice (Unicode standard, D146).
-    once = normalize("NFKC", normalize("NFD", text).casefold())
-    again = normalize("NFKD", once.casefold())
-    return normalize("NFKC", again.translate(_DOTTED_I).replace("i\u0307", "i"))
+    # Folding and normalizing undo each other for some letters, so both are done twice (as in the standard, D146).
+    for _ in range(2):
+        text = normalize("NFKC", normalize("NFKC", text).replace("ı", "i").casefold())
+    if _DOT not in text:
+        return text
+    return normalize("NFKC", _I_WITH_MARKS.sub(lambda found: found[0].replace(_DOT, ""), normalize("NFKD", text)))
