@@ -16,7 +16,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -103,12 +102,22 @@ def _succeeded(checkpoint: str) -> Filters:
     return Filters(checkpoint=checkpoint, status=["succeed"])
 
 
+TYPES: dict[JobType, int] = {
+    "txt2img": 60,
+    "img2img": 33,
+    "extras": 3,
+    "interrogate_clip": 3,
+    "interrogate_deepbooru": 1,
+}
+"""Jobs of each type in a hundred."""
+
+
 def jobs(count: int, seed: int = 7) -> Sequence[JobLine]:
     """Jobs of a realistic mix over two years: 85 % succeed, 2 % fail, 60 % txt2img, 200 checkpoints with a long
     tail, 30 owners, 8 endpoints."""
     dice = random.Random(seed)  # noqa: S311 - a bench, not a secret
     moments = sorted(dice.randrange(END - TWO_YEARS, END) for _ in range(count))
-    types = dice.choices(get_args(JobType), (60, 32, 2, 4, 2), k=count)
+    types = dice.choices(list(TYPES), list(TYPES.values()), k=count)
     statuses: list[Status] = dice.choices(
         ("succeed", "fail", "cancelled", "in_progress", "created"), (85, 2, 11, 1, 1), k=count
     )

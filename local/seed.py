@@ -47,7 +47,7 @@ def _client(service: str, url: str) -> Any:
 def _checkpoint(outputs: Mapping[str, str], aws: str) -> None:
     key = ModelKey("stable-diffusion", CHECKPOINT)
     content = _EMPTY_SAFETENSORS
-    _client("s3", aws).put_object(Bucket=outputs["ModelsBucket"], Key=key.s3_key, Body=content)
+    _client("s3", aws).put_object(Bucket=outputs["ModelsBucket"], Key=key.default_object, Body=content)
     row = {
         "kind": key.kind,
         "name": key.name,

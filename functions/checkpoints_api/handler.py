@@ -13,6 +13,7 @@ from darkroom.checkpoints.api import (
     PartsIn,
     PartsOut,
     RegisteredOut,
+    RenameIn,
 )
 from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.edge.http import Api, IdempotencyKey, Query, Response, answers, created
@@ -85,6 +86,17 @@ def post_parts(parts: PartsIn) -> PartsOut:
 def post_complete(model: ModelIn) -> CheckpointOut:
     """Joins the parts and checks the file's header; after that jobs can use the file."""
     return wiring.stage().checkpoints.complete(model, scope=app.write_scope)
+
+
+@app.post(
+    "/checkpoints/rename",
+    summary="Give a model file another name",
+    tags=["checkpoints"],
+    responses=answers(CheckpointOut, _200="The file under its new name; the old one is an alias") | UNKNOWN,
+)
+def post_rename(rename: RenameIn) -> CheckpointOut:
+    """No bytes move, and jobs that used the file by its old name can be repeated."""
+    return wiring.stage().checkpoints.rename(rename, scope=app.write_scope)
 
 
 @app.delete(

@@ -114,7 +114,7 @@ def test_a_worker_of_the_first_version_reads_every_job_of_its_time(stage: Stage)
     sent = {name: value for name, value in stage.sagemaker.invoked[-1].items() if name != "endpoint"}
     read = FirstVersionRequest.model_validate(sent)
     assert read.checkpoint == FirstVersionFile(
-        name="v1-5.safetensors", s3=f"s3://models/{ModelKey('stable-diffusion', 'v1-5.safetensors').s3_key}"
+        name="v1-5.safetensors", s3=f"s3://models/{ModelKey('stable-diffusion', 'v1-5.safetensors').default_object}"
     )
     assert read.models["vae"] == [FirstVersionFile(name="None", s3=None)]
 

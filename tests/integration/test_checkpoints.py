@@ -26,7 +26,7 @@ def send(stage: Stage, content: bytes, number: int = 1) -> None:
     """Send a part as a client would, straight to S3."""
     row = stage.adapters.registry.get(ModelKey(LORA["kind"], LORA["name"]))
     assert row is not None
-    stage.s3.upload_part(Bucket="models", Key=row.key.s3_key, UploadId=row.upload_id, PartNumber=number, Body=content)
+    stage.s3.upload_part(Bucket="models", Key=row.object_key, UploadId=row.upload_id, PartNumber=number, Body=content)
 
 
 def uploads(stage: Stage) -> list[Any]:

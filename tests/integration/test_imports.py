@@ -109,8 +109,9 @@ def test_a_file_of_the_web_comes_to_the_shelf_step_by_step(
         seen.append(shown()["done"])
     assert shown()["status"] == "active"
     assert shown()["size"] == len(MODEL)
-    row = stage.s3.get_object(Bucket="models", Key=f"models/lora/{NAME}")
-    assert row["Body"].read() == MODEL
+    row = stage.adapters.registry.get(ModelKey("lora", NAME))
+    assert row is not None
+    assert stage.s3.get_object(Bucket="models", Key=row.object_key)["Body"].read() == MODEL
     assert seen == [0, 8 * 1024**2, 16 * 1024**2, None]
 
 
@@ -208,6 +209,26 @@ def test_an_import_that_makes_no_sense_is_refused(stage: Stage, queue: Queue, bo
     assert queue.waiting == []
     assert begin().status == 202
     assert begin().code == "checkpoint_exists"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", "/api/download/models/123", "/models/ink/", "/ink", "/ink?download=true", "/download.php?id=5", "/v1.5"],
+)
+def test_a_link_without_a_file_name_is_refused_saying_what_to_give(stage: Stage, queue: Queue, path: str) -> None:
+    body = {"kind": "lora", "url": f"https://example.com{path}"}
+    refused = call("POST", "/checkpoints/import", body)
+    assert (refused.status, refused.code) == (422, "invalid_request")
+    assert "give `name`, with the extension" in refused.json["detail"]
+    assert [error["loc"] for error in refused.json["errors"]] == [["body", "name"]]
+    assert call("POST", "/checkpoints/import", {**body, "name": "ink.safetensors"}).status == 202
+    without_extension = call("POST", "/checkpoints/import", {**body, "name": "ink"})
+    assert "does not end in the extension of a model file" in without_extension.json["detail"]
+
+
+def test_a_query_behind_the_file_name_is_no_part_of_it(stage: Stage, queue: Queue) -> None:
+    body = {"kind": "lora", "url": "https://example.com/resolve/main/ink%20v2.safetensors?download=true#top"}
+    assert call("POST", "/checkpoints/import", body).json["name"] == "ink v2.safetensors"
 
 
 def test_a_step_that_died_after_s3_put_the_file_together_loses_nothing(
@@ -384,7 +405,7 @@ def test_an_import_that_an_older_release_queued_goes_on(stage: Stage, queue: Que
 
 
 FAULTS = [Busy("aws_unreachable", "AWS did not answer in time."), KeyboardInterrupt()]
-CALLS = {"change": 8, "send": 3, "parts": 4, "put_part": 3, "complete": 1, "read": 2}
+CALLS = {"change": 8, "send": 3, "parts": 4, "put_part": 3, "complete": 1, "read": 3}
 """The calls of ports in the steps of an import of three parts, and how often each is made."""
 
 

@@ -187,7 +187,7 @@ def upload(stage: Stage, kind: str, name: str, content: bytes, **more: Any) -> R
     assert call("POST", "/checkpoints", {"kind": kind, "name": name, "size": len(content), **more}).status == 201
     row = stage.adapters.registry.get(ModelKey(kind, normalize("NFC", name)))  # type: ignore[arg-type]
     assert row is not None
-    stage.s3.upload_part(Bucket="models", Key=row.key.s3_key, UploadId=row.upload_id, PartNumber=1, Body=content)
+    stage.s3.upload_part(Bucket="models", Key=row.object_key, UploadId=row.upload_id, PartNumber=1, Body=content)
     return call("POST", "/checkpoints/complete", {"kind": kind, "name": name})
 
 

@@ -351,9 +351,9 @@ class World:
                 yield "an import never ends"
             if status == "uploading" and row["upload_id"]["S"] not in uploads:
                 yield "the upload of a row is gone"
-            if status == "active" and "owner" in row and f"models/{row['kind']['S']}/{row['name']['S']}" not in objects:
+            if status == "active" and "owner" in row and object_of(row) not in objects:
                 yield "an active file has no bytes"
-        active = {f"models/{row['kind']['S']}/{row['name']['S']}" for row in rows if row["status"]["S"] == "active"}
+        active = {object_of(row) for row in rows if row["status"]["S"] == "active"}
         if objects - active:
             yield "bytes without an active file"
 
@@ -380,6 +380,12 @@ class World:
 
 def _backend(service: str, region: str = REGION) -> Any:
     return backends.get_backend(service)[ACCOUNT][region]  # type: ignore[call-overload]
+
+
+def object_of(row: Any) -> str:
+    """The key of the object that a row of the models table names."""
+    default = f"models/{row['kind']['S']}/{row['name']['S']}"
+    return str(row["object"]["S"]) if "object" in row else default
 
 
 def messages_of(queue: Any) -> list[Any]:

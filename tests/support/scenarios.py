@@ -25,6 +25,7 @@ JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prom
 KEYED = {"Idempotency-Key": "k"}
 MODEL = safetensors()
 LORA: dict[str, Any] = {"kind": "lora", "name": "Grain.safetensors"}
+RENAMED = "fine ink.safetensors"
 SELECT = f"kind=lora&name={quote(LORA['name'])}"
 ADMIN = "a-very-long-admin-secret"
 
@@ -266,7 +267,7 @@ def send_part(world: World) -> None:
     row = world.stage.adapters.registry.get(ModelKey(LORA["kind"], LORA["name"]))
     assert row is not None
     world.stage.s3.upload_part(
-        Bucket=SETTINGS.models_bucket, Key=row.key.s3_key, UploadId=row.upload_id, PartNumber=1, Body=MODEL
+        Bucket=SETTINGS.models_bucket, Key=row.object_key, UploadId=row.upload_id, PartNumber=1, Body=MODEL
     )
 
 
@@ -281,7 +282,7 @@ def put_together(world: World) -> None:
     row = world.stage.adapters.registry.get(ModelKey(LORA["kind"], LORA["name"]))
     assert row is not None
     files = world.stage.adapters.model_files
-    files.complete(row.key, row.upload_id or "", files.parts(row.key, row.upload_id or ""))
+    files.complete(row.object_key, row.upload_id or "", files.parts(row.object_key, row.upload_id or ""))
 
 
 def on_the_shelf(world: World) -> None:
@@ -299,6 +300,17 @@ def complete(world: World) -> None:
 
 def remove_file(world: World) -> None:
     world.ask("DELETE", f"/checkpoints?{SELECT}", want=204)
+
+
+def rename_file(world: World) -> None:
+    world.ask("POST", "/checkpoints/rename", {**LORA, "to": RENAMED})
+
+
+def is_renamed(world: World) -> Iterable[str]:
+    """The file is on the shelf under its new name alone."""
+    rows = call("GET", f"/checkpoints?kind={LORA['kind']}").json["checkpoints"]
+    if [(row["name"], row["status"]) for row in rows] != [(RENAMED, "active")]:
+        yield f"the shelf has {[(row['name'], row['status']) for row in rows]}"
 
 
 def file_is(status: str | None) -> Callable[[World], Iterable[str]]:
@@ -632,6 +644,7 @@ SCENARIOS = (
         source,
         never_refused(rows(SETTINGS.models_table, 2), file_is("active")),
     ),
+    Scenario("checkpoints_api", "POST /checkpoints/rename", rename_file, on_the_shelf, is_renamed),
     Scenario("checkpoints_api", "DELETE /checkpoints of a file", remove_file, on_the_shelf, file_is(None)),
     Scenario("checkpoints_api", "DELETE /checkpoints of an upload", remove_file, sent, file_is(None)),
     Scenario(

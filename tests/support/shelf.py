@@ -21,6 +21,7 @@ class Shelf:
         self.asked: list[list[int]] = []
         self.refusals: list[tuple[int, int, str]] = []
         self.problems: dict[str, tuple[int, str, str]] = {}
+        self.errors: list[dict[str, Any]] = []
         self.hold: threading.Event | None = None
         """While it is not set, parts from the third on arrive and are not stored; `held` tells that one has."""
         self.held = threading.Event()
@@ -74,7 +75,7 @@ class Shelf:
         call = f"{request.command} {url.path}"
         if call in self.problems:
             status, code, detail = self.problems[call]
-            return status, {"code": code, "detail": detail}
+            return status, {"code": code, "detail": detail, "errors": self.errors}
         with self._lock:
             return {
                 "POST /checkpoints": self._register,
@@ -82,6 +83,7 @@ class Shelf:
                 "POST /checkpoints/complete": self._complete,
                 "GET /checkpoints": self._list,
                 "DELETE /checkpoints": self._delete,
+                "POST /checkpoints/rename": self._rename,
             }[call](body or query)
 
     def _register(self, body: dict[str, Any]) -> tuple[int, Any]:
@@ -90,7 +92,7 @@ class Shelf:
             return 409, {"code": "checkpoint_exists", "detail": "It is there."}
         if row is None:
             self.stored.clear()
-        self.rows[body["kind"], body["name"]] = row or row_of(body["kind"], body["name"], size=body["size"])
+        self.rows[body["kind"], body["name"]] = row or row_of(**body)
         shape = {"part_size": self.part_size, "parts": -(-body["size"] // self.part_size)}
         row = self.rows[body["kind"], body["name"]]
         return 201, {"checkpoint": row, "upload": shape}
@@ -145,6 +147,14 @@ class Shelf:
         if self.rows.pop((query["kind"], query["name"]), None) is None:
             return 404, {"code": "checkpoint_not_found", "detail": "There is no such model file."}
         return 204, None
+
+    def _rename(self, body: dict[str, Any]) -> tuple[int, Any]:
+        row = self.rows.pop((body["kind"], body["name"]), None)
+        if row is None:
+            return 404, {"code": "checkpoint_not_found", "detail": "There is no such model file."}
+        renamed = {**row, "name": body["to"], "aliases": [body["name"]]}
+        self.rows[body["kind"], body["to"]] = renamed
+        return 200, renamed
 
 
 def row_of(kind: str, name: str, **changes: Any) -> dict[str, Any]:

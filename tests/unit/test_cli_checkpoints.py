@@ -79,6 +79,56 @@ def test_one_file_that_fails_does_not_stop_the_others(shelf: Shelf, lora: Path) 
     assert "1 of 2 files were not uploaded" in output
 
 
+def test_two_files_of_one_name_are_both_brought(shelf: Shelf, lora: Path) -> None:
+    for folder in ("SD15", "SDXL"):
+        (lora.parent / folder).mkdir()
+        (lora.parent / folder / "same.pt").write_bytes(os.urandom(20))
+    output = checkpoints("upload", lora.parents[2])
+    assert "is called SD15_same.pt on the shelf" in output
+    assert "3 uploaded." in output
+    rows = {name: (row["folder"], row["aliases"]) for (_, name), row in shelf.rows.items()}
+    assert rows == {
+        "x.safetensors": ("", []),
+        "SD15_same.pt": ("SD15", ["same.pt"]),
+        "SDXL_same.pt": ("SDXL", ["same.pt"]),
+    }
+    assert "3 there already." in checkpoints("upload", lora.parents[2])
+
+
+def test_as_gives_a_single_file_its_name(shelf: Shelf, lora: Path) -> None:
+    checkpoints("upload", lora, "--as", "other.safetensors")
+    assert shelf.rows["lora", "other.safetensors"]["aliases"] == ["x.safetensors"]
+    (lora.parent / "y.pt").write_bytes(os.urandom(20))
+    assert "--as names one file, and these are 2" in checkpoints("upload", lora.parent, "--as", "z.pt", code=1)
+
+
+def test_what_was_left_out_is_counted_at_the_end(shelf: Shelf, lora: Path) -> None:
+    (lora.parent / "readme.txt").write_text("words")
+    (lora.parent / "preview.png").write_bytes(b"png")
+    (lora.parent / "gone.pt").symlink_to(lora.parent / "nothing.pt")
+    output = checkpoints("upload", lora.parents[2])
+    assert "Left out 2: not a model file\n" in output
+    assert f"Left out 1: a broken link\n  {lora.parent / 'gone.pt'}\n" in output
+    report = json.loads(checkpoints("upload", lora.parents[2], "--json"))
+    assert [(file["name"], file["outcome"]) for file in report["files"]] == [("x.safetensors", "there already")]
+    assert report["left_out_by_reason"] == {"not a model file": 2, "a broken link": 1}
+    assert {Path(one["path"]).name for one in report["left_out"]} == {"readme.txt", "preview.png", "gone.pt"}
+
+
+def test_rename_says_the_new_name(shelf: Shelf) -> None:
+    shelf.rows["vae", "z.pt"] = row_of("vae", "z.pt", status="active")
+    assert "vae z.pt is called y.pt now." in checkpoints("rename", "vae", "z.pt", "y.pt")
+    assert list(shelf.rows) == [("vae", "y.pt")]
+    assert "checkpoint_not_found" in checkpoints("rename", "vae", "z.pt", "y.pt", code=1)
+
+
+def test_an_import_without_a_file_name_asks_for_one(shelf: Shelf) -> None:
+    shelf.problems["POST /checkpoints/import"] = (422, "invalid_request", "The URL has no file name.")
+    shelf.errors = [{"loc": ["body", "name"], "msg": "give `name`"}]
+    output = checkpoints("import", "https://civitai.com/api/download/models/123", "--kind", "lora", code=1)
+    assert "say what to call it with --as" in output
+
+
 def test_ctrl_c_says_that_the_upload_can_be_continued_and_it_can(shelf: WatchedShelf, lora: Path) -> None:
     shelf.hold = threading.Event()
     # A shell script starts a command with `&` in this way, so that Ctrl-C is ignored.

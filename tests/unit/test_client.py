@@ -11,6 +11,7 @@ import pytest
 
 from darkroom_client import Darkroom, Failure, NotDarkroom, Refused, checkpoints, endpoints, keys, retry
 from darkroom_client.answers import Job
+from darkroom_client.model_files import ModelFile
 from tests.support.shelf import row_of
 
 JOB = "01900000-0000-7000-8000-000000000000"
@@ -64,7 +65,7 @@ CREATING: list[tuple[Callable[[Darkroom], Any], dict[str, Any]]] = [
         row_of("lora", "x.pt", status="importing"),
     ),
     (
-        lambda darkroom: checkpoints.register(darkroom, "lora", "x.pt", 20),
+        lambda darkroom: checkpoints.register(darkroom, ModelFile(Path("x.pt"), "lora"), 20),
         {"checkpoint": row_of("lora", "x.pt"), "upload": {"part_size": 20, "parts": 1}},
     ),
 ]

@@ -97,3 +97,53 @@ def test_a_name_counts_before_an_alias() -> None:
 def test_a_file_whose_stored_name_is_decomposed_is_found_under_its_own_name() -> None:
     shelf = FileNames([KnownFile("cafe\u0301.safetensors")])
     assert shelf.find("caf\u00e9") == "cafe\u0301.safetensors"
+
+
+TWINS = FileNames(
+    [
+        KnownFile("SD15_v1-5.safetensors", folder="SD15", aliases=("v1-5.safetensors",), sha256=SHA),
+        KnownFile("SDXL_v1-5.safetensors", folder="SDXL", aliases=("v1-5.safetensors",), sha256="0" * 64),
+        KnownFile("better.safetensors", folder="SD15", aliases=("worse.safetensors", "copies/worse.safetensors")),
+        KnownFile("top.safetensors", folder=""),
+        KnownFile("XL_top.safetensors", folder="XL", aliases=("top.safetensors",)),
+        KnownFile("anywhere.safetensors", aliases=("Nowhere",)),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "file"),
+    [
+        ("SD15/v1-5", "SD15_v1-5.safetensors"),
+        ("SDXL/v1-5.safetensors [0000000000]", "SDXL_v1-5.safetensors"),
+        ("sdxl\\V1-5", "SDXL_v1-5.safetensors"),
+        ("SDXL_v1-5", "SDXL_v1-5.safetensors"),
+        ("SDXL/SDXL_v1-5", "SDXL_v1-5.safetensors"),
+        ("v1-5 [6ce0161689]", "SD15_v1-5.safetensors"),
+        ("XL/v1-5", None),
+        ("worse", "better.safetensors"),
+        ("SD15/worse", "better.safetensors"),
+        ("SD15_worse", "better.safetensors"),
+        ("copies/worse", "better.safetensors"),
+        ("SDXL/worse", None),
+        ("top", "top.safetensors"),
+        ("XL/top", "XL_top.safetensors"),
+        ("SDXL/top", None),
+        ("some/anywhere", "anywhere.safetensors"),
+        ("some/nowhere", "anywhere.safetensors"),
+    ],
+)
+def test_a_folder_tells_files_of_one_name_apart(spelled: str, file: str | None) -> None:
+    assert TWINS.find(spelled) == file
+
+
+@pytest.mark.parametrize("spelled", ["v1-5", "V1-5.safetensors", "v1-5 [1234567890]"])
+def test_a_name_of_two_files_without_their_folder_is_refused_with_both(spelled: str) -> None:
+    with pytest.raises(Ambiguous) as refused:
+        TWINS.find(spelled)
+    assert refused.value.names == ("SD15_v1-5.safetensors", "SDXL_v1-5.safetensors")
+
+
+def test_a_file_whose_folder_is_known_counts_before_one_that_may_lie_anywhere() -> None:
+    shelf = FileNames([KnownFile("x.safetensors"), KnownFile("A_x.pt", folder="A", aliases=("x.pt",))])
+    assert [shelf.find(spelled) for spelled in ("A/x", "B/x", "x")] == ["A_x.pt", "x.safetensors", "x.safetensors"]

@@ -34,6 +34,19 @@ def watching() -> Iterator[Watcher]:
         yield Bar(progress)
 
 
+class Silent:
+    """A watcher that shows nothing."""
+
+    def begin(self, file: ModelFile, size: int, stored: int) -> None:
+        """Show nothing."""
+
+    def sent(self, count: int) -> None:
+        """Show nothing."""
+
+    def found(self, count: int) -> None:
+        """Show nothing."""
+
+
 class Bar:
     """One file's progress as a bar with speed and time left."""
 

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from unicodedata import normalize
 
 from darkroom_client.answers import Checkpoint, CheckpointList, Kind, Parts, Registered
 from darkroom_client.client import Darkroom, expect, without_none
 from darkroom_client.errors import Failure
+from darkroom_client.model_files import ModelFile
 
 POLL_SECONDS = 1.0
 """How long to wait between two requests for the progress of an import."""
@@ -20,7 +22,8 @@ def listed(darkroom: Darkroom, kind: Kind | None = None, q: str | None = None) -
 
 def find(darkroom: Darkroom, kind: Kind, name: str) -> Checkpoint | None:
     """The model file of that kind and name, None when the shelf has none."""
-    return next((row for row in listed(darkroom, kind, name) if row["name"] == name), None)
+    composed = normalize("NFC", name)
+    return next((row for row in listed(darkroom, kind, composed) if row["name"] == composed), None)
 
 
 def delete(darkroom: Darkroom, kind: Kind, name: str) -> None:
@@ -49,9 +52,17 @@ def wait_for_import(darkroom: Darkroom, row: Checkpoint, progress: Callable[[int
         time.sleep(POLL_SECONDS)
 
 
-def register(darkroom: Darkroom, kind: Kind, name: str, size: int) -> Registered:
+def rename(darkroom: Darkroom, kind: Kind, name: str, to: str) -> Checkpoint:
+    """Give a model file another name; the old one stays an alias. Returns its row."""
+    body = {"kind": kind, "name": name, "to": to}
+    return expect(Checkpoint, darkroom.request("POST", "/checkpoints/rename", json=body))
+
+
+def register(darkroom: Darkroom, file: ModelFile, size: int) -> Registered:
     """Begin an upload of `size` bytes, or find the open one; the answer says how many parts it has."""
-    body = {"kind": kind, "name": name, "size": size}
+    body = without_none({"kind": file.kind, "name": file.name, "size": size, "folder": file.folder})
+    if file.aliases:
+        body["aliases"] = list(file.aliases)
     return expect(Registered, darkroom.request("POST", "/checkpoints", json=body))
 
 

@@ -25,7 +25,7 @@ def upload(darkroom: Darkroom, file: ModelFile, watcher: Watcher, parallel: int 
     if not MIN_BYTES <= before.st_size <= MAX_BYTES:
         raise Failure(f"{file.path}: {before.st_size:,} bytes is no size of a model file.")
     try:
-        registered = checkpoints.register(darkroom, file.kind, file.name, before.st_size)
+        registered = checkpoints.register(darkroom, file, before.st_size)
     except Refused as refused:
         if refused.code != "checkpoint_exists":
             raise
@@ -64,4 +64,5 @@ def _check_same(darkroom: Darkroom, file: ModelFile, size: int) -> None:
     if row is None:
         return
     if row["size"] != size or (row["sha256"] and row["sha256"] != sha256_of(blocks(file.path, 0, size))):
-        raise Failure(f"{file.path}: another {file.kind} of this name is on the shelf; delete that first.")
+        why = f"another {file.kind} of this name is on the shelf ({file.name})"
+        raise Failure(f"{file.path}: {why}; give another name with --as, or delete that one first.")

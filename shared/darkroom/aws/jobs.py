@@ -1,6 +1,5 @@
 """The jobs table in DynamoDB."""
 
-import random
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from darkroom.aws.job_items import (
     to_item,
     values_of,
 )
+from darkroom.aws.transactions import transact
 from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import Busy
 from darkroom.idempotency import Idempotency, row_id
@@ -33,9 +33,6 @@ from darkroom.tables import JOBS
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-TRANSACTION_TRIES = 4
-_WORTH_ANOTHER_TRY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""Cancellation codes (API reference of TransactWriteItems)."""
 BATCH = 100
 """Keys in one BatchGetItem."""
 _PARTITIONS = {index.name: index.partition for index in JOBS.indexes}
@@ -72,24 +69,11 @@ class DynamoJobs:
         ]
         if idempotency:
             puts.append({"Put": self._idempotency_row(job.line.id, idempotency)})
-        checks: list[Any] = [{"ConditionCheck": self._active(key)} for key in models]
+        checks: list[Any] = [{"ConditionCheck": self._active(key, job)} for key in models]
         try:
-            self._transact(puts + checks)
+            transact(self._client, puts + checks)
         except self._client.exceptions.TransactionCanceledException as cancelled:
             raise _refusal(cancelled, len(puts), models) from cancelled
-
-    def _transact(self, items: list[Any]) -> None:
-        """Two transactions that look at one checkpoint at once conflict (Developer Guide, "Transaction conflict
-        handling"), and a throttled item cancels the whole. Nothing was done then, and botocore does not try again."""
-        for attempt in range(TRANSACTION_TRIES):
-            try:
-                self._client.transact_write_items(TransactItems=items)
-                return
-            except self._client.exceptions.TransactionCanceledException as cancelled:
-                codes = {reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])}
-                if not codes & _WORTH_ANOTHER_TRY or attempt == TRANSACTION_TRIES - 1:
-                    raise
-            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter
 
     def _idempotency_row(self, job_id: str, used: Idempotency) -> Any:
         return {
@@ -110,13 +94,16 @@ class DynamoJobs:
             return None
         return _key_used(item)
 
-    def _active(self, key: ModelKey) -> Any:
+    def _active(self, key: ModelKey, job: Job) -> Any:
+        """The row is active, and of the file that was found: another one may have come under its name since."""
+        named, at = {"#status": "status", "#object": "object"}, job.objects.get(key.kind, {}).get(key.name)
+        same_file = "#object = :object" if at else "attribute_not_exists(#object)"
         return {
             "TableName": self._models_table,
             "Key": attributes({"kind": key.kind, "name": key.name}),
-            "ConditionExpression": "#status = :active",
-            "ExpressionAttributeNames": {"#status": "status"},
-            "ExpressionAttributeValues": attributes({":active": "active"}),
+            "ConditionExpression": f"#status = :active AND {same_file}",
+            "ExpressionAttributeNames": named,
+            "ExpressionAttributeValues": attributes({":active": "active", ":object": at}),
         }
 
     def get(self, job_id: str) -> Job | None:

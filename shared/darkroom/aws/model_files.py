@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from darkroom.checkpoints.model import ModelKey, Part
+from darkroom.checkpoints.model import Part
 from darkroom.checkpoints.ports import SourceRefused, UploadGone
 
 if TYPE_CHECKING:
@@ -24,24 +24,24 @@ class S3ModelFiles:
         self._client = client
         self._bucket = bucket
 
-    def begin(self, key: ModelKey) -> str:
+    def begin(self, key: str) -> str:
         """See `ModelFiles.begin`: one CreateMultipartUpload."""
-        upload = self._client.create_multipart_upload(Bucket=self._bucket, Key=key.s3_key, ChecksumAlgorithm="SHA256")
+        upload = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ChecksumAlgorithm="SHA256")
         return upload["UploadId"]
 
     def urls(
-        self, key: ModelKey, upload_id: str, parts: dict[int, tuple[str, int]]
+        self, key: str, upload_id: str, parts: dict[int, tuple[str, int]]
     ) -> dict[int, tuple[str, dict[str, str]]]:
         """See `ModelFiles.urls`: signed here, no call."""
         return {number: self._url(key, upload_id, number, *wanted) for number, wanted in parts.items()}
 
-    def _url(self, key: ModelKey, upload_id: str, number: int, sha256: str, length: int) -> tuple[str, dict[str, str]]:
+    def _url(self, key: str, upload_id: str, number: int, sha256: str, length: int) -> tuple[str, dict[str, str]]:
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         url = self._client.generate_presigned_url(
             "upload_part",
             Params={
                 "Bucket": self._bucket,
-                "Key": key.s3_key,
+                "Key": key,
                 "UploadId": upload_id,
                 "PartNumber": number,
                 "ChecksumSHA256": checksum,
@@ -52,13 +52,13 @@ class S3ModelFiles:
         )
         return url, {"x-amz-checksum-sha256": checksum}
 
-    def put_part(self, key: ModelKey, upload_id: str, number: int, content: bytes) -> None:
+    def put_part(self, key: str, upload_id: str, number: int, content: bytes) -> None:
         """See `ModelFiles.put_part`: one UploadPart."""
         checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
         try:
             self._client.upload_part(
                 Bucket=self._bucket,
-                Key=key.s3_key,
+                Key=key,
                 UploadId=upload_id,
                 PartNumber=number,
                 Body=content,
@@ -67,13 +67,13 @@ class S3ModelFiles:
         except ClientError as error:
             raise _gone_or(error) from error
 
-    def copy_part(self, key: ModelKey, upload_id: str, number: int, source: str, first: int, length: int) -> None:
+    def copy_part(self, key: str, upload_id: str, number: int, source: str, first: int, length: int) -> None:
         """See `ModelFiles.copy_part`: one UploadPartCopy."""
         bucket, _, source_key = source.removeprefix("s3://").partition("/")
         try:
             self._client.upload_part_copy(
                 Bucket=self._bucket,
-                Key=key.s3_key,
+                Key=key,
                 UploadId=upload_id,
                 PartNumber=number,
                 CopySource={"Bucket": bucket, "Key": source_key},
@@ -99,19 +99,19 @@ class S3ModelFiles:
         except ClientError as error:
             raise _refused_or(error) from error
 
-    def parts(self, key: ModelKey, upload_id: str) -> list[Part]:
+    def parts(self, key: str, upload_id: str) -> list[Part]:
         """See `ModelFiles.parts`: one ListParts for each 1,000."""
         pages = self._client.get_paginator("list_parts")
         try:
             return [
                 Part(found["PartNumber"], found["Size"], found["ETag"], _hex(found.get("ChecksumSHA256")))
-                for page in pages.paginate(Bucket=self._bucket, Key=key.s3_key, UploadId=upload_id)
+                for page in pages.paginate(Bucket=self._bucket, Key=key, UploadId=upload_id)
                 for found in page.get("Parts", [])
             ]
         except ClientError as error:
             raise _gone_or(error) from error
 
-    def complete(self, key: ModelKey, upload_id: str, parts: list[Part]) -> None:
+    def complete(self, key: str, upload_id: str, parts: list[Part]) -> None:
         """See `ModelFiles.complete`: one CompleteMultipartUpload."""
         named = [
             {
@@ -124,41 +124,41 @@ class S3ModelFiles:
         try:
             self._client.complete_multipart_upload(
                 Bucket=self._bucket,
-                Key=key.s3_key,
+                Key=key,
                 UploadId=upload_id,
                 MultipartUpload={"Parts": named},  # type: ignore[typeddict-item]
             )
         except ClientError as error:
             raise _gone_or(error) from error
 
-    def abort(self, key: ModelKey, upload_id: str) -> None:
+    def abort(self, key: str, upload_id: str) -> None:
         """See `ModelFiles.abort`: one AbortMultipartUpload."""
         try:
-            self._client.abort_multipart_upload(Bucket=self._bucket, Key=key.s3_key, UploadId=upload_id)
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
         except ClientError as error:
             if not isinstance(_gone_or(error), UploadGone):
                 raise
 
-    def size(self, key: ModelKey) -> int | None:
+    def size(self, key: str) -> int | None:
         """See `ModelFiles.size`: one HeadObject."""
         try:
-            return self._client.head_object(Bucket=self._bucket, Key=key.s3_key)["ContentLength"]
+            return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
         except ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
                 return None
             raise
 
-    def read(self, key: ModelKey, first: int, length: int) -> bytes:
+    def read(self, key: str, first: int, length: int) -> bytes:
         """See `ModelFiles.read`: one ranged GetObject."""
         span = f"bytes={first}-{first + length - 1}"
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=key.s3_key, Range=span)["Body"].read()
+            return self._client.get_object(Bucket=self._bucket, Key=key, Range=span)["Body"].read()
         except ClientError as error:
             raise _gone_or(error) from error
 
-    def delete(self, key: ModelKey) -> None:
+    def delete(self, key: str) -> None:
         """See `ModelFiles.delete`: one DeleteObject."""
-        self._client.delete_object(Bucket=self._bucket, Key=key.s3_key)
+        self._client.delete_object(Bucket=self._bucket, Key=key)
 
 
 def _gone_or(error: ClientError) -> Exception:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from darkroom.aws.transactions import transact
 from darkroom.checkpoints.model import Checkpoint, Kind, ModelKey, ModelStatus
 from darkroom.checkpoints.ports import Listed
 from darkroom.webui.spelling import KnownFile
@@ -49,12 +50,12 @@ class DynamoModelRegistry:
             TableName=self._table,
             KeyConditionExpression="kind = :kind",
             FilterExpression="#status = :active",
-            ProjectionExpression="kind, #name, #status, folder, aliases, sha256, old_hash",
-            ExpressionAttributeNames={"#status": "status", "#name": "name"},
+            ProjectionExpression="kind, #name, #status, folder, aliases, sha256, old_hash, #object",
+            ExpressionAttributeNames={"#status": "status", "#name": "name", "#object": "object"},
             ExpressionAttributeValues={":kind": {"S": kind}, ":active": {"S": "active"}},
         )
         rows = [_row(item) for page in pages for item in page["Items"]]
-        return [KnownFile(row.key.name, row.folder, row.aliases, row.sha256, row.old_hash) for row in rows]
+        return [KnownFile(row.key.name, row.folder, row.aliases, row.sha256, row.old_hash, row.object) for row in rows]
 
     def describe(self, row: Checkpoint) -> None:
         """See `ModelRegistry.describe`: one conditional PutItem."""
@@ -89,6 +90,24 @@ class DynamoModelRegistry:
         else:
             condition += " AND attribute_not_exists(step)"
         return self._put(new, condition, values)
+
+    def rename(self, old: Checkpoint, new: Checkpoint) -> bool:
+        """See `ModelRegistry.rename`: one TransactWriteItems."""
+        same_file = "#object = :object" if old.object else "attribute_not_exists(#object)"
+        values: Item = {":active": {"S": "active"}} | ({":object": {"S": old.object}} if old.object else {})
+        delete = {
+            "TableName": self._table,
+            "Key": _key(old.key),
+            "ConditionExpression": f"#status = :active AND {same_file}",
+            "ExpressionAttributeNames": {"#status": "status", "#object": "object"},
+            "ExpressionAttributeValues": values,
+        }
+        put = {"TableName": self._table, "Item": _item(new), "ConditionExpression": "attribute_not_exists(kind)"}
+        try:
+            transact(self._client, [{"Delete": delete}, {"Put": put}])
+        except self._client.exceptions.TransactionCanceledException:
+            return False
+        return True
 
     def remove(self, row: Checkpoint) -> bool:
         """See `ModelRegistry.remove`: one conditional DeleteItem."""
@@ -150,6 +169,7 @@ _ATTRIBUTES = (
     "fingerprint",
     "folder",
     "old_hash",
+    "object",
 )
 _LISTS = ("trigger_words", "aliases")
 

@@ -30,24 +30,34 @@ class ModelIn(BaseModel):
     name: FileName
 
 
+_PATH = r"[^/\\\x00-\x1f\x7f]+(/[^/\\\x00-\x1f\x7f]+)*"
 Folder = Annotated[
     str,
     AfterValidator(composed),
     Field(
         max_length=200,
-        pattern=r"^[^/\\\x00-\x1f\x7f]+(/[^/\\\x00-\x1f\x7f]+)*$",
-        description="where the file lies in the WebUI below the folder of its kind, with slashes",
+        pattern=rf"^({_PATH})?$",
+        description="where the file lies in the WebUI below the folder of its kind, with slashes; empty right in it",
     ),
 ]
+Alias = Annotated[str, AfterValidator(composed), Field(max_length=400, pattern=rf"^{_PATH}$")]
+"""Another name of a file, also with a folder before it."""
 
 
 class CheckpointIn(ModelIn):
-    """A model file about to be uploaded: how many bytes, the SHA-256 of all of them if it is known, and the folder
-    that the WebUI shows before its name."""
+    """A model file about to be uploaded: how many bytes, the SHA-256 of all of them if it is known, the folder that
+    the WebUI shows before its name, and other names that it is called by: its file name there if it is another one."""
 
     size: Annotated[int, Field(strict=True, ge=16, le=MAX_BYTES)]
     sha256: Sha256 | None = None
     folder: Folder | None = None
+    aliases: Annotated[list[Alias], Field(max_length=20)] = []
+
+
+class RenameIn(ModelIn):
+    """A model file and its new name."""
+
+    to: FileName
 
 
 class ImportIn(BaseModel):

@@ -22,7 +22,18 @@ from urllib.parse import unquote, urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from darkroom.checkpoints.api import CheckpointOut, FileName, ImportIn
-from darkroom.checkpoints.model import MAX_BYTES, Checkpoint, ModelKey, Part, part_count, part_length, part_size
+from darkroom.checkpoints.model import (
+    MAX_BYTES,
+    PICKLES,
+    SAFE,
+    Checkpoint,
+    ModelKey,
+    Part,
+    new_object,
+    part_count,
+    part_length,
+    part_size,
+)
 from darkroom.checkpoints.ports import (
     ImportQueue,
     ModelFiles,
@@ -118,19 +129,21 @@ class Imports:
         if found:
             self._checkpoints.check_replaceable(found, scope)
         self._checkpoints.check_room(owner, key.kind, "importing")
+        at = new_object(key)
         row = Checkpoint(
             key=key,
             status="importing",
             owner=owner,
             created_at=iso(datetime.now(UTC)),
-            upload_id=self._files.begin(key),
+            upload_id=self._files.begin(at),
             source=request.url,
             done=0,
             fingerprint=fingerprint,
+            object=at,
         )
         self._enqueue_next(row, delay=FALLBACK_DELAY)
         if not self._registry.begin(row):
-            self._files.abort(key, row.upload_id or "")
+            self._files.abort(row.object_key, row.upload_id or "")
             existing = self._registry.get(key)
             if existing and existing.created_by(fingerprint):
                 return CheckpointOut.of(existing)
@@ -174,7 +187,7 @@ class Imports:
 
     def _recover(self, row: Checkpoint) -> None:
         """S3 does not know the upload: it expired, or an earlier step completed it and was killed right after."""
-        if row.size is not None and self._files.size(row.key) == row.size:
+        if row.size is not None and self._files.size(row.object_key) == row.size:
             self._checkpoints.finish(row)
         else:
             self._fail(row, "the upload expired; import it again")
@@ -183,7 +196,7 @@ class Imports:
         if row.size is None:
             self._inspect_source(row)
             return
-        stored = {part.number: part for part in self._files.parts(row.key, row.upload_id or "")}
+        stored = {part.number: part for part in self._files.parts(row.object_key, row.upload_id or "")}
         missing = [
             number for number in range(1, part_count(row.size) + 1) if not _is_whole(row.size, stored.get(number))
         ]
@@ -225,9 +238,9 @@ class Imports:
         size, source, upload_id = row.size or 0, row.source or "", row.upload_id or ""
         first, length = (number - 1) * part_size(size), part_length(size, number)
         if source.startswith("s3://"):
-            self._files.copy_part(row.key, upload_id, number, source, first, length)
+            self._files.copy_part(row.object_key, upload_id, number, source, first, length)
         else:
-            self._files.put_part(row.key, upload_id, number, self._web.read(source, first, length, size))
+            self._files.put_part(row.object_key, upload_id, number, self._web.read(source, first, length, size))
 
     def _retry_later(self, row: Checkpoint, failures: int, why: str) -> None:
         """Queue the next step with a delay; `failures` is how many attempts in a row have failed. The next step may be
@@ -242,7 +255,9 @@ class Imports:
     def _fail(self, row: Checkpoint, why: str) -> None:
         failed = replace(row, status="fail", upload_id=None, source=None, reason=f"The import failed: {why}.")
         if self._registry.change(row, failed):
-            self._files.abort(row.key, row.upload_id or "")
+            self._files.abort(row.object_key, row.upload_id or "")
+            # An earlier step may have joined the parts. No other row has this object.
+            self._files.delete(row.object_key)
 
     def _enqueue_next(self, row: Checkpoint, delay: int = 0) -> None:
         """Queue the step after the row's last one, to be delivered after `delay` seconds."""
@@ -261,12 +276,18 @@ def _is_whole(size: int, part: Part | None) -> bool:
 
 
 def _name_in(url: str) -> str:
-    """The file name at the end of a URL's path; raises Invalid when there is none."""
+    """The name of a model file at the end of a URL's path; raises Invalid when there is none."""
+    last = ""
     try:
-        return _FILE_NAME.validate_python(unquote(urlsplit(url).path.rpartition("/")[2]))
-    except (ValidationError, ValueError) as error:
-        why = "does not end in a file name: give `name`"
-        raise Invalid("invalid_request", f"The URL {why}.", (FieldError(("body", "url"), why),)) from error
+        last = unquote(urlsplit(url).path.rpartition("/")[2])
+        name = _FILE_NAME.validate_python(last)
+    except (ValidationError, ValueError):
+        name = ""
+    if not name.lower().endswith(SAFE + PICKLES):
+        shown = f"ends in {last[:100]!r}, which is no name of a model file" if last else "does not end in a file name"
+        why = f"the URL {shown}; give `name`, with the extension, such as film.safetensors"
+        raise Invalid("invalid_request", f"{why[0].upper()}{why[1:]}.", (FieldError(("body", "name"), why),))
+    return name
 
 
 def _parse(body: str) -> Step:

@@ -1,5 +1,6 @@
 """Model files on the shelf: checkpoints and extra networks."""
 
+import secrets
 from dataclasses import dataclass
 from math import ceil
 from typing import Literal, get_args
@@ -27,8 +28,8 @@ class ModelKey:
     name: str
 
     @property
-    def s3_key(self) -> str:
-        """The key of its object in the models bucket."""
+    def default_object(self) -> str:
+        """The S3 key of its object when the row names none: a row from before rows named their objects."""
         return f"models/{self.kind}/{self.name}"
 
     @property
@@ -47,7 +48,8 @@ class Checkpoint:
     last step that was begun (0 before the first), and `step_token` the token of the message that began it.
     `fingerprint` is that of the request that created the row, if it had an `Idempotency-Key`. `folder` is where the
     file lies in the WebUI below the folder of its kind, as its uploader stated it; `aliases` are other names that it is
-    called by; `old_hash` is the WebUI's old hash of it (None in rows from before it was kept).
+    called by; `old_hash` is the WebUI's old hash of it (None in rows from before it was kept). `object` is the key of
+    its object in the models bucket (None: `ModelKey.default_object`).
     """
 
     key: ModelKey
@@ -69,6 +71,12 @@ class Checkpoint:
     folder: str | None = None
     aliases: tuple[str, ...] = ()
     old_hash: str | None = None
+    object: str | None = None
+
+    @property
+    def object_key(self) -> str:
+        """The key of its object in the models bucket."""
+        return self.object or self.key.default_object
 
     def created_by(self, fingerprint: str | None) -> bool:
         """Whether the request with this fingerprint created this row; never true without a fingerprint."""
@@ -83,6 +91,12 @@ class Part:
     size: int
     etag: str
     sha256: str | None
+
+
+def new_object(key: ModelKey) -> str:
+    """The S3 key for the bytes of a new row. No other row has it, so a file that was renamed keeps its object when
+    another one comes under its old name."""
+    return f"models/{key.kind}/{secrets.token_hex(8)}/{key.name}"
 
 
 def part_size(size: int) -> int:

@@ -39,6 +39,10 @@ class ModelRegistry(Protocol):
     def change(self, old: Checkpoint, new: Checkpoint) -> bool:
         """Replace a row if it still has the status, upload, step and step token of `old`; False if it has not."""
 
+    def rename(self, old: Checkpoint, new: Checkpoint) -> bool:
+        """Replace an active row by one of another name, both at once or neither. False when the old row has another
+        status or object by now, or the new name is taken."""
+
     def remove(self, row: Checkpoint) -> bool:
         """Remove a row if it still has this status and upload; False if it changed since it was read."""
 
@@ -76,12 +80,12 @@ class ImportQueue(Protocol):
 
 
 class ModelFiles(Protocol):
-    """The models bucket."""
+    """The models bucket. `key` is that of an object: a row's `object_key`."""
 
-    def put_part(self, key: ModelKey, upload_id: str, number: int, content: bytes) -> None:
+    def put_part(self, key: str, upload_id: str, number: int, content: bytes) -> None:
         """Store a part; S3 checks its SHA-256. Raises UploadGone."""
 
-    def copy_part(self, key: ModelKey, upload_id: str, number: int, source: str, first: int, length: int) -> None:
+    def copy_part(self, key: str, upload_id: str, number: int, source: str, first: int, length: int) -> None:
         """Copy a part from another S3 object (`s3://bucket/key`). Raises UploadGone or SourceRefused."""
 
     def source_size(self, source: str) -> int:
@@ -90,29 +94,29 @@ class ModelFiles(Protocol):
     def source_read(self, source: str, first: int, length: int) -> bytes:
         """`length` bytes of another S3 object, from byte `first` on. Raises SourceRefused."""
 
-    def begin(self, key: ModelKey) -> str:
+    def begin(self, key: str) -> str:
         """Open a multipart upload; returns its id."""
 
     def urls(
-        self, key: ModelKey, upload_id: str, parts: dict[int, tuple[str, int]]
+        self, key: str, upload_id: str, parts: dict[int, tuple[str, int]]
     ) -> dict[int, tuple[str, dict[str, str]]]:
         """A presigned PUT for each part: URL and headers by part number. `parts` maps part numbers to SHA-256 (hex)
         and size in bytes. Content-Length is not among the headers, for every client sends it by itself."""
 
-    def parts(self, key: ModelKey, upload_id: str) -> list[Part]:
+    def parts(self, key: str, upload_id: str) -> list[Part]:
         """The parts that are stored. Raises UploadGone."""
 
-    def complete(self, key: ModelKey, upload_id: str, parts: list[Part]) -> None:
+    def complete(self, key: str, upload_id: str, parts: list[Part]) -> None:
         """Put the parts together; S3 checks them by their SHA-256. Raises UploadGone."""
 
-    def abort(self, key: ModelKey, upload_id: str) -> None:
+    def abort(self, key: str, upload_id: str) -> None:
         """Abort an upload; no error when there is none."""
 
-    def size(self, key: ModelKey) -> int | None:
+    def size(self, key: str) -> int | None:
         """The size in bytes of the finished object, None when there is none."""
 
-    def read(self, key: ModelKey, first: int, length: int) -> bytes:
+    def read(self, key: str, first: int, length: int) -> bytes:
         """`length` bytes of the finished object, from byte `first` on. Raises UploadGone when it is not there."""
 
-    def delete(self, key: ModelKey) -> None:
+    def delete(self, key: str) -> None:
         """Delete the object; no error when there is none."""

@@ -2,18 +2,21 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.webui import upscalers
 from darkroom.webui.mentions import Mention
-from darkroom.webui.spelling import Ambiguous, FileNames, folded, possible_names, stem
+from darkroom.webui.spelling import Ambiguous, FileNames, KnownFile, folded, possible_names, stem
 
 CACHE_SECONDS = 5.0
 """How long a warm function remembers the names of a kind. A name that is not among them is looked up anew at once, so
 a file that was just uploaded is found; one that was just deleted is refused when the job is written."""
+
+
+NO_OBJECTS: Mapping[ModelKey, str] = {}
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,20 @@ class ModelResolver:
         self._monotonic = monotonic
         self._known: dict[Kind, tuple[float, FileNames]] = {}
 
-    def resolve(self, mentions: tuple[Mention, ...]) -> Resolution:
+    def forget(self) -> None:
+        """Read the names of every kind anew when they are next needed: one of them was wrong."""
+        self._known.clear()
+
+    def resolve(self, mentions: tuple[Mention, ...], objects: Mapping[ModelKey, str] = NO_OBJECTS) -> Resolution:
         """The files of these mentions: one Query for each kind that was not read lately, one more for a kind in which
-        a name is not found. A mention that is not required and has no file is left out."""
+        a name is not found. A mention that is not required and has no file is left out. `objects` are the S3 keys of
+        files by the names that they had when they were used: such a mention means that file, whatever it is called
+        now."""
         found: list[tuple[Mention, ModelKey]] = []
         missing: list[Missing] = []
         for mention in mentions:
             try:
-                key = self._find(mention)
+                key = self._find(mention, objects)
             except Ambiguous as several:
                 missing.append(Missing(mention, f"it may be any of {', '.join(several.names)}: say which"))
                 continue
@@ -72,11 +81,22 @@ class ModelResolver:
     def vae_beside(self, checkpoint: str) -> ModelKey | None:
         """The VAE that the setting Automatic means for a checkpoint: the one with the same file name (the WebUI's
         modules/sd_vae.py, `find_vae_near_checkpoint`), as `name.vae.pt` or `name.safetensors`."""
-        wanted = folded(stem(checkpoint))
-        files = [file.name for file in self._names("vae").files if _vae_stem(file.name) == wanted]
-        return (
-            ModelKey("vae", min(files, key=lambda name: (not name.endswith(".safetensors"), name))) if files else None
+        known = (file for file in self._names("stable-diffusion").files if file.name == checkpoint)
+        file = next(known, KnownFile(checkpoint))
+        beside = [vae for vae in self._names("vae").files if _vae_stems(vae) & _vae_stems(file)]
+        if not beside:
+            return None
+        # By the name on the shelf before an alias, then from the same folder, and safetensors before pickles.
+        nearest = min(
+            beside,
+            key=lambda vae: (
+                _vae_stem(vae.name) != _vae_stem(checkpoint),
+                vae.folder != file.folder,
+                not vae.name.endswith(".safetensors"),
+                vae.name,
+            ),
         )
+        return ModelKey("vae", nearest.name)
 
     def files_meant(self, kind: Kind, text: str) -> tuple[str, ...]:
         """The names of the files of a kind that a person may mean by `text`: those on the shelf that it spells (several
@@ -88,12 +108,32 @@ class ModelResolver:
             return tuple(dict.fromkeys((*several.names, *possible_names(text))))
         return tuple(dict.fromkeys((*((found,) if found else ()), *possible_names(text))))
 
-    def _find(self, mention: Mention) -> ModelKey | None:
+    def objects(self, keys: Iterable[ModelKey]) -> dict[str, dict[str, str]]:
+        """The S3 keys of the objects of files that were found, by kind and name; without those that stand in the
+        place that their name tells."""
+        found: dict[str, dict[str, str]] = {}
+        for key in keys:
+            if at := self._names(key.kind).object_of(key.name):
+                found.setdefault(key.kind, {})[key.name] = at
+        return found
+
+    def _find(self, mention: Mention, objects: Mapping[ModelKey, str]) -> ModelKey | None:
         name = upscalers.file_of(mention.name) if "upscaler" in mention.kinds else mention.name
         for fresh in (False, True):
             for kind in mention.kinds:
+                at = objects.get(ModelKey(kind, mention.name))
+                if at and (used := self._stored_at(at, kind, fresh)):
+                    return used
                 if file := self._names(kind, fresh).find(name):
                     return ModelKey(kind, file)
+        return None
+
+    def _stored_at(self, at: str, kind: Kind, fresh: bool) -> ModelKey | None:
+        """The file whose object has that S3 key."""
+        for file in self._names(kind, fresh).files:
+            key = ModelKey(kind, file.name)
+            if at == (file.object or key.default_object):
+                return key
         return None
 
     def _names(self, kind: Kind, fresh: bool = False) -> FileNames:
@@ -108,6 +148,12 @@ class ModelResolver:
 def _says(text: str, name: str) -> bool:
     """Whether a name stands in a text, not within a longer word; names may begin and end with anything."""
     return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+
+
+def _vae_stems(file: KnownFile) -> set[str]:
+    """What a file is called, without extension: its name, and the file names among its aliases."""
+    others = [alias.rpartition("/")[2] for alias in file.aliases if stem(alias) != alias]
+    return {_vae_stem(name) for name in (file.name, *others)}
 
 
 def _vae_stem(name: str) -> str:

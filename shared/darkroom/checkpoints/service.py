@@ -3,7 +3,6 @@
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from unicodedata import normalize
 
 from darkroom.checkpoints import listing
@@ -16,9 +15,11 @@ from darkroom.checkpoints.api import (
     PartsOut,
     PartUrlOut,
     RegisteredOut,
+    RenameIn,
     StoredPartOut,
     UploadOut,
 )
+from darkroom.checkpoints.contents import header_of, names_of
 from darkroom.checkpoints.model import (
     PICKLES,
     SAFE,
@@ -27,15 +28,17 @@ from darkroom.checkpoints.model import (
     ModelKey,
     ModelStatus,
     Part,
+    new_object,
     part_count,
     part_length,
     part_size,
 )
 from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, UploadGone
-from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_length, read_header
+from darkroom.checkpoints.renaming import check_rename, renamed_row, taken
+from darkroom.checkpoints.safetensors import NotSafetensors
 from darkroom.errors import Busy, Conflict, FieldError, Forbidden, Invalid, Missing, TooMany
 from darkroom.times import iso
-from darkroom.webui.spelling import OLD_HASH_BYTES, OLD_HASH_START, old_hash_of, stem
+from darkroom.webui.spelling import folded, stem
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +49,6 @@ cost money, and an import also takes the time of a function."""
 RETRY_SECONDS = 60
 """The `Retry-After` of a refusal for too many open uploads."""
 DESCRIBED_A_PAGE = 10
-MAX_HEADER_READ = 8 * 1024 * 1024
-"""The longest header that is read, in bytes. Headers of real models have some hundred kilobytes."""
 
 
 class Checkpoints:
@@ -76,6 +77,7 @@ class Checkpoints:
             if found:
                 _check_owner(found, scope)
             self.check_room(owner, key.kind, "uploading")
+            at = new_object(key)
             row = Checkpoint(
                 key=key,
                 status="uploading",
@@ -83,14 +85,16 @@ class Checkpoints:
                 sha256=request.sha256,
                 owner=owner,
                 created_at=iso(datetime.now(UTC)),
-                upload_id=self._files.begin(key),
+                upload_id=self._files.begin(at),
                 fingerprint=fingerprint,
                 folder=request.folder,
+                aliases=tuple(alias for alias in dict.fromkeys(request.aliases) if alias != key.name),
+                object=at,
             )
             if self._registry.begin(row):
                 return _registered(row), True
             # Another request wrote the row first. Nobody knows the upload opened here, so it is aborted.
-            self._files.abort(key, row.upload_id or "")
+            self._files.abort(row.object_key, row.upload_id or "")
             found = self._registry.get(key)
         if found and found.created_by(fingerprint):
             return _registered(found), False
@@ -116,12 +120,12 @@ class Checkpoints:
             why = f"this file has {last} parts"
             raise Invalid("invalid_request", f"Part {too_high[0]}: {why}.", (FieldError(("body", "parts"), why),))
         try:
-            stored = self._files.parts(row.key, row.upload_id or "")
+            stored = self._files.parts(row.object_key, row.upload_id or "")
         except UploadGone:
             stored = self._renew(row)
             row = self._uploading(row.key)
         requested = {part.number: (part.sha256, part_length(row.size or 0, part.number)) for part in request.parts}
-        urls = self._files.urls(row.key, row.upload_id or "", requested)
+        urls = self._files.urls(row.object_key, row.upload_id or "", requested)
         return PartsOut(
             urls=[PartUrlOut(number=n, url=url, headers=headers) for n, (url, headers) in urls.items()],
             expires_in=URL_SECONDS,
@@ -156,18 +160,18 @@ class Checkpoints:
             row, upload_id=None, source=None, done=None, attempts=0, reason=None, step=0, step_token=None
         )
         try:
-            header = self._read_header(row)
+            header = header_of(self._files, row)
         except NotSafetensors as error:
             failed = replace(finished, status="fail", reason=f"The file is no model: {error}.")
-            # Deleted before the row changes: while the row has the name, the object cannot be anybody else's.
-            self._files.delete(row.key)
+            # Deleted before the row changes: an object that no row names would stay for ever.
+            self._files.delete(row.object_key)
             return failed if self._registry.change(row, failed) else self._get(row.key)
         active = replace(
             finished,
             status="active",
             base_model=header.base_model,
             trigger_words=header.trigger_words,
-            **self._called(row, header),
+            **names_of(self._files, row, header),
         )
         return active if self._registry.change(row, active) else self._get(row.key)
 
@@ -182,24 +186,50 @@ class Checkpoints:
         Raises Missing `checkpoint_not_found`, Conflict `checkpoint_busy`.
         """
         row = self._get(key, scope)
-        key = row.key
-        # The bytes are deleted before the row: while the row is there, nobody can upload another file of that name.
+        # The bytes are deleted before the row: an object that no row names would stay for ever.
         if row.upload_id:
-            self._files.abort(key, row.upload_id)
+            self._files.abort(row.object_key, row.upload_id)
         # There may be an object although the row is uploading: its parts were joined, and then a function was killed.
-        self._files.delete(key)
+        self._files.delete(row.object_key)
         if not self._registry.remove(row):
-            raise Conflict("checkpoint_busy", f"{key.name} changed while it was deleted; try again.")
+            raise Conflict("checkpoint_busy", f"{row.key.name} changed while it was deleted; try again.")
         if row.upload_id:
             # Another request may have joined the parts in the meantime.
-            self._files.delete(key)
+            self._files.delete(row.object_key)
+
+    def rename(self, request: RenameIn, *, scope: str | None = None) -> CheckpointOut:
+        """Give an active file another name; its old one stays an alias, and its bytes stay where they are. A repeat
+        finds that it was done.
+
+        Raises Missing `checkpoint_not_found`, Conflict `not_active`, `checkpoint_exists` or `checkpoint_busy`, and
+        Invalid `format_differs`.
+        """
+        key, target = ModelKey(request.kind, request.name), ModelKey(request.kind, request.to)
+        row, there = self._find(key), self._registry.get(target)
+        if row is None and there and key.name in there.aliases:
+            _check_owner(there, scope)
+            return CheckpointOut.of(there)
+        row = self._get(key, scope)
+        if row.key == target:
+            return CheckpointOut.of(row)
+        check_rename(row, target.name, there.key.name if there else self._same_name(row, target))
+        renamed = renamed_row(row, target)
+        if not self._registry.rename(row, renamed):
+            there = self._registry.get(target)
+            if there and there.object_key != renamed.object_key:
+                raise taken(there.key.name)
+            if there is None:
+                raise Conflict("checkpoint_busy", f"{row.key.name} changed while it was renamed; try again.")
+        return CheckpointOut.of(renamed)
 
     def check_format(self, key: ModelKey) -> None:
         """Raises Invalid `format_not_taken` when this stage does not take files with the extension of this name."""
         if key.name.lower().endswith(SAFE) or (key.is_pickle and self._pickles):
             return
-        taken = ", ".join(SAFE + (PICKLES if self._pickles else ()))
-        why = f"is of a format that this stage does not take; it takes {taken}"
+        extensions = ", ".join(SAFE + (PICKLES if self._pickles else ()))
+        why = f"is of a format that this stage does not take; it takes {extensions}"
+        if stem(key.name) == key.name:
+            why = f"does not end in the extension of a model file; this stage takes {extensions}"
         if key.is_pickle:
             why += ". Pickle formats can run code when they are loaded; the stage's setting pickles decides"
         raise Invalid("format_not_taken", f"{key.name} {why}.", (FieldError(("body", "name"), why),))
@@ -229,16 +259,14 @@ class Checkpoints:
         older = [row for row in rows if row.status == "active" and row.old_hash is None]
         for row in older[:DESCRIBED_A_PAGE]:
             try:
-                self._registry.describe(replace(row, **self._called(row, self._read_header(row))))
+                self._registry.describe(replace(row, **names_of(self._files, row, header_of(self._files, row))))
             except (Busy, NotSafetensors, UploadGone) as error:
                 log.warning("a %s could not be read again: %s", row.key.kind, type(error).__name__)
 
-    def _called(self, row: Checkpoint, header: Header) -> dict[str, Any]:
-        """What a file is called besides its name: aliases, and the WebUI's old hash. One read of the file."""
-        length = max(0, min(OLD_HASH_BYTES, (row.size or 0) - OLD_HASH_START))
-        content = self._files.read(row.key, OLD_HASH_START, length) if length else b""
-        aliases = [header.alias] if header.alias and header.alias != stem(row.key.name) else []
-        return {"aliases": tuple(dict.fromkeys([*row.aliases, *aliases])), "old_hash": old_hash_of(content)}
+    def _same_name(self, row: Checkpoint, target: ModelKey) -> str | None:
+        """The name of another active file that differs from the target's in case alone."""
+        names = [file.name for file in self._registry.known_files(target.kind) if file.name != row.key.name]
+        return next((name for name in names if folded(name) == folded(target.name)), None)
 
     def _find(self, key: ModelKey) -> Checkpoint | None:
         """The row of this name, also one from before names were composed, as a Mac wrote it."""
@@ -262,37 +290,23 @@ class Checkpoints:
 
     def _renew(self, row: Checkpoint) -> list[Part]:
         """Open another upload for a row whose upload S3 has deleted (it does so after two days); returns its parts."""
-        if self._files.size(row.key) == row.size:
+        if self._files.size(row.object_key) == row.size:
             raise Conflict("not_uploading", f"All parts of {row.key.name} are there; complete it.")
-        opened = self._files.begin(row.key)
+        opened = self._files.begin(row.object_key)
         if not self._registry.change(row, replace(row, upload_id=opened)):
-            self._files.abort(row.key, opened)
+            self._files.abort(row.object_key, opened)
         return []
 
     def _assemble(self, row: Checkpoint) -> None:
         upload_id = row.upload_id or ""
         try:
-            stored = self._files.parts(row.key, upload_id)
+            stored = self._files.parts(row.object_key, upload_id)
             _check_complete(row, stored)
-            self._files.complete(row.key, upload_id, stored)
+            self._files.complete(row.object_key, upload_id, stored)
         except UploadGone as gone:
             # An earlier try may have joined the parts and been killed. The object then has the announced size.
-            if self._files.size(row.key) != row.size:
+            if self._files.size(row.object_key) != row.size:
                 raise Conflict("parts_missing", f"No part of {row.key.name} is there; send them again.") from gone
-
-    def _read_header(self, row: Checkpoint) -> Header:
-        """What the file says about the model. Raises NotSafetensors, also for a pickle file that is not one."""
-        size = row.size or 0
-        start = self._files.read(row.key, 0, 8)
-        if row.key.is_pickle:
-            # A zip, as PyTorch has saved since 1.6, or a bare pickle (protocol 2 and up begin with 0x80).
-            if not start.startswith((b"PK\x03\x04", b"\x80")):
-                raise NotSafetensors("it is neither a zip nor a pickle")
-            return Header(None, ())
-        length = header_length(start)
-        if length > min(size - 8, MAX_HEADER_READ):
-            raise NotSafetensors("its header is longer than it can be")
-        return read_header(self._files.read(row.key, 8, length), size - 8 - length)
 
 
 def _check_owner(row: Checkpoint, scope: str | None) -> None:

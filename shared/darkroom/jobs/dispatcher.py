@@ -104,7 +104,7 @@ class Dispatcher:
 
         def file(key: ModelKey) -> ModelFile:
             spelled = [text for text, name in (job.spellings or {}).get(key.kind, {}).items() if name == key.name]
-            s3 = f"s3://{self._resources.models_bucket}/{key.s3_key}"
+            s3 = f"s3://{self._resources.models_bucket}/{job.object_key(key)}"
             return ModelFile(name=key.name, s3=s3, spellings=spelled)
 
         keys = [ModelKey(kind, name) for kind, names in job.models.items() for name in names]  # type: ignore[arg-type]

@@ -116,7 +116,7 @@ def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str]
     )
     models, spellings = work.models.files, work.models.spellings
     job = Job(line, work.parameters, inputs, models, spellings, expires_at, placement.instance_type)
-    return replace(job, notices=work.notices)
+    return replace(job, notices=work.notices, objects=work.models.objects)
 
 
 def _mode(request: JobIn, names: set[str]) -> Mode | None:

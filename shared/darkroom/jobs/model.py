@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from darkroom import ids
-from darkroom.checkpoints.model import KINDS, Kind
+from darkroom.checkpoints.model import KINDS, Kind, ModelKey
 from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
 from darkroom.jobs.media import media_of_key
 from darkroom.jobs.state import OPEN, Basis, CancelPoint, Status
@@ -83,7 +83,8 @@ class JobLine:
 @dataclass(frozen=True, slots=True)
 class Job:
     """The whole job. `inputs` maps picture names (`init`, `mask`, …) to image ids (SHA-256 in hex);
-    `models` maps kinds to file names, and `spellings` kinds to the names that its body says for them (None for a job
+    `models` maps kinds to file names, `objects` kinds to the S3 keys of those files whose names do not tell them, and
+    `spellings` kinds to the names that its body says for them (None for a job
     from before they were kept); `expires_at` is in epoch seconds. `hand_overs` counts how often the sweeper
     handed it over, the last time at `handed_over_at`. `notices` are sentences for its owner, `components` what made its
     pictures."""
@@ -107,8 +108,21 @@ class Job:
     cancelled_when: CancelPoint | None = None
     hand_overs: int = 0
     handed_over_at: str | None = None
+    objects: dict[str, dict[str, str]] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     components: Components | None = None
+
+    @property
+    def model_keys(self) -> tuple[ModelKey, ...]:
+        """Every model file that the job uses, the checkpoint first."""
+        keys = [ModelKey("stable-diffusion", self.line.checkpoint)] if self.line.checkpoint else []
+        keys += [ModelKey(kind, name) for kind in KINDS for name in self.models.get(kind, ())]
+        no_vae = ModelKey("vae", NO_VAE)
+        return tuple(key for key in dict.fromkeys(keys) if key != no_vae)
+
+    def object_key(self, key: ModelKey) -> str:
+        """The S3 key of the object of a file that the job uses."""
+        return self.objects.get(key.kind, {}).get(key.name) or key.default_object
 
     @property
     def cancel_point(self) -> CancelPoint:

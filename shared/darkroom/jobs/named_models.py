@@ -26,7 +26,8 @@ _AUTOMATIC = frozenset({"", "automatic", "auto"})
 @dataclass(frozen=True)
 class NamedModels:
     """What a request names, as written. `vae` is None where nothing or Automatic is said, and `no_vae` is the WebUI's
-    `None`; `words` may call for embeddings; `spellings` are those of the job that is repeated."""
+    `None`; `words` may call for embeddings. Of the job that is repeated, `spellings` are its own, and `objects` the S3
+    keys of the files that it used, by the names that they had then."""
 
     checkpoint: Mention | None = None
     vae: Mention | None = None
@@ -35,6 +36,7 @@ class NamedModels:
     others: tuple[Mention, ...] = ()
     words: tuple[str, ...] = ()
     spellings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    objects: Mapping[ModelKey, str] = field(default_factory=dict)
 
     @property
     def all(self) -> tuple[Mention, ...]:
@@ -46,12 +48,13 @@ class NamedModels:
 class JobModels:
     """The model files of a job. `files` maps kinds to file names, without the checkpoint; `spellings` maps kinds to
     the names in the request that are not the file's own, each with its file; `unchecked` are files that nobody named
-    outright."""
+    outright; `objects` maps kinds to names with the S3 keys of their objects, where the name does not tell it."""
 
     checkpoint: str | None = None
     files: dict[str, list[str]] = field(default_factory=dict)
     spellings: dict[str, dict[str, str]] = field(default_factory=dict)
     unchecked: frozenset[ModelKey] = frozenset()
+    objects: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def keys(self) -> tuple[ModelKey, ...]:
@@ -108,13 +111,14 @@ def named_again(job: Job) -> NamedModels:
         others=(*stored, *(m for m in map(_in_body, body.models if body else ()) if m)),
         words=body.words if body else (),
         spellings=job.spellings or {},
+        objects={key: job.object_key(key) for key in job.model_keys},
     )
 
 
 def resolve(named: NamedModels, resolver: ModelResolver) -> JobModels:
     """The files that are named. Raises Invalid `checkpoint_not_active` with every name that no active file answers
     to."""
-    resolution = resolver.resolve(named.all)
+    resolution = resolver.resolve(named.all, named.objects)
     if resolution.missing:
         raise missing(resolution.missing)
     checkpoint = next((key.name for mention, key in resolution.found if mention is named.checkpoint), None)
@@ -127,7 +131,8 @@ def resolve(named: NamedModels, resolver: ModelResolver) -> JobModels:
     found = {key for _, key in resolution.found}
     for key in sorted(implicit - found, key=lambda key: (key.kind, key.name)):
         files.setdefault(key.kind, []).append(key.name)
-    return JobModels(checkpoint, files, spellings, frozenset(implicit - found))
+    used = found | implicit
+    return JobModels(checkpoint, files, spellings, frozenset(implicit - found), resolver.objects(used))
 
 
 def check_count(named: NamedModels) -> None:

@@ -128,7 +128,20 @@ class Submission:
         return self._complete(owner, work, replace(options, pictures_of=old.line.owner))
 
     def _complete(self, owner: str, work: Draft, options: SubmitOptions) -> Submitted:
-        """From a checked draft to a job that is handed over."""
+        """From a checked draft to a job that is handed over. Names are cached for seconds: when a file was renamed or
+        replaced since, they are read anew, once."""
+        try:
+            return self._create(owner, work, options)
+        except ModelsNotActive:
+            self._resolver.forget()
+            again = self._resolve_models(work)
+        try:
+            return self._create(owner, again, options)
+        except ModelsNotActive as refused:
+            raise not_active(refused.models) from refused
+
+    def _create(self, owner: str, work: Draft, options: SubmitOptions) -> Submitted:
+        """From a draft with its models to a job that is handed over. Raises ModelsNotActive."""
         self._check_pictures(work, options.pictures_of)
         placement = self._place(work.endpoint)
         self._check_models(work, stores_pictures=bool(work.extracted) or owner != options.pictures_of)
@@ -180,7 +193,7 @@ class Submission:
         if stores_pictures or len(work.models.keys) > MAX_MODELS:
             missing = self._registry.not_active(work.models.keys)
             if missing:
-                raise not_active(missing)
+                raise ModelsNotActive(missing)
 
     def _store_pictures(self, owner: str, work: Draft, pictures_of: str) -> dict[str, str]:
         """Store the pictures of the body, and copy those of another owner. Returns ids by name of the first."""
@@ -189,14 +202,11 @@ class Submission:
         return {picture.name: self._images.put(owner, picture.content) for picture in work.extracted}
 
     def _write(self, job: Job, work: Draft, options: SubmitOptions, now: int) -> None:
-        """Write the job if its models are active and its idempotency key is new. Raises KeyUsed."""
+        """Write the job if its models are active and its idempotency key is new. Raises KeyUsed, ModelsNotActive."""
         owner, key = job.line.owner, None
         if options.key:
             key = Idempotency(owner, options.key, options.digest, now, now + IDEMPOTENCY_SECONDS)
-        try:
-            self._store.create(job, work.models.keys[:MAX_MODELS], key)
-        except ModelsNotActive as refused:
-            raise not_active(refused.models) from refused
+        self._store.create(job, work.models.keys[:MAX_MODELS], key)
 
     def _hand_over(self, job: Job) -> Job:
         """Hand the job over and return it, whatever happens: it is written, so a caller that tried again would create

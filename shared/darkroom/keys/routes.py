@@ -25,6 +25,7 @@ ROUTES: dict[tuple[str, str], Permission] = {
     ("POST", "/checkpoints/import"): "work",
     ("POST", "/checkpoints/parts"): "work",
     ("POST", "/checkpoints/complete"): "work",
+    ("POST", "/checkpoints/rename"): "work",
     ("DELETE", "/checkpoints"): "work",
     ("GET", "/endpoints"): "read",
     ("GET", "/endpoints/{name}"): "read",

@@ -8,7 +8,7 @@ any case and however their accents are encoded: one shelf serves machines that w
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from unicodedata import normalize
@@ -52,15 +52,17 @@ def possible_names(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A model file that is there. `folder` is where it lay in the WebUI, with slashes, None when nobody said;
+    """A model file that is there. `folder` is where it lay in the WebUI, with slashes, empty right in the folder of its
+    kind, None when nobody said;
     `aliases` are other names it is called by; `sha256` are the hex digits of the whole file, `old_hash` the eight of
-    `old_hash_of`."""
+    `old_hash_of`; `object` is where its bytes are stored, None where its name tells."""
 
     name: str
     folder: str | None = None
     aliases: tuple[str, ...] = ()
     sha256: str | None = None
     old_hash: str | None = None
+    object: str | None = None
 
 
 OLD_HASH_START, OLD_HASH_BYTES = 0x100000, 0x10000
@@ -95,27 +97,40 @@ class FileNames:
         """
         whole = composed(text).strip()
         bare = _HASH_BEHIND.sub("", whole)
-        for spelled in dict.fromkeys((whole, bare)):
-            if found := self._by_name(spelled):
-                return found
         behind = _HASH_BEHIND.search(whole)
+        for spelled in dict.fromkeys((whole, bare)):
+            try:
+                if found := self._by_name(spelled):
+                    return found
+            except Ambiguous as several:
+                if behind and (meant := self._by_hash(behind[1])) in several.names:
+                    return meant
+                raise
         return self._by_hash(bare) or (self._by_hash(behind[1]) if behind else None)
+
+    def object_of(self, name: str) -> str | None:
+        """Where the bytes of the file with exactly this name are stored; None where its name tells."""
+        return next((file.object for file in self.files if file.name == name), None)
 
     def _by_name(self, spelled: str) -> str | None:
         folder, _, name = spelled.replace("\\", "/").rpartition("/")
         if not name:
             return None
-        for names in (self._exact, self._any_case):
-            found = names.get(name if names is self._exact else folded(name), ())
-            if chosen := _in_folder(found, folder):
-                return chosen
-        for aliases in (self._aliases, self._aliases_any_case):
-            found = aliases.get(spelled if aliases is self._aliases else folded(spelled.replace("\\", "/")), ())
-            if len(found) > 1:
-                raise Ambiguous(tuple(file.name for file in found))
-            if found:
-                return found[0].name
-        return None
+        names = (*self._names.get(name, ()), *self._names_any_case.get(folded(name), ()))
+        aliases = (self._aliases.get(name, ()), self._aliases_any_case.get(folded(name), ()))
+        if not folder.strip("/"):
+            return names[0].name if names else _one_of(*aliases)
+        # A file that is known to lie in another folder is not meant, whatever its name is.
+        exact = [file for file in names if _lies_in(file, folder)]
+        if exact:
+            return exact[0].name
+        path = folded(f"{folder.strip('/')}/{name}")
+        return (
+            _one_of(*([file for file in files if _lies_in(file, folder)] for files in aliases))
+            or _one_of(self._aliases_any_case.get(path, ()))
+            or next((file.name for file in names if file.folder is None), None)
+            or _one_of(*([file for file in files if file.folder is None] for files in aliases))
+        )
 
     def _by_hash(self, digits: str) -> str | None:
         low = digits.strip().lower()
@@ -128,11 +143,11 @@ class FileNames:
         return found[0].name if len({file.sha256 for file in found}) == 1 else None
 
     @cached_property
-    def _exact(self) -> dict[str, tuple[KnownFile, ...]]:
+    def _names(self) -> dict[str, tuple[KnownFile, ...]]:
         return _table((key, file) for file in self.files for key in (composed(file.name), stem(composed(file.name))))
 
     @cached_property
-    def _any_case(self) -> dict[str, tuple[KnownFile, ...]]:
+    def _names_any_case(self) -> dict[str, tuple[KnownFile, ...]]:
         return _table((key, file) for file in self.files for key in (folded(file.name), folded(stem(file.name))))
 
     @cached_property
@@ -145,14 +160,13 @@ class FileNames:
 
 
 def _all_aliases(file: KnownFile) -> Iterable[str]:
-    """The aliases of a file, with and without extension, and its `model_name`: the folder in it is written with an
+    """The aliases of a file, with and without extension, and its `model_name`s: the folder in them is written with an
     underscore (the WebUI's `name_for_extra`)."""
     for alias in file.aliases:
-        yield alias
-        if stem(alias) != alias:
-            yield stem(alias)
+        yield from {alias, stem(alias)}
     if file.folder:
-        yield f"{file.folder.replace('/', '_')}_{stem(file.name)}"
+        for name in (file.name, *file.aliases):
+            yield f"{file.folder.replace('/', '_')}_{stem(name)}"
 
 
 def _table(pairs: Iterable[tuple[str, KnownFile]]) -> dict[str, tuple[KnownFile, ...]]:
@@ -167,12 +181,14 @@ def _preference(file: KnownFile) -> tuple[bool, str]:
     return not file.name.lower().endswith(".safetensors"), file.name
 
 
-def _in_folder(files: Iterable[KnownFile], folder: str) -> str | None:
-    """The file of these that lies in `folder`; one whose folder nobody said may lie in any. Without a folder in the
-    spelling, the first."""
-    wanted = folded(folder.strip("/"))
-    if not wanted:
-        return next((file.name for file in files), None)
-    same = [file for file in files if file.folder is not None and folded(file.folder.strip("/")) == wanted]
-    unknown = [file for file in files if file.folder is None]
-    return next((file.name for file in (*same, *unknown)), None)
+def _lies_in(file: KnownFile, folder: str) -> bool:
+    """Whether a file is known to lie in that folder."""
+    return file.folder is not None and folded(file.folder.strip("/")) == folded(folder.strip("/"))
+
+
+def _one_of(*tables: Sequence[KnownFile]) -> str | None:
+    """The file of the first of these that has any. Raises Ambiguous when that has several."""
+    found = next((files for files in tables if files), ())
+    if len(found) > 1:
+        raise Ambiguous(tuple(file.name for file in found))
+    return found[0].name if found else None

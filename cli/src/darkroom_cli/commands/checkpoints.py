@@ -1,4 +1,4 @@
-"""`darkroom checkpoints upload | import | list | delete`."""
+"""`darkroom checkpoints upload | import | list | rename | delete`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +14,7 @@ from darkroom_cli.console import (
     confirmed,
     connected,
     minute,
-    print_error,
+    print_json,
     reported_errors,
     screen,
     show,
@@ -23,9 +23,6 @@ from darkroom_client.answers import Checkpoint, Kind
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from darkroom_client import Darkroom
-    from darkroom_client.model_files import ModelFile
 
 app = typer.Typer(help="The model files that jobs can name.", no_args_is_help=True)
 
@@ -36,22 +33,26 @@ UPLOAD_STOPPED = "Stopped. The same command goes on where it stopped."
 def upload(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_DIR", help="Model files, or a WebUI's directory.")],
     kind: Annotated[Kind | None, typer.Option("--kind", help="What they are, where no folder tells it.")] = None,
+    called: Annotated[str | None, typer.Option("--as", help="The name on the shelf of a single file.")] = None,
     parallel: Annotated[int, typer.Option("--parallel", min=1, max=32, help="How many parts are sent at once.")] = 4,
+    as_json: AsJson = False,
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
-    """Upload model files. An interrupted upload goes on where it stopped."""
-    with reported_errors(UPLOAD_STOPPED), connected(url, key_file) as darkroom:
-        from darkroom_client import model_files
+    """Upload model files, also from linked folders. An interrupted upload goes on where it stopped.
 
-        selection = model_files.select(paths, kind)
-        failed = len(selection.clashes)
-        for file, first in selection.clashes:
-            print_error(f"{file.path}: not uploaded, as {first.path} has the same kind and name.")
-        for file in selection.files:
-            failed += not _upload_one(darkroom, file, parallel)
-        if failed:
-            print_error(f"{failed} of {len(selection.files) + len(selection.clashes)} files were not uploaded.")
+    Of two files with one name in two folders, each gets its folder before its name.
+    """
+    with reported_errors(UPLOAD_STOPPED), connected(url, key_file) as darkroom:
+        from darkroom_cli import uploads
+
+        selection = uploads.selected(darkroom, paths, kind, called)
+        report = uploads.upload_all(darkroom, selection, parallel, quiet=as_json)
+        if as_json:
+            print_json(report.as_json())
+        else:
+            uploads.print_report(report)
+        if report.failed:
             raise typer.Exit(1)
 
 
@@ -59,16 +60,25 @@ def upload(
 def import_(
     source: Annotated[str, typer.Argument(metavar="URL", help="A direct https link, or s3://bucket/key.")],
     kind: Annotated[Kind, typer.Option("--kind", help="What it is.")],
-    name: Annotated[str | None, typer.Option("--name", help="Its name on the shelf, if not that of the URL.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--as", "--name", help="Its name on the shelf, if not that of the URL.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is on the shelf.")] = True,
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
     """Let the cloud fetch a model file; nothing passes through this machine."""
     with reported_errors("Stopped waiting; the import goes on."), connected(url, key_file) as darkroom:
-        from darkroom_client import checkpoints
+        from darkroom_client import Failure, Refused, checkpoints
 
-        row = checkpoints.import_from(darkroom, source, kind, name)
+        try:
+            row = checkpoints.import_from(darkroom, source, kind, name)
+        except Refused as refused:
+            if name or ["body", "name"] not in [list(error["loc"]) for error in refused.errors]:
+                raise
+            raise Failure(
+                "The URL does not end in a model file's name: say what to call it with --as NAME."
+            ) from refused
         typer.echo(f"{row['kind']} {row['name']}: importing")
         if wait:
             with screen().status(f"{row['name']}: importing") as line:
@@ -92,6 +102,22 @@ def list_(
 
         rows = list(checkpoints.listed(darkroom, kind, q))
         show(rows, lambda row: (row["kind"], *_cells(row)), table_of, "No model files.", as_json)
+
+
+@app.command()
+def rename(
+    kind: Annotated[Kind, typer.Argument(help="The kind of model.")],
+    name: Annotated[str, typer.Argument(help="Its file name, with the extension.")],
+    to: Annotated[str, typer.Argument(help="Its new file name, with the same extension.")],
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Give a model file another name. Jobs that named it by the old one can be repeated."""
+    with reported_errors(), connected(url, key_file) as darkroom:
+        from darkroom_client import checkpoints
+
+        row = checkpoints.rename(darkroom, kind, name, to)
+        typer.echo(f"{kind} {name} is called {row['name']} now.")
 
 
 @app.command()
@@ -143,27 +169,6 @@ def _cells(row: Checkpoint) -> tuple[str, ...]:
     size = "" if row["size"] is None else decimal(row["size"])
     pickle = "pickle" if row["pickle"] else ""
     return (row["name"], size, row["owner"] or "", minute(row["created_at"]), status, row["base_model"] or "", pickle)
-
-
-def _upload_one(darkroom: "Darkroom", file: "ModelFile", parallel: int) -> bool:
-    """Upload a file; False when that failed. Raises Refused for an error that every other file would have too."""
-    from darkroom_cli.progress import watching
-    from darkroom_client import Failure, Refused
-    from darkroom_client.upload import upload
-
-    try:
-        with watching() as watcher:
-            outcome = upload(darkroom, file, watcher, parallel)
-    except Refused as refused:
-        if refused.status in (401, 403):
-            raise
-        print_error(f"{file.path}: {refused.detail} ({refused.code})")
-        return False
-    except (Failure, OSError) as error:
-        print_error(str(error))
-        return False
-    typer.echo(f"{file.kind} {file.name}: {outcome}")
-    return True
 
 
 def _progress_text(name: str, done: int, size: int | None) -> str:
