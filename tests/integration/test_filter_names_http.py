@@ -72,6 +72,9 @@ def test_a_checkpoint_whose_file_is_gone_is_found_by_its_name_with_or_without_ex
     assert listed(checkpoint="old.ckpt") == made[:1]
     assert listed(checkpoint="SD15/old.ckpt [6ce0161689]") == made[:1]
     assert listed(checkpoint="old.pt") == []
+    kept = put(stage, checkpoint="SD15/kept.ckpt")
+    for spelled in ("SD15/kept.ckpt", "SD15/kept", "SD15\\kept [6ce0161689]"):
+        assert listed(checkpoint=spelled) == [kept], spelled
 
 
 def test_a_checkpoint_that_is_there_hides_no_job_of_one_that_is_gone(stage: Stage) -> None:
