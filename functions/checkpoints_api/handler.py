@@ -25,8 +25,10 @@ UNKNOWN: dict[int, Any] = {404: {"description": "There is no such file"}}
 @app.get("/checkpoints", summary="Model files by kind and name", tags=["checkpoints"])
 def get_checkpoints(
     kind: Annotated[Kind | None, Query(description="one kind only")] = None,
-    q: Annotated[str | None, Query(max_length=200, description="a part of the name, in any case")] = None,
-    after: Annotated[str | None, Query(max_length=220, description="the `next` of the page before")] = None,
+    q: Annotated[str | None, Query(min_length=1, max_length=200, description="a part of the name, in any case")] = None,
+    after: Annotated[
+        str | None, Query(min_length=1, max_length=220, description="the `next` of the page before")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> CheckpointList:
     """One Query for each kind."""

@@ -73,10 +73,12 @@ def post_job(
 def get_jobs(
     *,
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
-    before: Annotated[str | None, Query(description="the `next` of the page before")] = None,
+    before: Annotated[str | None, Query(min_length=1, description="the `next` of the page before")] = None,
     filters: Filters,
-    from_: Annotated[str | None, Query(alias="from", description="ISO 8601")] = None,
-    to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
+    from_: Annotated[
+        str | None, Query(alias="from", min_length=1, description="an ISO 8601 date, week, month, year or date-time")
+    ] = None,
+    to: Annotated[str | None, Query(min_length=1, description="the same; all that it names is included")] = None,
 ) -> Response[Any]:
     """To read all pages, follow `next`. The Accept header chooses JSON, CSV or NDJSON."""
     query = HistoryQuery(limit, before, filters, from_, to)
@@ -89,8 +91,10 @@ def get_jobs(
 
 @app.get("/jobs/summary", summary="How many jobs there are of each kind in a time range", tags=["jobs"])
 def get_summary(
-    from_: Annotated[str | None, Query(alias="from", description="ISO 8601")] = None,
-    to: Annotated[str | None, Query(description="ISO 8601; a bare date includes its whole day")] = None,
+    from_: Annotated[
+        str | None, Query(alias="from", min_length=1, description="an ISO 8601 date, week, month, year or date-time")
+    ] = None,
+    to: Annotated[str | None, Query(min_length=1, description="the same; all that it names is included")] = None,
 ) -> Summary:
     """Exact for up to 10,000 jobs; when there are more, the newest are counted."""
     return wiring.stage().jobs.summary(from_, to, scope=app.read_scope)

@@ -12,7 +12,7 @@ app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: 
 @app.get("/keys", summary="Access keys, newest first", tags=["keys"])
 def get_keys(
     limit: Annotated[int, Query(ge=1, le=100)] = 100,
-    before: Annotated[str | None, Query(description="the `next` of the page before")] = None,
+    before: Annotated[str | None, Query(min_length=1, description="the `next` of the page before")] = None,
 ) -> KeyList:
     """All keys except the first admin key, which is in Secrets Manager. The list contains no secrets."""
     return wiring.stage().keys.page(before, limit)

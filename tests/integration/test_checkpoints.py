@@ -300,6 +300,14 @@ def test_a_list_that_makes_no_sense_is_refused(stage: Stage, query: str) -> None
     assert call("GET", f"/checkpoints?{query}").status == 400
 
 
+@pytest.mark.parametrize("q", ["istanbul", "İSTANBUL", "full", "Ｆｕｌｌ", "strasse"])
+def test_a_file_is_found_by_words_as_jobs_are(stage: Stage, q: str) -> None:
+    stage.model("İstanbul Ｆｕｌｌ Straße.safetensors", kind="lora")
+    stage.model("other.safetensors", kind="lora")
+    found = call("GET", f"/checkpoints?kind=lora&q={quote(q)}").json["checkpoints"]
+    assert [row["name"] for row in found] == ["İstanbul Ｆｕｌｌ Straße.safetensors"]
+
+
 def job(prompt: str, **more: Any) -> Reply:
     body = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": prompt, **more}}
     return call("POST", "/jobs", body)

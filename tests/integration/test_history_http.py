@@ -20,6 +20,8 @@ from tests.support.http import call
 from tests.support.memory import MemoryHistory
 from tests.support.stage import Stage
 
+A, B = "darkroom-test-a", "darkroom-test-b"
+
 
 def at(text: str, number: int = 0) -> str:
     """An id made at this moment."""
@@ -28,7 +30,7 @@ def at(text: str, number: int = 0) -> str:
 
 
 def put(stage: Stage, made_at: str, number: int = 0, **more: Any) -> str:
-    given: dict[str, Any] = {"owner": "alice", "type": "txt2img", "status": "succeed", "endpoint": "a"} | more
+    given: dict[str, Any] = {"owner": "alice", "type": "txt2img", "status": "succeed", "endpoint": A} | more
     line = JobLine(id=at(made_at, number), **given)
     stage.dynamodb.put_item(TableName="jobs", Item=to_item(Job(line, {}), 1))
     return line.id
@@ -45,7 +47,7 @@ def two_days(stage: Stage) -> dict[str, str]:
     return {
         "morning": put(stage, "2026-03-01T08:00:00", type="img2img", status="fail", prompt="A Red Lighthouse"),
         "evening": put(stage, "2026-03-01T23:59:59.500", owner="bob", lora=("film.safetensors",)),
-        "next day": put(stage, "2026-03-02T00:00:00", endpoint="b", checkpoint="x.safetensors", prompt="red cat"),
+        "next day": put(stage, "2026-03-02T00:00:00", endpoint=B, checkpoint="x.safetensors", prompt="red cat"),
     }
 
 
@@ -164,7 +166,7 @@ def test_the_summary_counts_a_range_by_all_that_menus_need(two_days: dict[str, s
     assert (whole["jobs"], whole["exact"], whole["since"]) == (3, True, None)
     assert whole["by_status"] == {"succeed": 2, "fail": 1}
     assert whole["by_type"] == {"txt2img": 2, "img2img": 1}
-    assert whole["by_endpoint"] == {"a": 2, "b": 1}
+    assert whole["by_endpoint"] == {A: 2, B: 1}
     assert whole["by_checkpoint"] == {"x.safetensors": 1}
     assert whole["by_day"] == {"2026-03-01": 2, "2026-03-02": 1}
     assert call("GET", "/jobs/summary?to=2026-03-01").json["jobs"] == 2

@@ -55,7 +55,7 @@ def call(
     path: str,
     body: Any = None,
     *,
-    raw: str | None = None,
+    raw: str | bytes | None = None,
     headers: dict[str, str] | None = None,
     owner: str = "alice",
     role: str = "admin",
@@ -64,12 +64,14 @@ def call(
     request_id: str = "req-1",
 ) -> Reply:
     """Send one request to the function behind its path, as API Gateway would; `told` is what the authorizer told
-    besides owner and role."""
+    besides owner and role, `binary` whether the gateway takes the body for binary and hands it over in base64."""
     parts = urlsplit(path)
     query = parse_qsl(parts.query, keep_blank_values=True)
     text = raw if raw is not None else (json.dumps(body) if body is not None else None)
-    if binary and text is not None:
-        text = base64.b64encode(text.encode()).decode()
+    if text is not None:
+        content = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+        # Of bytes that are no UTF-8 API Gateway makes replacement characters.
+        text = base64.b64encode(content).decode() if binary else content.decode(errors="replace")
     sent = {"Content-Type": "application/json", **(headers or {})}
     multi: dict[str, list[str]] = {}
     for name, value in query:

@@ -149,7 +149,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.open_jobs = open_jobs = JobsByEndpoint(on.store, on.outputs, endings, limiter, SHARDS)
         endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)
         removal = Removal(on.store, on.outputs, NoUses(), TIMEOUTS, clock=self.clock)
-        self.jobs = Jobs(on.store, on.images, on.outputs, endpoints, endings, removal, SHARDS)
+        self.jobs = Jobs(on.store, on.images, on.outputs, endpoints, on.resolver, endings, removal, SHARDS)
         self.submission = Submission(
             on.store,
             self.jobs,

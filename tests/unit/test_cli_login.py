@@ -72,6 +72,58 @@ def test_a_stored_key_is_sent_to_no_other_address(requests: list[tuple[str, str]
     assert requests[-1] == (f"{URL}/dead-letters", "Bearer stored")
 
 
+@pytest.mark.parametrize("content", ["dk_key", "dk_key\n", "dk_key\r\n", "\ufeffdk_key\r\n", "  dk_key \n\n"], ids=repr)
+def test_a_key_is_read_without_a_byte_order_mark_and_line_ends(
+    requests: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    (tmp_path / "key").write_bytes(content.encode())
+    run("dead-letters", "list", "--url", URL, "--key-file", str(tmp_path / "key"))
+    run("login", URL, answer=content)
+    monkeypatch.setenv("DARKROOM_KEY", content)
+    run("dead-letters", "list", "--url", URL)
+    assert {key for _, key in requests} == {"Bearer dk_key"}
+    assert len(requests) == 3
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "utf-32"])
+def test_a_key_in_another_encoding_is_refused_by_name_and_sent_nowhere(
+    requests: list[tuple[str, str]], tmp_path: Path, encoding: str
+) -> None:
+    (tmp_path / "key").write_bytes("dk_k\xe9y\n".encode(encoding))
+    error = run("dead-letters", "list", "--url", URL, "--key-file", str(tmp_path / "key"), code=1).stderr
+    assert "is no UTF-8 text" in error
+    assert str(tmp_path / "key") in error.replace("\n", "")
+    typed = run("login", URL, answer="dk_k\xe9y\n".encode(encoding), code=1).stderr
+    assert "the standard input is no UTF-8 text" in typed
+    assert requests == []
+
+
+def test_a_login_file_that_an_editor_gave_a_byte_order_mark_is_read(requests: list[tuple[str, str]]) -> None:
+    run("login", URL, answer="stored\n")
+    logins.file().write_text("\ufeff" + logins.file().read_text(), encoding="utf-8")
+    run("dead-letters", "list")
+    assert requests[-1] == (f"{URL}/dead-letters", "Bearer stored")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        (f"{URL}/jobs", "/jobs is a route and not part of the address: use https://api.example.com/v1"),
+        ("https://a1.execute-api.eu-west-1.amazonaws.com", "lacks its stage"),
+        ("http://api.example.com/v1", "use https://api.example.com/v1"),
+        ("api.example.com/v1", "begins with https://"),
+        (f"{URL}?x=1", "query or a fragment"),
+    ],
+)
+def test_an_address_that_is_none_is_explained_and_no_key_is_sent_there(
+    requests: list[tuple[str, str]], url: str, says: str
+) -> None:
+    assert says in run("login", url, answer="k\n", code=1).stderr
+    assert says in run("dead-letters", "list", "--url", url, code=1).stderr
+    assert requests == []
+    assert not logins.file().exists()
+
+
 def test_logout_deletes_the_login_and_a_damaged_login_asks_for_a_new_one() -> None:
     run("login", URL, answer="stored\n")
     logins.file().write_text("{")

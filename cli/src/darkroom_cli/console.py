@@ -104,8 +104,6 @@ def reported_errors(when_stopped: str = "Stopped.") -> Iterator[None]:
         print_error(f"{refused.detail} ({refused.code})")
     except (httpx.TransportError, httpx.InvalidURL) as error:
         print_error(f"Darkroom cannot be reached: {error or type(error).__name__}")
-    except UnicodeDecodeError:
-        print_error("That is no access key: the file is not text.")
     except (Failure, OSError) as error:
         print_error(str(error))
     else:

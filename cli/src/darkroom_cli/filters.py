@@ -12,13 +12,16 @@ from darkroom_client.answers import JobType, Status
 FILTERS: dict[str, tuple[Any, str]] = {
     "type": (JobType, "Only of this type; may repeat."),
     "status": (Status, "Only with this status; may repeat."),
-    "endpoint": (str, "Only on this endpoint."),
-    "checkpoint": (str, "Only with this checkpoint."),
+    "endpoint": (str, "Only on this endpoint, with or without the stage's prefix."),
+    "checkpoint": (str, "Only with this checkpoint, in any spelling of the WebUI."),
     "owner": (str, "Only of this owner."),
-    "lora": (str, "Only with this LoRA, with or without its extension."),
-    "q": (str, "Only with all these words in the prompt."),
-    "from": (str, "Made at this time or later: a date or date-time, in UTC unless it names a zone."),
-    "to": (str, "Made before this time; a date includes its whole day."),
+    "lora": (str, "Only with this LoRA, in any spelling, or by an alias."),
+    "q": (str, "Only with all these words in the prompt, in any case."),
+    "from": (
+        str,
+        "Made in this time or later, as 2026-11, 2026-W48, 2026-11-27 or 2026-11-27T02:31; UTC unless it names a zone.",
+    ),
+    "to": (str, "Made in this time or earlier; all that it names is included."),
 }
 """Each filter by its name in the API: its type (text, or a Literal of the allowed words), and its help text."""
 

@@ -26,7 +26,7 @@ def read() -> Login | None:
     from darkroom_client import Failure
 
     try:
-        stored = json.loads(file().read_text(encoding="utf-8"))
+        stored = json.loads(file().read_text(encoding="utf-8-sig"))
         return Login(str(stored["url"]), str(stored["key"]))
     except FileNotFoundError:
         return None
@@ -62,13 +62,15 @@ def find(url: str | None, key_file: Path | None) -> Login:
 
     A stored key is only sent to the address that it was stored with.
     """
-    from darkroom_client import Failure
+    from darkroom_client import Failure, address
 
-    key = key_file.read_text(encoding="utf-8") if key_file else os.environ.get("DARKROOM_KEY", "")
+    if url:
+        url = address.checked(url)
+    key = key_in(key_file.read_bytes(), str(key_file)) if key_file else os.environ.get("DARKROOM_KEY", "")
     stored = None if url and key.strip() else read()
     if stored and not url:
         url = stored.url
-    if stored and not key.strip() and url and url.rstrip("/") == stored.url:
+    if stored and not key.strip() and url == stored.url:
         key = stored.key
     if not url:
         raise Failure("Where is Darkroom? Run `darkroom login`, or give its address with --url or in DARKROOM_URL.")
@@ -77,13 +79,26 @@ def find(url: str | None, key_file: Path | None) -> Login:
     return checked(url, key)
 
 
-def checked(url: str, key: str) -> Login:
-    """Address and key without surrounding spaces and slashes; raises Failure when they have a wrong format."""
+def key_in(content: bytes, source: str) -> str:
+    """The text of a key file, or of what else `source` names, without a byte order mark. Raises Failure when it is no
+    UTF-8."""
     from darkroom_client import Failure
 
-    if not url.startswith(("https://", "http://")):
-        raise Failure("Where is Darkroom? Its address begins with https://.")
-    key = key.strip()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise Failure(f"That is no access key: {source} is no UTF-8 text. Save it as UTF-8.")
+    return text
+
+
+def checked(url: str, key: str) -> Login:
+    """Address and key without surrounding spaces and slashes; raises Failure when they have a wrong format."""
+    from darkroom_client import Failure, address
+
+    url = address.checked(url)
+    key = key.lstrip("\ufeff").strip()
     if not key or not (key.isascii() and key.isprintable()) or " " in key:
         raise Failure("That is no access key: a key is one word.")
-    return Login(url.rstrip("/"), key)
+    return Login(url, key)

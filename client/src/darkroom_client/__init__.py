@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from darkroom_client.errors import Failure as Failure
     from darkroom_client.errors import NotDarkroom as NotDarkroom
     from darkroom_client.errors import Refused as Refused
+    from darkroom_client.errors import WrongAddress as WrongAddress
 
-_MODULES = {"Darkroom": "client", "Failure": "errors", "NotDarkroom": "errors", "Refused": "errors"}
+_MODULES = {
+    "Darkroom": "client",
+    "Failure": "errors",
+    "NotDarkroom": "errors",
+    "Refused": "errors",
+    "WrongAddress": "errors",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 import httpx
 
-from darkroom_client import pictures, retry
+from darkroom_client import address, pictures, retry
 from darkroom_client.answers import Image, Job, JobLine, JobPage, Pong, Summary
 from darkroom_client.errors import NotDarkroom, Refused
+from darkroom_client.refusals import refusal
 
 LONGEST_WAIT = 20
 """The longest time, in seconds, that `GET /jobs/{id}` waits for a job's end."""
@@ -26,14 +27,15 @@ Answer = TypeVar("Answer")
 class Darkroom:
     """A client for one stage and one key. `url` is the API's address with its stage (`/v1`), `timeout` is in seconds.
 
-    Methods raise Refused when Darkroom refuses, NotDarkroom when something else answers, and httpx.TransportError
-    when nothing answers. While Darkroom is busy, a request is sent again a few times.
+    Raises WrongAddress when `url` cannot be that. Methods raise Refused when Darkroom refuses, WrongAddress or its kind
+    NotDarkroom when something else answers, and httpx.TransportError when nothing answers. While Darkroom is busy, a
+    request is sent again a few times.
     """
 
     def __init__(self, url: str, key: str, timeout: float = 40, transport: httpx.BaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {key}"}
         limits = httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS))
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=limits, transport=transport)
+        self._http = httpx.Client(base_url=address.checked(url), headers=headers, timeout=limits, transport=transport)
         # A client of its own for signed links to S3, which must not get the key.
         self._storage = httpx.Client(timeout=limits, transport=transport)
 
@@ -180,12 +182,9 @@ class Darkroom:
         answer, lost = retry.send_noting(self._http, method, path, headers=headers, **options)
         if answer.is_success:
             return answer
-        try:
-            problem = answer.json()
-            refused = Refused(answer.status_code, problem["code"], problem["detail"], problem.get("errors", ()))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            refused = Refused(answer.status_code, "no_problem", answer.text[:200])
-        if method == "DELETE" and lost and refused.status == 404 and refused.code in _DELETED:
+        refused = refusal(answer, str(self._http.base_url))
+        gone = isinstance(refused, Refused) and refused.status == 404 and refused.code in _DELETED
+        if method == "DELETE" and lost and gone:
             return httpx.Response(204, request=answer.request)
         raise refused
 

@@ -20,7 +20,11 @@ class Failure(Exception):
     """An error that a person can correct; the text is one line."""
 
 
-class NotDarkroom(Failure):
+class WrongAddress(Failure):
+    """The address cannot be that of a stage, or something that is no stage answers there."""
+
+
+class NotDarkroom(WrongAddress):
     """The answer is not one of Darkroom, or not one of a version that this client knows."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from darkroom.checkpoints.api import CheckpointList, CheckpointOut
 from darkroom.checkpoints.model import KINDS, Checkpoint, Kind
 from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.errors import FieldError, Malformed
-from darkroom.webui.spelling import folded
+from darkroom.words import folded
 
 
 def page(

@@ -9,7 +9,7 @@ from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.webui import upscalers
 from darkroom.webui.mentions import Mention
-from darkroom.webui.spelling import Ambiguous, FileNames, KnownFile, folded, stem
+from darkroom.webui.spelling import Ambiguous, FileNames, KnownFile, folded, possible_names, stem
 
 CACHE_SECONDS = 5.0
 """How long a warm function remembers the names of a kind. A name that is not among them is looked up anew at once, so
@@ -97,6 +97,16 @@ class ModelResolver:
             ),
         )
         return ModelKey("vae", nearest.name)
+
+    def files_meant(self, kind: Kind, text: str) -> tuple[str, ...]:
+        """The names of the files of a kind that a person may mean by `text`: those on the shelf that it spells (several
+        for an alias of several), and those that need not be there any more (`spelling.possible_names`). For searches; a
+        job gets the one file of `resolve`."""
+        try:
+            found = self._names(kind).find(text)
+        except Ambiguous as several:
+            return tuple(dict.fromkeys((*several.names, *possible_names(text))))
+        return tuple(dict.fromkeys((*((found,) if found else ()), *possible_names(text))))
 
     def objects(self, keys: Iterable[ModelKey]) -> dict[str, dict[str, str]]:
         """The S3 keys of the objects of files that were found, by kind and name; without those that stand in the

@@ -16,7 +16,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from darkroom import ids, logs
 from darkroom.edge.log import logger
 from darkroom.edge.problems import CONTENT_TYPE, STATUS, Problem, invalid_fields, problem, unexpected
-from darkroom.edge.requests import check_body, read_json
+from darkroom.edge.queries import check_query
+from darkroom.edge.requests import read_body, read_json
 from darkroom.errors import (
     Busy,
     DarkroomError,
@@ -84,8 +85,9 @@ class Api(APIGatewayRestResolver):
         headers = {str(k).lower(): v for k, v in (event.get("headers") or {}).items()}
         try:
             self._check_rate(event)
-            check_body(event.get("body"), str(headers.get("content-type") or ""))
-            answer = self.resolve(event, context)
+            content_type = str(headers.get("content-type") or "")
+            body = read_body(event.get("body"), bool(event.get("isBase64Encoded")), content_type)
+            answer = self.resolve({**event, "body": body or None, "isBase64Encoded": False}, context)
         except DarkroomError as error:
             answer = _problem_answer(problem(error, request_id), _retry_after(error))
         except Exception as error:
@@ -142,14 +144,14 @@ class Api(APIGatewayRestResolver):
         its URL: the same query with that `before`."""
         headers = {}
         if following:
-            query = dict(self.current_event.raw_event.get("multiValueQueryStringParameters") or {})
+            query = dict(_query_of(self.current_event.raw_event))
             query["before"] = [following]
             headers["Link"] = f'<?{urlencode(query, doseq=True, errors="replace")}>; rel="next"'
         return Response(200, content_type=content_type, body=body, headers=headers)
 
     def _call_route(self, route: Route, route_arguments: dict[str, str]) -> ResponseBuilder[Any]:
-        """Overrides Powertools' step from a matched route to its answer: checks the role before the body is
-        validated."""
+        """Overrides Powertools' step from a matched route to its answer: checks role and query before the body
+        is validated."""
         # For a path without a route Powertools makes one that answers 404 or 405; that answer is for every role.
         is_registered = any(route is known for known in self._static_routes + self._dynamic_routes)
         role = self._caller["role"]
@@ -157,6 +159,10 @@ class Api(APIGatewayRestResolver):
             permission = permission_of(route.method, route.openapi_path) or "of nobody"
             raise Forbidden(
                 "not_permitted", f"This takes the permission {permission}, which the role {role} does not have."
+            )
+        if is_registered:
+            check_query(
+                route.method, route.openapi_path, route.dependant.query_params, _query_of(self.current_event.raw_event)
             )
         if ids.is_id(job_id := route_arguments.get("job_id", "")):
             logs.note_job(job_id)
@@ -260,6 +266,11 @@ def _authorizer_context(event: Event) -> dict[str, str]:
     """What the authorizer found out about the caller; API Gateway turns every value into text."""
     context: dict[str, str] = event["requestContext"]["authorizer"]
     return context
+
+
+def _query_of(event: Event) -> dict[str, list[str]]:
+    """The query's values by name."""
+    return event.get("multiValueQueryStringParameters") or {}
 
 
 def _retry_after(error: DarkroomError) -> dict[str, str]:

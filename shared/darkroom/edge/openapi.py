@@ -10,6 +10,7 @@ from darkroom.keys.routes import permission_of, roles_with
 
 _REF = "#/components/schemas/"
 _ALWAYS = {
+    400: "A query parameter that is unknown or cannot be read",
     401: "No key, or a wrong one",
     403: "The key's role may not do that",
     429: "Too many requests; `Retry-After` says when to come back",
@@ -17,10 +18,10 @@ _ALWAYS = {
     503: "AWS is busy; `Retry-After` says when to come back",
 }
 _WITH_BODY = {
-    400: "The body is no JSON object",
+    400: "The body is no JSON object in UTF-8, or a query parameter is unknown",
     409: "The state of something stands against it",
     413: "Too large",
-    415: "Not application/json",
+    415: "Not application/json in UTF-8",
     422: "Not valid; `errors` says which field and why",
 }
 _RETRY_AFTER = {
@@ -31,7 +32,6 @@ _RETRY_AFTER = {
 }
 _REPEATABLE = (429, 500, 503)
 """The statuses that may come with `Retry-After`; 500 has it when API Gateway answers."""
-_WITH_PARAMETERS = {400: "A parameter that cannot be read"}
 _WITH_PATH = {404: "Not there"}
 
 
@@ -81,8 +81,6 @@ def _problem_schemas() -> dict[str, Any]:
 
 def _responses(path: str, operation: dict[str, Any]) -> dict[str, Any]:
     problems = dict(_ALWAYS)
-    if operation.get("parameters"):
-        problems |= _WITH_PARAMETERS
     if "{" in path:
         problems |= _WITH_PATH
     if "requestBody" in operation:

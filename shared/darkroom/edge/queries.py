@@ -1,15 +1,74 @@
-"""Query parameters that are made from a table."""
+"""Query parameters: those that are made from a table, and the check that a route knows all that it is sent."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar, get_args, get_origin
 
 from annotated_types import BaseMetadata
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic.fields import FieldInfo
 
+from darkroom.errors import FieldError, Malformed
+
 _Answer = TypeVar("_Answer")
+MAX_NAMED = 20
+"""How many wrong parameters are named in one refusal at most."""
+
+
+class Taken(Protocol):
+    """A query parameter that a route takes: its name in the API, and what Powertools knows of it."""
+
+    @property
+    def alias(self) -> str: ...
+
+    @property
+    def field_info(self) -> FieldInfo: ...
+
+
+def check_query(method: str, path: str, taken: Sequence[Taken], query: Mapping[str, Sequence[str]]) -> None:
+    """Raises Malformed for a parameter that the route does not take, one that is empty, and one that is given several
+    times although it has one value: each would otherwise be left out in silence, and the answer show too much."""
+    repeatable = {each.alias: _is_list(each.field_info.annotation) for each in taken}
+    wrong = [
+        FieldError(("query", _printable(name)), why)
+        for name, values in query.items()
+        if (why := _wrong(f"{method} {path}", name, values, repeatable))
+    ]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        detail = f"`{wrong[0].loc[1]}` {wrong[0].msg}{more}."
+        raise Malformed("invalid_request", detail, tuple(wrong[:MAX_NAMED]))
+
+
+def _wrong(route: str, name: str, values: Sequence[str], repeatable: Mapping[str, bool]) -> str | None:
+    """What is wrong with a parameter, None when nothing is; `repeatable` are those the route takes."""
+    if name not in repeatable:
+        return f"is no query parameter of {route}; {_instead(name, repeatable)}"
+    if any(not value.strip() for value in values):
+        return "is empty: give it a value or leave it out"
+    if len(values) > 1 and not repeatable[name]:
+        return "is given several times, and takes one value"
+    return None
+
+
+def _instead(name: str, taken: Iterable[str]) -> str:
+    """What a caller may have meant by an unknown name: the nearest one, or all there are."""
+    names = {known.casefold(): known for known in taken}
+    near = get_close_matches(name.casefold()[:64].strip("_ "), names, n=1)
+    if near:
+        return f"did you mean `{names[near[0]]}`?"
+    return f"it takes {', '.join(names.values())}" if names else "it takes none"
+
+
+def _printable(name: str) -> str:
+    """The beginning of a name, as it can be encoded again."""
+    return name[:64].encode(errors="replace").decode()
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(_is_list(part) for part in get_args(annotation))
 
 
 def grouped(

@@ -13,7 +13,7 @@ from darkroom.jobs.model import EXTRA_KINDS, Job, JobLine
 from darkroom.jobs.parameters import Parameters, without_idle
 from darkroom.jobs.phase import Phase, PhaseName
 from darkroom.jobs.ports import Outputs
-from darkroom.jobs.state import CancelPoint, Status
+from darkroom.jobs.state import SUCCEED, CancelPoint, Status
 from darkroom.jobs.types import MASK, SKETCH, JobType, Mode
 from darkroom.webui.calls import CALLS, of_other_calls
 from darkroom.webui.infotext import filled_in
@@ -181,7 +181,7 @@ class PictureOut(BaseModel):
 
 
 class JobOut(JobLineOut):
-    """The whole job. `progress` runs from 0 to 1, timings are in seconds.
+    """The whole job. `progress` runs from 0 to 1, and is 1 once the job has succeeded; timings are in seconds.
 
     `phase` tells what an open job is doing, as far as that was looked up, and `phase_detail` says it in a sentence.
     `cancelled` tells how far a cancelled job had come: `before` its run, `during` it, or `after` it had been painted
@@ -243,7 +243,8 @@ def job_out(job: Job, inputs: dict[str, str], outputs: Outputs, phase: Phase | N
         timings=job.timings,
         error=job.error,
         started_at=job.started_at,
-        progress=job.progress,
+        # A worker need not report progress, and its last report need not have arrived.
+        progress=1.0 if job.line.status == SUCCEED else job.progress,
         instance_type=job.instance_type,
         phase=phase.name if phase else None,
         phase_detail=phase.detail if phase else None,

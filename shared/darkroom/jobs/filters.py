@@ -1,18 +1,18 @@
 """The filters of the history, one row each. The query of `GET /jobs`, the choice of an index, DynamoDB's own filter and
 the comparison with a line all come from this table."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, get_type_hints
-from unicodedata import normalize
 
 from pydantic import Field
 
-from darkroom import ids
+from darkroom import ids, words
 from darkroom.jobs.model import JobLine
 from darkroom.jobs.state import SUCCEED, Status
 from darkroom.jobs.types import JobType
+from darkroom.webui import spelling
 
 Text = Annotated[str | None, Field(min_length=1, max_length=255)]
 
@@ -22,44 +22,46 @@ class Rule:
     """How a filter is applied.
 
     Without `test`, a line matches when its attribute of the filter's name has one of the given values, and DynamoDB
-    compares them. With `test`, it is given the line and the value and says whether they match; lines are then compared
+    compares them. With `test`, it is given the line and the values and says whether they match; lines are then compared
     here. `index` names the index whose partitions are the values, with `#` and the shard behind them if it is
     `sharded`; of the values in `not_in_index` it holds no jobs. Of several indexes, those with a lower `rank` usually
     hold fewer jobs for a value.
     """
 
-    test: Callable[[JobLine, str], bool] | None = None
+    test: Callable[[JobLine, tuple[str, ...]], bool] | None = None
     index: str | None = None
     rank: int = 0
     sharded: bool = False
     not_in_index: frozenset[str] = frozenset()
 
 
-def folded(text: str) -> str:
-    """A text as words are compared: in any case, and however its accents are encoded (Unicode, UAX 15)."""
-    return normalize("NFC", text).casefold()
+@lru_cache(maxsize=16)
+def _words(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word for text in texts for word in words.folded(text).split()))
+
+
+def _has_words(line: JobLine, texts: tuple[str, ...]) -> bool:
+    prompt = words.folded(line.prompt or "")
+    return all(word in prompt for word in _words(texts))
 
 
 @lru_cache(maxsize=16)
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(folded(text).split()))
+def _names(spelled: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(spelling.folded(name) for name in spelled)
 
 
-def _has_words(line: JobLine, text: str) -> bool:
-    prompt = folded(line.prompt or "")
-    return all(word in prompt for word in _words(text))
-
-
-def _has_lora(line: JobLine, name: str) -> bool:
-    return any(name in (file, file.rpartition(".")[0]) for file in line.lora)
+def _has_lora(line: JobLine, spelled: tuple[str, ...]) -> bool:
+    names = _names(spelled)
+    return any(not names.isdisjoint(map(spelling.folded, (file, spelling.stem(file)))) for file in line.lora)
 
 
 @dataclass(frozen=True)
 class Filters:
     """What a job must be to be listed; a filter that is not given allows anything.
 
-    `low` and `high` are the ids between which it must lie, both included; the API has `from`, `to` and `before` for
-    them.
+    `meant` has the names that the value of a filter means, for those that may be spelled in several ways
+    (`query.named`). `low` and `high` are the ids between which it must lie, both included; the API has `from`, `to` and
+    `before` for them.
     """
 
     type: Annotated[
@@ -72,36 +74,51 @@ class Filters:
         Field(description="one of these statuses"),
         Rule(index="by_status", rank=3, sharded=True, not_in_index=frozenset({SUCCEED})),
     ] = None
-    endpoint: Annotated[Text, Rule(index="by_endpoint", rank=2)] = None
-    checkpoint: Annotated[Text, Rule(index="by_checkpoint", rank=1)] = None
+    endpoint: Annotated[
+        Text,
+        Field(description="its name, with or without the stage's prefix"),
+        Rule(index="by_endpoint", rank=2),
+    ] = None
+    checkpoint: Annotated[
+        Text,
+        Field(description="a file name in any spelling of the WebUI: with or without extension, folder and hash"),
+        Rule(index="by_checkpoint", rank=1),
+    ] = None
     owner: Annotated[Text, Rule(index="by_owner", rank=4)] = None
-    lora: Annotated[Text, Field(description="file name, with or without its extension"), Rule(test=_has_lora)] = None
+    lora: Annotated[Text, Field(description="a file name in any spelling, or an alias"), Rule(test=_has_lora)] = None
     q: Annotated[
         str | None,
-        Field(max_length=500, description="words that all occur in the prompt"),
+        Field(min_length=1, max_length=500, description="words that all occur in the prompt, in any case and width"),
         Rule(test=_has_words),
     ] = None
+    meant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     low: str = ids.LOWEST
     high: str = ids.HIGHEST
 
     @cached_property
     def compared_by_dynamodb(self) -> dict[str, list[str]]:
         """The attributes that must have one of some values, with these values in order."""
-        given = {name: getattr(self, name) for name, rule in FILTERS.items() if rule.test is None}
-        return {name: [value] if isinstance(value, str) else sorted(value) for name, value in given.items() if value}
+        given = {name: self._values(name) for name, rule in FILTERS.items() if rule.test is None}
+        return {name: sorted(values) for name, values in given.items() if values}
 
     @cached_property
-    def compared_here(self) -> dict[str, str]:
+    def compared_here(self) -> dict[str, tuple[str, ...]]:
         """The values of the other filters, by name."""
-        given = {name: getattr(self, name) for name, rule in FILTERS.items() if rule.test}
-        return {name: value for name, value in given.items() if value}
+        given = {name: self._values(name) for name, rule in FILTERS.items() if rule.test}
+        return {name: values for name, values in given.items() if values}
+
+    def _values(self, name: str) -> tuple[str, ...]:
+        value = getattr(self, name)
+        if not value:
+            return ()
+        return self.meant.get(name) or ((value,) if isinstance(value, str) else tuple(value))
 
     def match(self, line: JobLine) -> bool:
         """Whether a line is to be listed."""
         return (
             self.low <= line.id <= self.high
             and all(getattr(line, name) in values for name, values in self.compared_by_dynamodb.items())
-            and all(_TESTS[name](line, value) for name, value in self.compared_here.items())
+            and all(_TESTS[name](line, values) for name, values in self.compared_here.items())
         )
 
 

@@ -184,5 +184,6 @@ class _Merge:
         if not self.plan.exact:
             share = len(self.found) / self.seen if self.seen else 1.0
             missing = max(PROBE, min(LARGEST_SLICE, ceil(missing / max(share, 0.01))))
-        streams = len(self.plan.streams)
+        # Streams that have ended do not share: a filter whose value may be spelled in several ways has many empty ones.
+        streams = sum(cursor.lowest_read != "" for cursor in self.cursors)
         return max(LEAST, ceil(missing / streams)) if streams > 1 else missing

@@ -1,15 +1,15 @@
-"""Turns the times and cursors of a query, as people write them, into a range of ids."""
+"""Turns what people write in a query into what is compared: times and cursors into a range of ids, and spellings into
+names."""
 
-import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 from darkroom import ids
+from darkroom.checkpoints.resolver import ModelResolver
+from darkroom.endpoints.service import Endpoints
 from darkroom.errors import FieldError, Malformed
 from darkroom.jobs.api import HistoryQuery
 from darkroom.jobs.filters import Filters
-
-_LOST_PLUS = re.compile(r"(T.*) (\d{2}:?\d{2})$")
+from darkroom.jobs.periods import Period, period
 
 
 def filters_of(query: HistoryQuery) -> Filters:
@@ -22,37 +22,38 @@ def filters_of(query: HistoryQuery) -> Filters:
     return replace(query.filters, low=low, high=high)
 
 
+def named(filters: Filters, resolver: ModelResolver, endpoints: Endpoints) -> Filters:
+    """The filters with the names that their values mean: an endpoint as `POST /jobs` takes it, a model file in every
+    spelling, whether or not it is there any more."""
+    meant: dict[str, tuple[str, ...]] = {}
+    if filters.endpoint:
+        meant["endpoint"] = (endpoints.full_name(filters.endpoint),)
+    if filters.checkpoint:
+        meant["checkpoint"] = resolver.files_meant("stable-diffusion", filters.checkpoint)
+    if filters.lora:
+        meant["lora"] = resolver.files_meant("lora", filters.lora)
+    return replace(filters, meant=meant)
+
+
 def time_range(start: str | None, end: str | None) -> tuple[str, str]:
-    """The lowest and the highest id of a time range, both included.
-
-    A date or date-time in ISO 8601; without a zone it is UTC. A bare end date includes its whole day, an
-    end to the second that whole second, as labels show no more.
-    """
-    first = _moment("from", start)[0] if start is not None else None
-    low = ids.first_of(first) if first else ids.LOWEST
-    if end is None:
-        return low, ids.HIGHEST
-    last, span = _moment("to", end)
-    if first and first - last >= span:
+    """The lowest and the highest id of a time range, both included: from the beginning of what `start` names to the end
+    of what `end` names (`periods.period`). Raises Malformed with the name of the field that is wrong."""
+    first = _period("from", start) if start is not None else None
+    last = _period("to", end) if end is not None else None
+    if first and last and last.end and first.start >= last.end:
         raise _wrong("from", "is after `to`")
-    try:
-        return low, ids.before(ids.first_of(last + span))
-    except OverflowError:  # the end of the year 9999
-        return low, ids.HIGHEST
+    low = ids.first_of(first.start) if first else ids.LOWEST
+    return low, ids.before(ids.first_of(last.end)) if last and last.end else ids.HIGHEST
 
 
-def _moment(name: str, text: str) -> tuple[datetime, timedelta]:
-    """A moment in UTC, and how much time its text spans."""
-    # In a query a plus sign means a blank, and few remember to escape it.
-    written = _LOST_PLUS.sub(r"\1+\2", text.strip())
+def _period(name: str, text: str) -> Period:
     try:
-        moment = datetime.fromisoformat(written)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise _wrong(name, "is no ISO 8601 date or date-time, as in 2026-01-31 or 2026-01-31T18:00:00Z") from error
-    if not set("T: ") & set(written):
-        return moment, timedelta(days=1)
-    return moment, timedelta(milliseconds=1) if moment.microsecond else timedelta(seconds=1)
+        return period(text)
+    except ValueError as error:
+        raise _wrong(
+            name,
+            "is no date or time in ISO 8601, as 2026-01-31, 2026-01, 2026-W05 or 2026-01-31T18:00:00Z",
+        ) from error
 
 
 def _wrong(name: str, why: str) -> Malformed:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from darkroom import ids
+from darkroom.checkpoints.resolver import ModelResolver
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy, Conflict, Missing
 from darkroom.images.service import Images
@@ -15,7 +16,7 @@ from darkroom.jobs.history import fill, plan
 from darkroom.jobs.model import Job
 from darkroom.jobs.phase import Phase, phase_of
 from darkroom.jobs.ports import JobStore, Outputs
-from darkroom.jobs.query import filters_of, time_range
+from darkroom.jobs.query import filters_of, named, time_range
 from darkroom.jobs.removal import Removal
 from darkroom.jobs.state import CANCELLED
 from darkroom.jobs.summary import summarize
@@ -32,6 +33,7 @@ class Jobs:
         images: Images,
         outputs: Outputs,
         endpoints: Endpoints,
+        resolver: ModelResolver,
         endings: Endings,
         removal: Removal,
         shards: int,
@@ -42,6 +44,7 @@ class Jobs:
         self._images = images
         self._outputs = outputs
         self._endpoints = endpoints
+        self._resolver = resolver
         self._endings = endings
         self._removal = removal
         self._shards = shards
@@ -66,6 +69,7 @@ class Jobs:
             if filters.owner not in (None, scope):
                 return JobPage(jobs=[], next=None)
             filters = replace(filters, owner=scope)
+        filters = named(filters, self._resolver, self._endpoints)
         page = fill(self._store.read, filters, plan(filters, self._shards), query.limit)
         return JobPage(jobs=[line_out(line, self._outputs) for line in page.lines], next=page.next)
 

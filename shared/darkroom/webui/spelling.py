@@ -36,6 +36,16 @@ def stem(name: str) -> str:
     return next((name[: -len(end)] for end in EXTENSIONS if low.endswith(end) and len(name) > len(end)), name)
 
 
+def possible_names(text: str) -> tuple[str, ...]:
+    """The file names that a spelling may mean, whether or not such files are there: as it is written, without folder
+    and hash, and with each extension if it has none; each also with its accents apart, as jobs of earlier versions
+    named files from a Mac."""
+    path = _HASH_BEHIND.sub("", composed(text).strip()).replace("\\", "/")
+    written = [name for name in dict.fromkeys((composed(text), path, path.rpartition("/")[2])) if name]
+    ends = [name + end for name in written if stem(name) == name for end in EXTENSIONS]
+    return tuple(dict.fromkeys(normalize(form, name) for form in ("NFC", "NFD") for name in (*written, *ends)))
+
+
 @dataclass(frozen=True)
 class KnownFile:
     """A model file that is there. `folder` is where it lay in the WebUI, with slashes, empty right in the folder of its

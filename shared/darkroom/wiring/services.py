@@ -173,6 +173,7 @@ class Services:
             self.images,
             self.adapters.outputs,
             self.endpoints,
+            self.resolver,
             self.endings,
             self.removal,
             self.settings.feed_shards,

@@ -46,15 +46,20 @@ def logout() -> None:
 
 def _prompted(url: str | None) -> logins.Login:
     """Address and key: asked for at a terminal; otherwise the key is read from the standard input."""
-    from darkroom_client import Failure
+    from darkroom_client import Failure, address
 
+    if url is not None:
+        address.checked(url)  # before anybody is asked for a key
     interactive = sys.stdin.isatty()
     try:
         if url is None:
             if not interactive:
                 raise Failure("Where is Darkroom? Give its address: darkroom login https://…")
             url = str(typer.prompt("Address"))
-        key = str(typer.prompt("Key", hide_input=True)) if interactive else sys.stdin.read()
+        if interactive:
+            key = str(typer.prompt("Key", hide_input=True))
+        else:
+            key = logins.key_in(typer.get_binary_stream("stdin").read(), "the standard input")
     except typer.Abort:
         raise KeyboardInterrupt from None
     return logins.checked(url, key)
