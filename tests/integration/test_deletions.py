@@ -4,6 +4,7 @@ import json
 from itertools import count
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlencode
 
 import pytest
 
@@ -185,6 +186,18 @@ def test_a_deletion_takes_all_that_its_filters_find_and_tells_how_far_it_is(stag
     assert (done["status"], done["deleted"], done["failed"], done["failures"]) == ("done", 3, 0, [])
     assert done["ended_at"] >= done["started_at"]
     assert left(stage) == set(fine)
+
+
+@pytest.mark.parametrize("filters", [{"checkpoint": "V1-5"}, {"endpoint": "a"}])
+def test_a_deletion_takes_names_in_the_spellings_of_the_list(
+    stage: Stage, queue: Queue, filters: dict[str, str]
+) -> None:
+    made = set(make(2))
+    listed = {job["id"] for job in call("GET", "/jobs?" + urlencode(filters)).json["jobs"]}
+    assert listed == made
+    begun = begin(**filters)
+    run(queue)
+    assert (told(begun)["deleted"], left(stage)) == (2, set())
 
 
 def test_everything_is_deleted_when_that_is_said(stage: Stage, queue: Queue) -> None:

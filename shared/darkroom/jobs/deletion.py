@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from darkroom import ids
+from darkroom.checkpoints.resolver import ModelResolver
+from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy, FieldError, Invalid, Malformed, Missing
 from darkroom.idempotency import Idempotency, idempotency, reused
 from darkroom.jobs.api import HistoryQuery
@@ -17,7 +19,7 @@ from darkroom.jobs.deletion_steps import leave
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.model import JobLine
 from darkroom.jobs.ports import Deletion, DeletionStore, JobStore, Noted, StepQueue
-from darkroom.jobs.query import filters_of
+from darkroom.jobs.query import filters_of, named
 from darkroom.jobs.removal import Removal, Removed
 from darkroom.times import moment, precise
 
@@ -40,6 +42,8 @@ class Deletions:
         jobs: JobStore,
         removal: Removal,
         queue: StepQueue,
+        resolver: ModelResolver,
+        endpoints: Endpoints,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = ids.new_id,
     ) -> None:
@@ -48,6 +52,8 @@ class Deletions:
         self._jobs = jobs
         self._removal = removal
         self._queue = queue
+        self._resolver = resolver
+        self._endpoints = endpoints
         self._clock = clock
         self._new_id = new_id
 
@@ -101,7 +107,7 @@ class Deletions:
     def _begin(self, owner: str, asked: DeletionFilters, used: Idempotency | None, scope: str | None) -> DeletionOut:
         """Write the row and leave the first step. A step that comes later is left before the row is written, as a
         safety net: whatever breaks off after the row is there, the deletion goes on and comes to its end."""
-        filters = _filters(asked)
+        filters = named(_filters(asked), self._resolver, self._endpoints)
         deletion_id = self._new_id()
         if used:
             # A repeat goes on with the deletion of the first request, so it takes no job that was made since.

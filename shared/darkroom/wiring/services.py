@@ -204,6 +204,8 @@ class Services:
             self.adapters.store,
             self.removal,
             self.adapters.deletion_queue,
+            self.resolver,
+            self.endpoints,
             self.adapters.clock,
         )
 
