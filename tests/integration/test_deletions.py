@@ -190,7 +190,7 @@ def test_a_deletion_takes_all_that_its_filters_find_and_tells_how_far_it_is(stag
 
 @pytest.mark.parametrize("filters", [{"checkpoint": "V1-5"}, {"endpoint": "a"}])
 def test_a_deletion_takes_names_in_the_spellings_of_the_list(
-    stage: Stage, queue: Queue, filters: dict[str, str]
+    stage: Stage, queue: Queue, filters: dict[str, Any]
 ) -> None:
     made = set(make(2))
     listed = {job["id"] for job in call("GET", "/jobs?" + urlencode(filters)).json["jobs"]}
