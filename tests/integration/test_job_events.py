@@ -195,7 +195,7 @@ def test_progress_goes_up_only_and_ends_with_the_job(stage: Stage, job_id: str) 
     job = shown(job_id)
     assert (job["progress"], job["started_at"]) == (0.6, "2026-01-01T00:00:00Z")
     deliver(completed(job_id, manifest(job_id)), progress(job_id, 0.9))
-    assert shown(job_id)["progress"] == 0.6
+    assert shown(job_id)["progress"] == 1.0
 
 
 def test_a_poison_message_is_given_back_and_its_neighbours_are_not(stage: Stage, job_id: str) -> None:

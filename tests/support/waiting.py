@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], seconds: float = 30, every: float = 0.05) -> T:
+def eventually(look: Callable[[], T], seconds: float = 120, every: float = 0.05) -> T:
     """What `look` returns as soon as it is truthy; it looks `every` so many seconds, and fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

@@ -20,6 +20,7 @@ from darkroom.dead_letters.model import About
 from darkroom.jobs.history import fill, plan
 from darkroom.jobs.ports import Deletion, DeletionStore, JobStore, StepQueue
 from darkroom.jobs.removal import Removal
+from darkroom.jobs.state import FAIL
 from darkroom.times import moment, precise
 
 STEP_SECONDS = 20.0
@@ -94,7 +95,7 @@ class DeletionSteps:
         if not step.may_run(row):
             return f"deletion {step.deletion} (another message goes on with it)"
         if row.attempts >= ATTEMPTS:
-            self._end(row, "fail", "Its steps were broken off again and again.")
+            self._end(row, FAIL, "Its steps were broken off again and again.")
             return f"deletion {step.deletion} (given up)"
         attempts = row.attempts + BROKEN_OFF
         begun = self._store.change(row, replace(row, step=step.number, step_token=step.token, attempts=attempts))
@@ -158,13 +159,13 @@ class DeletionSteps:
         done = replace(row, deleted=deleted, page=left, attempts=0, reason=None, failures={**row.failures, **failed})
         if len(done.failures) >= GIVE_UP:
             why = f"{_jobs(len(done.failures))} could not be deleted."
-            done = replace(done, status="fail", reason=why, ended_at=self._now())
+            done = replace(done, status=FAIL, reason=why, ended_at=self._now())
         return self._store.change(row, done)
 
     def _later(self, row: Deletion, failures: int, why: str) -> bool:
         """Leave the next step for later, or end the deletion; False when the row was changed meanwhile."""
         if failures >= ATTEMPTS:
-            return self._end(row, "fail", f"{why} That was {ATTEMPTS} times in a row.")
+            return self._end(row, FAIL, f"{why} That was {ATTEMPTS} times in a row.")
         waiting = self._store.change(row, replace(row, attempts=failures, reason=f"{why} It is tried again."))
         if waiting is None:
             return False
