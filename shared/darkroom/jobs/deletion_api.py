@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, create_model, model_validator
 
 from darkroom.jobs.filters import FILTERS, PARAMETERS, Filters
-from darkroom.jobs.ports import Deletion, DeletionStatus
+from darkroom.jobs.ports import Deletion
+from darkroom.jobs.state import DeletionStatus
 
 MOST_IDS = 100
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Set
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
 from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
-from darkroom.jobs.state import CancelPoint, Status
+from darkroom.jobs.state import CancelPoint, DeletionStatus, Status
 from darkroom.jobs.types import JobType
 
 
@@ -52,9 +52,6 @@ ANSWER_LIMIT = 24 * 1024 * 1024
 
 class AnswerTooLarge(Exception):
     """The answer is larger than the limit and was not read."""
-
-
-DeletionStatus = Literal["running", "done", "stopped", "fail"]
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ CancelPoint = Literal["before", "during", "after"]
 OPEN: tuple[Status, ...] = get_args(OpenStatus)
 ENDS: tuple[Status, ...] = get_args(EndStatus)
 STATUSES: tuple[Status, ...] = get_args(Status)
+DeletionStatus = Literal["running", "done", "stopped", "fail"]
+"""Where a deletion of many jobs stands."""
 TIMED_OUT = "timed_out"
 ENDPOINT_GONE = "endpoint_gone"
 
