@@ -11,8 +11,9 @@ import pytest
 from darkroom import ids
 from darkroom.errors import Busy
 from darkroom.jobs import deletion_steps
-from darkroom.jobs.deletion import INDEX_DELAY, NET_DELAY
-from darkroom.jobs.deletion_steps import ATTEMPTS, GIVE_UP, about
+from darkroom.jobs.deletion import INDEX_DELAY
+from darkroom.jobs.deletion_steps import GIVE_UP, about
+from darkroom.steps import ATTEMPTS, FALLBACK_DELAY
 from infra.events import ATTEMPTS as QUEUE_ATTEMPTS
 from tests.support.events import completed, deliver, deliver_to, failed, manifest
 from tests.support.http import Reply, call
@@ -35,7 +36,7 @@ class Queue:
         if self.busy:
             self.busy -= 1
             raise Busy("aws_busy", "x")
-        if delay == NET_DELAY and json.loads(body)["step"] == 1:
+        if delay == FALLBACK_DELAY and json.loads(body)["step"] == 1:
             self.nets.append(body)
             return
         self.waiting.append(body)

@@ -8,10 +8,10 @@ import pytest
 
 from darkroom.checkpoints import imports as steps
 from darkroom.checkpoints import service
-from darkroom.checkpoints.imports import ATTEMPTS, FALLBACK_DELAY, KILLED_COUNTS_AS
 from darkroom.checkpoints.model import Checkpoint, ModelKey
 from darkroom.checkpoints.ports import SourceBusy, SourceRefused
 from darkroom.errors import Busy
+from darkroom.steps import ATTEMPTS, FALLBACK_DELAY, KILLED_COUNTS_AS
 from infra.events import ATTEMPTS as QUEUE_ATTEMPTS
 from tests.support.events import deliver_to
 from tests.support.http import Reply, call

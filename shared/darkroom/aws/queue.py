@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 class SqsSteps:
-    """`darkroom.checkpoints.ports.ImportQueue` and `darkroom.jobs.ports.StepQueue` on SQS."""
+    """`darkroom.steps.StepQueue` on SQS."""
 
     def __init__(self, client: "SQSClient", url: str) -> None:
         self._client = client

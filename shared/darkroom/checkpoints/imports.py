@@ -1,13 +1,8 @@
 """Imports: model files that the cloud fetches, in steps. Each step stores some parts and queues a message for the next.
 
-A step is safe to repeat: S3 lists which parts are stored, and no message is trusted for that. After a temporary error
-the step is queued again with a delay, a few times. After too many of these, or after an error that repeating cannot
-mend, the row ends as `fail` with the reason. An attempt is counted before it begins, so that a killed one counts too.
-
-Steps are numbered, and each message has a token of its own. The row keeps the number of the last step that was begun
-and the token of the message that began it. Every change of the row has the condition that both are still the same. So
-of two messages for one step only one is carried out, and an import never runs twice at the same time. When the queue
-delivers the same message again, it may go on with its step.
+A step is safe to repeat: S3 lists which parts are stored, and no message is trusted for that. After too many temporary
+errors, or after an error that repeating cannot mend, the row ends as `fail` with the reason. How steps are fenced and
+counted is in `darkroom.steps`.
 """
 
 import json
@@ -35,7 +30,6 @@ from darkroom.checkpoints.model import (
     part_size,
 )
 from darkroom.checkpoints.ports import (
-    ImportQueue,
     ModelFiles,
     ModelRegistry,
     SourceBusy,
@@ -47,22 +41,13 @@ from darkroom.checkpoints.safetensors import NotSafetensors, header_length
 from darkroom.checkpoints.service import Checkpoints
 from darkroom.dead_letters.model import About
 from darkroom.errors import Busy, Conflict, FieldError, Invalid
+from darkroom.steps import ATTEMPTS, FALLBACK_DELAY, KILLED_COUNTS_AS, StepQueue, UnknownStep, may_run, pause
 from darkroom.times import iso
 
 STEP_SECONDS = 40.0
 """After so many seconds a step leaves the other parts to the next one. The function may run three times as long."""
-ATTEMPTS = 6
-KILLED_COUNTS_AS = 2
-"""How many attempts are counted for a step that was killed. So three killed steps end the import. That must come before
-the fifth delivery of the message, after which the queue moves it to the dead letters and nothing would end the row."""
-FALLBACK_DELAY = 60
-"""Seconds after which the second copy of the first message is delivered. It begins the import if nothing else did."""
 MIN_BYTES = 16
 _FILE_NAME: TypeAdapter[str] = TypeAdapter(FileName)
-
-
-class UnknownStep(Exception):
-    """A message that is no step of an import. It stays in the queue and becomes a dead letter."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +61,9 @@ class Step:
     token: str = ""
 
     def may_run(self, row: Checkpoint) -> bool:
-        """Whether this is the next step of the row, or the message that began its last step. While the row has no
-        step number (no step has begun, or an older release wrote the row) any step may begin."""
-        if row.step == 0 or self.number == row.step + 1:
-            return True
-        return self.number == row.step and self.token == (row.step_token or "")
+        """Whether the fence lets this message in. While the row has no step number (no step has begun, or an older
+        release wrote the row) any step may begin."""
+        return row.step == 0 or may_run(self.number, self.token, row.step, row.step_token or "")
 
 
 def about(body: str) -> About:
@@ -100,7 +83,7 @@ class Imports:
         registry: ModelRegistry,
         files: ModelFiles,
         web: Web,
-        queue: ImportQueue,
+        queue: StepQueue,
         checkpoints: Checkpoints,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -250,7 +233,7 @@ class Imports:
             return
         waiting = replace(row, attempts=failures, reason=f"{why}; it is tried again")
         if self._registry.change(row, waiting):
-            self._enqueue_next(waiting, delay=min(900, 15 * 2 ** (failures - 1)))
+            self._enqueue_next(waiting, delay=pause(failures))
 
     def _fail(self, row: Checkpoint, why: str) -> None:
         failed = replace(row, status="fail", upload_id=None, source=None, reason=f"The import failed: {why}.")

@@ -72,13 +72,6 @@ class Web(Protocol):
         """`length` bytes from byte `first` on. SourceRefused when the file does not have `total` bytes any more."""
 
 
-class ImportQueue(Protocol):
-    """The queue of the steps of imports."""
-
-    def send(self, body: str, delay: int) -> None:
-        """Send a message that is delivered after `delay` (0 to 900) seconds."""
-
-
 class ModelFiles(Protocol):
     """The models bucket. `key` is that of an object: a row's `object_key`."""
 

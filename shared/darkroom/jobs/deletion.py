@@ -18,17 +18,16 @@ from darkroom.jobs.deletion_api import DeletedJob, DeletedJobs, DeleteIn, Deleti
 from darkroom.jobs.deletion_steps import leave
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.model import JobLine
-from darkroom.jobs.ports import Deletion, DeletionStore, JobStore, Noted, StepQueue
+from darkroom.jobs.ports import Deletion, DeletionStore, JobStore, Noted
 from darkroom.jobs.query import filters_of, named
 from darkroom.jobs.removal import Removal, Removed
+from darkroom.steps import FALLBACK_DELAY, StepQueue
 from darkroom.times import moment, precise
 
 AT_ONCE_SECONDS = 18.0
 """No further job of a request is begun after this: API Gateway gives up after 29 seconds."""
 KEPT_SECONDS = 30 * 86_400
 """How long the row of a deletion is kept."""
-NET_DELAY = 60
-"""Seconds after which a deletion is begun by its safety net, if nothing has begun it by then."""
 INDEX_DELAY = 2
 """Seconds that the first step waits: an index of DynamoDB may lag behind its table for a moment."""
 
@@ -125,7 +124,7 @@ class Deletions:
             expires_at=int(now) + KEPT_SECONDS,
             below=filters.high,
         )
-        leave(self._queue, row, NET_DELAY)
+        leave(self._queue, row, FALLBACK_DELAY)
         if not self._store.create(row):
             return self.get(deletion_id)
         try:

@@ -4,8 +4,7 @@ A page is written into the row before its jobs are deleted, and its count after:
 brought again by the queue, goes on with the same page, and counts what the killed one had deleted. What cannot be
 deleted is tried again in later steps; then it is named in the row, and the deletion goes on without it.
 
-Steps are numbered and fenced as those of imports (`checkpoints/imports.py`): of two messages for one step only one is
-carried out, and the same message, given out again by the queue, may go on with its step.
+How steps are fenced and counted is in `darkroom.steps`.
 """
 
 import json
@@ -18,24 +17,18 @@ from typing import Any
 from darkroom import ids
 from darkroom.dead_letters.model import About
 from darkroom.jobs.history import fill, plan
-from darkroom.jobs.ports import Deletion, DeletionStore, JobStore, StepQueue
+from darkroom.jobs.ports import Deletion, DeletionStore, JobStore
 from darkroom.jobs.removal import Removal
 from darkroom.jobs.state import FAIL
+from darkroom.steps import ATTEMPTS, KILLED_COUNTS_AS, StepQueue, UnknownStep, may_run, pause
 from darkroom.times import moment, precise
 
 STEP_SECONDS = 20.0
 """After so long a step leaves the rest to the next one; the function may take some times that."""
 PAGE = 100
 """Jobs that are removed between two looks at the row."""
-ATTEMPTS = 6
-BROKEN_OFF = 2
-"""How many attempts a step counts for that was killed in the middle: three such are the end, before the queue's own."""
 GIVE_UP = 100
 """So many jobs that cannot be deleted end a deletion: something is wrong with more than some of them."""
-
-
-class UnknownStep(Exception):
-    """A message that is no step of a deletion: it stays in the queue and ends as a dead letter."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +40,8 @@ class Step:
     token: str
 
     def may_run(self, row: Deletion) -> bool:
-        """Whether this is the next step of the row, or the message that began its last one."""
-        return self.number == row.step + 1 or (self.number == row.step and self.token == row.step_token)
+        """Whether the fence lets this message in."""
+        return may_run(self.number, self.token, row.step, row.step_token)
 
 
 def leave(queue: StepQueue, row: Deletion, delay: int = 0) -> None:
@@ -97,7 +90,7 @@ class DeletionSteps:
         if row.attempts >= ATTEMPTS:
             self._end(row, FAIL, "Its steps were broken off again and again.")
             return f"deletion {step.deletion} (given up)"
-        attempts = row.attempts + BROKEN_OFF
+        attempts = row.attempts + KILLED_COUNTS_AS
         begun = self._store.change(row, replace(row, step=step.number, step_token=step.token, attempts=attempts))
         if begun is not None:
             self._go_on(begun, failures=row.attempts + 1)
@@ -174,7 +167,7 @@ class DeletionSteps:
 
     def _leave_later(self, row: Deletion) -> None:
         if row.status == "running":
-            leave(self._queue, row, min(900, 15 * 2 ** (row.attempts - 1)))
+            leave(self._queue, row, pause(row.attempts))
 
     def _end(self, row: Deletion, status: Any, reason: str | None = None) -> bool:
         ended = replace(row, status=status, reason=reason, ended_at=self._now())

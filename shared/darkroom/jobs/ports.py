@@ -113,13 +113,6 @@ class DeletionStore(Protocol):
         """End a running deletion as `stopped`; returns the row as it is then, None when there is none."""
 
 
-class StepQueue(Protocol):
-    """A queue of steps."""
-
-    def send(self, body: str, delay: int) -> None:
-        """Leave a message that comes after `delay` seconds."""
-
-
 class JobStore(Protocol):
     """The jobs table."""
 

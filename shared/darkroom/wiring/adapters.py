@@ -11,15 +11,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from darkroom.checkpoints.ports import ImportQueue, ModelFiles, ModelRegistry, Web
+    from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, Web
     from darkroom.dead_letters.ports import Letters
     from darkroom.endpoints.ports import EndpointControl, EndpointSource, Scaling
     from darkroom.idempotency import ClaimStore
     from darkroom.images.ports import ImageStore, PictureUses
     from darkroom.jobs.model import JobTimeouts
-    from darkroom.jobs.ports import Bookmarks, DeletionStore, Inference, JobStore, Outputs, StepQueue
+    from darkroom.jobs.ports import Bookmarks, DeletionStore, Inference, JobStore, Outputs
     from darkroom.keys.ports import AdminSecret, Counts, KeyStore
     from darkroom.settings import Settings
+    from darkroom.steps import StepQueue
 
 
 class Clients(Protocol):
@@ -102,7 +103,7 @@ class Adapters:
         return S3ModelFiles(self.clients("s3"), self.settings.models_bucket)
 
     @cached_property
-    def import_queue(self) -> ImportQueue:
+    def import_queue(self) -> StepQueue:
         """The queue of import steps."""
         from darkroom.aws.queue import SqsSteps
 
