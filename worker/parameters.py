@@ -5,15 +5,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from darkroom.jobs.contract import WorkRequest, starting_pictures
+from darkroom.jobs.contract import MAX_PAINTED, WorkRequest, starting_pictures
 from worker.errors import JobError
 
 MASKED_MODES = frozenset({"inpaint", "inpaint_upload", "inpaint_sketch"})
 
 MAX_TEXT = 100_000
 MAX_NAME = 1_000
-MAX_PICTURES = 128
-"""A prompt's and a name's characters, and the pictures of one job: every picture carries all of the text."""
+"""A prompt's and a name's characters: every picture carries all of the text."""
 
 Side = Annotated[int, Field(ge=8, le=8192)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -45,8 +44,8 @@ class GenerationSettings(BaseModel):
     scheduler: Name | None = None
     width: Side | None = None
     height: Side | None = None
-    batch_size: Annotated[int, Field(ge=1, le=MAX_PICTURES)] = 1
-    n_iter: Annotated[int, Field(ge=1, le=MAX_PICTURES)] = 1
+    batch_size: Annotated[int, Field(ge=1, le=MAX_PAINTED)] = 1
+    n_iter: Annotated[int, Field(ge=1, le=MAX_PAINTED)] = 1
     restore_faces: bool = False
     tiling: bool = False
     denoising_strength: Share = 0.75
@@ -111,8 +110,8 @@ def settings_of(request: WorkRequest) -> GenerationSettings:
     if starts > 1:
         settings = settings.model_copy(update={"batch_size": starts})
     count = settings.batch_size * settings.n_iter
-    if count > MAX_PICTURES:
-        message = f"batch_size times n_iter is {count}, and a job makes at most {MAX_PICTURES} pictures."
+    if count > MAX_PAINTED:
+        message = f"batch_size times n_iter is {count}, and a job makes at most {MAX_PAINTED} pictures."
         raise JobError("parameter_invalid", message)
     return settings
 

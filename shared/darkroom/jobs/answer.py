@@ -7,7 +7,6 @@ from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
 from darkroom.jobs.media import Media
 from darkroom.jobs.types import AnswerKind
 
-MAX_IMAGES = 128
 MAX_CAPTION_BYTES = 10_000
 MAX_MESSAGE = 2_000
 MAX_CODE = 64

@@ -73,6 +73,10 @@ class WorkRequest(BaseModel):
     progress_queue: str | None = Field(default=None, description="URL of the SQS queue for `Progress`")
 
 
+MAX_PAINTED = 128
+"""Pictures that a job makes at most."""
+
+
 class PaintedImage(BaseModel):
     """One finished picture or video, stored already: S3 key (no bucket), pixels, bytes, and its infotext.
 

@@ -7,14 +7,13 @@ from typing import Any
 
 from darkroom.jobs.answer import (
     MAX_CAPTION_BYTES,
-    MAX_IMAGES,
     MAX_SEED,
     MAX_SIDE,
     Answer,
     Unusable,
     bad_answer,
 )
-from darkroom.jobs.contract import Components, PaintedImage, WorkAnswer
+from darkroom.jobs.contract import MAX_PAINTED, Components, PaintedImage, WorkAnswer
 from darkroom.jobs.media import EXTENSIONS, media_of_key
 from darkroom.jobs.model import as_json, output_prefix
 
@@ -32,8 +31,8 @@ def read_manifest(job_id: str, document: dict[str, Any]) -> Answer:
     """What a manifest says about a job; raises Unusable or pydantic's ValidationError for one that makes no sense.
     Whether its pictures are in S3 is not looked up: see `confirmed`."""
     answer = WorkAnswer.model_validate(document)
-    if len(answer.images) > MAX_IMAGES:
-        raise Unusable(f"it holds {len(answer.images)} pictures; a job makes at most {MAX_IMAGES}")
+    if len(answer.images) > MAX_PAINTED:
+        raise Unusable(f"it holds {len(answer.images)} pictures; a job makes at most {MAX_PAINTED}")
     for number, image in enumerate(answer.images):
         _check(job_id, number, image)
     _check_once(image.key for image in answer.images)

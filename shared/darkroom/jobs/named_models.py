@@ -76,8 +76,9 @@ def named_in(request: JobIn, fields: Mapping[str, Any]) -> NamedModels:
     given = request.models.model_dump()
     kinds = [kind for kind in EXTRA_KINDS if kind in rules.kinds]
     explicit = [Mention((kind,), name, ("models", kind)) for kind in kinds for name in given[kind]]
+    others = (*explicit, *map(_in_body, found.models))
     if not rules.needs_checkpoint:
-        return NamedModels(others=(*explicit, *(m for m in map(_in_body, found.models) if m)))
+        return NamedModels(others=others)
     beside = Mention((CHECKPOINT,), request.checkpoint, ("checkpoint",)) if request.checkpoint else None
     vae = Mention((VAE,), given[VAE], ("models", VAE)) if given[VAE] else _in_settings(found.vae)
     said = vae.name.strip().lower() if vae else ""
@@ -86,7 +87,7 @@ def named_in(request: JobIn, fields: Mapping[str, Any]) -> NamedModels:
         vae=vae if said not in _AUTOMATIC | {NO_VAE.lower()} else None,
         automatic_vae=said in _AUTOMATIC,
         no_vae=said == NO_VAE.lower(),
-        others=(*explicit, *(m for m in map(_in_body, found.models) if m)),
+        others=others,
         words=found.words,
     )
 
@@ -108,7 +109,7 @@ def named_again(job: Job) -> NamedModels:
         checkpoint=Mention((CHECKPOINT,), job.line.checkpoint, ("checkpoint",)) if job.line.checkpoint else None,
         vae=Mention((VAE,), vae, ("models", VAE)) if vae and vae != NO_VAE else None,
         no_vae=vae == NO_VAE,
-        others=(*stored, *(m for m in map(_in_body, body.models if body else ()) if m)),
+        others=(*stored, *map(_in_body, body.models if body else ())),
         words=body.words if body else (),
         spellings=job.spellings or {},
         objects={key: job.object_key(key) for key in job.model_keys},
@@ -163,17 +164,15 @@ def missing(models: tuple[Missing, ...]) -> Invalid:
     )
 
 
-def _in_body(mention: Mention | None) -> Mention | None:
-    if mention is None:
-        return None
+def _in_body(mention: Mention) -> Mention:
     return Mention(mention.kinds, mention.name, ("parameters", *mention.path), mention.required)
 
 
 def _in_settings(mention: Mention | None) -> Mention | None:
     """A mention of `override_settings`, held to the rules of names beside the body."""
-    mentioned = _in_body(mention)
-    if mentioned is None:
+    if mention is None:
         return None
+    mentioned = _in_body(mention)
     try:
         _NAME.validate_python(mentioned.name.strip())
     except ValidationError as error:

@@ -7,9 +7,12 @@ as the WebUI writes fields that stand at their default.
 
 import math
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
+
+from darkroom.jobs.contract import MAX_PAINTED
 
 Side = Annotated[int, Field(ge=64, le=2048)]
 ExtrasSide = Annotated[int, Field(ge=1, le=8192)]
@@ -17,8 +20,6 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=-1, le=2**63 - 1)]
 Real = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=100_000)]
-MAX_PICTURES = 128
-"""Pictures that a job makes at most."""
 _STEP = 8
 _SIDES = ("width", "height", "hr_resize_x", "hr_resize_y")
 Picture = Annotated[str | dict[str, Any], Field(description="base64, a data URI, or `image:<name>`")]
@@ -96,8 +97,8 @@ class Parameters(BaseModel):
     @classmethod
     def _pictures_in_all(cls, n_iter: int | None, info: ValidationInfo) -> int | None:
         batch = info.data.get("batch_size") or 1
-        if n_iter and batch * n_iter > MAX_PICTURES:
-            raise ValueError(f"{batch} pictures at a time, {n_iter} times, are more than {MAX_PICTURES}")
+        if n_iter and batch * n_iter > MAX_PAINTED:
+            raise ValueError(f"{batch} pictures at a time, {n_iter} times, are more than {MAX_PAINTED}")
         return n_iter
 
     def fields(self) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def _sayable(value: Any) -> Any:
 
 def without_idle(fields: dict[str, Any], idle: Iterable[str]) -> dict[str, Any]:
     """The body without those of the `idle` fields, which decide nothing, whose values are out of their bounds."""
-    wrong = {name for name in idle if name in _TYPES and not _fits(name, fields[name])}
+    wrong = {name for name in idle if name in Parameters.model_fields and not _fits(name, fields[name])}
     return {name: value for name, value in fields.items() if name not in wrong}
 
 
@@ -142,15 +143,16 @@ def passed_on_styles(fields: dict[str, Any]) -> tuple[str, ...]:
     return (f"`styles` ({named[:200]}) are passed on by name: what they stand for is not added to the prompt here.",)
 
 
-_TYPES: dict[str, TypeAdapter[Any]] = {
-    name: TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
-    for name, field in Parameters.model_fields.items()
-}
+@cache
+def _type_of(name: str) -> TypeAdapter[Any]:
+    """Made when a body first needs it: all sixty of them would take a cold function 10 ms."""
+    field = Parameters.model_fields[name]
+    return TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
 
 
 def _fits(name: str, value: Any) -> bool:
     try:
-        _TYPES[name].validate_python(value)
+        _type_of(name).validate_python(value)
     except ValidationError:
         return False
     return True

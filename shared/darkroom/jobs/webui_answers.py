@@ -9,7 +9,8 @@ import binascii
 from typing import Any
 
 from darkroom.images.source import NotAnImage
-from darkroom.jobs.answer import MAX_IMAGES, MAX_SEED, MAX_SIDE, Answer, RawPicture, Unusable
+from darkroom.jobs.answer import MAX_SEED, MAX_SIDE, Answer, RawPicture, Unusable
+from darkroom.jobs.contract import MAX_PAINTED
 from darkroom.jobs.json_text import clean_json
 from darkroom.jobs.manifests import bounded_texts
 from darkroom.jobs.media import EXTENSIONS, Size, media_of, size_of
@@ -26,8 +27,8 @@ def is_webui(document: dict[str, Any]) -> bool:
 def read_webui(document: dict[str, Any]) -> Answer:
     """The pictures of a plain answer of the WebUI; raises Unusable."""
     pictures = document.get("images") or [document["image"]]
-    if len(pictures) > MAX_IMAGES:
-        raise Unusable(f"it holds {len(pictures)} pictures; a job makes at most {MAX_IMAGES}")
+    if len(pictures) > MAX_PAINTED:
+        raise Unusable(f"it holds {len(pictures)} pictures; a job makes at most {MAX_PAINTED}")
     info = _info(document.get("info"))
     seeds, texts = _seeds(info, len(pictures)), bounded_texts(_infotexts(info, len(pictures)))
     asked = _asked(info)

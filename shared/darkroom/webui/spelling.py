@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from unicodedata import normalize
 
-EXTENSIONS = (".safetensors", ".ckpt", ".pth", ".pt", ".bin")
+from darkroom.checkpoints.model import PICKLES, SAFE
+
+EXTENSIONS = SAFE + PICKLES
 _HASH_BEHIND = re.compile(r"\s*\[([^\[\]]*)\]$")
 _OLD_HASH = re.compile(r"[0-9a-f]{8}")
 _HASH = re.compile(r"[0-9a-f]{10}|[0-9a-f]{12}|[0-9a-f]{64}")
