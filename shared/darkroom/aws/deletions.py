@@ -58,7 +58,7 @@ class DynamoDeletions:
                 Item=attributes(
                     {
                         "id": _row_id(deletion.id),
-                        "told": _TEXT.dump_json(deletion).decode(),
+                        "deletion": _TEXT.dump_json(deletion).decode(),
                         "state": deletion.status,
                         "version": deletion.version,
                         "expires_at": deletion.expires_at,
@@ -81,12 +81,12 @@ class DynamoDeletions:
         then finds itself as the writer."""
         changed = replace(new, version=old.version + 1)
         values: dict[str, object] = {
-            ":told": _TEXT.dump_json(changed).decode(),
+            ":deletion": _TEXT.dump_json(changed).decode(),
             ":old": old.version,
             ":new": changed.version,
             ":writer": secrets.token_hex(8),
         }
-        update, condition = "SET told = :told, version = :new, writer = :writer", "version = :old"
+        update, condition = "SET deletion = :deletion, version = :new, writer = :writer", "version = :old"
         if new.status != "running":
             update += ", #state = :state, ended_at = :end"
             condition += " AND #state = :running"
@@ -122,5 +122,5 @@ def _row_id(deletion_id: str) -> str:
 
 def _read(item: Any) -> Deletion:
     values = values_of(item)
-    told = _TEXT.validate_json(values["told"])
-    return replace(told, status=values["state"], ended_at=values.get("ended_at"))
+    deletion = _TEXT.validate_json(values["deletion"])
+    return replace(deletion, status=values["state"], ended_at=values.get("ended_at"))

@@ -25,7 +25,7 @@ _TRANSPARENCY = {0: 2, 2: 6, 3: 1}
 def look(source: Source) -> Facts:
     """Size, EXIF and XMP of a PNG; raises NotAnImage when its pixels are not reached, or its size is told twice."""
     size = (0, 0)
-    told: dict[bytes, bytes] = {}
+    texts: dict[bytes, bytes] = {}
     for number, (kind, at, length) in enumerate(_chunks(source, len(_SIGNATURE))):
         if (kind == b"IHDR") != (number == 0):
             raise NotAnImage("its PNG header tells its size twice" if number else "its PNG header is broken")
@@ -33,11 +33,11 @@ def look(source: Source) -> Facts:
             header = source.read(at, 8)
             size = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")
         elif kind == b"IDAT":
-            told |= _told(*_after_pixels(source, at - 8))
-            exif = told.get(_EXIF_TEXT) or _unhexed(told.get(_RAW_EXIF, b""))
-            return Facts(*size, exif or None, told.get(_XMP))
+            texts |= _texts_in(*_after_pixels(source, at - 8))
+            exif = texts.get(_EXIF_TEXT) or _unhexed(texts.get(_RAW_EXIF, b""))
+            return Facts(*size, exif or None, texts.get(_XMP))
         else:
-            told |= _told(source, [(kind, at, length)])
+            texts |= _texts_in(source, [(kind, at, length)])
     raise NotAnImage("its PNG header is broken or cut off")
 
 
@@ -95,9 +95,9 @@ def _is_intact(chunk: bytes) -> bool:
     return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
 
 
-def _told(source: Source, chunks: list[tuple[bytes, int, int]]) -> dict[bytes, bytes]:
+def _texts_in(source: Source, chunks: list[tuple[bytes, int, int]]) -> dict[bytes, bytes]:
     """What these chunks tell by keyword; of several with one keyword, the last."""
-    told = {}
+    texts = {}
     for kind, at, length in chunks:
         if length > MAX_METADATA:
             continue
@@ -112,8 +112,8 @@ def _told(source: Source, chunks: list[tuple[bytes, int, int]]) -> dict[bytes, b
         whole = source.read(at - 8, length + 12)
         content = _content(kind, whole[8:-4]) if _is_intact(whole) else None
         if content is not None:
-            told[keyword] = content
-    return told
+            texts[keyword] = content
+    return texts
 
 
 def _content(kind: bytes, chunk: bytes) -> bytes | None:

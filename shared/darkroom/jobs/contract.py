@@ -116,10 +116,10 @@ class Timings(BaseModel):
         fetched = [self.download, self.load]
         if fetched == [None, None]:
             fetched = [self.model]
-        told = [seconds for seconds in (*fetched, self.run) if seconds is not None]
-        busy = sum(told)
+        known = [seconds for seconds in (*fetched, self.run) if seconds is not None]
+        busy = sum(known)
         # A worker that cannot tell the time must not cost a picture: what nobody can believe is not told.
-        return round(busy, 3) if told and 0 <= busy <= MOST_BUSY_SECONDS else None
+        return round(busy, 3) if known and 0 <= busy <= MOST_BUSY_SECONDS else None
 
     @property
     def believable(self) -> bool:

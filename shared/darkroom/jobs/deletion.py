@@ -101,7 +101,7 @@ class Deletions:
         real = [job_id for job_id in job_ids if ids.is_id(job_id)]
         removed = self._removal.remove_each(real, may_touch, AT_ONCE_SECONDS)
         nothing = Removed("gone")
-        return DeletedJobs(jobs=[_told(job_id, removed.get(job_id, nothing), job_id in noted) for job_id in job_ids])
+        return DeletedJobs(jobs=[_outcome(job_id, removed.get(job_id, nothing), job_id in noted) for job_id in job_ids])
 
     def _begin(self, owner: str, asked: DeletionFilters, used: Idempotency | None, scope: str | None) -> DeletionOut:
         """Write the row and leave the first step. A step that comes later is left before the row is written, as a
@@ -152,7 +152,7 @@ def _id_of(text: str) -> str:
     return text.strip().rpartition("->")[2]
 
 
-def _told(job_id: str, removed: Removed, was_there: bool) -> DeletedJob:
+def _outcome(job_id: str, removed: Removed, was_there: bool) -> DeletedJob:
     if removed.outcome == "deleted" or (removed.outcome == "gone" and was_there):
         return DeletedJob(id=job_id, outcome="deleted", reason=None)
     if removed.outcome == "failed":
