@@ -79,8 +79,8 @@ def test_without_the_shared_counts_a_function_uses_its_own() -> None:
 
 
 def memory_after(minutes: int) -> int:
-    """The bytes that a limiter keeps after minutes in each of which a thousand new keys sent one request: those that its
-    own module took, for other threads of the test run take some, too."""
+    """The bytes that a limiter keeps after minutes in each of which a thousand new keys sent one request. Only those
+    count that its own module took: other threads of the test run take some, too."""
     clock = Clock()
     limiter = RateLimiter(SharedCounts(), clock)
     tracemalloc.start()
