@@ -3,6 +3,8 @@
 boto3's own serializer turns values into DynamoDB's attribute values. It takes Decimal for numbers and no float, so a
 float goes through its text: the number is stored as Python prints it. Parameters and other nested values are JSON
 text: they keep every number as it was sent.
+
+DynamoDB bills each KB of an item at every write of it, and a line is written to every index, so long texts are packed.
 """
 
 import json
@@ -14,22 +16,44 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
-from darkroom.jobs.model import Job, JobLine, Transition, as_json
-from darkroom.jobs.state import OPEN, SUCCEED
+from darkroom.jobs.model import Job, JobLine, Transition, as_json, seeds_of
+from darkroom.jobs.state import OPEN, SUCCEED, Status
+from darkroom.tables import LINE, LISTED_AS
 
 Item = dict[str, Any]
 """An item as DynamoDB takes and gives it: each attribute with its type, as in `{"id": {"S": "…"}}`."""
 _SERIALIZER, _DESERIALIZER = TypeSerializer(), TypeDeserializer()
 
 
+PLAIN_BYTES = 400
+"""Texts up to this length are stored as they are: a typical line is under 1 KB with them, and people can read them."""
+
+
 def attribute(value: object) -> Any:
-    """A text, number or list of texts as an attribute value."""
+    """A text, number, list of texts or numbers, or bytes as an attribute value; a dictionary of these, without what is
+    None, as a map."""
+    if isinstance(value, dict):
+        return {"M": attributes(value)}
     return _SERIALIZER.serialize(Decimal(str(value)) if isinstance(value, float) else value)
 
 
 def attributes(values: Mapping[str, object]) -> Item:
     """Values by name as attributes; what is None is left out."""
     return {name: attribute(value) for name, value in values.items() if value is not None}
+
+
+def packed(text: str) -> str | bytes:
+    """A text as it is stored: itself when it is short, else compressed if that makes it shorter."""
+    content = text.encode()
+    if len(content) <= PLAIN_BYTES:
+        return text
+    compressed = zlib.compress(content, 9)
+    return compressed if len(compressed) < len(content) else text
+
+
+def unpacked(value: Any) -> str:
+    """The text of a value that `packed` made."""
+    return value if isinstance(value, str) else zlib.decompress(bytes(value)).decode()
 
 
 def values_of(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,23 +71,28 @@ def shard_of(job_id: str, shards: int) -> int:
     return zlib.crc32(job_id.encode()) % shards
 
 
-def to_item(job: Job, shards: int) -> Item:
-    """A new job as an item of the table."""
+def status_key(status: Status, shard: int) -> str | None:
+    """The partition of the index of statuses, which holds only what did not succeed."""
+    return f"{status}#{shard}" if status != SUCCEED else None
+
+
+def to_item(job: Job, shards: int, listed_as: Status | None = None) -> Item:
+    """A job as an item of the table. `listed_as` is the status that lists show, None for the job's own."""
     line, shard = job.line, shard_of(job.line.id, shards)
+    listed = listed_as or line.status
     return attributes(
         {
             "id": line.id,
             "owner": line.owner,
             "type": line.type,
-            "mode": line.mode,
             "status": line.status,
+            LISTED_AS: listed,
             "endpoint": line.endpoint,
             "checkpoint": line.checkpoint,
-            "prompt": line.prompt,
+            LINE: _columns(line),
             "feed": str(shard),
             "type_shard": f"{line.type}#{shard}",
-            # The index of statuses holds only what did not succeed.
-            "status_shard": f"{line.status}#{shard}" if line.status != SUCCEED else None,
+            "status_shard": status_key(listed, shard),
             "open_shard": str(shard) if line.status in OPEN else None,
             "parameters": _json(job.parameters),
             "inputs": _json(job.inputs) if job.inputs else None,
@@ -74,15 +103,45 @@ def to_item(job: Job, shards: int) -> Item:
             "instance_type": job.instance_type,
             "replay_of": job.replay_of,
             "notices": list(job.notices) or None,
-            "lora": list(line.lora) or None,
-            "price": line.price,
             "expires_at": job.expires_at,
         }
     )
 
 
+def _columns(line: JobLine) -> dict[str, object]:
+    """What the map of a line holds."""
+    return {
+        "mode": line.mode,
+        "completed_at": line.completed_at,
+        "image_count": line.image_count or None,
+        "first_image": line.first_image,
+        "prompt": packed(line.prompt) if line.prompt is not None else None,
+        "lora": list(line.lora) or None,
+        "run_seconds": line.run_seconds,
+        "price": line.price,
+        "seeds": list(line.seeds) or None,
+        "batch": line.batch,
+        "notice_count": line.notice_count or None,
+        "title": line.title,
+        "rating": line.rating,
+        "tags": list(line.tags) or None,
+    }
+
+
+def line_brought_by(transition: Transition) -> dict[str, object]:
+    """What a transition writes to the map of the line; None where it brings nothing."""
+    images, timings = transition.images or (), transition.timings
+    return {
+        "completed_at": transition.completed_at,
+        "image_count": len(images) or None,
+        "first_image": transition.first_image,
+        "seeds": list(seeds_of(images)) or None,
+        "run_seconds": timings.busy if timings else None,
+    }
+
+
 def brought_by(transition: Transition) -> dict[str, object]:
-    """The values that a transition writes besides the status and its notices, by attribute; None where it brings
+    """What a transition writes to the row besides the status, the line and the notices; None where it brings
     nothing."""
     images, timings, error = transition.images, transition.timings, transition.error
     return {
@@ -90,41 +149,44 @@ def brought_by(transition: Transition) -> dict[str, object]:
         "failure_location": transition.failure_location,
         "caption": transition.caption,
         "submitted_at": transition.submitted_at,
-        "completed_at": transition.completed_at,
         "cancelled_when": transition.cancelled_when,
         "images": _json([image.model_dump(exclude_none=True) for image in images]) if images else None,
-        "image_count": len(images) if images else None,
-        "first_image": transition.first_image,
         "timings": timings.model_dump_json(exclude_none=True) if timings else None,
-        "run_seconds": timings.busy if timings else None,
         "error": error.model_dump_json() if error else None,
         "error_code": error.code if error else None,
-        "components": transition.components.model_dump_json(exclude_none=True) if transition.components else None,
+        "components": _components(transition),
     }
 
 
+def _components(transition: Transition) -> str | bytes | None:
+    components = transition.components
+    return packed(components.model_dump_json(exclude_none=True)) if components else None
+
+
 def line_from_item(item: Mapping[str, Any]) -> JobLine:
-    """The history line of an item, from the table or any index."""
-    return _line(values_of(item))
+    """The history line of an item of an index."""
+    values = values_of(item)
+    return _line(values, values[LISTED_AS])
 
 
 def from_item(item: Mapping[str, Any]) -> Job:
     """The whole job of an item of the table."""
     values = values_of(item)
-    timings, error, components = values.get("timings"), values.get("error"), values.get("components")
+    timings, error = values.get("timings"), values.get("error")
+    components = unpacked(values["components"]) if "components" in values else None
     return Job(
-        line=_line(values),
-        parameters=json.loads(values["parameters"]),
-        inputs=json.loads(values.get("inputs", "{}")),
+        line=_line(values, values["status"]),
+        parameters=_read(values, "parameters"),
+        inputs=_read(values, "inputs") or {},
         uses=int(values["uses"]) if "uses" in values else None,
-        models=json.loads(values.get("models", "{}")),
-        spellings=json.loads(values.get("spellings", "null")),
+        models=_read(values, "models") or {},
+        spellings=_read(values, "spellings"),
         expires_at=int(values["expires_at"]) if "expires_at" in values else None,
         instance_type=values.get("instance_type"),
         failure_location=values.get("failure_location"),
         started_at=values.get("started_at"),
         progress=_float(values, "progress"),
-        images=tuple(PaintedImage.model_validate(image) for image in json.loads(values.get("images", "[]"))),
+        images=tuple(PaintedImage.model_validate(image) for image in _read(values, "images") or ()),
         caption=values.get("caption"),
         timings=Timings.model_validate_json(timings) if timings else None,
         error=WorkError.model_validate_json(error) if error else None,
@@ -133,28 +195,35 @@ def from_item(item: Mapping[str, Any]) -> Job:
         cancelled_when=values.get("cancelled_when"),
         hand_overs=int(values.get("hand_overs", 0)),
         handed_over_at=values.get("handed_over_at"),
-        objects=json.loads(values.get("objects", "{}")),
+        objects=_read(values, "objects") or {},
         notices=tuple(values.get("notices", ())),
         components=Components.model_validate_json(components) if components else None,
     )
 
 
-def _line(values: dict[str, Any]) -> JobLine:
+def _line(values: dict[str, Any], status: Status) -> JobLine:
+    columns = values[LINE]
     return JobLine(
         id=values["id"],
         owner=values["owner"],
         type=values["type"],
-        status=values["status"],
+        status=status,
         endpoint=values.get("endpoint"),
-        mode=values.get("mode"),
+        mode=columns.get("mode"),
         checkpoint=values.get("checkpoint"),
-        completed_at=values.get("completed_at"),
-        image_count=int(values.get("image_count", 0)),
-        first_image=values.get("first_image"),
-        prompt=values.get("prompt"),
-        lora=tuple(values.get("lora", ())),
-        run_seconds=_float(values, "run_seconds"),
-        price=_float(values, "price"),
+        completed_at=columns.get("completed_at"),
+        image_count=int(columns.get("image_count", 0)),
+        first_image=columns.get("first_image"),
+        prompt=unpacked(columns["prompt"]) if "prompt" in columns else None,
+        lora=tuple(columns.get("lora", ())),
+        run_seconds=_float(columns, "run_seconds"),
+        price=_float(columns, "price"),
+        seeds=tuple(int(seed) for seed in columns.get("seeds", ())),
+        batch=_int(columns, "batch"),
+        notice_count=int(columns.get("notice_count", 0)),
+        title=columns.get("title"),
+        rating=_int(columns, "rating"),
+        tags=tuple(columns.get("tags", ())),
     )
 
 
@@ -162,5 +231,14 @@ def _float(values: dict[str, Any], name: str) -> float | None:
     return float(values[name]) if name in values else None
 
 
-def _json(value: object) -> str:
-    return as_json(value).decode()
+def _int(values: dict[str, Any], name: str) -> int | None:
+    return int(values[name]) if name in values else None
+
+
+def _json(value: object) -> str | bytes:
+    return packed(as_json(value).decode())
+
+
+def _read(values: dict[str, Any], name: str) -> Any:
+    """The value of an attribute that `_json` made, None where there is none."""
+    return json.loads(unpacked(values[name])) if name in values else None

@@ -13,9 +13,11 @@ from darkroom.aws.job_items import (
     attributes,
     brought_by,
     from_item,
+    line_brought_by,
     line_from_item,
     progress_number,
     shard_of,
+    status_key,
     to_item,
     values_of,
 )
@@ -26,10 +28,10 @@ from darkroom.errors import Busy
 from darkroom.idempotency import Idempotency, row_id
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
-from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.ports import KeyUsed, ModelsNotActive, WriteResult
 from darkroom.jobs.state import CANCELLED, CREATED, OPEN, SUCCEED, CancelPoint, Origin, Status, origins, short_of
-from darkroom.tables import JOBS
+from darkroom.tables import JOBS, LINE, LISTED_AS
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -65,7 +67,7 @@ class DynamoJobs:
             {
                 "Put": {
                     "TableName": self._table,
-                    "Item": to_item(job, self._shards),
+                    "Item": to_item(job, self._shards, listed_as=job.listed_at_first),
                     "ConditionExpression": "attribute_not_exists(id)",
                 }
             }
@@ -188,24 +190,58 @@ class DynamoJobs:
         update = Expression()
         update.set("status", transition.status)
         update.set("settled_by" if transition.completed_at else "submitted_by", transition.basis)
-        shard = shard_of(job_id, self._shards)
+        self._list_as(update, job_id, transition.status)
         if transition.status == SUCCEED:
-            update.remove("status_shard", "error", "error_code")
-        else:
-            update.set("status_shard", f"{transition.status}#{shard}")
+            update.remove("error", "error_code")
         if transition.status in OPEN:
-            update.set("open_shard", str(shard))
+            update.set("open_shard", str(shard_of(job_id, self._shards)))
         else:
             update.remove("open_shard")
-        for name, value in brought_by(transition).items():
+        brought = {f"{LINE}.{name}": value for name, value in line_brought_by(transition).items()}
+        for name, value in (brought_by(transition) | brought).items():
             if value is not None:
                 update.set(name, value)
         if transition.notices:
             update.append("notices", list(transition.notices))
+            update.add(f"{LINE}.notice_count", len(transition.notices))
         condition = update.stands_at(origins(transition.status))
         if transition.only_for is not None:
             condition = f"({condition}) AND {update.one_of('type', transition.only_for)}"
         return self._conditional(job_id, update, condition)
+
+    def _list_as(self, update: Expression, job_id: str, status: Status) -> None:
+        """Show this status in lists. No index is written when it is the one that they show already."""
+        update.set(LISTED_AS, status)
+        key = status_key(status, shard_of(job_id, self._shards))
+        if key is None:
+            update.remove("status_shard")
+        else:
+            update.set("status_shard", key)
+
+    def list_as_created(self, job_id: str) -> WriteResult:
+        """See `JobStore.list_as_created`: one conditional UpdateItem."""
+        update = Expression()
+        self._list_as(update, job_id, CREATED)
+        return self._conditional(job_id, update, update.stands_at([Origin(CREATED)]))
+
+    def edit(self, job_id: str, edit: Edit, scope: str | None) -> Job | None:
+        """See `JobStore.edit`: one conditional UpdateItem."""
+        update = Expression()
+        for name in sorted(edit.changed):
+            value = getattr(edit, name)
+            if value:
+                update.set(f"{LINE}.{name}", list(value) if isinstance(value, tuple) else value)
+            else:
+                update.remove(f"{LINE}.{name}")
+        # Other rows of the table have no line.
+        condition = f"attribute_exists({update.name(LINE)})"
+        if scope is not None:
+            condition += f" AND {update.one_of('owner', [scope])}"
+        try:
+            answer = self._update(job_id, update, condition, ReturnValues="ALL_NEW")
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return None
+        return from_item(answer["Attributes"])
 
     def progress(self, job_id: str, progress: float, started_at: str) -> WriteResult:
         """See `JobStore.progress`: one conditional UpdateItem."""
@@ -246,7 +282,8 @@ class DynamoJobs:
     def delete(self, job_id: str) -> Status | None:
         """See `JobStore.delete`: one DeleteItem."""
         answer = self._client.delete_item(TableName=self._table, Key=attributes({"id": job_id}), ReturnValues="ALL_OLD")
-        return line_from_item(answer["Attributes"]).status if "Attributes" in answer else None
+        status: Any = answer.get("Attributes", {}).get("status", {}).get("S")
+        return status  # type: ignore[no-any-return]
 
     def first(self, shard: int) -> Job | None:
         """See `JobStore.first`: one Query of the `feed` index, and mostly one consistent GetItem."""
@@ -281,15 +318,7 @@ class DynamoJobs:
 
     def _conditional(self, job_id: str, update: Expression, condition: str) -> WriteResult:
         try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=attributes({"id": job_id}),
-                UpdateExpression=update.update(),
-                ConditionExpression=condition,
-                ExpressionAttributeNames=update.names,
-                ExpressionAttributeValues=update.values,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            self._update(job_id, update, condition, ReturnValuesOnConditionCheckFailure="ALL_OLD")
         except self._client.exceptions.ConditionalCheckFailedException as refused:
             item: Any = refused.response.get("Item")
             if not item:
@@ -297,6 +326,19 @@ class DynamoJobs:
             values = values_of(item)
             return WriteResult(False, True, values["status"], values.get("failure_location"), values["type"])
         return WriteResult(applied=True, exists=True)
+
+    def _update(self, job_id: str, update: Expression, condition: str, **returned: Any) -> Any:
+        # DynamoDB takes no values that no expression uses.
+        values: Any = {"ExpressionAttributeValues": update.values} if update.values else {}
+        return self._client.update_item(
+            TableName=self._table,
+            Key=attributes({"id": job_id}),
+            UpdateExpression=update.update(),
+            ConditionExpression=condition,
+            ExpressionAttributeNames=update.names,
+            **values,
+            **returned,
+        )
 
 
 def _refusal(cancelled: ClientError, puts: int, models: tuple[ModelKey, ...], keyed: bool) -> Exception:

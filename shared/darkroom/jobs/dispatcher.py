@@ -65,8 +65,16 @@ class Dispatcher:
         except EndpointRefused as refused:
             return self._refuse(job, refused)
         except Busy:
+            self._wait(job)
             return job
         return self._mark(job, output, failure)
+
+    def _wait(self, job: Job) -> None:
+        """Show in lists that the job was not handed over."""
+        try:
+            self._store.list_as_created(job.line.id)
+        except Busy:
+            return
 
     def _refuse(self, job: Job, refused: EndpointRefused) -> Job:
         error = WorkError(code=REFUSED, message=f"SageMaker refused the job: {refused}")
