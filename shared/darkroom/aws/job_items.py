@@ -16,7 +16,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
-from darkroom.jobs.model import Job, JobLine, Transition, as_json, seeds_of
+from darkroom.jobs.model import Job, JobLine, Transition, as_json, output_prefix, seeds_of
 from darkroom.jobs.state import OPEN, SUCCEED, Status
 from darkroom.tables import LINE, LISTED_AS
 
@@ -25,8 +25,8 @@ Item = dict[str, Any]
 _SERIALIZER, _DESERIALIZER = TypeSerializer(), TypeDeserializer()
 
 
-PLAIN_BYTES = 400
-"""Texts up to this length are stored as they are: a typical line is under 1 KB with them, and people can read them."""
+PLAIN_BYTES = 200
+"""Texts up to this length are stored as they are: packing them would win little, and people can read them."""
 
 
 def attribute(value: object) -> Any:
@@ -94,7 +94,7 @@ def to_item(job: Job, shards: int, listed_as: Status | None = None) -> Item:
             "type_shard": f"{line.type}#{shard}",
             "status_shard": status_key(listed, shard),
             "open_shard": str(shard) if line.status in OPEN else None,
-            "parameters": _json(job.parameters),
+            "parameters": _json(_without_prompt(job)),
             "inputs": _json(job.inputs) if job.inputs else None,
             "uses": job.uses,
             "models": _json(job.models) if job.models else None,
@@ -108,13 +108,25 @@ def to_item(job: Job, shards: int, listed_as: Status | None = None) -> Item:
     )
 
 
+def _without_prompt(job: Job) -> dict[str, Any]:
+    """The parameters without the prompt, when the line has it whole: it is the longest part of most rows."""
+    if job.line.prompt is None or job.parameters.get("prompt") != job.line.prompt:
+        return job.parameters
+    return {name: value for name, value in job.parameters.items() if name != "prompt"}
+
+
+def _with_prompt(parameters: dict[str, Any], line: JobLine) -> dict[str, Any]:
+    """The parameters as they were before `_without_prompt`."""
+    return parameters if line.prompt is None else {"prompt": line.prompt, **parameters}
+
+
 def _columns(line: JobLine) -> dict[str, object]:
     """What the map of a line holds."""
     return {
         "mode": line.mode,
         "completed_at": line.completed_at,
         "image_count": line.image_count or None,
-        "first_image": line.first_image,
+        "first_image": _relative(line.id, line.first_image) if line.first_image else None,
         "prompt": packed(line.prompt) if line.prompt is not None else None,
         "lora": list(line.lora) or None,
         "run_seconds": line.run_seconds,
@@ -128,34 +140,71 @@ def _columns(line: JobLine) -> dict[str, object]:
     }
 
 
-def line_brought_by(transition: Transition) -> dict[str, object]:
+def _relative(job_id: str, key: str) -> str:
+    """The S3 key of something that a worker wrote, with `/` for the part that the job's id tells. No other key begins
+    with it."""
+    prefix = output_prefix(job_id)
+    return "/" + key.removeprefix(prefix) if key.startswith(prefix) else key
+
+
+def _absolute(job_id: str, key: str) -> str:
+    """The S3 key of which `_relative` made this."""
+    return output_prefix(job_id) + key[1:] if key.startswith("/") else key
+
+
+def short_place(job_id: str, uri: str) -> str:
+    """Where SageMaker puts something of a job (an S3 URI), as it is stored: with `~` before it and for its id."""
+    return "~" + uri.replace(job_id, "~") if job_id in uri and "~" not in uri else uri
+
+
+def whole_place(job_id: str, stored: str | None) -> str | None:
+    """The S3 URI of which `short_place` made this."""
+    return stored[1:].replace("~", job_id) if stored and stored.startswith("~") else stored
+
+
+def line_brought_by(job_id: str, transition: Transition) -> dict[str, object]:
     """What a transition writes to the map of the line; None where it brings nothing."""
-    images, timings = transition.images or (), transition.timings
+    images, timings, first = transition.images or (), transition.timings, transition.first_image
     return {
         "completed_at": transition.completed_at,
         "image_count": len(images) or None,
-        "first_image": transition.first_image,
+        "first_image": _relative(job_id, first) if first else None,
         "seeds": list(seeds_of(images)) or None,
         "run_seconds": timings.busy if timings else None,
     }
 
 
-def brought_by(transition: Transition) -> dict[str, object]:
+def brought_by(job_id: str, transition: Transition) -> dict[str, object]:
     """What a transition writes to the row besides the status, the line and the notices; None where it brings
     nothing."""
     images, timings, error = transition.images, transition.timings, transition.error
+    output, failure = transition.output_location, transition.failure_location
     return {
-        "output_location": transition.output_location,
-        "failure_location": transition.failure_location,
+        "output_location": short_place(job_id, output) if output else None,
+        "failure_location": short_place(job_id, failure) if failure else None,
         "caption": transition.caption,
         "submitted_at": transition.submitted_at,
         "cancelled_when": transition.cancelled_when,
-        "images": _json([image.model_dump(exclude_none=True) for image in images]) if images else None,
+        "images": _json([_image(job_id, image) for image in images]) if images else None,
         "timings": timings.model_dump_json(exclude_none=True) if timings else None,
         "error": error.model_dump_json() if error else None,
         "error_code": error.code if error else None,
         "components": _components(transition),
     }
+
+
+def _image(job_id: str, image: PaintedImage) -> dict[str, Any]:
+    stored = image.model_dump(exclude_none=True)
+    return stored | {name: _relative(job_id, stored[name]) for name in ("key", "thumbnail") if name in stored}
+
+
+def _images_of(values: dict[str, Any]) -> tuple[PaintedImage, ...]:
+    stored = _read(values, "images") or ()
+    keys = [
+        {name: _absolute(values["id"], image[name]) for name in ("key", "thumbnail") if image.get(name)}
+        for image in stored
+    ]
+    return tuple(PaintedImage.model_validate(image | full) for image, full in zip(stored, keys, strict=True))
 
 
 def _components(transition: Transition) -> str | bytes | None:
@@ -174,19 +223,20 @@ def from_item(item: Mapping[str, Any]) -> Job:
     values = values_of(item)
     timings, error = values.get("timings"), values.get("error")
     components = unpacked(values["components"]) if "components" in values else None
+    line = _line(values, values["status"])
     return Job(
-        line=_line(values, values["status"]),
-        parameters=_read(values, "parameters"),
+        line=line,
+        parameters=_with_prompt(_read(values, "parameters"), line),
         inputs=_read(values, "inputs") or {},
         uses=int(values["uses"]) if "uses" in values else None,
         models=_read(values, "models") or {},
         spellings=_read(values, "spellings"),
         expires_at=int(values["expires_at"]) if "expires_at" in values else None,
         instance_type=values.get("instance_type"),
-        failure_location=values.get("failure_location"),
+        failure_location=whole_place(values["id"], values.get("failure_location")),
         started_at=values.get("started_at"),
         progress=_float(values, "progress"),
-        images=tuple(PaintedImage.model_validate(image) for image in _read(values, "images") or ()),
+        images=_images_of(values),
         caption=values.get("caption"),
         timings=Timings.model_validate_json(timings) if timings else None,
         error=WorkError.model_validate_json(error) if error else None,
@@ -202,7 +252,7 @@ def from_item(item: Mapping[str, Any]) -> Job:
 
 
 def _line(values: dict[str, Any], status: Status) -> JobLine:
-    columns = values[LINE]
+    columns, first = values[LINE], values[LINE].get("first_image")
     return JobLine(
         id=values["id"],
         owner=values["owner"],
@@ -213,7 +263,7 @@ def _line(values: dict[str, Any], status: Status) -> JobLine:
         checkpoint=values.get("checkpoint"),
         completed_at=columns.get("completed_at"),
         image_count=int(columns.get("image_count", 0)),
-        first_image=columns.get("first_image"),
+        first_image=_absolute(values["id"], first) if first else None,
         prompt=unpacked(columns["prompt"]) if "prompt" in columns else None,
         lora=tuple(columns.get("lora", ())),
         run_seconds=_float(columns, "run_seconds"),

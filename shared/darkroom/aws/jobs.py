@@ -17,9 +17,11 @@ from darkroom.aws.job_items import (
     line_from_item,
     progress_number,
     shard_of,
+    short_place,
     status_key,
     to_item,
     values_of,
+    whole_place,
 )
 from darkroom.aws.picture_uses import use_puts
 from darkroom.aws.transactions import transact
@@ -197,8 +199,8 @@ class DynamoJobs:
             update.set("open_shard", str(shard_of(job_id, self._shards)))
         else:
             update.remove("open_shard")
-        brought = {f"{LINE}.{name}": value for name, value in line_brought_by(transition).items()}
-        for name, value in (brought_by(transition) | brought).items():
+        brought = {f"{LINE}.{name}": value for name, value in line_brought_by(job_id, transition).items()}
+        for name, value in (brought_by(job_id, transition) | brought).items():
             if value is not None:
                 update.set(name, value)
         if transition.notices:
@@ -276,7 +278,7 @@ class DynamoJobs:
     def note_failure(self, job_id: str, failure_location: str) -> WriteResult:
         """See `JobStore.note_failure`: one conditional UpdateItem."""
         update = Expression()
-        update.set("failure_location", failure_location)
+        update.set("failure_location", short_place(job_id, failure_location))
         return self._conditional(job_id, update, f"attribute_exists({update.name('id')})")
 
     def delete(self, job_id: str) -> Status | None:
@@ -324,7 +326,8 @@ class DynamoJobs:
             if not item:
                 return WriteResult(applied=False, exists=False)
             values = values_of(item)
-            return WriteResult(False, True, values["status"], values.get("failure_location"), values["type"])
+            failure = whole_place(job_id, values.get("failure_location"))
+            return WriteResult(False, True, values["status"], failure, values["type"])
         return WriteResult(applied=True, exists=True)
 
     def _update(self, job_id: str, update: Expression, condition: str, **returned: Any) -> Any:

@@ -105,7 +105,10 @@ def _one_line(text: str) -> str:
 
 def _once(tags: list[str]) -> list[str]:
     """The tags without those that differ only in case and width from one before them."""
-    return list({words.folded(tag): tag for tag in reversed(tags)}.values())[::-1]
+    kept: dict[str, str] = {}
+    for tag in tags:
+        kept.setdefault(words.folded(tag), tag)
+    return list(kept.values())
 
 
 class JobEditIn(BaseModel):

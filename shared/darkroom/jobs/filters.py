@@ -118,7 +118,7 @@ class Filters:
     ] = None
     tag: Annotated[
         list[Tag] | None,
-        Field(max_length=20, description="all of these tags, in any case and width"),
+        Field(description="all of these tags, in any case and width"),
         Rule(test=_has_tags),
     ] = None
     seed: Annotated[
