@@ -1,8 +1,11 @@
 """What the writes of a job cost, row and indexes, and that the counting counts."""
 
+from typing import Any
+
 import pytest
 
 from bench.writes import LONG, TYPICAL, WORST, Case, Write, index_units, life_of, metered, size_of, without_progress
+from darkroom.errors import Busy
 from darkroom.tables import JOBS
 from tests.support.events import completed, deliver, manifest
 from tests.support.http import call
@@ -49,8 +52,6 @@ def test_a_hand_over_that_fails_is_shown_at_the_price_of_the_indexes(stage: Stag
 
 @pytest.fixture
 def sagemaker_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    from darkroom.errors import Busy
-
     def busy(*_: object) -> None:
         raise Busy("aws_busy", "SageMaker is busy.")
 
@@ -59,7 +60,12 @@ def sagemaker_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_index_costs_what_changes_in_it() -> None:
     [feed] = [index for index in JOBS.indexes if index.name == "feed"]
-    item = {"id": {"S": "x"}, "feed": {"S": "0"}, "line": {"M": {"prompt": {"S": "p" * 900}}}, "status": {"S": "a"}}
+    item: dict[str, Any] = {
+        "id": {"S": "x"},
+        "feed": {"S": "0"},
+        "line": {"M": {"prompt": {"S": "p" * 900}}},
+        "status": {"S": "a"},
+    }
     longer = item | {"line": {"M": {"prompt": {"S": "p" * 1_100}}}}
     assert index_units({}, item, feed) == 1
     assert index_units(item, item | {"status": {"S": "b"}}, feed) == 0
