@@ -1,4 +1,5 @@
-"""`python -m local.aws`: MiniStack, with every request marked as if it had come over TLS.
+"""`python -m local.aws`: MiniStack, with every request marked as if it had come over TLS, and with what `loops` teaches
+it of Lambda.
 
 The stage's buckets, queues and topics refuse requests without TLS, and processes of one machine use none. So each
 request gets the header by which a load balancer marks encrypted requests. Everything else is MiniStack itself, which
@@ -11,6 +12,8 @@ from typing import Any
 
 from ministack import app as ministack
 from ministack.core import iam_actions
+
+from local import loops
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -52,7 +55,8 @@ def alarm_of(service: str, *request: Any) -> str:
 def main() -> None:
     """Serve until SIGTERM."""
     iam_actions.extract_resource_arn = alarm_of
-    ministack.app = behind_tls(ministack.app)
+    loops.install()
+    ministack.app = loops.traced(behind_tls(ministack.app))
     ministack.main()
 
 
