@@ -33,20 +33,23 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boto3.Session]:
     """The local AWS on a port of its own; its functions call it too."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with pytest.MonkeyPatch.context() as environment, running_process(
-        sys.executable,
-        "-m",
-        "local.aws",
-        health=f"{url}/_ministack/health",
-        BIND_HOST="127.0.0.1",
-        EDGE_PORT=str(port),
-        IOT_MTLS_ENABLED="0",
-        STATE_DIR=str(tmp_path_factory.mktemp("loops")),
-        AWS_ENDPOINT_URL=url,
-        AWS_CONFIG_FILE=os.devnull,
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
-        AWS_DEFAULT_REGION="us-east-1",
+    with (
+        pytest.MonkeyPatch.context() as environment,
+        running_process(
+            sys.executable,
+            "-m",
+            "local.aws",
+            health=f"{url}/_ministack/health",
+            BIND_HOST="127.0.0.1",
+            EDGE_PORT=str(port),
+            IOT_MTLS_ENABLED="0",
+            STATE_DIR=str(tmp_path_factory.mktemp("loops")),
+            AWS_ENDPOINT_URL=url,
+            AWS_CONFIG_FILE=os.devnull,
+            AWS_ACCESS_KEY_ID="test",
+            AWS_SECRET_ACCESS_KEY="test",
+            AWS_DEFAULT_REGION="us-east-1",
+        ),
     ):
         environment.setenv("AWS_ENDPOINT_URL", url)
         yield boto3.Session("test", "test", region_name="us-east-1")
