@@ -219,9 +219,9 @@ def test_one_that_cannot_be_ended_stops_no_other_and_is_told(
     begun = begin_deletion()
     clock.now += HOUR + 1
     busy = Busy("aws_busy", "AWS is busy.")
-    with patch.object(stage.adapters.registry, "change", side_effect=busy), written() as lines:
-        with pytest.raises(Exception, match=r"steps \(broken: 1\)"):
-            handler({}, Context())
+    failing = patch.object(stage.adapters.registry, "change", side_effect=busy)
+    with failing, written() as lines, pytest.raises(Exception, match=r"steps \(broken: 1\)"):
+        handler({}, Context())
     (line,) = [line for line in lines if line.get("round") == "steps" and "_aws" not in line]
     assert (line["stalled"], line["broken"], line["which"]) == (1, 1, {"broken": ["import of a lora: aws_busy"]})
     assert told(begun)["status"] == "fail"
