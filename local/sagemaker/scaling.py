@@ -77,7 +77,7 @@ class Scaling:
         """Give endpoints without instances their first ones, if an alarm names their step policy. `named` has pairs of
         endpoint and policy, as `wakers` finds them.
 
-        An alarm that is still on starts its policy again (Application Auto Scaling User Guide, "Step scaling policies"),
+        An alarm that is still on starts its policy again (Application Auto Scaling User Guide, "Step scaling"),
         so one that adds an instance may do so twice.
         """
         for endpoint in self._endpoints.all():
