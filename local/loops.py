@@ -128,7 +128,7 @@ def _guarded(run: Callable[..., None]) -> Callable[..., None]:
 
 def _may_loop(name: str) -> bool:
     """It is set for a function, not for one of its versions (API reference, PutFunctionRecursionConfig)."""
-    return lambda_svc._functions[name].get("recursive_loop") == "Allow"
+    return bool(lambda_svc._functions[name].get("recursive_loop") == "Allow")
 
 
 def _end(queue_url: str, stopped: set[str]) -> None:

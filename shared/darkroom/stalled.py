@@ -36,7 +36,8 @@ class StalledWork:
     def run(self, left: Callable[[], float]) -> dict[str, int | list[str]]:
         """One round; `left` gives the seconds left for it. An error with one stops no other; `broken` tells it by name
         and kind, without its text, which may hold anything."""
-        stalled, broken = 0, []
+        stalled = 0
+        broken: list[str] = []
         for find in self._finders:
             for work in find():
                 if left() < LEAST_SECONDS:

@@ -85,7 +85,8 @@ class DynamoModelRegistry:
             KeyConditionExpression=f"{_IMPORTING.partition} = :yes",
             ExpressionAttributeValues={":yes": _YES},
         )
-        return [ModelKey(item["kind"]["S"], item["name"]["S"]) for page in pages for item in page["Items"]]
+        items: list[Item] = [item for page in pages for item in page["Items"]]
+        return [ModelKey(item["kind"]["S"], item["name"]["S"]) for item in items]
 
     def begin(self, row: Checkpoint) -> bool:
         """See `ModelRegistry.begin`: one conditional PutItem."""
