@@ -105,7 +105,7 @@ class ModelResolver:
         names = self._names(kind)
         try:
             one = names.find(text)
-            found = (one,) if one else ()
+            found: tuple[str, ...] = (one,) if one else ()
         except Ambiguous as several:
             found = several.names
         former = [alias for name in found for alias in names.former_names(name)]
