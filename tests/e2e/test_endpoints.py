@@ -66,8 +66,11 @@ def test_made_scaled_put_to_sleep_woken_by_a_job_and_deleted_without_a_trace(lif
     assert f"{NAME}\tInService\t0 (asleep)\t0 to 1\tml.g4dn.xlarge\t0" in listed
 
     woken = life.client.submit({**txt2img(seed=2), "endpoint": NAME})
-    waking = life.client.job(woken["id"])
+    asked = life.client.send("GET", f"/jobs/{woken['id']}", params={"wait": 20})
+    waking = asked.json()
+    # The API does not hold a request for as long as a start takes: the answer came while the endpoint was asleep.
     assert (waking["status"], waking["phase"]) == ("in_progress", "waking")
+    assert asked.headers["Retry-After"] == "15"
     assert "not known yet" in (waking["phase_detail"] or "")
     # Another one may come while it wakes: SageMaker calls the endpoint Updating then.
     eventually(lambda: shown(life)["status"] == "Updating")
