@@ -1,11 +1,11 @@
-"""`python -m infra.first_key`: the address and the first admin key, as the command line reads them from AWS."""
+"""`python -m infra.stage first-key`: the address and the first admin key, as the command line reads them from AWS."""
 
 import pytest
 
 from darkroom_cli import aws
 from darkroom_cli.logins import Login
 from darkroom_client import Failure
-from infra import first_key
+from infra import first_key, operators
 
 
 def test_address_and_key_of_the_named_stage_are_printed(
@@ -15,8 +15,26 @@ def test_address_and_key_of_the_named_stage_are_printed(
         return Login(f"https://{stage}.example.com/v1", "first-admin-key")
 
     monkeypatch.setattr(aws, "login", login)
-    assert first_key.main(["dev"]) == 0
-    assert capsys.readouterr().out == "API  https://dev.example.com/v1\nkey  first-admin-key\n"
+    for command, arguments in ((operators.main, ["first-key", "dev"]), (first_key.main, ["dev"])):
+        assert command(arguments) == 0
+        assert capsys.readouterr().out == "API  https://dev.example.com/v1\nkey  first-admin-key\n"
+
+
+def test_region_and_profile_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def login(*where: str | None) -> Login:
+        asked.append(where)
+        return Login("https://dev.example.com/v1", "first-admin-key")
+
+    monkeypatch.setattr(aws, "login", login)
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    operators.main(["first-key", "dev"])
+    operators.main(["first-key", "dev", "--region", "eu-west-1", "--profile", "work"])
+    # The CDK reads this variable, boto3 does not.
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    operators.main(["first-key", "dev"])
+    assert asked == [("dev", None, None), ("dev", "eu-west-1", "work"), ("dev", "eu-north-1", None)]
 
 
 def test_a_stage_that_cannot_be_read_is_an_error_with_its_reason(
@@ -26,6 +44,6 @@ def test_a_stage_that_cannot_be_read_is_an_error_with_its_reason(
         raise Failure("The stage dev cannot be read: no credentials")
 
     monkeypatch.setattr(aws, "login", login)
-    assert first_key.main(["dev"]) == 1
+    assert operators.main(["first-key", "dev"]) == 1
     assert capsys.readouterr() == ("", "The stage dev cannot be read: no credentials\n")
     assert first_key.main([]) == 2
