@@ -29,7 +29,9 @@ def _check(told: argparse.Namespace) -> int:
 
     try:
         stage = _stage(told.stage)
-        session: Any = boto3.session.Session(region_name=told.region, profile_name=told.profile)
+        # boto3 reads AWS_DEFAULT_REGION alone; the CDK prefers AWS_REGION.
+        region = told.region or os.environ.get("AWS_REGION")
+        session: Any = boto3.session.Session(region_name=region, profile_name=told.profile)
     except (StageError, ProfileNotFound) as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -61,8 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     key = commands.add_parser("first-key", help="print the address of a deployed stage and its first admin key")
     for command in (check, key):
         command.add_argument("stage", help="its name in cdk.json, as in dev")
-        # boto3 does not read AWS_REGION, which the CDK prefers.
-        command.add_argument("--region", default=os.environ.get("AWS_REGION"), help="the AWS region")
+        command.add_argument("--region", help="the AWS region, if not that of the environment or the profile")
         command.add_argument("--profile", help="a profile of your AWS files")
     check.add_argument(
         "--instance-type",

@@ -1,6 +1,8 @@
 """`python -m infra.stage first-key`: the address and the first admin key, as the command line reads them from AWS."""
 
+import boto3.session
 import pytest
+from botocore.exceptions import ProfileNotFound
 
 from darkroom_cli import aws
 from darkroom_cli.logins import Login
@@ -28,13 +30,9 @@ def test_region_and_profile_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> No
         return Login("https://dev.example.com/v1", "first-admin-key")
 
     monkeypatch.setattr(aws, "login", login)
-    monkeypatch.delenv("AWS_REGION", raising=False)
     operators.main(["first-key", "dev"])
     operators.main(["first-key", "dev", "--region", "eu-west-1", "--profile", "work"])
-    # The CDK reads this variable, boto3 does not.
-    monkeypatch.setenv("AWS_REGION", "eu-north-1")
-    operators.main(["first-key", "dev"])
-    assert asked == [("dev", None, None), ("dev", "eu-west-1", "work"), ("dev", "eu-north-1", None)]
+    assert asked == [("dev", None, None), ("dev", "eu-west-1", "work")]
 
 
 def test_a_stage_that_cannot_be_read_is_an_error_with_its_reason(
@@ -47,3 +45,19 @@ def test_a_stage_that_cannot_be_read_is_an_error_with_its_reason(
     assert operators.main(["first-key", "dev"]) == 1
     assert capsys.readouterr() == ("", "The stage dev cannot be read: no credentials\n")
     assert first_key.main([]) == 2
+
+
+def test_the_region_of_the_cdk_counts_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def session(region_name: str | None, profile_name: str | None) -> object:
+        asked.append(region_name)
+        raise ProfileNotFound(profile=profile_name)
+
+    monkeypatch.setattr(boto3.session, "Session", session)
+    # boto3 does not read this variable.
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    for command in ("first-key", "check"):
+        assert operators.main([command, "dev"]) == 1
+        assert operators.main([command, "dev", "--region", "eu-west-1"]) == 1
+    assert asked == ["eu-north-1", "eu-west-1"] * 2
