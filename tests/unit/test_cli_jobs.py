@@ -213,6 +213,18 @@ def test_get_with_wait_gives_up_after_its_timeout_and_ends_with_ctrl_c(
     assert "Stopped waiting; the job goes on in the cloud." in stopped.stderr
 
 
+def test_on_a_terminal_a_status_line_says_what_the_job_is_doing(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(waiting, "Console", lambda stderr: Console(file=shown, force_terminal=True, width=100))
+    api.jobs[0].update(status="in_progress", completed_at=None, phase_detail="anime [sleeps]")
+    # Rich's own thread may sleep as well.
+    monkeypatch.setattr(time, "sleep", lambda _: api.jobs[0].update(status="fail", completed_at=CREATED_AT))
+    run("get", api.jobs[0]["id"], "--wait", "--to", tmp_path, code=1)
+    assert "anime [sleeps]" in shown.getvalue()
+
+
 def test_what_an_open_job_is_doing_is_one_line() -> None:
     running: Any = job(1, phase_detail="It is being painted.", progress=0.42)
     assert waiting.doing(running) == "It is being painted. 42% is done."
