@@ -35,4 +35,5 @@ def test_the_preflight_finds_a_granted_quota_and_a_default_one(service_quotas: A
 def test_an_unknown_service_and_a_throttled_call_are_refused(sagemaker_stage: Stage, service_quotas: Any) -> None:
     refusal(service_quotas.list_service_quotas, "NoSuchResourceException", ServiceCode="nothing")
     sagemaker_stage.knobs(fail_calls={"ListServiceQuotas": 1})
+    refusal(service_quotas.list_service_quotas, "ThrottlingException", ServiceCode="sagemaker")
     assert service_quotas.list_service_quotas(ServiceCode="sagemaker")["Quotas"]
