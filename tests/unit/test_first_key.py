@@ -52,7 +52,7 @@ def test_the_region_of_the_cdk_counts_where_none_is_named(monkeypatch: pytest.Mo
 
     def session(region_name: str | None, profile_name: str | None) -> object:
         asked.append(region_name)
-        raise ProfileNotFound(profile=profile_name)
+        raise ProfileNotFound(profile=str(profile_name))
 
     monkeypatch.setattr(boto3.session, "Session", session)
     # boto3 does not read this variable.
