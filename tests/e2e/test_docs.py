@@ -66,6 +66,7 @@ def test_every_command_of_a_page_works(darkroom: Running, page: str, tmp_path: P
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "urn:darkroom:problem" not in done.stdout, done.stdout
-    if page == "deploy.md":
-        # The stage `dev` now lives beside the stage `local`, in one account.
+    if page == "first-deploy.md":
+        # The local account lacks nothing. The stage `dev` now lives beside the stage `local`, in one account.
+        assert "The stage dev can be deployed to us-east-1." in done.stdout
         assert re.search(r"^key  \S{40,}$", done.stdout, re.M)

@@ -213,6 +213,21 @@ class TestPhase:
         deliver(completed(job, manifest(job)))
         assert self.phase(stage, job) == (None, None)
 
+    def test_a_job_whose_endpoint_sleeps_is_answered_at_once_with_one_read_and_when_to_ask_again(
+        self, stage: Stage
+    ) -> None:
+        job = call("POST", "/jobs", JOB).json["id"]
+        stage.sagemaker.describe("darkroom-test-a")
+        stage.sagemaker.details["darkroom-test-a"].instances = 0
+        stage.services.endpoints.forget()
+        with counted(stage) as calls:
+            waiting = call("GET", f"/jobs/{job}?wait=20")
+        assert (waiting.status, waiting.json["phase"]) == (200, "waking")
+        assert waiting.headers["Retry-After"] == "15"
+        assert calls["GetItem"] == 1
+        deliver(completed(job, manifest(job)))
+        assert "Retry-After" not in call("GET", f"/jobs/{job}?wait=20").headers
+
     def test_of_a_job_whose_endpoint_is_gone_nothing_is_said(self, stage: Stage) -> None:
         job = call("POST", "/jobs", JOB).json["id"]
         stage.sagemaker.endpoints = []

@@ -190,6 +190,8 @@ class Services:
             self.endings,
             self.removal,
             self.settings.feed_shards,
+            self.adapters.clock,
+            self._monotonic,
         )
 
     @cached_property
