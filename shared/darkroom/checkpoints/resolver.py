@@ -106,7 +106,7 @@ class ModelResolver:
         found: tuple[str, ...]
         try:
             one = names.find(text)
-            found: tuple[str, ...] = (one,) if one else ()
+            found = (one,) if one else ()
         except Ambiguous as several:
             found = several.names
         former = [alias for name in found for alias in names.former_names(name)]
