@@ -6,6 +6,7 @@ reads its settings from the environment.
 """
 
 import json
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -51,6 +52,8 @@ def alarm_of(service: str, *request: Any) -> str:
 
 def main() -> None:
     """Serve until SIGTERM."""
+    # Each process of a function is unpacked into a new folder, where bytecode that it writes would serve nobody.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     iam_actions.extract_resource_arn = alarm_of
     ministack.app = behind_tls(ministack.app)
     ministack.main()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,10 @@ class Running:
         return [entry["Key"] for entry in found.get("Contents", [])]
 
 
+@cache
 def aws(service: str, url: str) -> Any:
-    """A client of the local AWS at `url` with the account's own credentials."""
+    """A client of the local AWS at `url` with the account's own credentials. It is made once: tests ask again and again
+    until something has happened, and to make a client takes longer than to ask."""
     return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=url,
