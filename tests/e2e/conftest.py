@@ -42,7 +42,7 @@ class Running:
 
     def knobs(self, **settings: Any) -> None:
         """Turn the simulator's knobs; those not named go back to their defaults."""
-        httpx.put(f"{self.stack.sagemaker}/_simulator/knobs", json=settings).raise_for_status()
+        http().put(f"{self.stack.sagemaker}/_simulator/knobs", json=settings).raise_for_status()
 
     def command(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run `darkroom …` to its end."""
@@ -85,7 +85,7 @@ class Running:
 
     def on_its_way(self) -> int:
         """Invocations, notices of the simulator and messages in the queue of events that nobody has taken in yet."""
-        queues = httpx.get(f"{self.stack.sagemaker}/_simulator/queues").json()
+        queues = http().get(f"{self.stack.sagemaker}/_simulator/queues").json()
         waiting = sum(counts["waiting"] + counts["running"] for counts in queues["endpoints"].values())
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         url = self.stack.outputs["EventsQueueUrl"]
@@ -96,6 +96,12 @@ class Running:
         """Keys in the pictures bucket."""
         found = self.aws("s3").list_objects_v2(Bucket=self.stack.outputs["PicturesBucket"], Prefix=prefix)
         return [entry["Key"] for entry in found.get("Contents", [])]
+
+
+@cache
+def http() -> httpx.Client:
+    """One client for all tests: each new one loads the certificates, which takes longer than a call."""
+    return httpx.Client(trust_env=False, timeout=60)
 
 
 @cache

@@ -11,6 +11,7 @@ from moto import mock_aws
 from moto.core import responses
 from moto.core.base_backend import BaseBackend
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.utils import method_names_from_class
 
 _DYNAMODB = Lock()
 _answer = BotocoreStubber.__call__
@@ -42,6 +43,6 @@ def mocked_aws() -> Iterator[None]:
         patch.object(BotocoreStubber, "__call__", _one_by_one),
         patch.object(BaseBackend, "urls", property(_urls_once)),
         # Another search that every call repeats.
-        patch.object(responses, "method_names_from_class", cache(responses.method_names_from_class)),
+        patch.object(responses, "method_names_from_class", cache(method_names_from_class)),
     ):
         yield
