@@ -603,7 +603,7 @@ def orphans(world: World) -> None:
         world.stage.s3.put_object(Bucket=SETTINGS.pictures_bucket, Key=key, Body=b"x")
 
 
-LOOK, PAST_DEADLINE, FORGOTTEN = 400, 25_600, 3 * 25_600
+LOOK, PAST_DEADLINE, FORGOTTEN = 400, 25_600, 5 * 25_600
 UNUSED = 91_000
 CHOOSING = ("Query", "ListEndpoints", "Describe")
 """How a new job finds its place, the same for all of them."""
