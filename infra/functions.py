@@ -34,9 +34,9 @@ FUNCTIONS = {
     # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
     "endpoints_api": _spec(29, *_API, *_JOBS, *_LIMITS, *_ENDPOINTS),
     "keys_api": _spec(15, *_API),
-    # A job whose worker was stopped is handed over again: S3, SageMaker and the table may each be slow.
-    "job_events": _spec(60, *_JOBS, *_HAND_OVER),
-    "job_progress": _spec(15, *_JOBS),
+    # It hands a job over again whose worker was stopped.
+    "job_events": _spec(30, *_JOBS, *_HAND_OVER),
+    "job_progress": _spec(15, "jobs_table", "models_table", "pictures_table", "feed_shards"),
     # A step begins with no job after 20 seconds; those it is at may meet AWS at its slowest.
     "job_deletions": _spec(120, *_JOBS, *_TIMEOUTS, "deletions_queue_url"),
     # A step begins no part after 40 seconds; the last part that it began may be slow.

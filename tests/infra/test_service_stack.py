@@ -71,7 +71,7 @@ def test_the_environment_of_a_function_fits_into_what_lambda_takes() -> None:
     """4 KB for names and values together (Lambda quotas), with names, URLs and ARNs as long as AWS makes them."""
     longest = "https://sqs.ap-southeast-2.amazonaws.com/123456789012/Darkroom-production123456-service-" + 60 * "x"
     made = dict.fromkeys(Settings.model_fields.keys() - OperatorSettings.model_fields.keys(), longest)
-    queues = ",".join(f"undelivered|{longest}|{longest}" for _ in range(6))
+    queues = ",".join(f"undelivered|{longest}|{longest}" for _ in range(7))
     chosen = OperatorSettings(
         origins=tuple(f"https://panel-{number}.example.com" for number in range(10)),
         prices={f"ml.g{number}.48xlarge": 100.125 for number in range(60)},
@@ -104,6 +104,7 @@ def test_an_event_that_cannot_be_taken_in_ends_in_a_queue_with_an_alarm(prod: Sy
     read = {name: queue for name, queue in queues.items() if "RedrivePolicy" in queue}
     readers = {
         "Events": "job_events",
+        "Progress": "job_progress",
         "Imports": "checkpoint_imports",
         "Deletions": "job_deletions",
         "EndpointStates": "endpoint_events",
@@ -306,6 +307,7 @@ def test_the_outputs_name_what_the_panel_and_the_worker_need(prod: Synthesized) 
         "ApiId",
         "ApiStage",
         "EventsQueueUrl",
+        "ProgressQueueUrl",
         "ResultsTopicArn",
         "WorkerRoleArn",
         "InstanceType",

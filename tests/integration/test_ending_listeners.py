@@ -128,7 +128,7 @@ def test_a_listener_that_fails_undoes_no_end_and_keeps_no_other_from_its_turn(
 
     endings = Endings(machine.on.store, machine.on.outputs, (breaks, machine.ended.append), machine.clock)
     on = machine.on
-    machine.events = Events(Results(on.store, on.outputs, endings, machine.dispatcher, machine.clock))
+    machine.events = Events(Results(on.store, on.outputs, endings, machine.dispatcher.dispatch, machine.clock))
     job_id = submit(machine)
     a_message(machine, job_id)
     assert machine.jobs.get(job_id).status == "succeed"

@@ -157,7 +157,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.endings = endings = Endings(on.store, on.outputs, (self.ended.append,), self.clock)
         dispatcher = Dispatcher(on.store, on.images, on.outputs, endings, self.sagemaker, RESOURCES, self.clock)
         self.dispatcher = dispatcher
-        results = Results(on.store, on.outputs, endings, dispatcher, self.clock)
+        results = Results(on.store, on.outputs, endings, dispatcher.dispatch, self.clock)
         limiter = OpenJobLimiter(on.store, OWN, ALL, self.clock)
         self.open_jobs = open_jobs = JobsByEndpoint(on.store, on.outputs, endings, limiter, SHARDS)
         endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)

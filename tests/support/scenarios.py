@@ -14,7 +14,7 @@ from darkroom.endpoints.model import Bounds
 from darkroom.errors import Busy
 from darkroom.keys.api import KeyIn
 from tests.support.aws import SETTINGS
-from tests.support.events import completed, failed, manifest, progress
+from tests.support.events import completed, expired, failed, manifest, progress, stopped
 from tests.support.faults import GATEWAY, Broken, Scenario, World, lying
 from tests.support.http import Reply, call
 from tests.support.models import safetensors
@@ -207,6 +207,12 @@ def cancel_alone(world: World) -> None:
 
 
 # job_events
+
+
+def waits(world: World) -> None:
+    """Nobody answers for the first run."""
+    submit(world)
+    world.answered = len(world.wire.invoked)
 
 
 def answered(message: Callable[[World], Any]) -> Callable[[World], None]:
@@ -668,7 +674,15 @@ SCENARIOS = (
     Scenario("job_events", "success, the answer in S3 alone", answered(in_s3_alone), submit, ends(succeed=1)),
     Scenario("job_events", "success with raw pictures", answered(raw), submit, ends(succeed=1)),
     Scenario("job_events", "failure", answered(broke), submit, ends(fail=1)),
-    Scenario("job_events", "progress", lambda w: w.deliver("job_events", progress(w.job, 0.5)), submit),
+    Scenario(
+        "job_events",
+        "its worker was stopped",
+        lambda w: w.deliver("job_events", stopped(w.job)),
+        waits,
+        ends(succeed=1),
+    ),
+    Scenario("job_events", "expired in line", answered(lambda w: expired(w.job)), submit, ends(fail=1)),
+    Scenario("job_progress", "progress", lambda w: w.deliver("job_progress", progress(w.job, 0.5)), submit),
     Scenario(
         "job_events",
         "the worker of a cancelled job stops",

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from darkroom.jobs.answer import BAD_ANSWER, MAX_MESSAGE, WORKER_FAILED, Answer
 from darkroom.jobs.answers import understand, words_of_failure
 from darkroom.jobs.contract import WorkError
-from darkroom.jobs.dispatcher import Dispatcher
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.model import Job, answer_key
 from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, JobStore, Outputs
@@ -40,14 +39,14 @@ class Results:
         store: JobStore,
         outputs: Outputs,
         endings: Endings,
-        dispatcher: Dispatcher,
+        dispatch: Callable[[Job], Job],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`clock` gives epoch seconds."""
+        """`dispatch` hands a job over (`Dispatcher.dispatch`), `clock` gives epoch seconds."""
         self._store = store
         self._outputs = outputs
         self._endings = endings
-        self._dispatcher = dispatcher
+        self._dispatch = dispatch
         self._clock = clock
 
     def completed(self, run: Run, content: bytes | None, basis: Basis, at: str | None = None) -> EndStatus | None:
@@ -122,7 +121,7 @@ class Results:
             following = self._store.begin_again(job, precise(moment(self._clock())), STOPPED)
             if following:
                 log.info("the worker of job %s was stopped; this is run %d", run.job_id, following.run)
-                self._dispatcher.dispatch(following)
+                self._dispatch(following)
                 return None
         return self._endings.settle(run, answer, basis)
 

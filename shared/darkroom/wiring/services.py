@@ -257,7 +257,10 @@ class Services:
         from darkroom.jobs.results import Results
 
         adapters = self.adapters
-        return Results(adapters.store, adapters.outputs, self.endings, self.dispatcher, adapters.clock)
+        # Most results need no dispatcher, and a client of SageMaker is slow to make.
+        return Results(
+            adapters.store, adapters.outputs, self.endings, lambda job: self.dispatcher.dispatch(job), adapters.clock
+        )
 
     @cached_property
     def progress(self) -> ProgressReports:
