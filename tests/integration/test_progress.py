@@ -58,14 +58,14 @@ def test_progress_in_the_queue_of_results_is_no_result(stage: Stage, job_id: str
 
 
 def test_a_test_of_the_topic_is_counted_and_is_no_dead_letter(
-    stage: Stage, job_id: str, capsys: pytest.CaptureFixture[str]
+    stage: Stage, job_id: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     wrapped = {"Type": "Notification", "Message": json.dumps(TEST)}
     assert deliver(TEST, wrapped, completed(job_id, manifest(job_id))) == []
     assert status(job_id) == "succeed"
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["topic_tests"] for line in lines if "topic_tests" in line] == [[1.0], [1.0]]
-    assert [line["about"] for line in lines if line.get("message") == "message"] == [job_id]
+    assert [record.levelname for record in caplog.records if record.message == "message"] == ["INFO"]
 
 
 @pytest.mark.parametrize(

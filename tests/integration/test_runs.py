@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from darkroom.errors import Busy
 from darkroom.jobs.model import answer_key
 from darkroom.jobs.runs import Run
 from darkroom.jobs.sweep import Sweep
@@ -125,8 +126,6 @@ def test_nothing_late_of_the_first_run_ends_the_second(stage: Stage, job_id: str
 
 
 def _busy() -> None:
-    from darkroom.errors import Busy
-
     raise Busy("aws_busy", "x")
 
 

@@ -378,7 +378,7 @@ def test_two_rounds_at_once_settle_each_job_once(stage: Stage, sweep: Sweep, clo
         nested.append(sweep.run(plenty))
         return read(*given)
 
-    stage.adapters.outputs.read_answer = meanwhile  # type: ignore[method-assign]
+    stage.adapters.outputs.read_answer = meanwhile  # type: ignore[method-assign, assignment]
     sweep.run(plenty)
     assert nested[0]["succeed"] == 1
     assert shown(job_id)["status"] == "succeed"

@@ -19,6 +19,7 @@ from darkroom.jobs.runs import Run
 
 Outcome = Literal["Completed", "Failed", "Expired"]
 """How SageMaker says that an invocation ended: `Expired` when its time in line was over."""
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 RESULT = "InferenceResult"
 
 
@@ -79,8 +80,9 @@ def parse(body: str) -> Notification | TopicTest:
     name = document.get("eventName", RESULT)
     if name == "TestNotification" and document.get("eventSource") == "aws:sagemaker":
         return TopicTest()
-    outcome, run = document.get("invocationStatus"), Run.named(document.get("inferenceId"))
-    if name != RESULT or outcome not in get_args(Outcome):
+    status, run = document.get("invocationStatus"), Run.named(document.get("inferenceId"))
+    outcome = next((known for known in OUTCOMES if known == status), None)
+    if name != RESULT or outcome is None:
         raise UnknownMessage("no notification that is known")
     if run is None:
         raise UnknownMessage("a notification of something that is no job")
