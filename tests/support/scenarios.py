@@ -215,10 +215,6 @@ def waits(world: World) -> None:
     world.answered = len(world.wire.invoked)
 
 
-def handed_over_again(world: World) -> None:
-    world.deliver("job_events", stopped(world.job))
-
-
 def answered(message: Callable[[World], Any]) -> Callable[[World], None]:
     """The worker's answer comes; nobody else answers for it."""
 
