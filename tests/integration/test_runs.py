@@ -162,7 +162,7 @@ def test_two_messages_at_once_hand_the_job_over_once(stage: Stage, job_id: str) 
         both.wait()
         return begin(*given)
 
-    store.begin_again = together  # type: ignore[method-assign]
+    store.begin_again = together  # type: ignore[method-assign, assignment]
     told = [threading.Thread(target=deliver, args=(stopped(job_id),)) for _ in range(2)]
     for thread in told:
         thread.start()
