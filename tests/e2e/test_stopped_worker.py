@@ -27,9 +27,7 @@ def hurried_worker(home: Home) -> Iterator[int]:
     environment = {name: value for name, value in stack.environment(record).items() if name not in keys}
     environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = credentials
     command = [sys.executable, "-c", HURRIED, "--port", port]
-    process = processes.start(
-        command, home.log("worker"), {**shared, "AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials}
-    )
+    process = processes.start(command, home.log("worker"), environment)
     try:
         processes.wait_until_up("The worker", f"http://127.0.0.1:{port}/ping", process, home.log("worker"), seconds=60)
         yield process[0]

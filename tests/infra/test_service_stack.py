@@ -183,7 +183,7 @@ def test_queues_and_topic_are_encrypted_and_take_tls_only(prod: Synthesized) -> 
 
 def test_a_failed_message_does_not_take_its_batch_with_it(prod: Synthesized) -> None:
     mappings = prod.resources("AWS::Lambda::EventSourceMapping").values()
-    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 1, 1, 10]
+    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 1, 1, 10, 10]
     for mapping in mappings:
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["ScalingConfig"] == {"MaximumConcurrency": 10}
@@ -200,6 +200,8 @@ def test_alarms_watch_metrics_that_the_sweeper_really_writes(prod: Synthesized) 
     alarms = [a for a in prod.resources("AWS::CloudWatch::Alarm").values() if a["Namespace"] == METRICS]
     watched = {a["MetricName"]: {d["Name"]: d["Value"] for d in a["Dimensions"]} for a in alarms}
     of_endpoints = {"stage": "prod", "round": "endpoints"}
+    # The one of the dispatcher is tested where it is written (tests/integration/test_answers_elsewhere.py).
+    assert watched.pop("answers_elsewhere") == {"stage": "prod"}
     assert watched == {"idle": of_endpoints, "failed_endpoints": of_endpoints}
     with moto_stage(), written() as lines:
         sweep({}, Context())
