@@ -225,6 +225,11 @@ def answered(message: Callable[[World], Any]) -> Callable[[World], None]:
     return act
 
 
+def out_of_time(world: World) -> Any:
+    world.usual.add("the job fails with `expired`")
+    return expired(world.job)
+
+
 def painted(world: World) -> Any:
     world.wire.listening = False
     answer = world.painted(world.job)
@@ -681,7 +686,7 @@ SCENARIOS = (
         waits,
         ends(succeed=1),
     ),
-    Scenario("job_events", "expired in line", answered(lambda w: expired(w.job)), submit, ends(fail=1)),
+    Scenario("job_events", "expired in line", answered(out_of_time), submit, ends(fail=1)),
     Scenario("job_progress", "progress", lambda w: w.deliver("job_progress", progress(w.job, 0.5)), submit),
     Scenario(
         "job_events",
