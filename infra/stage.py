@@ -60,6 +60,11 @@ class Stage(OperatorSettings):
     customer_key: bool = Field(
         default=False, description="true to encrypt all that is stored with a key of your own in KMS"
     )
+    # SageMaker publishes with the worker's role. Whether it can use SNS's own key, whose policy nobody can change, was
+    # not tried yet; a topic that cannot be published to would leave every job to the sweeper.
+    sns_key: bool = Field(
+        default=False, description="true to encrypt the topic with SNS's own key where there is no customer_key"
+    )
     throttle_rate: int = Field(
         default=50, ge=1, le=10000, description="how many API requests a second are let through, 1 to 10000"
     )
