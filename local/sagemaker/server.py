@@ -158,7 +158,7 @@ async def _invoke(request: Request) -> Response:
         if endpoint is None:
             account = simulator.settings.account
             raise ServiceError("ValidationError", f"Endpoint {name} of account {account} not found.")
-        invocation = accept(parameters, endpoint, now)
+        invocation = accept(parameters, endpoint, now, simulator.chance.knobs.output_elsewhere)
     except ServiceError as error:
         return answer_runtime_error(error)
     expires = now + parameters.get("RequestTTLSeconds", DEFAULT_TTL_SECONDS)

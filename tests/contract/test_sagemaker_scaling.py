@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.autoscaling import STEP, TRACKING, target_of
 from tests.contract.serving import free_port, served
-from tests.contract.stage import MINUTE, Endpoint, Stage, Worker, simulator_process
+from tests.contract.stage import MINUTE, TEST, Endpoint, Stage, Worker, simulator_process
 
 IDLE = 10 * MINUTE
 KNOBS = {"waking_seconds": MINUTE, "idle_seconds": IDLE}
@@ -43,6 +43,7 @@ def sleeping_endpoint(stage: Stage) -> Endpoint:
     stage.turn(IDLE)
     stage.turn()
     assert status_and_instances(endpoint) == ("InService", 0, 0)
+    assert endpoint.tests(2) == [TEST, TEST]
     return endpoint
 
 

@@ -88,9 +88,10 @@ class Running:
         queues = http().get(f"{self.stack.sagemaker}/_simulator/queues").json()
         waiting = sum(counts["waiting"] + counts["running"] for counts in queues["endpoints"].values())
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        url = self.stack.outputs["EventsQueueUrl"]
-        messages = self.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        return int(waiting + queues["unsent_notices"] + sum(int(messages[name]) for name in names))
+        urls = [self.stack.outputs[name] for name in ("EventsQueueUrl", "ProgressQueueUrl")]
+        told = [self.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] for url in urls]
+        messages = sum(int(attributes[name]) for attributes in told for name in names)
+        return int(waiting + queues["unsent_notices"] + messages)
 
     def objects(self, prefix: str) -> list[str]:
         """Keys in the pictures bucket."""

@@ -124,7 +124,7 @@ class Jobs:
                 # An earlier cancel may have broken off after its marker, and the job ended all the same.
                 self._outputs.unmark(job_id)
             return self._cancelled(job)
-        self._outputs.mark_cancelled(job_id, job.failure_location)
+        self._outputs.mark_cancelled(job_id, job.failure_location, job.output_location)
         cancelled = self._endings.cancel(job, "caller")
         if cancelled is None:
             found = self.find(job_id, scope)
