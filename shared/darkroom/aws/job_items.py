@@ -243,6 +243,8 @@ def from_item(item: Mapping[str, Any]) -> Job:
         submitted_at=values.get("submitted_at"),
         replay_of=values.get("replay_of"),
         cancelled_when=values.get("cancelled_when"),
+        output_location=whole_place(values["id"], values.get("output_location")),
+        run=int(values.get("run", 1)),
         hand_overs=int(values.get("hand_overs", 0)),
         handed_over_at=values.get("handed_over_at"),
         objects=_read(values, "objects") or {},
