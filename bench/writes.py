@@ -7,6 +7,7 @@ That a transaction doubles the units of the rows alone, and not those of the ind
 has measured it here.
 """
 
+import os
 import random
 import sys
 from collections import Counter
@@ -20,6 +21,8 @@ from unittest.mock import patch
 from rich.console import Console
 from rich.table import Table
 
+from darkroom.jobs.model import answer_key
+from darkroom.jobs.runs import Run
 from darkroom.tables import JOBS, Index
 from tests.support.events import completed, deliver, progress
 from tests.support.http import call
@@ -224,13 +227,11 @@ def answer(job_id: str, case: Case) -> dict[str, Any]:
     return {"images": pictures, "timings": timings, "components": components}
 
 
-def _places(_name: str, job_id: str, _body: bytes) -> tuple[str, str]:
+def _places(_name: str, run: Run, _body: bytes) -> tuple[str, str]:
     """Where SageMaker puts answer and failure file, with names as long as CloudFormation makes them."""
     bucket = "s3://darkroom-v1-data-picturesbucket1a2b3c4d-5e6f7a8b9c0d"
-    return (
-        f"{bucket}/jobs/{job_id}/output/response.json",
-        f"{bucket}/failures/8c2f1d0a-5b7e-4f36-9a41-d2c4e6f80b13-error.out",
-    )
+    failure = f"{bucket}/failures/8c2f1d0a-5b7e-4f36-9a41-d2c4e6f80b13-error.out"
+    return f"{bucket}/{answer_key(run.job_id, run.number)}", failure
 
 
 def life_of(case: Case) -> list[Write]:
@@ -268,6 +269,8 @@ def table_of(case: Case, writes: list[Write]) -> Table:
 
 def main() -> int:
     """Print a table for each case."""
+    # The functions' own lines would stand between the tables.
+    os.environ |= {"POWERTOOLS_LOG_LEVEL": "ERROR", "POWERTOOLS_METRICS_DISABLED": "true"}
     console = Console(width=150)
     for case in CASES:
         console.print(table_of(case, life_of(case)))
