@@ -12,10 +12,10 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test test-code test-stack coverage check audit fix bench chaos fuzz lock openapi permissions reliability wheels clean
+.PHONY: help install demo up down status url test test-code test-stack test-worker coverage check audit fix bench chaos fuzz lock openapi permissions reliability wheels clean
 
 help: ## list what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 install: .venv/installed node_modules/installed ## install everything into .venv and node_modules
 
@@ -53,6 +53,18 @@ url: .venv/installed ## print the address of the running API
 test: install ## run every test (ten minutes)
 	@echo "All tests run, those of the running stack beside the others. What they say is printed when they are done."
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-code test-stack
+
+# The engine `diffusers`, on the CPU. One thread a process: with more, two busy cores are many times slower.
+test-worker: .venv-worker/installed ## test the engine that paints with real models, in an environment of its own
+	@OMP_NUM_THREADS=1 .venv-worker/bin/python -m pytest -n 2 tests/worker $(ARGS)
+
+# uv does not read pip's settings, so the folder that pip would look for torch in is handed on.
+.venv-worker/installed: worker/requirements.lock worker/torch.txt .venv/installed
+	@echo "Installing torch and the packages of the worker into .venv-worker ..." >&2
+	@test -x .venv-worker/bin/python || $(PYTHON) -m venv --without-pip .venv-worker || { rm -rf .venv-worker; exit 1; }
+	@uv pip sync --quiet --compile-bytecode --python .venv-worker/bin/python --require-hashes worker/requirements.lock
+	@uv pip install --quiet --compile-bytecode --python .venv-worker/bin/python $(addprefix --find-links ,$(PIP_FIND_LINKS)) -r worker/torch.txt
+	@touch $@
 
 test-code:
 	@python -m pytest -n 2 --ignore=tests/e2e
@@ -106,6 +118,7 @@ wheels: install ## build the wheels of client and command line into dist/
 lock: .venv/installed ## resolve all packages anew
 	uv pip compile -q --upgrade pyproject.toml cli/pyproject.toml --group infra --group local --group worker --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
 	uv pip compile -q pyproject.toml -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/dependencies/requirements.txt
+	uv pip compile -q --group painting --group painting-tests -c requirements.lock --override worker/overrides.txt $(foreach package,torch torchvision timm,--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o worker/requirements.lock
 
 clean: down ## stop the stack and remove all it left, but not .venv
 	rm -rf .darkroom .build cdk.out dist
