@@ -1,0 +1,1 @@
+"""The engine `diffusers`: paints with real model files, as the WebUI would."""
