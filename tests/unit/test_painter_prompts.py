@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from worker.engines.diffusers.prompts.attention import BREAK, Span, spans
 from worker.engines.diffusers.prompts.chunks import LENGTH, Vocabulary, chunks
 from worker.engines.diffusers.prompts.composition import Part, parts
-from worker.engines.diffusers.prompts.schedule import Schedule, Steps, schedule
+from worker.engines.diffusers.prompts.networks import NetworkUse, read
+from worker.engines.diffusers.prompts.schedule import PassSteps, Schedule, schedule
+from worker.errors import JobError
 
 # -- emphasis ------------------------------------------------------------------------------------------
 
@@ -82,7 +84,7 @@ def test_and_joins_prompts_with_weights(prompt: str, expected: list[Part]) -> No
 
 
 def texts(prompt: str, count: int = 10, **steps: object) -> list[tuple[int, str]]:
-    found = schedule(prompt, Steps(count, **steps))  # type: ignore[arg-type]
+    found = schedule(prompt, PassSteps(count, **steps))  # type: ignore[arg-type]
     return list(zip(found.changes, found.texts, strict=True))
 
 
@@ -138,9 +140,9 @@ def test_bodies_of_older_webuis_count_otherwise() -> None:
     assert texts("[a:b:.25]", 10, before=20, old=True) == [(2, "a"), (10, "b")]
 
 
-def test_the_text_of_a_step() -> None:
+def test_the_first_text_holds_for_one_call_more_as_in_the_webui() -> None:
     found = Schedule((3, 10), ("a", "b"))
-    assert [found.texts[found.number_at(step)] for step in (1, 3, 4, 10, 11)] == ["a", "a", "b", "b", "b"]
+    assert [found.texts[found.number_at(calls)] for calls in (0, 3, 4, 10, 11)] == ["a", "a", "b", "b", "b"]
 
 
 # -- chunks --------------------------------------------------------------------------------------------
@@ -211,7 +213,7 @@ def test_no_prompt_takes_long(piece: str, end: str) -> None:
     """Twenty thousand characters in whatever order; steps that grow with the square of that would take minutes, longer
     than a test may."""
     prompt = (piece * 20_000)[:20_000] + end
-    found = schedule(prompt, Steps(20))
+    found = schedule(prompt, PassSteps(20))
     for text in {found.texts[0], found.texts[-1]}:
         spans(text)
     parts(prompt)
@@ -219,10 +221,37 @@ def test_no_prompt_takes_long(piece: str, end: str) -> None:
 
 @given(st.text(st.sampled_from("ab []():|\\.1,B"), max_size=60), st.integers(1, 12))
 def test_every_step_of_any_prompt_has_one_text(prompt: str, count: int) -> None:
-    found = schedule(prompt, Steps(count))
+    found = schedule(prompt, PassSteps(count))
     assert found.changes[-1] == count
     assert list(found.changes) == sorted(set(found.changes))
     assert len(found.changes) == len(found.texts)
     for text in found.texts:
         made = chunks([Span("1 " * len(span.text), span.weight) for span in spans(text)], VOCABULARY)
         assert all(len(chunk.ids) == len(chunk.weights) <= LENGTH for chunk in made)
+
+
+# -- tags ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "uses"),
+    [
+        ("a pier <lora:film:0.8>", "a pier ", [NetworkUse("lora", "film", 0.8, 0.8)]),
+        ("<lora:film>", "", [NetworkUse("lora", "film")]),
+        ("<lyco:styles/film:1:0.5>", "", [NetworkUse("lora", "styles/film", 1, 0.5)]),
+        ("<lora:film:0.8:0.4:16>", "", [NetworkUse("lora", "film", 0.8, 0.4, 16)]),
+        ("<lora:film:te=0.2:unet=0.7:dyn=4>", "", [NetworkUse("lora", "film", 0.2, 0.7, 4)]),
+        ("<lora:film:te=0.2>", "", [NetworkUse("lora", "film", 0.2, 0.2)]),
+        ("<hypernet:ink:0.5>b", "b", [NetworkUse("hypernetwork", "ink", 0, 0.5)]),
+        ("<lora:a:1><lora:a:1>", "", [NetworkUse("lora", "a"), NetworkUse("lora", "a")]),
+        ("<other:x:1> <lora:> <b>", "  <b>", []),
+        ("a # <lora:film:1>\nb", "a \nb", []),
+    ],
+)
+def test_tags_say_which_files_count_how_much(prompt: str, text: str, uses: list[NetworkUse]) -> None:
+    assert read(prompt) == (text, uses)
+
+
+def test_a_number_that_is_none_is_refused_with_its_tag() -> None:
+    with pytest.raises(JobError, match=r"In <lora:film:high>, 'high' is no number"):
+        read("<lora:film:high>")

@@ -12,7 +12,7 @@ from tests.worker.files import loaded
 from worker.engines.diffusers.conditions import Condition, Conditions, Teller
 from worker.engines.diffusers.models import Model
 from worker.engines.diffusers.prompts.options import PromptOptions, prompt_options_of
-from worker.engines.diffusers.prompts.schedule import Steps
+from worker.engines.diffusers.prompts.schedule import PassSteps
 from worker.errors import JobError
 
 SIZE = (96, 64)
@@ -27,7 +27,7 @@ def model(name: str = "tiny-sd15") -> Model:
 def told(prompt: str, name: str = "tiny-sd15", negative: str = "", steps: int = 4, **options: Any) -> Conditions:
     embeddings = options.pop("embeddings", None)
     teller = Teller(model(name), PromptOptions(**options), embeddings)
-    return teller.conditions(prompt, negative, Steps(steps), SIZE)
+    return teller.conditions(prompt, negative, PassSteps(steps), SIZE)
 
 
 def words(prompt: str, name: str = "tiny-sd15", **options: Any) -> Tensor:
@@ -115,7 +115,7 @@ def test_words_change_with_the_steps() -> None:
 def test_the_words_that_take_turns_are_read_once() -> None:
     looks: list[None] = []
     teller = Teller(model(), PromptOptions(), step=lambda: looks.append(None))
-    teller.conditions("[a|b]", "", Steps(100), SIZE)
+    teller.conditions("[a|b]", "", PassSteps(100), SIZE)
     # Twice for each text: before it, and before its chunks.
     assert len(looks) == 6
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from darkroom.checkpoints.model import TAGS, Kind
 
-_TAG = re.compile(r"<(\w+):([^>]+)>")
+TAG = re.compile(r"<(\w+):([^>]+)>")
+"""A tag: its type and its arguments."""
 _COMMENT = re.compile(r"#[^\n]*")
 
 
@@ -21,7 +22,7 @@ def without_comments(text: str, comments: bool = True) -> str:
 
 def tags(text: str) -> Iterator[tuple[Kind, str]]:
     """Kind of file and name of each tag that loads a file, in their order; a name may come twice."""
-    for found in _TAG.finditer(text):
+    for found in TAG.finditer(text):
         kind = TAGS.get(found[1])
         name = next((part for part in found[2].split(":") if "=" not in part), "").strip()
         if kind and name:
@@ -30,4 +31,4 @@ def tags(text: str) -> Iterator[tuple[Kind, str]]:
 
 def words(text: str) -> str:
     """The prompt without its tags: what is left may call for embeddings by their names."""
-    return _TAG.sub(" ", text)
+    return TAG.sub(" ", text)

@@ -17,7 +17,7 @@ from worker.engines.diffusers.prompts.attention import Span, spans
 from worker.engines.diffusers.prompts.chunks import LENGTH, Chunk, Vocabulary, chunks
 from worker.engines.diffusers.prompts.composition import Part, parts
 from worker.engines.diffusers.prompts.options import PromptOptions
-from worker.engines.diffusers.prompts.schedule import Schedule, Steps, schedule
+from worker.engines.diffusers.prompts.schedule import PassSteps, Schedule, schedule
 from worker.errors import JobError
 
 START, END = 49406, 49407
@@ -55,11 +55,11 @@ class Conditions:
     positive: tuple[tuple[float, Schedule, tuple[Condition, ...]], ...]
     negative: tuple[Schedule, tuple[Condition, ...]]
 
-    def at(self, step: int) -> tuple[list[tuple[float, Condition]], Condition]:
-        """Those of a step, which is counted from 1."""
+    def at(self, calls: int) -> tuple[list[tuple[float, Condition]], Condition]:
+        """Those that hold when the UNet was asked `calls` times before in this pass."""
         plan, told = self.negative
-        wanted = [(weight, each[when.number_at(step)]) for weight, when, each in self.positive]
-        return wanted, told[plan.number_at(step)]
+        wanted = [(weight, each[when.number_at(calls)]) for weight, when, each in self.positive]
+        return wanted, told[plan.number_at(calls)]
 
 
 class Teller:
@@ -81,7 +81,7 @@ class Teller:
         self._vocabulary = Vocabulary(self._tokens, COMMA, named)
 
     @torch.no_grad()
-    def conditions(self, prompt: str, negative: str, steps: Steps, size: tuple[int, int]) -> Conditions:
+    def conditions(self, prompt: str, negative: str, steps: PassSteps, size: tuple[int, int]) -> Conditions:
         """The conditions of a pass; `size` is the picture's width and height in pixels."""
         positive = []
         for part in parts(prompt) if prompt else [Part("")]:

@@ -16,7 +16,7 @@ _WHEN = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*", re.ASCI
 
 
 @dataclass(frozen=True)
-class Steps:
+class PassSteps:
     """How `when` is counted: the steps of this pass and, in the hires pass, those of the first one (else None). `old`
     is the WebUI's setting `use_old_scheduling`: every number below 1 is a share of this pass, others are its steps."""
 
@@ -43,9 +43,10 @@ class Schedule:
     changes: tuple[int, ...]
     texts: tuple[str, ...]
 
-    def number_at(self, step: int) -> int:
-        """The number of the text of a step, which is counted from 1."""
-        return min(bisect_left(self.changes, step), len(self.texts) - 1)
+    def number_at(self, calls: int) -> int:
+        """The number of the text that holds when the model was asked `calls` times before. The WebUI counts the steps
+        of its schedules from 1 and the model's calls from 0, so each text holds for one call more than it says."""
+        return min(bisect_left(self.changes, calls), len(self.texts) - 1)
 
 
 @dataclass
@@ -78,7 +79,7 @@ class _NoSchedules(Exception):
     """The prompt holds what the WebUI's grammar does not know; it then takes the whole prompt as it stands."""
 
 
-def schedule(prompt: str, steps: Steps) -> Schedule:
+def schedule(prompt: str, steps: PassSteps) -> Schedule:
     """The texts of a prompt over the steps of a pass; neighbours of the same text are one."""
     try:
         nodes = _parse(prompt, steps)
@@ -93,7 +94,7 @@ def schedule(prompt: str, steps: Steps) -> Schedule:
     return Schedule(tuple(last for last, _ in found), tuple(text for _, text in found))
 
 
-def _parse(prompt: str, steps: Steps) -> _Nodes:
+def _parse(prompt: str, steps: PassSteps) -> _Nodes:
     """The prompt as text with schedules in it. A stack of open brackets, not recursion: prompts nest as they like.
 
     Raises _NoSchedules.
@@ -123,7 +124,7 @@ def _parse(prompt: str, steps: Steps) -> _Nodes:
     return stack[0].parts[0]
 
 
-def _close_square(stack: list[_Group], steps: Steps) -> None:
+def _close_square(stack: list[_Group], steps: PassSteps) -> None:
     group = stack[-1]
     when = _WHEN.fullmatch("".join(each if isinstance(each, str) else "?" for each in group.parts[-1]))
     if group.marks and set(group.marks) == {"|"}:
