@@ -244,7 +244,7 @@ def test_every_step_of_any_prompt_has_one_text(prompt: str, count: int) -> None:
         ("<lora:film:te=0.2>", "", [NetworkUse("lora", "film", 0.2, 0.2)]),
         ("<hypernet:ink:0.5>b", "b", [NetworkUse("hypernetwork", "ink", 0, 0.5)]),
         ("<lora:a:1><lora:a:1>", "", [NetworkUse("lora", "a"), NetworkUse("lora", "a")]),
-        ("<other:x:1> <lora:> <b>", "  <b>", []),
+        ("<other:x:1> <lora:> <b>", " <lora:> <b>", []),
         ("a # <lora:film:1>\nb", "a \nb", []),
     ],
 )
