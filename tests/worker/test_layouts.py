@@ -13,7 +13,15 @@ from worker.engines.diffusers import tiny
 from worker.engines.diffusers.encoders import encoder_layout
 from worker.engines.diffusers.families import ENCODERS, VAE, Family
 from worker.engines.diffusers.files import open_weights
-from worker.engines.diffusers.unets import Layout, Level, controlnet_layout, controlnet_names, down_names, unet_layout, up_names
+from worker.engines.diffusers.unets import (
+    Layout,
+    Level,
+    controlnet_layout,
+    controlnet_names,
+    down_names,
+    unet_layout,
+    up_names,
+)
 
 SD1 = {
     "block_out_channels": [320, 640, 1280, 1280],
@@ -57,7 +65,9 @@ def shapes_in_file(module: torch.nn.Module, names: dict[str, str]) -> dict[str, 
 
 
 def levels(config: dict[str, Any]) -> list[Level]:
-    kinds = zip(config["block_out_channels"], config["down_block_types"], config["transformer_layers_per_block"], strict=True)
+    kinds = zip(
+        config["block_out_channels"], config["down_block_types"], config["transformer_layers_per_block"], strict=True
+    )
     return [Level(width, config["layers_per_block"], depth if "Attn" in kind else 0) for width, kind, depth in kinds]
 
 

@@ -66,9 +66,7 @@ def _as_diffusers_keeps_it(shapes: Mapping[str, Shape], scaling_factor: float) -
     return Layout(_config(shapes, channels, layers, scaling_factor), names)
 
 
-def _config(
-    shapes: Mapping[str, Shape], channels: list[int], layers: int, scaling_factor: float
-) -> dict[str, object]:
+def _config(shapes: Mapping[str, Shape], channels: list[int], layers: int, scaling_factor: float) -> dict[str, object]:
     return {
         "in_channels": shapes["encoder.conv_in.weight"][1],
         "out_channels": shapes["decoder.conv_out.weight"][0],

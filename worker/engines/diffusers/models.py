@@ -152,9 +152,7 @@ def load_encoder(weights: WeightFile, key: str, prefix: str, placed: Placement) 
     return encoder
 
 
-def fill(
-    weights: WeightFile, prefix: str, layout: Layout, module: type[Any], device: str, dtype: torch.dtype
-) -> Any:
+def fill(weights: WeightFile, prefix: str, layout: Layout, module: type[Any], device: str, dtype: torch.dtype) -> Any:
     """A module of the class `module` with the tensors of the file; the names of those begin with `prefix`.
 
     Raises JobError `model_unreadable`, which names the tensors that are missing or of another shape.
