@@ -26,7 +26,7 @@ class Use:
     """A LoRA, and how strongly it counts."""
 
     lora: Lora
-    strengths: Strengths = Strengths()
+    strengths: Strengths = field(default_factory=Strengths)
 
 
 @dataclass
