@@ -120,7 +120,7 @@ def _config(words: Shape, positions: int, layers: int, inner: int, act: str, pro
 def encoder_layout(shapes: Mapping[str, Shape]) -> EncoderLayout:
     """The layout of an encoder from the shapes of its tensors, named without what stands before `transformer.` or
     `model.`. Raises KeyError when a tensor is missing that decides over it."""
-    if any(key.startswith("transformer.text_model.") or key.startswith("transformer.encoder.") for key in shapes):
+    if any(key.startswith(("transformer.text_model.", "transformer.encoder.")) for key in shapes):
         return _hugging_face(shapes)
     return _open_clip(shapes)
 

@@ -1,4 +1,4 @@
-"""Recognises what a checkpoint is by the names and shapes of its tensors, and names what cannot be painted with here."""
+"""Recognises what a checkpoint is by the names and shapes of its tensors, and names what cannot be used here."""
 
 from dataclasses import dataclass
 from enum import StrEnum

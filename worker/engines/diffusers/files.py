@@ -115,6 +115,8 @@ def _harmless() -> list[Any]:
         np.dtype,
         *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32")),
         codecs.encode,
+        # What embeddings of old torch are kept in.
+        torch.nn.ParameterDict,
     ]
 
 

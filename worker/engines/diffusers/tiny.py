@@ -197,3 +197,9 @@ def write(path: Path, tensors: Mapping[str, torch.Tensor]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(_half(tensors), path)
     return path
+
+
+if __name__ == "__main__":
+    from worker.engines.diffusers.tiny_command import main
+
+    main()

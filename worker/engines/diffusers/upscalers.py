@@ -1,0 +1,58 @@
+"""Upscalers: files of the architectures that spandrel knows (ESRGAN, RealESRGAN, SwinIR, DAT, HAT, …)."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from worker.engines.diffusers.files import broken, open_weights
+from worker.errors import JobError
+
+
+@contextmanager
+def _without_torchvision() -> Iterator[None]:
+    """Two architectures, which only fill holes and mend faces, import torchvision when spandrel is imported. It is not
+    here, and they are not used."""
+    names = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
+    missing = [name for name in names if name not in sys.modules]
+    for name in missing:
+        sys.modules[name] = ModuleType(name)
+    functional = sys.modules[names[-1]]
+    for needed in ("InterpolationMode", "rotate", "normalize"):
+        if not hasattr(functional, needed):
+            setattr(functional, needed, None)
+    try:
+        yield
+    finally:
+        for name in missing:
+            del sys.modules[name]
+
+
+with _without_torchvision():
+    import spandrel
+
+
+def read(path: Path, name: str, device: str, *, pickles: bool = False) -> spandrel.ImageModelDescriptor:
+    """The upscaler in the file at `path`: `.scale` is its factor, and called with pictures (n, 3, h, w; 0 to 1) it
+    returns larger ones. It computes in full precision.
+
+    JobError `model_unsupported` for an architecture that is unknown or no upscaler, `model_unreadable` for a broken
+    file.
+    """
+    with open_weights(path, name, pickles=pickles) as weights:
+        tensors = weights.tensors()
+    try:
+        found = spandrel.ModelLoader().load_from_state_dict(tensors)
+    except spandrel.UnsupportedModelError as error:
+        raise JobError("model_unsupported", f"The file '{name}' is no upscaler that this engine knows.") from error
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise broken(name, error) from error
+    if not isinstance(found, spandrel.ImageModelDescriptor) or found.input_channels != 3 or found.output_channels != 3:
+        raise JobError(
+            "model_unsupported", f"The file '{name}' is no upscaler of pictures, but a model for {found.purpose}."
+        )
+    found.model.requires_grad_(requires_grad=False)
+    return found.to(torch.device(device)).eval()
