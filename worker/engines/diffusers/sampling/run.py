@@ -14,8 +14,8 @@ from worker.engines.diffusers.sampling.names import Sampler, Scheduler
 from worker.engines.diffusers.sampling.noise import ImageNoise
 from worker.engines.diffusers.sampling.options import SamplingOptions
 from worker.engines.diffusers.sampling.schedules import sigmas_for
-from worker.engines.diffusers.sampling.steps import steps_from_latent
 from worker.engines.diffusers.sampling.stepping import Denoise, OnStep
+from worker.engines.diffusers.sampling.steps import steps_from_latent
 
 BY_SIGMAS: dict[str, Callable[..., Tensor]] = {
     "DPM++ 2M": dpmpp.dpmpp_2m,
