@@ -1,6 +1,5 @@
 """LMS: a linear multistep method (Adams–Bashforth on unequal steps) of order 4."""
 
-import numpy as np
 from numpy.polynomial import Polynomial
 from torch import Tensor
 
@@ -27,9 +26,11 @@ def _weights(points: list[float], end: float) -> list[float]:
     """How much the direction at each point counts for the step from the first point to `end`."""
     weights = []
     for point in points:
-        others = [other for other in points if other != point]
         # The Lagrange polynomial that is 1 at this point and 0 at all others.
-        basis = Polynomial.fromroots(others) / float(np.prod([point - other for other in others]))
+        basis = Polynomial([1.0])
+        for other in points:
+            if other != point:
+                basis *= Polynomial([-other, 1.0]) / (point - other)
         whole = basis.integ()
         weights.append(float(whole(end) - whole(points[0])))
     return weights

@@ -1,5 +1,7 @@
 """Restart (Xu et al., 2023): Heun's method that goes back up to more noise once or twice on its way."""
 
+from itertools import pairwise
+
 from torch import Tensor
 
 from worker.engines.diffusers.sampling.euler import heun_step
@@ -28,12 +30,12 @@ def _pairs(sigmas: Tensor) -> list[tuple[Tensor, Tensor]]:
     """The steps, each from one level to another; where a step starts above the end of the one before, it restarts."""
     steps = len(sigmas) - 1
     if steps < 20:
-        return list(zip(sigmas[:-1], sigmas[1:], strict=True))
+        return list(pairwise(sigmas))
     length, times = (9, 1) if steps < 36 else (steps // 4, 2)
     sigmas = karras(steps - length * times, float(sigmas[-2]), float(sigmas[0]))
     low, high = (int((sigmas - level).abs().argmin()) for level in (LOW, HIGH))
-    down = list(zip(sigmas[:-1], sigmas[1:], strict=True))
+    down = list(pairwise(sigmas))
     if high >= low:
         return down
     again = karras(length + 1, float(sigmas[low]), float(sigmas[high]))[:-1]
-    return [*down[:low], *(list(zip(again[:-1], again[1:], strict=True)) * times), *down[low:]]
+    return [*down[:low], *(list(pairwise(again)) * times), *down[low:]]

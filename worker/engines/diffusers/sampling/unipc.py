@@ -144,11 +144,15 @@ def _bh_weights(variant: str, shares: list[float], hh: float) -> tuple[list[floa
 
 
 def _varying_weights(_variant: str, shares: list[float], hh: float) -> tuple[list[float], list[float]]:
-    """The weights that make every order exact, however long the step is."""
+    """The weights that make every order exact, however long the step is; the corrector's as the authors' code has them.
+
+    There the model's newest answer is weighed by the last integral alone.
+    """
     order = len(shares)
     columns = [np.power(shares, k) / math.factorial(k + 1) for k in range(order)]
     matrix = np.stack(columns, axis=1)
     phis = np.array(_phis(hh, order + 1)[1:])
     predictor = phis[:-1] @ np.linalg.inv(matrix[:-1, :-1]) if order > 1 else []
-    corrector = phis @ np.linalg.inv(matrix)
+    inverse = np.linalg.inv(matrix)
+    corrector = [*(phis[:-1] @ inverse[:-1, :-1]), phis[-1] * inverse[max(order - 2, 0), -1]]
     return [float(weight) for weight in predictor], [float(weight) for weight in corrector]
