@@ -5,7 +5,7 @@ As in the WebUI 1.10 (modules/sd_hijack_clip.py, sd_hijack_open_clip.py, sd_mode
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -29,13 +29,15 @@ PADDING = {"clip_l": END, "clip_h": 0, "clip_g": 0}
 XL = frozenset({Family.SDXL, Family.REFINER})
 
 
-class Vectors(Protocol):
-    """An embedding: `vectors` is how many vectors it has, `of` gives those for an encoder, None if it has none."""
+@dataclass(frozen=True, eq=False)
+class _Inversion:
+    """An embedding: its vectors (n, width) by text encoder."""
+
+    by_encoder: Mapping[str, Tensor]
 
     @property
-    def vectors(self) -> int: ...
-
-    def of(self, encoder: str) -> Tensor | None: ...
+    def vectors(self) -> int:
+        return len(next(iter(self.by_encoder.values())))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,15 +71,15 @@ class Teller:
         self,
         model: Model,
         options: PromptOptions,
-        embeddings: Mapping[str, Vectors] | None = None,
+        embeddings: Mapping[str, Mapping[str, Tensor]] | None = None,
         step: Callable[[], None] = lambda: None,
     ) -> None:
-        """`embeddings` are by the words that call them; `step` is called before each text that is encoded."""
+        """`embeddings` are by the words that call them, their vectors (n, width) by text encoder: `Embedding.for_model`.
+        `step` is called before each text that is encoded."""
         self._model = model
         self._options = options
         self._step = step
-        fitting = {name: each for name, each in (embeddings or {}).items() if _fits(each, model.encoders)}
-        named = {tuple(self._tokens(name)): each for name, each in fitting.items()}
+        named = {tuple(self._tokens(name)): _Inversion(each) for name, each in (embeddings or {}).items()}
         self._vocabulary = Vocabulary(self._tokens, COMMA, named)
 
     @torch.no_grad()
@@ -187,12 +189,6 @@ def _places(read: Sequence[Chunk], key: str) -> Iterator[tuple[int, int, Tensor]
     """Where vectors of embeddings stand: chunk, position behind its beginning, vectors."""
     for number, chunk in enumerate(read):
         for at, embedding in chunk.embeddings:
-            vectors = cast("Vectors", embedding).of(key)
+            vectors = cast("_Inversion", embedding).by_encoder.get(key)
             if vectors is not None:
                 yield number, at + 1, vectors
-
-
-def _fits(embedding: Vectors, encoders: Iterable[TextEncoder]) -> bool:
-    """Whether an embedding was made for these encoders; the WebUI leaves others out."""
-    found = [(embedding.of(encoder.key), encoder.width) for encoder in encoders]
-    return all(vectors is not None and vectors.shape[-1] == width for vectors, width in found)

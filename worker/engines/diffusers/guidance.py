@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from worker.engines.diffusers.conditions import Condition, Conditions
-from worker.engines.diffusers.latents import not_a_number
 from worker.engines.diffusers.models import Model
 from worker.engines.diffusers.sampling.levels import Levels
 from worker.engines.diffusers.sampling.names import Sampler
 from worker.engines.diffusers.sampling.options import SamplingOptions
 from worker.engines.diffusers.sampling.predicting import predictor
+from worker.engines.diffusers.vaes import nothing_painted
 
 Residuals = tuple[list[Tensor], Tensor]
 """What is added to the UNet's way down, and to its middle."""
@@ -87,7 +87,7 @@ class Guidance:
         for (weight, _), answer in zip(wanted, answers, strict=False):
             guided += (answer - base) * (weight * self.scale * self.sampler.guidance)
         if not torch.isfinite(guided).all():
-            raise not_a_number("The UNet")
+            raise nothing_painted()
         return guided, base
 
     def _alone(self, wanted: list[tuple[float, Condition]], sigma: Tensor) -> bool:

@@ -61,7 +61,7 @@ def decode(model: Model, latent: torch.Tensor) -> torch.Tensor:
         with _in_full(vae):
             pictures = vae.decode(scaled.float()).sample
     if not torch.isfinite(pictures).all():
-        raise _nothing()
+        raise nothing_painted()
     return pictures
 
 
@@ -81,7 +81,7 @@ def encode(model: Model, pictures: torch.Tensor, noise: torch.Tensor | None = No
     if noise is not None:
         latent = latent + found.std.float() * noise.to(latent)
     if not torch.isfinite(latent).all():
-        raise _nothing()
+        raise nothing_painted()
     return latent * model.latent_scale
 
 
@@ -96,7 +96,8 @@ def _in_full(vae: AutoencoderKL) -> Iterator[None]:
         vae.to(kept)
 
 
-def _nothing() -> JobError:
+def nothing_painted() -> JobError:
+    """The end of a job whose picture is no picture."""
     message = (
         "The model made no picture, only values that are no numbers. Try another VAE, fewer LoRAs or smaller weights."
     )
