@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -21,12 +22,12 @@ LISTED_SCHEDULERS = (
 )
 
 
-def test_all_samplers_and_schedules_of_the_webui_are_there_in_its_order():
+def test_all_samplers_and_schedules_of_the_webui_are_there_in_its_order() -> None:
     assert ", ".join(sampler.name for sampler in SAMPLERS) == LISTED_SAMPLERS
     assert ", ".join(scheduler.label for scheduler in SCHEDULERS) == LISTED_SCHEDULERS
 
 
-def test_names_are_found_without_torch():
+def test_names_are_found_without_torch() -> None:
     code = (
         "import sys; from worker.engines.diffusers.sampling import names, options, steps; print('torch' in sys.modules)"
     )
@@ -62,13 +63,13 @@ def test_names_are_found_without_torch():
         ("", None, ("Euler", "Uniform")),
     ],
 )
-def test_what_a_body_names_is_found(sampler, scheduler, means):
+def test_what_a_body_names_is_found(sampler: Any, scheduler: str | None, means: tuple[str, str]) -> None:
     found, schedule = resolve(sampler, scheduler)
     assert (found.name, schedule.label) == means
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: sampler.name)
-def test_each_sampler_is_found_by_all_its_names_and_with_each_schedule(sampler):
+def test_each_sampler_is_found_by_all_its_names_and_with_each_schedule(sampler: Any) -> None:
     for name in (sampler.name, sampler.name.upper(), *sampler.aliases):
         assert resolve(name)[0] is sampler
         for scheduler in SCHEDULERS[1:]:
@@ -77,7 +78,7 @@ def test_each_sampler_is_found_by_all_its_names_and_with_each_schedule(sampler):
 
 
 @pytest.mark.parametrize("name", ["HeunPP2", "DDPM", "Eulera", "Karras", "DPM++ 2M Turbo", "Euler a a"])
-def test_an_unknown_sampler_is_refused_by_name_and_never_replaced(name):
+def test_an_unknown_sampler_is_refused_by_name_and_never_replaced(name: str) -> None:
     with pytest.raises(JobError, match="no sampler") as refused:
         resolve(name)
     assert refused.value.code == "parameter_invalid"
@@ -86,19 +87,19 @@ def test_an_unknown_sampler_is_refused_by_name_and_never_replaced(name):
 
 
 @pytest.mark.parametrize("name", ["Turbo", "AYS GITS", "Karas"])
-def test_an_unknown_schedule_is_refused_by_name_and_never_replaced(name):
+def test_an_unknown_schedule_is_refused_by_name_and_never_replaced(name: str) -> None:
     with pytest.raises(JobError, match=f"no schedule '{name}'"):
         resolve("Euler", name)
     with pytest.raises(JobError, match="Align Your Steps"):
         scheduler_of(name)
 
 
-def test_a_second_order_sampler_asks_the_model_twice_a_step():
+def test_a_second_order_sampler_asks_the_model_twice_a_step() -> None:
     assert resolve("Heun")[0].calls(20) == 40
     assert resolve("DPM++ 2M")[0].calls(20) == 20
 
 
-def test_options_have_the_webuis_defaults():
+def test_options_have_the_webuis_defaults() -> None:
     assert options_of({}) == SamplingOptions()
     assert (SamplingOptions().eta_ancestral, SamplingOptions().eta_ddim, SamplingOptions().randn_source) == (
         1,
@@ -107,26 +108,26 @@ def test_options_have_the_webuis_defaults():
     )
 
 
-def test_a_bodys_eta_comes_before_the_options():
+def test_a_bodys_eta_comes_before_the_options() -> None:
     options = options_of({"eta": 0.3, "override_settings": {"eta_ancestral": 0.9, "eta_noise_seed_delta": 31337}})
     assert (options.eta_ancestral, options.eta_ddim, options.eta_noise_seed_delta) == (0.3, 0.3, 31337)
     assert options_of({"eta": 0}).eta_ancestral == 0
 
 
-def test_a_sigma_option_that_was_changed_comes_before_the_bodys_field():
+def test_a_sigma_option_that_was_changed_comes_before_the_bodys_field() -> None:
     assert options_of({"s_churn": 3.0}).s_churn == 3
     assert options_of({"s_churn": 3.0, "override_settings": {"s_churn": 5.0}}).s_churn == 5
     assert options_of({"s_noise": 1.01, "override_settings": {"s_noise": 1.0}}).s_noise == 1.01
 
 
-def test_an_impossible_option_is_refused_by_name():
+def test_an_impossible_option_is_refused_by_name() -> None:
     with pytest.raises(JobError, match="uni_pc_variant"):
         options_of({"override_settings": {"uni_pc_variant": "bh3"}})
     with pytest.raises(JobError, match="randn_source"):
         options_of({"override_settings": {"randn_source": "dice"}})
 
 
-def test_early_steps_and_low_noise_may_skip_the_negative_prompt():
+def test_early_steps_and_low_noise_may_skip_the_negative_prompt() -> None:
     early = SamplingOptions(skip_early_cond=0.2)
     assert [early.skips_uncond(call, 10, 5.0) for call in range(4)] == [True, True, True, False]
     low = SamplingOptions(s_min_uncond=1.0)
@@ -148,5 +149,7 @@ def test_early_steps_and_low_noise_may_skip_the_negative_prompt():
         (20, 0.0, True, Steps(0, 19)),
     ],
 )
-def test_img2img_does_a_share_of_the_steps_or_all_on_a_longer_schedule(steps, strength, exact, planned):
+def test_img2img_does_a_share_of_the_steps_or_all_on_a_longer_schedule(
+    steps: int, strength: float, exact: bool, planned: Steps
+) -> None:
     assert steps_from_latent(steps, strength, exact=exact) == planned

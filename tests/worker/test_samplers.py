@@ -2,10 +2,13 @@
 numbers that it had when it was compared with k-diffusion."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.worker.toys import (
     ALPHAS,
@@ -32,13 +35,13 @@ CONVERGING = [name for name in ALL if name not in ("LCM", "Restart")]
 NOISY = [sampler.name for sampler in SAMPLERS if "eta" in sampler.takes]
 
 
-def test_every_name_has_a_sampler():
+def test_every_name_has_a_sampler() -> None:
     others = {"DPM fast", "DPM adaptive", "DDIM", "DDIM CFG++", "PLMS", "UniPC"}
     assert set(BY_SIGMAS) | others == set(ALL)
 
 
 @pytest.mark.parametrize("name", CONVERGING)
-def test_without_noise_more_steps_come_nearer_to_the_exact_end(name):
+def test_without_noise_more_steps_come_nearer_to_the_exact_end(name: str) -> None:
     def error(steps: int) -> float:
         sampling, noise = sampling_of(name, [1, 2], denoise=gaussian, eta_ancestral=0.0)
         sampler = sampling.sampler
@@ -61,28 +64,28 @@ def test_without_noise_more_steps_come_nearer_to_the_exact_end(name):
 
 
 @pytest.mark.parametrize("name", NOISY)
-def test_with_noise_the_pictures_have_the_distribution_of_the_data(name):
+def test_with_noise_the_pictures_have_the_distribution_of_the_data(name: str) -> None:
     ended = painted(name, list(range(60)), 50, denoise=gaussian, eta_ancestral=1.0, eta_ddim=1.0)
     assert float(ended.mean()) == pytest.approx(MEAN, abs=0.03)
     assert float(ended.std()) == pytest.approx(DEVIATION, abs=0.06)
 
 
 @pytest.mark.parametrize("steps", [12, 24, 40])
-def test_restarts_keep_the_distribution_of_the_data(steps):
+def test_restarts_keep_the_distribution_of_the_data(steps: int) -> None:
     ended = painted("Restart", list(range(60)), steps, denoise=gaussian)
     assert float(ended.mean()) == pytest.approx(MEAN, abs=0.03)
     assert float(ended.std()) == pytest.approx(DEVIATION, abs=0.03)
 
 
-def test_restart_with_few_steps_is_heun_on_its_own_schedule():
+def test_restart_with_few_steps_is_heun_on_its_own_schedule() -> None:
     assert torch.equal(painted("Restart", [1], 15), painted("Heun", [1], 15, scheduler="Karras"))
 
 
-def test_restart_goes_back_to_more_noise_as_often_as_published():
+def test_restart_goes_back_to_more_noise_as_often_as_published() -> None:
     for steps, restarts in [(19, 0), (20, 1), (35, 1), (36, 2)]:
         asked: list[float] = []
 
-        def denoise(x, sigma, asked=asked):
+        def denoise(x: Tensor, sigma: Tensor, asked: Any = asked) -> Tensor:
             asked.append(float(sigma[0]))
             return gaussian(x, sigma)
 
@@ -91,7 +94,7 @@ def test_restart_goes_back_to_more_noise_as_often_as_published():
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_picture_of_a_batch_is_the_same_picture_alone(name):
+def test_a_picture_of_a_batch_is_the_same_picture_alone(name: str) -> None:
     settings = {"s_churn": 4.0, "eta_ddim": 0.5, "eta_noise_seed_delta": 31337}
     batch = painted(name, [11, 12, 13], 21, **settings)
     over = painted_over(name, [11, 12, 13], 9, 0.6, **settings)
@@ -102,7 +105,7 @@ def test_a_picture_of_a_batch_is_the_same_picture_alone(name):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_same_seed_paints_the_same_picture(name):
+def test_the_same_seed_paints_the_same_picture(name: str) -> None:
     torch.manual_seed(1)
     first = painted(name, [5], 20)
     torch.manual_seed(2)
@@ -137,14 +140,14 @@ GOLDEN = {
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_sampler_keeps_its_numbers(name):
+def test_a_sampler_keeps_its_numbers(name: str) -> None:
     ended, over = painted(name, [5, 6], 12), painted_over(name, [5, 6], 12, 0.6)
     numbers = [float(picture[n, 1, 2, 3]) for picture in (ended, over) for n in (0, 1)]
     assert numbers == pytest.approx(GOLDEN[name], abs=2e-4)
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_each_option_that_a_sampler_takes_changes_its_picture_and_no_other_does(name):
+def test_each_option_that_a_sampler_takes_changes_its_picture_and_no_other_does(name: str) -> None:
     sampler, _ = resolve(name)
     changes = {
         "eta": {"eta_ddim": 0.6} if sampler.timesteps else {"eta_ancestral": 0.6},
@@ -159,10 +162,10 @@ def test_each_option_that_a_sampler_takes_changes_its_picture_and_no_other_does(
 
 
 @pytest.mark.parametrize("name", ["Euler", "DPM2"])
-def test_churn_stays_between_its_limits(name):
+def test_churn_stays_between_its_limits(name: str) -> None:
     asked: list[float] = []
 
-    def denoise(x, sigma):
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         asked.append(float(sigma[0]))
         return gaussian(x, sigma)
 
@@ -174,13 +177,13 @@ def test_churn_stays_between_its_limits(name):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_progress_is_told_in_order_and_what_it_raises_ends_the_sampling(name):
+def test_progress_is_told_in_order_and_what_it_raises_ends_the_sampling(name: str) -> None:
     told: list[int] = []
 
     class Cancelled(Exception):
         pass
 
-    def on_step(step, clean):
+    def on_step(step: int, clean: Tensor) -> None:
         assert clean.shape == (1, 4, 8, 8)
         told.append(step)
         if step == 2:
@@ -188,37 +191,37 @@ def test_progress_is_told_in_order_and_what_it_raises_ends_the_sampling(name):
 
     sampling, noise = sampling_of(name, [3])
     with pytest.raises(Cancelled):
-        from_noise(type(sampling)(**{**vars(sampling), "on_step": on_step}), noise, 12)
+        from_noise(replace(sampling, on_step=on_step), noise, 12)
     assert told == [0, 1, 2]
 
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("steps", [1, 2, 3])
-def test_the_fewest_steps_work(name, steps):
+def test_the_fewest_steps_work(name: str, steps: int) -> None:
     assert painted(name, [3], steps).isfinite().all()
     assert painted_over(name, [3], steps, 0.0).isfinite().all()
     assert painted_over(name, [3], steps, 1.0).isfinite().all()
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_exact_steps_at_strength_zero_leave_the_latents_as_they_are(name):
+def test_exact_steps_at_strength_zero_leave_the_latents_as_they_are(name: str) -> None:
     sampling, noise = sampling_of(name, [3])
     assert torch.equal(from_latent(sampling, ramp(noise), noise, 20, 0.0, exact=True), ramp(noise))
 
 
 @pytest.mark.parametrize("name", ["Euler", "DPM++ 2M", "DDIM", "UniPC"])
-def test_a_low_strength_stays_near_the_latents_and_a_high_one_does_not(name):
-    def moved(strength):
+def test_a_low_strength_stays_near_the_latents_and_a_high_one_does_not(name: str) -> None:
+    def moved(strength: float) -> float:
         sampling, noise = sampling_of(name, [3], denoise=gaussian)
         return float((from_latent(sampling, ramp(noise), noise, 40, strength) - ramp(noise)).abs().mean())
 
     assert moved(0.1) < 0.3 < moved(0.9)
 
 
-def test_the_start_of_img2img_is_noised_as_the_step_it_begins_with():
+def test_the_start_of_img2img_is_noised_as_the_step_it_begins_with() -> None:
     starts = []
 
-    def denoise(x, sigma):
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         starts.append((x.clone(), float(sigma[0])))
         return gaussian(x, sigma)
 
@@ -231,16 +234,16 @@ def test_the_start_of_img2img_is_noised_as_the_step_it_begins_with():
     assert torch.allclose(starts[0][0], ramp(noise) + noise * sigmas[9])
 
 
-def test_extra_noise_is_added_in_both_ways():
+def test_extra_noise_is_added_in_both_ways() -> None:
     for name, level in [("Euler", 0.3), ("DDIM", 0.3)]:
         base, more = painted_over(name, [3], 20, 0.5), painted_over(name, [3], 20, 0.5, img2img_extra_noise=level)
         assert not torch.allclose(base, more)
 
 
-def test_the_sgm_multiplier_scales_the_first_noise():
+def test_the_sgm_multiplier_scales_the_first_noise() -> None:
     seen = []
 
-    def denoise(x, sigma):
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         seen.append(x.clone())
         return gaussian(x, sigma)
 
@@ -251,14 +254,14 @@ def test_the_sgm_multiplier_scales_the_first_noise():
 
 
 @pytest.mark.parametrize("name", ["DDIM", "DDIM CFG++", "PLMS", "UniPC"])
-def test_samplers_that_go_by_timesteps_ignore_the_schedule(name):
+def test_samplers_that_go_by_timesteps_ignore_the_schedule(name: str) -> None:
     assert torch.equal(painted(name, [3], 10, scheduler="Karras"), painted(name, [3], 10, scheduler="Beta"))
 
 
 @pytest.mark.parametrize(("variant", "skip"), [("bh1", "logSNR"), ("bh2", "time_quadratic"), ("vary_coeff", "logSNR")])
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
-def test_each_variant_of_unipc_finds_the_exact_end(variant, skip, order):
-    options = {"uni_pc_variant": variant, "uni_pc_skip_type": skip, "uni_pc_order": order}
+def test_each_variant_of_unipc_finds_the_exact_end(variant: str, skip: str, order: int) -> None:
+    options: dict[str, Any] = {"uni_pc_variant": variant, "uni_pc_skip_type": skip, "uni_pc_order": order}
     sampling, noise = sampling_of("UniPC", [1], denoise=gaussian, **options)
     high, low = sampling.levels.highest, sampling.levels.lowest
     exact = exact_end(noise * (1 + high**2) ** 0.5, high, low) / (1 + low**2) ** 0.5
@@ -268,13 +271,13 @@ def test_each_variant_of_unipc_finds_the_exact_end(variant, skip, order):
 
 
 @pytest.mark.parametrize("name", ["Euler", "DPM++ 2M SDE", "DDIM", "PLMS", "UniPC"])
-def test_only_what_is_masked_is_repainted(name):
+def test_only_what_is_masked_is_repainted(name: str) -> None:
     sampling, noise = sampling_of(name, [3], denoise=gaussian)
     kept = ramp(noise)
     repaint = torch.zeros_like(kept)
     repaint[..., 4:] = 1
     denoise = masked(gaussian, sampling.sampler, kept, repaint)
-    ended = from_latent(type(sampling)(**{**vars(sampling), "denoise": denoise}), kept, noise, 20, 0.7)
+    ended = from_latent(replace(sampling, denoise=denoise), kept, noise, 20, 0.7)
     free = from_latent(sampling_of(name, [3], denoise=gaussian)[0], kept, noise, 20, 0.7)
     # Pixels of this model do not know of each other: what is repainted is as without a mask.
     assert torch.allclose(ended[..., 4:], free[..., 4:], atol=1e-5)
@@ -282,26 +285,26 @@ def test_only_what_is_masked_is_repainted(name):
         assert torch.allclose(ended[..., :4], kept[..., :4], atol=1e-4)
 
 
-def test_ddim_shows_the_model_the_kept_latents_without_noise():
+def test_ddim_shows_the_model_the_kept_latents_without_noise() -> None:
     shown = []
 
-    def denoise(x, sigma):
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         shown.append(x / (1 + sigma[0] ** 2) ** 0.5)
         return gaussian(x, sigma)
 
     sampling, noise = sampling_of("DDIM", [3], denoise=denoise)
     kept = ramp(noise)
-    denoise = masked(denoise, sampling.sampler, kept, torch.zeros_like(kept))
-    from_latent(type(sampling)(**{**vars(sampling), "denoise": denoise}), kept, noise, 10, 0.7)
+    keeping = masked(denoise, sampling.sampler, kept, torch.zeros_like(kept))
+    from_latent(replace(sampling, denoise=keeping), kept, noise, 10, 0.7)
     assert all(torch.allclose(latents, kept, atol=1e-5) for latents in shown)
 
 
-def test_a_model_that_answers_no_number_ends_dpm_adaptive():
+def test_a_model_that_answers_no_number_ends_dpm_adaptive() -> None:
     with pytest.raises(FloatingPointError):
         painted("DPM adaptive", [1], 10, denoise=lambda x, sigma: x * math.nan)
 
 
-def test_the_scale_of_ddim_cfgpp_is_divided():
+def test_the_scale_of_ddim_cfgpp_is_divided() -> None:
     assert resolve("DDIM CFG++")[0].guidance == pytest.approx(0.08)
     assert all(sampler.guidance == 1 for sampler in SAMPLERS if sampler.name != "DDIM CFG++")
     assert SamplingOptions().eta_ddim == 0

@@ -43,7 +43,7 @@ def by_diffusers(scheduler: Any, noise: torch.Tensor, steps: int, *, unit_varian
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_it_paints_what_diffusers_paints(name, scheduler, theirs):
+def test_it_paints_what_diffusers_paints(name: str, scheduler: Any, theirs: Any) -> None:
     _, noise = sampling_of(name, [3])
     # diffusers' DPM++ 2M counts on latents of unit variance, which is what the option is for.
     unit_variance = name == "DPM++ 2M"
