@@ -5,6 +5,7 @@ together as cuRAND and torch do it: each number of a tensor has a counter of its
 """
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 LOW = 0xFFFFFFFF
 
-Words = NDArray[np.uint64]
+Words: TypeAlias = NDArray[np.uint64]
 """Whole numbers below 2**32, in 64 bits so that their products fit."""
 
 

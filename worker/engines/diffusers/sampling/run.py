@@ -11,7 +11,7 @@ from torch import Tensor
 from worker.engines.diffusers.sampling import ddim, dpm, dpmpp, euler, lcm, lms, restart, sde, unipc
 from worker.engines.diffusers.sampling.levels import TIMESTEPS, Levels
 from worker.engines.diffusers.sampling.names import Sampler, Scheduler
-from worker.engines.diffusers.sampling.noise import ImageNoise
+from worker.engines.diffusers.sampling.noise import ImageNoise, NoiseBetween
 from worker.engines.diffusers.sampling.options import SamplingOptions
 from worker.engines.diffusers.sampling.schedules import sigmas_for
 from worker.engines.diffusers.sampling.stepping import Denoise, OnStep
@@ -121,7 +121,8 @@ def _settings(sampling: Sampling) -> dict[str, Any]:
 
 def _by_sigmas(sampling: Sampling, x: Tensor, sigmas: Tensor, schedule: Tensor) -> Tensor:
     """`schedule` is all of the schedule that `sigmas` is the end of: the Brownian path runs over all of it."""
-    sampler, noise, settings = sampling.sampler, sampling.noise.between, _settings(sampling)
+    sampler, settings = sampling.sampler, _settings(sampling)
+    noise: NoiseBetween = sampling.noise.between
     if sampler.brownian:
         noise = sampling.noise.brownian(float(schedule[schedule > 0].min()), float(schedule.max()))
     if sampler.name == "DPM++ 2M SDE Heun":
