@@ -43,7 +43,7 @@ def _perform(request: WorkRequest, engine: Engine, store: Store, watch: Watch, q
     begun = time.monotonic()
     task = Task(request, settings, _pictures(request, store, watch), watch.step)
     fetched = time.monotonic()
-    engine.load(request)
+    engine.load(task)
     loaded = time.monotonic()
     watch.step(0.0)
     answer = WorkAnswer(caption=engine.caption(task)) if request.type in DESCRIBED else _paint(task, engine, store)

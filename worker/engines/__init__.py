@@ -58,7 +58,7 @@ class Engine(Protocol):
         """The names of the model files that are ready; asked for beside a job that is painted."""
         ...
 
-    def load(self, request: WorkRequest) -> None:
+    def load(self, task: Task) -> None:
         """Loads the models that the job names; returns at once for those that are loaded already."""
         ...
 
@@ -85,8 +85,14 @@ def _preview() -> Engine:
     return PreviewEngine()
 
 
+def _diffusers() -> Engine:
+    from worker.engines.diffusers.engine import DiffusersEngine
+
+    return DiffusersEngine()
+
+
 # An engine is imported when it is made, because the others may need packages that are not installed.
-ENGINES: dict[str, Callable[[], Engine]] = {"preview": _preview}
+ENGINES: dict[str, Callable[[], Engine]] = {"preview": _preview, "diffusers": _diffusers}
 
 
 def make_engine(name: str) -> Engine:

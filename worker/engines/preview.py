@@ -16,12 +16,13 @@ from worker.engines import Painting, Task
 from worker.engines.banner import stamp
 from worker.engines.describe import sentence, tags
 from worker.engines.enlarge import enlarge, enlarging_notices
+from worker.engines.inputs import masked, picture_of
 from worker.engines.scene import draw_scene
 from worker.enlarging import enlarging_settings_of
 from worker.errors import JobError
 from worker.infotext import infotext
-from worker.parameters import GenerationSettings, is_masked, seeds_of
-from worker.pictures import difference, encode, feather, fit, flatten, mask_of, thumbnail
+from worker.parameters import GenerationSettings, seeds_of
+from worker.pictures import encode, feather, fit, flatten, thumbnail
 
 TXT2IMG_SIDE = 512
 MAX_SIDE = 8192
@@ -53,14 +54,14 @@ class PreviewEngine:
         """None, as it has no models."""
         return []
 
-    def load(self, request: WorkRequest) -> None:
+    def load(self, task: Task) -> None:
         """Nothing to load."""
 
     def paint(self, task: Task) -> Iterator[Painting]:
         """See Engine. Raises JobError `image_missing` without a needed picture, and `sizes_differ` for a mask of
         another size."""
         if task.request.type == "extras":
-            yield enlarge(task, _picture(task, "init"))
+            yield enlarge(task, picture_of(task, "init"))
             return
         starts = starting_pictures(task.request.parameters)
         canvas = _canvas(task, starts[0], partial(task.step, 0.0))
@@ -94,7 +95,7 @@ class PreviewEngine:
 
     def caption(self, task: Task) -> str:
         """See Engine. The description has only what can be measured: colours, light, shape."""
-        picture = flatten(_picture(task, "init"))
+        picture = flatten(picture_of(task, "init"))
         return sentence(picture) if task.request.type == "interrogate_clip" else tags(picture)
 
 
@@ -142,11 +143,11 @@ def _canvas(task: Task, name: str, look: Callable[[], None], size: tuple[int, in
     if task.request.type == "txt2img":
         requested = (settings.width or TXT2IMG_SIDE, settings.height or TXT2IMG_SIDE)
         return Canvas(size=_hires(requested, settings) if settings.enable_hr else requested, requested=requested)
-    init = flatten(_picture(task, name))
+    init = flatten(picture_of(task, name))
     requested = size or (settings.width or init.width, settings.height or init.height)
     if not is_masked(task.request):
         return Canvas(size=requested, requested=requested, start=fit(init, requested, settings.resize_mode))
-    start, mask = _masked(task, init)
+    start, mask = masked(task, init)
     # "Only masked" pastes what it paints back into the picture as it came; "whole picture" resizes it first.
     size = init.size if settings.inpaint_full_res else requested
     fitted = []
@@ -156,30 +157,6 @@ def _canvas(task: Task, name: str, look: Callable[[], None], size: tuple[int, in
     look()
     start, kept, mask = fitted
     return Canvas(size, requested, start, kept, mask, soft=feather(mask, settings.blur))
-
-
-def _masked(task: Task, init: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """The picture to start from, and the mask."""
-    invert = task.settings.inpainting_mask_invert
-    if task.request.mode == "inpaint_sketch":
-        drawn = _same_size(task, "sketch", init)
-        sketch = flatten(drawn, paper=init)
-        return sketch, mask_of(difference(sketch, init), invert=invert)
-    return init, mask_of(_same_size(task, "mask", init), invert=invert)
-
-
-def _same_size(task: Task, name: str, init: Image.Image) -> Image.Image:
-    picture = _picture(task, name)
-    if picture.size != init.size:
-        sizes = f"{picture.width}x{picture.height} and {init.width}x{init.height}"
-        raise JobError("sizes_differ", f"The images '{name}' and 'init' must be of one size, not {sizes}.")
-    return picture
-
-
-def _picture(task: Task, name: str) -> Image.Image:
-    if name not in task.pictures:
-        raise JobError("image_missing", f"This job needs the image '{name}', and it came without.")
-    return task.pictures[name]
 
 
 def _hires(requested: tuple[int, int], settings: GenerationSettings) -> tuple[int, int]:

@@ -74,7 +74,7 @@ class Teller:
         embeddings: Mapping[str, Mapping[str, Tensor]] | None = None,
         step: Callable[[], None] = lambda: None,
     ) -> None:
-        """`embeddings` are by the words that call them, their vectors (n, width) by text encoder: `Embedding.for_model`.
+        """`embeddings` are by the words that call them, their vectors (n, width) by text encoder (`for_model`).
         `step` is called before each text that is encoded."""
         self._model = model
         self._options = options

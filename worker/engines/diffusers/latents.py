@@ -8,7 +8,6 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-
 FACTOR = 8
 """Pixels of a picture for each latent, across and down."""
 LATENT_MODES: dict[str, tuple[str, bool]] = {

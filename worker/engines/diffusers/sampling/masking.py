@@ -8,6 +8,7 @@ from worker.engines.diffusers.sampling.names import Sampler
 from worker.engines.diffusers.sampling.predicting import spread
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
+DenoiseBoth = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def masked(denoise: Denoise, sampler: Sampler, kept: Tensor, repaint: Tensor) -> Denoise:
@@ -27,3 +28,15 @@ def masked(denoise: Denoise, sampler: Sampler, kept: Tensor, repaint: Tensor) ->
         return x + denoise(shown, sigma) - shown
 
     return before if sampler.timesteps else after
+
+
+def masked_both(denoise_both: DenoiseBoth, kept: Tensor, repaint: Tensor) -> DenoiseBoth:
+    """The same for DDIM CFG++, which goes by timesteps and is answered twice."""
+
+    def before(x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        scale = (spread(sigma, x) ** 2 + 1) ** 0.5
+        shown = x * repaint + kept * scale * (1 - repaint)
+        guided, without = denoise_both(shown, sigma)
+        return x + guided - shown, x + without - shown
+
+    return before
