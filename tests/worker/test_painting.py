@@ -106,7 +106,7 @@ def test_every_resize_mode_paints_the_size_that_is_asked_for(mode: int) -> None:
 
 def test_several_pictures_to_start_from_are_one_batch() -> None:
     inits = {"init": photo(), "init_2": photo(seed=2)}
-    fields = {"init_images": ["image:init", "image:init_2"], "batch_size": 2, "denoising_strength": 0.3}
+    fields: dict[str, Any] = {"init_images": ["image:init", "image:init_2"], "batch_size": 2, "denoising_strength": 0.3}
     first, second = pictures_of(paint(job="img2img", pictures=inits, **fields))
     assert apart(first, img2img(pictures={"init": photo()}, denoising_strength=0.3)) < 0.01
     assert apart(first, second) > 1

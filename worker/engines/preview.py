@@ -21,7 +21,7 @@ from worker.engines.scene import draw_scene
 from worker.enlarging import enlarging_settings_of
 from worker.errors import JobError
 from worker.infotext import infotext
-from worker.parameters import GenerationSettings, seeds_of
+from worker.parameters import GenerationSettings, is_masked, seeds_of
 from worker.pictures import encode, feather, fit, flatten, thumbnail
 
 TXT2IMG_SIDE = 512
@@ -87,7 +87,16 @@ class PreviewEngine:
 
     def notices(self, task: Task) -> list[str]:
         """See Engine; every other picture says itself that it is a preview."""
-        return enlarging_notices(enlarging_settings_of(task.request)) if task.request.type == "extras" else []
+        if task.request.type != "extras":
+            return []
+        settings = enlarging_settings_of(task.request)
+        notices = enlarging_notices(settings)
+        names = " and ".join(name[:100] for name in settings.upscalers)
+        if settings.enlarges and names not in ("Lanczos", "Nearest"):
+            notices.append(f"This is a preview: it was resized with Lanczos, not with {names}.")
+        if settings.restores_faces:
+            notices.append("This is a preview: no face was restored.")
+        return notices
 
     def components(self, task: Task) -> Components:
         """See Engine; it computes nothing and reads no model file."""

@@ -16,7 +16,10 @@ from worker.engines.diffusers.models import Models
 from worker.engines.diffusers.passes import Batch, Passes
 from worker.engines.diffusers.plan import Plan, plan_of
 from worker.engines.diffusers.studio import Studio
+from worker.engines.diffusers.upscaling import Upscaling
+from worker.engines.enlarge import enlarge, enlarging_notices
 from worker.engines.inputs import masked, picture_of
+from worker.enlarging import enlarging_settings_of
 from worker.errors import JobError
 from worker.infotext import infotext
 from worker.model_files import ModelFiles
@@ -60,12 +63,25 @@ class DiffusersEngine:
 
     def paint(self, task: Task) -> Iterator[Painting]:
         """See Engine."""
-        with self._alone(partial(task.step, 0.0)):
-            yield from self._painted(task)
+        look = partial(task.step, 0.0)
+        with self._alone(look):
+            if task.request.type == "extras":
+                yield self._enlarged(task)
+            else:
+                yield from self._painted(task)
+
+    def _upscaling(self, task: Task) -> Upscaling:
+        return Upscaling(task.request, self._files, self.device, partial(task.step, 0.5), pickles=self._pickles)
+
+    def _enlarged(self, task: Task) -> Painting:
+        if enlarging_settings_of(task.request).restores_faces:
+            message = "This engine restores no faces: set gfpgan_visibility and codeformer_visibility to 0."
+            raise JobError("parameter_invalid", message)
+        return enlarge(task, picture_of(task, "init"), self._upscaling(task).scale)
 
     def notices(self, task: Task) -> list[str]:
         """See Engine."""
-        return []
+        return enlarging_notices(enlarging_settings_of(task.request)) if task.request.type == "extras" else []
 
     def components(self, task: Task) -> Components:
         """See Engine."""
@@ -85,9 +101,10 @@ class DiffusersEngine:
         look = partial(task.step, 0.0)
         with Studio(request, self._models, self._files, look, pickles=self._pickles, tiling=settings.tiling) as studio:
             number = 0
+            larger = self._upscaling(task).whole(plan.hires.upscaler if plan.hires else "None")
             for turn in range(settings.n_iter):
                 share = partial(_share, task.step, turn, settings.n_iter)
-                passes = Passes(plan, studio, _checkpoint(request), look=share)
+                passes = Passes(plan, studio, _checkpoint(request), look=share, enlarge=larger)
                 here = seeds[turn * settings.batch_size : (turn + 1) * settings.batch_size]
                 batch = Batch([seed for seed, _ in here], [subseed for _, subseed in here])
                 for picture in self._batch(passes, batch, task, plan, starts):

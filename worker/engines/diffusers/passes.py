@@ -76,10 +76,10 @@ class Passes:
         checkpoint: ModelFile,
         *,
         look: Callable[[float], None],
+        enlarge: Enlarge,
         controls: Sequence[Control] = (),
-        enlarge: Enlarge | None = None,
     ) -> None:
-        """`look` gets the share of a batch that is done. `enlarge` is the file of the hires pass, if it has one."""
+        """`look` gets the share of a batch that is done. `enlarge` is the upscaler of the hires pass."""
         self._plan = plan
         self._studio = studio
         self._checkpoint = checkpoint
@@ -154,10 +154,7 @@ class Passes:
 
     def _enlarged(self, picture: Image.Image, hires: Hires) -> Image.Image:
         self._look(self._done + self._weight)
-        if self._enlarge:
-            return self._enlarge(picture, hires.size)
-        way = Image.Resampling.NEAREST if hires.upscaler == "Nearest" else Image.Resampling.LANCZOS
-        return picture.resize(hires.size, way)
+        return self._enlarge(picture, hires.size)
 
     def _sampling(
         self,
