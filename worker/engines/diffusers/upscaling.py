@@ -79,9 +79,9 @@ class Upscaling:
             self._look()
             tile = pixels[:, top : top + TILE, left : left + TILE]
             done = model(tile.unsqueeze(0).to(self._device))[0].float().cpu()
-            rows, columns = (
-                slice(at * factor, at * factor + side) for at, side in zip((top, left), done.shape[1:], strict=True)
-            )
+            height, width = done.shape[1:]
+            rows = slice(top * factor, top * factor + height)
+            columns = slice(left * factor, left * factor + width)
             share = _fading((height, width), OVERLAP * factor)
             total[:, rows, columns] += done * share
             weights[:, rows, columns] += share
