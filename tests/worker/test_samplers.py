@@ -65,14 +65,14 @@ def test_without_noise_more_steps_come_nearer_to_the_exact_end(name: str) -> Non
 
 @pytest.mark.parametrize("name", NOISY)
 def test_with_noise_the_pictures_have_the_distribution_of_the_data(name: str) -> None:
-    ended = painted(name, list(range(60)), 50, denoise=gaussian, eta_ancestral=1.0, eta_ddim=1.0)
+    ended = painted(name, [1, 2, 3, 4], 50, denoise=gaussian, shape=(4, 32, 32), eta_ddim=1.0)
     assert float(ended.mean()) == pytest.approx(MEAN, abs=0.03)
     assert float(ended.std()) == pytest.approx(DEVIATION, abs=0.06)
 
 
-@pytest.mark.parametrize("steps", [12, 24, 40])
+@pytest.mark.parametrize("steps", [24, 40])
 def test_restarts_keep_the_distribution_of_the_data(steps: int) -> None:
-    ended = painted("Restart", list(range(60)), steps, denoise=gaussian)
+    ended = painted("Restart", [1, 2, 3, 4], steps, denoise=gaussian, shape=(4, 32, 32))
     assert float(ended.mean()) == pytest.approx(MEAN, abs=0.03)
     assert float(ended.std()) == pytest.approx(DEVIATION, abs=0.03)
 
