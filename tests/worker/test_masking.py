@@ -41,7 +41,7 @@ def test_ddim_shows_the_model_the_kept_latents_without_noise() -> None:
     assert all(torch.allclose(latents, kept, atol=1e-5) for latents in shown)
 
 
-def test_a_sampler_by_timesteps_takes_the_noise_that_the_model_finds_in_what_it_is_shown():
+def test_a_sampler_by_timesteps_takes_the_noise_that_the_model_finds_in_what_it_is_shown() -> None:
     x, sigma, kept = torch.full((1, 4, 8, 8), 3.0), torch.tensor([2.0]), torch.full((1, 4, 8, 8), 0.5)
     nothing = torch.zeros_like(x)
     shown = kept * 5**0.5
