@@ -23,7 +23,6 @@ from tests.worker.toys import (
     sampling_of,
 )
 from worker.engines.diffusers.sampling.levels import levels_for
-from worker.engines.diffusers.sampling.masking import masked
 from worker.engines.diffusers.sampling.names import SAMPLERS, resolve
 from worker.engines.diffusers.sampling.options import SamplingOptions
 from worker.engines.diffusers.sampling.run import BY_SIGMAS, from_latent, from_noise
@@ -65,14 +64,14 @@ def test_without_noise_more_steps_come_nearer_to_the_exact_end(name: str) -> Non
 
 @pytest.mark.parametrize("name", NOISY)
 def test_with_noise_the_pictures_have_the_distribution_of_the_data(name: str) -> None:
-    ended = painted(name, list(range(60)), 50, denoise=gaussian, eta_ancestral=1.0, eta_ddim=1.0)
+    ended = painted(name, [1, 2, 3, 4], 50, denoise=gaussian, shape=(4, 32, 32), eta_ddim=1.0)
     assert float(ended.mean()) == pytest.approx(MEAN, abs=0.03)
     assert float(ended.std()) == pytest.approx(DEVIATION, abs=0.06)
 
 
-@pytest.mark.parametrize("steps", [12, 24, 40])
+@pytest.mark.parametrize("steps", [24, 40])
 def test_restarts_keep_the_distribution_of_the_data(steps: int) -> None:
-    ended = painted("Restart", list(range(60)), steps, denoise=gaussian)
+    ended = painted("Restart", [1, 2, 3, 4], steps, denoise=gaussian, shape=(4, 32, 32))
     assert float(ended.mean()) == pytest.approx(MEAN, abs=0.03)
     assert float(ended.std()) == pytest.approx(DEVIATION, abs=0.03)
 
@@ -268,35 +267,6 @@ def test_each_variant_of_unipc_finds_the_exact_end(variant: str, skip: str, orde
     # The corrector of vary_coeff, as its authors wrote it, is of first order only.
     allowed = 0.05 if variant == "vary_coeff" else 0.03
     assert float((from_noise(sampling, noise, 60) - exact).abs().max()) < allowed
-
-
-@pytest.mark.parametrize("name", ["Euler", "DPM++ 2M SDE", "DDIM", "PLMS", "UniPC"])
-def test_only_what_is_masked_is_repainted(name: str) -> None:
-    sampling, noise = sampling_of(name, [3], denoise=gaussian)
-    kept = ramp(noise)
-    repaint = torch.zeros_like(kept)
-    repaint[..., 4:] = 1
-    denoise = masked(gaussian, sampling.sampler, kept, repaint)
-    ended = from_latent(replace(sampling, denoise=denoise), kept, noise, 20, 0.7)
-    free = from_latent(sampling_of(name, [3], denoise=gaussian)[0], kept, noise, 20, 0.7)
-    # Pixels of this model do not know of each other: what is repainted is as without a mask.
-    assert torch.allclose(ended[..., 4:], free[..., 4:], atol=1e-5)
-    if not sampling.sampler.timesteps:
-        assert torch.allclose(ended[..., :4], kept[..., :4], atol=1e-4)
-
-
-def test_ddim_shows_the_model_the_kept_latents_without_noise() -> None:
-    shown = []
-
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        shown.append(x / (1 + sigma[0] ** 2) ** 0.5)
-        return gaussian(x, sigma)
-
-    sampling, noise = sampling_of("DDIM", [3], denoise=denoise)
-    kept = ramp(noise)
-    keeping = masked(denoise, sampling.sampler, kept, torch.zeros_like(kept))
-    from_latent(replace(sampling, denoise=keeping), kept, noise, 10, 0.7)
-    assert all(torch.allclose(latents, kept, atol=1e-5) for latents in shown)
 
 
 def test_a_model_that_answers_no_number_ends_dpm_adaptive() -> None:
