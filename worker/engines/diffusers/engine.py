@@ -12,9 +12,11 @@ from PIL import Image
 from darkroom.jobs.contract import Components, ModelFile, UsedFile, WorkRequest, starting_pictures
 from worker.engines import Painting, Task
 from worker.engines.diffusers.canvas import Canvas, canvas
+from worker.engines.diffusers.control.controls import Controls
+from worker.engines.diffusers.control.units import replacements
 from worker.engines.diffusers.models import Models
 from worker.engines.diffusers.passes import Batch, Passes
-from worker.engines.diffusers.plan import Plan, plan_of
+from worker.engines.diffusers.plan import Plan, controls_of, plan_of
 from worker.engines.diffusers.studio import Studio
 from worker.engines.diffusers.upscaling import Upscaling
 from worker.engines.enlarge import enlarge, enlarging_notices
@@ -81,7 +83,9 @@ class DiffusersEngine:
 
     def notices(self, task: Task) -> list[str]:
         """See Engine."""
-        return enlarging_notices(enlarging_settings_of(task.request)) if task.request.type == "extras" else []
+        if task.request.type == "extras":
+            return enlarging_notices(enlarging_settings_of(task.request))
+        return replacements(controls_of(task.request))
 
     def components(self, task: Task) -> Components:
         """See Engine."""
@@ -97,6 +101,7 @@ class DiffusersEngine:
         request, settings = task.request, task.settings
         starts = [_start(task, name) for name in starting_pictures(request.parameters)] if _is_img2img(request) else []
         plan = plan_of(request, settings, starts[0].size if starts else None)
+        controls = Controls(task, plan, self._files, self.device, pickles=self._pickles)
         seeds = seeds_of(request, settings)
         look = partial(task.step, 0.0)
         with Studio(request, self._models, self._files, look, pickles=self._pickles, tiling=settings.tiling) as studio:
@@ -104,7 +109,7 @@ class DiffusersEngine:
             larger = self._upscaling(task).whole(plan.hires.upscaler if plan.hires else "None")
             for turn in range(settings.n_iter):
                 share = partial(_share, task.step, turn, settings.n_iter)
-                passes = Passes(plan, studio, _checkpoint(request), look=share, enlarge=larger)
+                passes = Passes(plan, studio, _checkpoint(request), look=share, enlarge=larger, controls=controls)
                 here = seeds[turn * settings.batch_size : (turn + 1) * settings.batch_size]
                 batch = Batch([seed for seed, _ in here], [subseed for _, subseed in here])
                 for picture in self._batch(passes, batch, task, plan, starts):

@@ -27,7 +27,8 @@ class Control(Protocol):
 
     def residuals(self, latents: Tensor, timestep: Tensor, told: "Told", share: float) -> Residuals | None:
         """What to add for a batch, which holds `told.wanted` times the pictures with what is wanted, then the pictures
-        with what is not. `latents` are of variance one; `share` of the pass is done. None: nothing."""
+        with what is not. `latents` are of variance one; `share` is that of the pass which the WebUI counts as done.
+        None: nothing."""
         ...
 
 
@@ -120,10 +121,15 @@ class Guidance:
         predict = predictor(self._unet, self.levels, self.sampler, _PREDICTIONS[self.model.prediction.value])
         return predict(x, sigma, told)
 
+    def _counted(self) -> float:
+        """The share of the steps that the WebUI counts as done: a step counts once the next one has begun."""
+        a_step = self.sampler.calls(1)
+        return max(0, self.calls - 1) // a_step * a_step / max(1, self.expected)
+
     def _unet(self, latents: Tensor, timestep: Tensor, told: Told) -> Tensor:
         dtype = self.model.unet.dtype
         more: dict[str, Any] = {}
-        share = min(1.0, self.calls / max(1, self.expected))
+        share = self._counted()
         for control in self.controls:
             added = control.residuals(latents, timestep, told, share)
             if added is not None:

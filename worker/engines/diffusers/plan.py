@@ -106,7 +106,7 @@ def plan_of(request: WorkRequest, settings: GenerationSettings, start: Size | No
         prompts=prompts,
         hires=None,
         refiner=_refiner(request, settings),
-        controls=tuple(_controls(request)),
+        controls=tuple(controls_of(request)),
         noise=_multiplier(request, settings),
     )
     if request.type == "txt2img" and settings.enable_hr:
@@ -240,7 +240,8 @@ def _refiner(request: WorkRequest, settings: GenerationSettings) -> Refiner | No
     return Refiner(needed_file(request, "stable-diffusion", name), float(share), by_steps, passes)
 
 
-def _controls(request: WorkRequest) -> Iterator[dict[str, Any]]:
+def controls_of(request: WorkRequest) -> Iterator[dict[str, Any]]:
+    """The ControlNet units of a job that are switched on, as they stand in the body."""
     for script in scripts.running(request.parameters):
         if script.title == CONTROLNET:
             for unit, _ in scripts.units(script):

@@ -1,0 +1,79 @@
+"""Models of the library transformers from single .safetensors files. Their configurations are not in the files; they
+follow from the names and shapes of the tensors."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers.utils import logging
+
+from worker.engines.diffusers.families import UNSUPPORTED
+from worker.engines.diffusers.files import Shape, WeightFile, broken, missing, open_weights
+from worker.errors import JobError
+
+_NOT_NEEDED = ".num_batches_tracked"
+"""A counter of training."""
+
+
+def shapes_of(path: Path, name: str) -> Mapping[str, Shape]:
+    """The shapes of a file's tensors by their names. JobError `model_unreadable`."""
+    with open_weights(path, name) as weights:
+        return weights.shapes
+
+
+def load(path: Path, name: str, module: type[Any], config: Any, device: str) -> Any:
+    """The model of the class `module` from the file, in full precision.
+
+    JobError `model_unreadable` for a file that is broken or lacks tensors.
+    """
+    with open_weights(path, name, device=device) as weights:
+        return _filled(weights, module, config, device)
+
+
+def _filled(weights: WeightFile, module: type[Any], config: Any, device: str) -> Any:
+    before = logging.get_verbosity()
+    # What is missing in a file is told by the error below.
+    logging.set_verbosity_error()
+    try:
+        made, found = module.from_pretrained(
+            None,
+            config=config,
+            state_dict=weights.tensors(),
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            local_files_only=True,
+        )
+    except (RuntimeError, ValueError, KeyError, OSError) as error:
+        raise broken(weights.name, error) from error
+    finally:
+        logging.set_verbosity(before)
+    if absent := sorted(key for key in found["missing_keys"] if not key.endswith(_NOT_NEEDED)):
+        raise missing(weights.name, absent)
+    if found["mismatched_keys"]:
+        raise broken(weights.name, ValueError(f"other shapes: {sorted(found['mismatched_keys'])[:3]}"))
+    made.requires_grad_(requires_grad=False)
+    return made.eval().to(device)
+
+
+def count(shapes: Mapping[str, Shape], before: str) -> int:
+    """How many numbers from 0 on follow the prefix `before` in the names of the tensors."""
+    number = 0
+    while any(key.startswith(f"{before}{number}.") for key in shapes):
+        number += 1
+    return number
+
+
+def unknown(name: str, what: str, wanted: str) -> JobError:
+    """The refusal of a file that is `what`, where one that is `wanted` belongs."""
+    return JobError(UNSUPPORTED, f"The file '{name}' is {what}. What belongs there: {wanted}.")
+
+
+def first(shapes: Mapping[str, Shape], names: Sequence[str], at: str) -> Shape:
+    """The shape of the first of these tensors that is there. JobError `model_unreadable` when there is none, for the
+    file `at`."""
+    for name in names:
+        if name in shapes:
+            return shapes[name]
+    raise missing(at, [names[0]])
