@@ -81,7 +81,7 @@ class Passes:
         enlarge: Enlarge,
         controls: Controls = lambda model, size, second: (),
     ) -> None:
-        """`look` gets the share of a batch that is done. `enlarge` is the upscaler of the hires pass, `controls` answers
+        """`look` gets the share of a batch that is done; `enlarge` is the upscaler of the hires pass; `controls` says
         what steers a pass."""
         self._plan = plan
         self._studio = studio

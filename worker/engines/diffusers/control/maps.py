@@ -47,7 +47,8 @@ def look_of(task: Task, unit: Unit, number: int, size: Size) -> Look:
         raise JobError("image_missing", f"The ControlNet unit {number} is switched on, but has no picture.")
     region = _region(task, unit)
     if is_masked(task.request) and task.settings.inpaint_full_res and unit.inpaint_crop_input_image:
-        picture, region = _part(task, picture, mode, size), region and _part(task, region, mode, size)
+        picture = _part(task, picture, mode, size)
+        region = None if region is None else _part(task, region, mode, size)
     return Look(np.asarray(picture), mode, None if region is None else np.asarray(region))
 
 

@@ -1,4 +1,4 @@
-"""Finds the bodies in a picture: RT-DETR finds the people, ViTPose their points (transformers' `rt_detr`, `vitpose`)."""
+"""Finds the bodies in a picture: RT-DETR the people, ViTPose their points (transformers' `rt_detr` and `vitpose`)."""
 
 from collections.abc import Mapping
 from pathlib import Path
