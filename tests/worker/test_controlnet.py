@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageDraw, ImageOps
 
 from tests.worker.jobs import SIZE, engine, file, img2img, paint, photo, picture, request_of, task_of
@@ -259,23 +258,6 @@ def test_the_owner_is_told_what_stands_for_another_preprocessor() -> None:
         "The ControlNet preprocessor openpose_full was replaced by openpose: it draws bodies, without hands and faces.",
         "The ControlNet preprocessor depth was replaced by depth_anything_v2: Depth Anything V2 drew the map.",
     ]
-
-
-def test_the_weights_of_the_checkpoint_are_as_before() -> None:
-    from tests.worker.files import loaded
-
-    model = loaded("tiny-sd15")
-    steered(unit())
-    kept = engine()._models.get(*_checkpoint())
-    for name, tensor in model.unet.state_dict().items():
-        assert torch.equal(tensor, kept.unet.state_dict()[name])
-
-
-def _checkpoint() -> tuple[Any, str]:
-    from tests.worker.files import checkpoint_file
-
-    path = checkpoint_file("tiny-sd15")
-    return path, path.name
 
 
 def test_a_unit_paints_every_picture_of_a_job() -> None:

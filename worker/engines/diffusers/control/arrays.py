@@ -4,14 +4,14 @@ From its scripts/controlnet.py (`detectmap_proc`) and scripts/preprocessor/legac
 """
 
 from enum import IntEnum
+from typing import TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from worker.errors import JobError
 
-Picture = npt.NDArray[np.uint8]
+Picture: TypeAlias = np.ndarray
 Size = tuple[int, int]
 MOST_PIXELS = 8192 * 8192
 """A picture a thousand times as wide as high would get a size that no memory holds."""
@@ -28,7 +28,7 @@ class Fit(IntEnum):
     FILL = 2
 
 
-def three(shades: npt.NDArray[np.uint8]) -> Picture:
+def three(shades: np.ndarray) -> Picture:
     """A grey map (H, W) as one of three channels."""
     return np.repeat(shades[:, :, None], 3, axis=2)
 
@@ -109,12 +109,12 @@ def _thin(picture: Picture) -> bool:
     return np.count_nonzero(thick < picture) * 2 > np.count_nonzero(picture > 127)
 
 
-def _black_or_white(shades: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _black_or_white(shades: np.ndarray) -> np.ndarray:
     """Black and white, divided at Otsu's threshold."""
     return cv2.threshold(shades, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
 
 
-def _ridges(shades: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _ridges(shades: np.ndarray) -> np.ndarray:
     """What is as bright as its neighbours on both sides, in one of four directions."""
     row, diagonal = np.zeros((3, 3), np.uint8), np.eye(3, dtype=np.uint8)
     row[1] = 1
@@ -130,7 +130,7 @@ _ENDS = ([[-1, -1, -1], [-1, 1, -1], [0, 0, -1]], [[-1, -1, -1], [-1, 1, -1], [-
 _MOST_ROUNDS = 32
 
 
-def _thinned(shape: npt.NDArray[np.uint8], *, pruned: bool) -> npt.NDArray[np.uint8]:
+def _thinned(shape: np.ndarray, *, pruned: bool) -> np.ndarray:
     """Morphological thinning: lines of one pixel. `pruned` shortens their ends by a pixel."""
     for _ in range(_MOST_ROUNDS):
         before = shape
@@ -140,7 +140,7 @@ def _thinned(shape: npt.NDArray[np.uint8], *, pruned: bool) -> npt.NDArray[np.ui
     return _without(shape, _ENDS) if pruned else shape
 
 
-def _without(shape: npt.NDArray[np.uint8], patterns: tuple[list[list[int]], ...]) -> npt.NDArray[np.uint8]:
+def _without(shape: np.ndarray, patterns: tuple[list[list[int]], ...]) -> np.ndarray:
     for turns in range(4):
         for pattern in patterns:
             kernel = np.rot90(np.array(pattern, np.int32), turns).copy()

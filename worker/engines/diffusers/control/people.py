@@ -102,7 +102,7 @@ def _pose(path: Path, name: str, device: str) -> tuple[Any, tuple[int, int]]:
 
     shapes = foreign.shapes_of(path, name)
     layer = "backbone.encoder.layer.0.mlp"
-    experts = count(shapes, f"{layer}.experts.experts.")
+    experts = count(shapes, f"{layer}.experts.")
     patches, width = first(shapes, ["backbone.embeddings.position_embeddings"], name)[1:]
     points = first(shapes, ["head.conv.weight"], name)[0]
     if points != COCO_POINTS:
@@ -118,7 +118,7 @@ def _pose(path: Path, name: str, device: str) -> tuple[Any, tuple[int, int]]:
         image_size=[*size],
         patch_size=[_PATCH, _PATCH],
         num_experts=max(1, experts),
-        part_features=shapes[f"{layer}.experts.experts.0.weight"][0] if experts else width // 4,
+        part_features=shapes[f"{layer}.experts.0.weight"][0] if experts else width // 4,
     )
     config = VitPoseConfig(
         backbone_config=backbone, use_simple_decoder="head.deconv1.weight" not in shapes, num_labels=points
