@@ -4,12 +4,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw, ImageOps
 
 from tests.worker.jobs import SIZE, engine, file, img2img, paint, photo, picture, request_of, task_of
 from tests.worker.test_painting import apart, changed
 from tests.worker.units import controlnet, job, refused, square, steered, unit
+from worker.engines.diffusers.control.colours import ColourFix, softened
 from worker.engines.diffusers.families import Family
+from worker.engines.diffusers.guidance import Told
 from worker.errors import JobError
 
 FAMILIES = {
@@ -181,6 +184,29 @@ def test_a_scribble_over_the_picture_takes_its_place() -> None:
     assert apart(drawn, steered(unit(), pictures={"pose": scribble})) == 0
     blank = {"scribble": Image.new("RGB", SIZE), "pose": photo()}
     assert apart(steered(unit(mask="image:scribble"), pictures=blank), steered(unit(), pictures=blank)) == 0
+
+
+def test_the_colour_fix_gives_clean_latents_the_soft_shades_of_the_picture() -> None:
+    torch.manual_seed(0)
+    own, clean = torch.randn(1, 4, 16, 16), torch.randn(4, 4, 16, 16)
+    told = Told(torch.zeros(4, 77, 32), None, None, pictures=2, wanted=1)
+    fixed = ColourFix(own, radius=3, weight=1.0, sharpness=0.0).corrected(clean, told)
+    expected = clean - softened(clean, 3) + softened(own, 3)
+    assert torch.allclose(fixed, expected, atol=1e-6)
+    half = ColourFix(own, radius=3, weight=0.5, sharpness=0.0).corrected(clean, told)
+    assert torch.allclose(half, (clean + expected) / 2, atol=1e-6)
+    sharp = ColourFix(own, radius=3, weight=1.0, sharpness=2.0).corrected(clean, told)
+    assert torch.equal(sharp[:2], fixed[:2])
+    assert torch.allclose(sharp[2:], 0.98 * fixed[2:] + 0.02 * softened(fixed[2:], 3), atol=1e-6)
+    assert torch.allclose(softened(torch.ones(1, 4, 8, 8), 32), torch.ones(1, 4, 8, 8))
+
+
+def test_tile_colorfix_bends_more_than_its_controlnet() -> None:
+    tile, sharp = (steered(unit(module=name)) for name in ("tile_colorfix", "tile_colorfix+sharp"))
+    assert apart(tile, steered(unit())) > 0.01
+    assert apart(tile, sharp) > 0
+    assert apart(tile, steered(unit(module="tile_colorfix", threshold_a=32))) > 0.001
+    assert apart(steered(unit(module="tile_colorfix", weight=0)), picture()) == 0
 
 
 def test_pictures_of_a_batch_are_those_alone() -> None:

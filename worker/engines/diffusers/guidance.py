@@ -31,6 +31,10 @@ class Control(Protocol):
         None: nothing."""
         ...
 
+    def corrected(self, clean: Tensor, told: "Told") -> Tensor:
+        """What becomes of the clean latents that the UNet answered for such a batch."""
+        ...
+
 
 @dataclass(frozen=True)
 class Told:
@@ -119,7 +123,10 @@ class Guidance:
 
     def _predict(self, x: Tensor, sigma: Tensor, told: Told) -> Tensor:
         predict = predictor(self._unet, self.levels, self.sampler, _PREDICTIONS[self.model.prediction.value])
-        return predict(x, sigma, told)
+        clean = predict(x, sigma, told)
+        for control in self.controls:
+            clean = control.corrected(clean, told)
+        return clean
 
     def _counted(self) -> float:
         """The share of the steps that the WebUI counts as done: a step counts once the next one has begun."""

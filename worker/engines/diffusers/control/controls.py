@@ -15,8 +15,9 @@ from torch.nn import functional
 
 from darkroom.jobs.contract import ModelFile
 from worker.engines import Task
-from worker.engines.diffusers import controlnets
+from worker.engines.diffusers import controlnets, vaes
 from worker.engines.diffusers.control.arrays import Picture, Size, enlarged, fitted
+from worker.engines.diffusers.control.colours import ColourFix
 from worker.engines.diffusers.control.depth import Depth
 from worker.engines.diffusers.control.foreign import shapes_of
 from worker.engines.diffusers.control.maps import Look, look_of, map_of
@@ -65,15 +66,17 @@ class Controls:
         region = None
         if look.region is not None:
             region = enlarged(look.region, size) if unit.stretched_region else fitted(look.region, size, look.fit)
+        hint = _tensor(fitted(prepared.map, size, look.fit), model)
         return Acting(
             network=network,
-            hint=_tensor(fitted(prepared.map, size, look.fit), model),
+            hint=hint,
             region=None if region is None else _tensor(region, model)[:, :1],
             weights=_weights(unit, network, soft=second and unit.preprocessor.soft_when_larger),
             start=unit.guidance_start,
             end=unit.guidance_end,
             wanted_only=unit.control_mode is Mode.CONTROL,
             pooled=_is_pooled(prepared.file.name),
+            colours=_colours(unit, hint, model, second=second) if unit.preprocessor.keeps_colours else None,
         )
 
     def _network(self, file: ModelFile, model: Model) -> Any:
@@ -100,7 +103,7 @@ class Acting:
 
     `hint` (1, 3, H, W; 0 to 1) is its map, `region` (1, 1, H, W) how much it counts where. `weights` are those of its
     residuals, the middle last. `wanted_only`: it does not steer what is not wanted. `pooled`: only the mean of each
-    residual is added.
+    residual is added. `colours` keeps those of the map.
     """
 
     network: Any
@@ -111,6 +114,11 @@ class Acting:
     end: float
     wanted_only: bool
     pooled: bool
+    colours: ColourFix | None = None
+
+    def corrected(self, clean: Tensor, told: Told) -> Tensor:
+        """See `guidance.Control`. It does not depend on the unit's share of the steps."""
+        return self.colours.corrected(clean, told) if self.colours and self._fits(told) else clean
 
     def residuals(self, latents: Tensor, timestep: Tensor, told: Told, share: float) -> Residuals | None:
         """See `guidance.Control`. Nothing outside of the unit's share of the steps, and for a model of another family,
@@ -146,6 +154,12 @@ class Acting:
         if told.words.shape[-1] != config.cross_attention_dim:
             return False
         return (config.addition_embed_type is None) == (told.pooled is None)
+
+
+def _colours(unit: Unit, hint: Tensor, model: Model, *, second: bool) -> ColourFix:
+    made = unit.preprocessor
+    radius = int(made.a.value(unit.threshold_a)) * (2 if second else 1)
+    return ColourFix(vaes.encode(model, hint * 2 - 1), radius, min(1.0, unit.weight), made.b.value(unit.threshold_b))
 
 
 def _tensor(picture: Picture, model: Model) -> Tensor:

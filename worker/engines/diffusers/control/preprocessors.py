@@ -42,6 +42,7 @@ class Preprocessor:
     for one that draws with the model files of the purpose `files`.
 
     `soft_when_larger`: in the second pass of hires fix the unit is as soft as with the prompt being more important.
+    `keeps_colours`: the picture gives the result its colours; `a` says how softly, `b` how sharp the result is.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Preprocessor:
     padded: bool = True
     files: str | None = None
     soft_when_larger: bool = False
+    keeps_colours: bool = False
 
 
 def _canny(picture: Picture, low: float, high: float) -> Picture:
@@ -101,6 +103,8 @@ _ALL = (
     Preprocessor("canny", _canny, Slider(1, 255, 100), Slider(1, 255, 200), soft_when_larger=True),
     Preprocessor("invert", _inverted, sized=False),
     Preprocessor("tile_resample", _smaller, Slider(1, 8, 1), sized=False),
+    Preprocessor("tile_colorfix", _same, Slider(3, 32, 8), sized=False, keeps_colours=True),
+    Preprocessor("tile_colorfix+sharp", _same, Slider(3, 32, 8), Slider(0, 2, 1), sized=False, keeps_colours=True),
     Preprocessor("blur_gaussian", _blurred, Slider(0.01, 64, 9), padded=False),
     Preprocessor("scribble_xdog", _xdog, Slider(1, 64, 32)),
     Preprocessor("threshold", _threshold, Slider(0, 255, 127)),
