@@ -53,14 +53,15 @@ class Expression:
         return f"{self.name(name)} IN ({', '.join(self.value(value) for value in values)})"
 
     def stands_at(self, origins: Iterable[Origin]) -> str:
-        """The condition that a job stands at one of these origins."""
+        """The condition that a job stands at one of these origins, as it can be joined to others with AND: DynamoDB
+        refuses parentheses around parentheses."""
         parts = []
         for origin in origins:
             part = f"{self.name('status')} = {self.value(origin.status)}"
             if origin.error_code:
                 part += f" AND {self.name('error_code')} = {self.value(origin.error_code)}"
             parts.append(f"({part})")
-        return " OR ".join(parts)
+        return parts[0] if len(parts) == 1 else f"({' OR '.join(parts)})"
 
 
 def filter_expression(expression: Expression, filters: Filters, partition: str) -> str:

@@ -131,6 +131,8 @@ def from_item(item: Mapping[str, Any]) -> Job:
         submitted_at=values.get("submitted_at"),
         replay_of=values.get("replay_of"),
         cancelled_when=values.get("cancelled_when"),
+        output_location=values.get("output_location"),
+        run=int(values.get("run", 1)),
         hand_overs=int(values.get("hand_overs", 0)),
         handed_over_at=values.get("handed_over_at"),
         objects=json.loads(values.get("objects", "{}")),

@@ -26,9 +26,19 @@ from darkroom.errors import Busy
 from darkroom.idempotency import Idempotency, row_id
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
-from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition, again
 from darkroom.jobs.ports import KeyUsed, ModelsNotActive, WriteResult
-from darkroom.jobs.state import CANCELLED, CREATED, OPEN, SUCCEED, CancelPoint, Origin, Status, origins, short_of
+from darkroom.jobs.state import (
+    CANCELLED,
+    IN_PROGRESS,
+    OPEN,
+    SUCCEED,
+    CancelPoint,
+    Origin,
+    Status,
+    origins,
+    short_of,
+)
 from darkroom.tables import JOBS
 
 if TYPE_CHECKING:
@@ -202,9 +212,13 @@ class DynamoJobs:
                 update.set(name, value)
         if transition.notices:
             update.append("notices", list(transition.notices))
-        condition = update.stands_at(origins(transition.status))
+        condition = update.stands_at(origins(transition.status, transition.run))
+        if transition.run is not None:
+            condition = f"{condition} AND {_at_run(update, transition.run)}"
+        if transition.status == IN_PROGRESS:
+            condition += f" AND {_not_taken(update)}"
         if transition.only_for is not None:
-            condition = f"({condition}) AND {update.one_of('type', transition.only_for)}"
+            condition = f"{condition} AND {update.one_of('type', transition.only_for)}"
         return self._conditional(job_id, update, condition)
 
     def progress(self, job_id: str, progress: float, started_at: str) -> WriteResult:
@@ -215,9 +229,12 @@ class DynamoJobs:
         is_open = update.stands_at(Origin(status) for status in OPEN)
         name = update.name("progress")
         further = f"(attribute_not_exists({name}) OR {name} < {update.value(stored)})"
-        return self._conditional(job_id, update, f"({is_open}) AND {further}")
+        # What a worker reports that began before the present run is of an earlier one.
+        run, since = update.name("run"), update.name("handed_over_at")
+        of_this_run = f"(attribute_not_exists({run}) OR {since} <= {update.value(started_at)})"
+        return self._conditional(job_id, update, f"{is_open} AND {further} AND {of_this_run}")
 
-    def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
+    def claim_hand_over(self, job_id: str, before: int, now: str, run: int = 1) -> bool:
         """See `JobStore.claim_hand_over`: one conditional UpdateItem."""
         update = Expression()
         update.set("hand_overs", before + 1)
@@ -227,8 +244,27 @@ class DynamoJobs:
         # Botocore sends a claim again when its answer was lost: it then finds what it wrote itself.
         own = f"{update.name('handed_over_at')} = {update.value(now)}"
         idle = f"attribute_not_exists({update.name('started_at')})"
-        condition = f"{update.stands_at([Origin(CREATED)])} AND {idle} AND ({unchanged} OR {own})"
+        at_run = f"{update.stands_at(origins(IN_PROGRESS, run))} AND {_at_run(update, run)} AND {_not_taken(update)}"
+        condition = f"{at_run} AND {idle} AND ({unchanged} OR {own})"
         return self._conditional(job_id, update, condition).applied
+
+    def begin_again(self, job: Job, now: str, notice: str) -> Job | None:
+        """See `JobStore.begin_again`: one conditional UpdateItem, and a GetItem when it was refused."""
+        update, job_id, following = Expression(), job.line.id, again(job, now, notice)
+        update.set("status", IN_PROGRESS)
+        update.set("status_shard", f"{IN_PROGRESS}#{shard_of(job_id, self._shards)}")
+        update.set("run", following.run)
+        update.set("submitted_at", now)
+        update.set("handed_over_at", now)
+        update.append("notices", [notice])
+        update.remove("output_location", "failure_location", "started_at", "progress")
+        condition = f"{update.stands_at(Origin(status) for status in OPEN)} AND {_at_run(update, job.run)}"
+        if self._conditional(job_id, update, condition).applied:
+            return following
+        # Botocore sends an update again when its answer was lost: it then finds what it wrote itself.
+        found = self.get(job_id)
+        own = found and found.awaits_hand_over and (found.run, found.handed_over_at) == (following.run, now)
+        return following if own else None
 
     def note_cancel_point(self, job_id: str, point: CancelPoint) -> WriteResult:
         """See `JobStore.note_cancel_point`: one conditional UpdateItem."""
@@ -237,10 +273,12 @@ class DynamoJobs:
         cancelled = update.stands_at([Origin(CANCELLED)])
         return self._conditional(job_id, update, f"{cancelled} AND {update.one_of('cancelled_when', short_of(point))}")
 
-    def note_failure(self, job_id: str, failure_location: str) -> WriteResult:
+    def note_failure(self, job_id: str, failure_location: str, output_location: str | None = None) -> WriteResult:
         """See `JobStore.note_failure`: one conditional UpdateItem."""
         update = Expression()
         update.set("failure_location", failure_location)
+        if output_location:
+            update.set("output_location", output_location)
         return self._conditional(job_id, update, f"attribute_exists({update.name('id')})")
 
     def delete(self, job_id: str) -> Status | None:
@@ -295,8 +333,19 @@ class DynamoJobs:
             if not item:
                 return WriteResult(applied=False, exists=False)
             values = values_of(item)
-            return WriteResult(False, True, values["status"], values.get("failure_location"), values["type"])
+            places = values.get("failure_location"), values["type"], values.get("output_location")
+            return WriteResult(False, True, values["status"], *places, int(values.get("run", 1)))
         return WriteResult(applied=True, exists=True)
+
+
+def _at_run(update: Expression, run: int) -> str:
+    """The condition that a job is at this run; rows of first runs do not say it."""
+    return f"{update.name('run')} = {update.value(run)}" if run > 1 else f"attribute_not_exists({update.name('run')})"
+
+
+def _not_taken(update: Expression) -> str:
+    """The condition that SageMaker has not confirmed that it took the job's present run."""
+    return f"attribute_not_exists({update.name('output_location')})"
 
 
 def _refusal(cancelled: ClientError, puts: int, models: tuple[ModelKey, ...], keyed: bool) -> Exception:

@@ -39,6 +39,11 @@ ModelName = Annotated[
     ),
 ]
 ModelNames = Annotated[list[ModelName], Field(max_length=32)]
+ERROR_CODES = (
+    "why a failed job failed; `code` is `worker_failed`, `worker_stopped`, `bad_answer`, `answer_missing`, `expired` "
+    "(its time in line was over), `timed_out`, `endpoint_refused`, `endpoint_gone`, `endpoint_deleted`, "
+    "`endpoint_failed`, or a code of the worker's own"
+)
 ImageId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture's bytes, in hex")]
 ImageName = Annotated[str, Field(pattern="^[a-z0-9_]{1,64}$")]
 EndpointName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", max_length=63)]
@@ -196,7 +201,7 @@ class JobOut(JobLineOut):
     infotexts: list[str]
     caption: str | None
     timings: Timings | None
-    error: WorkError | None
+    error: WorkError | None = Field(description=ERROR_CODES)
     started_at: str | None
     progress: float | None
     instance_type: str | None
