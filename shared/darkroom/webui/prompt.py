@@ -21,7 +21,7 @@ _COMMENT = re.compile(r"#[^\n]*")
 
 
 @dataclass(frozen=True)
-class _Tag:
+class Tag:
     """A tag in a text: its type, what stands behind the type's colon, and where it begins and ends."""
 
     type: str
@@ -42,7 +42,7 @@ def tags(text: str) -> Iterator[tuple[Kind, str]]:
         kind = TAGS.get(found[1])
         name = next((part for part in found[2].split(":") if "=" not in part), "").strip()
 =======
-    for tag in _tags(text):
+    for tag in every_tag(text):
         kind = TAGS.get(tag.type)
         name = next((part for part in tag.arguments.split(":") if part.count("=") != 1), "").strip()
 >>>>>>> main
@@ -50,9 +50,9 @@ def tags(text: str) -> Iterator[tuple[Kind, str]]:
             yield kind, name
 
 
-def whole_tags(text: str) -> Iterator[str]:
+def wholeevery_tag(text: str) -> Iterator[str]:
     """Each tag as it is written, with its brackets."""
-    return (text[tag.begin : tag.end] for tag in _tags(text))
+    return (text[tag.begin : tag.end] for tag in every_tag(text))
 
 
 def words(text: str) -> str:
@@ -61,14 +61,14 @@ def words(text: str) -> str:
     return TAG.sub(" ", text)
 =======
     kept, at = [], 0
-    for tag in _tags(text):
+    for tag in every_tag(text):
         kept.append(text[at : tag.begin])
         at = tag.end
-    return " ".join([*kept, text[at:]])
+    return gap.join([*kept, text[at:]])
 
 
-def _tags(text: str) -> Iterator[_Tag]:
-    r"""The WebUI's `<(\w+):([^>]+)>`, which takes the square of the time for a text of brackets that nobody closes."""
+def every_tag(text: str) -> Iterator[Tag]:
+    r"""All tags of a text, also of types that nobody knows: the WebUI's `<(\w+):([^>]+)>`, which takes the square of the time for a text of brackets that nobody closes."""
     at = 0
     while found := _BEGIN.search(text, at):
         close = text.find(">", found.end())
@@ -76,6 +76,6 @@ def _tags(text: str) -> Iterator[_Tag]:
             return
         at = found.end()
         if close > at:
-            yield _Tag(found[1], text[at:close], found.start(), close + 1)
+            yield Tag(found[1], text[at:close], found.start(), close + 1)
             at = close + 1
 >>>>>>> main
