@@ -296,7 +296,7 @@ def test_an_embedding_of_sdxl_is_for_both_encoders(tmp_path: Path) -> None:
 
 def test_what_is_no_embedding_is_refused(tmp_path: Path) -> None:
     Image.new("RGB", (32, 32), "white").save(tmp_path / "photo.png")
-    save_file({"a": VECTORS, "b": VECTORS}, tmp_path / "two.safetensors")
+    save_file({"a": VECTORS, "b": VECTORS + 1}, tmp_path / "two.safetensors")
     for name in ("photo.png", "two.safetensors"):
         with pytest.raises(JobError, match="no embedding"):
             embeddings.read(tmp_path / name, name)
