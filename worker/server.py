@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from darkroom.jobs.contract import WorkAnswer, WorkError, WorkerState, WorkRequest
+from darkroom.jobs.contract import MAX_INPUTS, WorkAnswer, WorkError, WorkerState, WorkRequest
 from darkroom.logs import hold_libraries
 from worker.engines import Engine, make_engine
 from worker.errors import MAX_MESSAGE
@@ -35,10 +35,9 @@ log = logging.getLogger(__name__)
 MOST_AT_ONCE = 16
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_ID, MAX_KEY = 200, 1_000
-MAX_IMAGES = 32
 MAX_MODELS = 128
-"""What one request may be: bytes, characters of an id and of `output`, pictures, models with their kinds.
-Darkroom's API allows as much, or less."""
+"""What one request may be: bytes, characters of an id and of `output`, models with their kinds. Darkroom's API
+allows as much, or less."""
 
 
 def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
@@ -120,8 +119,8 @@ def _counted(body: bytes) -> object:
     except ValueError as error:
         raise ValueError(f"body: {error}") from error
     fields = document if isinstance(document, dict) else {}
-    if _entries(fields.get("images")) > MAX_IMAGES:
-        raise ValueError(f"images: must be at most {MAX_IMAGES}")
+    if _entries(fields.get("images")) > MAX_INPUTS:
+        raise ValueError(f"images: must be at most {MAX_INPUTS}")
     if _entries(fields.get("models")) > MAX_MODELS:
         raise ValueError(f"models: must be at most {MAX_MODELS}")
     return document

@@ -95,6 +95,18 @@ def test_more_pictures_than_the_batch_has_are_refused_by_name(stage: Stage) -> N
     assert stage.objects() == []
 
 
+def test_uploaded_pictures_and_those_inside_count_together(stage: Stage) -> None:
+    """As many as a worker takes, and not one more."""
+    uploaded = stage.upload(png())
+    images = {f"extra_{number}": uploaded for number in range(31)}
+    body = img2img(parameters={"init_images": [b64(png())], "prompt": "a pier"}, images=images)
+    assert call("POST", "/jobs", body).status == 201
+    reply = call("POST", "/jobs", body | {"images": images | {"one_more": uploaded}})
+    assert (reply.status, reply.code) == (422, "too_many_images")
+    assert "at most 32" in reply.json["detail"]
+    assert len(stage.rows()) == 1
+
+
 def test_a_mask_must_fit_every_picture_of_the_batch(stage: Stage) -> None:
     parameters = {"init_images": [b64(png(64, 64)), b64(png(64, 72))], "mask": b64(png(64, 64)), "batch_size": 2}
     reply = call("POST", "/jobs", img2img(parameters=parameters))

@@ -65,6 +65,16 @@ def test_a_row_from_before_rows_named_their_objects_can_be_renamed(stage: Stage)
     assert objects(stage) == set()
 
 
+def test_the_history_finds_a_files_jobs_by_every_name_it_had(stage: Stage) -> None:
+    upload(stage)
+    before = submit("a pier <lora:ink:1>").json["id"]
+    rename()
+    after = submit("a pier <lora:fine ink:1>").json["id"]
+    for name in (OLD, NEW, "fine%20ink", "ink"):
+        lines = call("GET", f"/jobs?lora={name.replace(' ', '%20')}").json["jobs"]
+        assert [line["id"] for line in lines] == [after, before], name
+
+
 def test_a_job_can_be_repeated_after_its_file_was_renamed(stage: Stage) -> None:
     upload(stage)
     first = submit("a pier <lora:ink:1>").json

@@ -101,3 +101,11 @@ def test_a_number_in_a_body_may_not_be_a_text_or_a_boolean(model: type[BaseModel
         if re.search(r"\bint\b", str(field.annotation)):
             assert name not in rejected_fields(model, {name: 16})
             assert name in rejected_fields(model, {name: True}) & rejected_fields(model, {name: "16"})
+
+
+def test_whatever_can_be_refused_for_its_state_or_its_idempotency_key_says_so() -> None:
+    for method, path, operation in operations():
+        answers = operation["responses"]
+        assert ("409" in answers) == (method != "get"), f"{method} {path}"
+        if any(each["name"].lower() == "idempotency-key" for each in operation.get("parameters", ())):
+            assert "422" in answers, f"{method} {path}"

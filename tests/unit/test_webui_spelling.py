@@ -147,3 +147,10 @@ def test_a_name_of_two_files_without_their_folder_is_refused_with_both(spelled: 
 def test_a_file_whose_folder_is_known_counts_before_one_that_may_lie_anywhere() -> None:
     shelf = FileNames([KnownFile("x.safetensors"), KnownFile("A_x.pt", folder="A", aliases=("x.pt",))])
     assert [shelf.find(spelled) for spelled in ("A/x", "B/x", "x")] == ["A_x.pt", "x.safetensors", "x.safetensors"]
+
+
+def test_former_names_are_the_latest_file_names_that_no_other_file_has_today() -> None:
+    older = tuple(f"ink{number}.safetensors" for number in range(10))
+    files = FileNames([KnownFile("fine ink.safetensors", aliases=("InkXL", *older, "a.pt")), KnownFile("a.pt")])
+    assert files.former_names("fine ink.safetensors") == older[-8:]
+    assert files.former_names("a.pt") == files.former_names("not there.pt") == ()

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from darkroom.jobs import draft, named_models
-from darkroom.jobs import pictures as body_pictures
-from darkroom.jobs.contract import WorkRequest
+from darkroom.jobs.contract import MAX_INPUTS, WorkRequest
 from worker import infotext, parameters, server
 from worker.engines import Painting, Task
 from worker.engines.banner import wrap
@@ -342,17 +341,14 @@ def test_a_request_that_names_too_much_is_refused_in_a_line(content: bytes, fiel
 
 
 def test_the_largest_jobs_that_the_api_takes_are_taken() -> None:
-    assert server.MAX_IMAGES >= body_pictures.MAX_PICTURES
     kinds = 8
     assert named_models.MAX_MODELS + kinds <= server.MAX_MODELS
-    assert server.MAX_BODY_BYTES > draft.MAX_PARAMETER_BYTES + 1024 * (
-        named_models.MAX_MODELS + body_pictures.MAX_PICTURES
-    )
+    assert server.MAX_BODY_BYTES > draft.MAX_PARAMETER_BYTES + 1024 * (named_models.MAX_MODELS + MAX_INPUTS)
     assert parameters.MAX_TEXT >= 100_000
     read_request(
         body(
             parameters={"prompt": "x" * 100_000, "batch_size": 8, "n_iter": 16},
-            images={str(n): "s3://bucket/a" for n in range(body_pictures.MAX_PICTURES)},
+            images={str(n): "s3://bucket/a" for n in range(MAX_INPUTS)},
             models={"lora": [{"name": str(n), "s3": "s3://bucket/a"} for n in range(named_models.MAX_MODELS)]},
         )
     )

@@ -100,13 +100,16 @@ class ModelResolver:
 
     def files_meant(self, kind: Kind, text: str) -> tuple[str, ...]:
         """The names of the files of a kind that a person may mean by `text`: those on the shelf that it spells (several
-        for an alias of several), and those that need not be there any more (`spelling.possible_names`). For searches; a
-        job gets the one file of `resolve`."""
+        for an alias of several), each also by the names that it had before, and those that need not be there any more
+        (`spelling.possible_names`). For searches; a job gets the one file of `resolve`."""
+        names = self._names(kind)
         try:
-            found = self._names(kind).find(text)
+            one = names.find(text)
+            found = (one,) if one else ()
         except Ambiguous as several:
-            return tuple(dict.fromkeys((*several.names, *possible_names(text))))
-        return tuple(dict.fromkeys((*((found,) if found else ()), *possible_names(text))))
+            found = several.names
+        former = [alias for name in found for alias in names.former_names(name)]
+        return tuple(dict.fromkeys((*found, *former, *possible_names(text))))
 
     def objects(self, keys: Iterable[ModelKey]) -> dict[str, dict[str, str]]:
         """The S3 keys of the objects of files that were found, by kind and name; without those that stand in the

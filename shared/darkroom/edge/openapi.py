@@ -17,9 +17,9 @@ _ALWAYS = {
     500: "Something broke on our side",
     503: "AWS is busy; `Retry-After` says when to come back",
 }
+_CHANGING = {409: "The state of something stands against it"}
 _WITH_BODY = {
     400: "The body is no JSON object in UTF-8, or a query parameter is unknown",
-    409: "The state of something stands against it",
     413: "Too large",
     415: "Not application/json in UTF-8",
     422: "Not valid; `errors` says which field and why",
@@ -33,6 +33,7 @@ _RETRY_AFTER = {
 _REPEATABLE = (429, 500, 503)
 """The statuses that may come with `Retry-After`; 500 has it when API Gateway answers."""
 _WITH_PATH = {404: "Not there"}
+_WITH_IDEMPOTENCY_KEY = {422: "Not valid, or the `Idempotency-Key` came with another request before"}
 
 
 def document(apis: list[Api]) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def document(apis: list[Api]) -> dict[str, Any]:
     for path, item in merged["paths"].items():
         for method, operation in item.items():
             operation["operationId"] = f"{method}_{path.strip('/').replace('/', '_').replace('{', '').replace('}', '')}"
-            operation["responses"] = _responses(path, operation)
+            operation["responses"] = _responses(method, path, operation)
             if permission := permission_of(method, path):
                 operation["x-permission"] = permission
                 note = f"Takes the permission `{permission}`: role {' or '.join(roles_with(permission))}."
@@ -79,8 +80,12 @@ def _problem_schemas() -> dict[str, Any]:
     return {**parts, "Problem": schema}
 
 
-def _responses(path: str, operation: dict[str, Any]) -> dict[str, Any]:
+def _responses(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
     problems = dict(_ALWAYS)
+    if method != "get":
+        problems |= _CHANGING
+    if any(parameter["name"].lower() == "idempotency-key" for parameter in operation.get("parameters", ())):
+        problems |= _WITH_IDEMPOTENCY_KEY
     if "{" in path:
         problems |= _WITH_PATH
     if "requestBody" in operation:

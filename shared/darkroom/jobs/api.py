@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
-from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
+from darkroom.jobs.contract import MAX_INPUTS, Components, PaintedImage, Timings, WorkError
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.media import media_of_key
 from darkroom.jobs.model import EXTRA_KINDS, Job, JobLine
@@ -78,7 +78,7 @@ class JobIn(BaseModel):
     checkpoint: ModelName | None = None
     models: ModelsIn = ModelsIn()
     endpoint: EndpointName | None = None
-    images: Annotated[dict[ImageName, ImageId], Field(max_length=32)] = {}
+    images: Annotated[dict[ImageName, ImageId], Field(max_length=MAX_INPUTS)] = {}
     parameters: Parameters = Parameters()
 
     @model_validator(mode="before")

@@ -73,6 +73,8 @@ class WorkRequest(BaseModel):
     progress_queue: str | None = Field(default=None, description="URL of the SQS queue for `Progress`")
 
 
+MAX_INPUTS = 32
+"""Pictures that a job is given at most, uploaded ones and those inside its parameters together."""
 MAX_PAINTED = 128
 """Pictures that a job makes at most."""
 

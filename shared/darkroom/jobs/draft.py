@@ -11,7 +11,7 @@ from darkroom.jobs.contract import starting_pictures
 from darkroom.jobs.model import Job, JobLine, as_json
 from darkroom.jobs.named_models import JobModels, NamedModels, named_again, named_in
 from darkroom.jobs.parameters import passed_on_styles, rounded
-from darkroom.jobs.pictures import ExtractedPicture, Path, check_batch, extract
+from darkroom.jobs.pictures import ExtractedPicture, Path, check_batch, check_count, extract
 from darkroom.jobs.state import CREATED
 from darkroom.jobs.types import JOB_TYPES, MASK, SKETCH, JobType, Mode, implied_mode, needed_pictures
 
@@ -48,6 +48,7 @@ def draft_of(request: JobIn) -> Draft:
     sent, notices = rounded(request.parameters.fields())
     notices += passed_on_styles(sent)
     fields, extracted, references = extract(sent)
+    check_count(len(request.images) + len(extracted))
     _check_names(request, extracted, references)
     check_batch(request.type, fields)
     names = set(request.images) | {picture.name for picture in extracted}

@@ -14,12 +14,11 @@ from typing import Any
 
 from darkroom.errors import FieldError, Invalid
 from darkroom.images.formats import START_BYTES, foreign_format, format_of, why_not
-from darkroom.jobs.contract import IMAGE_REFERENCE, starting_pictures
+from darkroom.jobs.contract import IMAGE_REFERENCE, MAX_INPUTS, starting_pictures
 from darkroom.jobs.types import JOB_TYPES, JobType
 
 Path = tuple[str | int, ...]
 
-MAX_PICTURES = 32
 PLACES = frozenset({"init_images", "mask", "image", "firstpass_image", "latent_mask"})
 """The WebUI's fields that may hold nothing but pictures."""
 _UNIT_PLACES = frozenset(
@@ -58,7 +57,7 @@ def extract(fields: dict[str, Any]) -> tuple[dict[str, Any], list[ExtractedPictu
 
     Equal bytes in two places get two names. Raises Invalid `image_unreadable` for a string that is no picture in a
     place where only a picture is allowed, and for a picture of a format that Darkroom does not take;
-    `too_many_images` for more than 32 pictures.
+    `too_many_images` for more than MAX_INPUTS pictures.
     """
     extracted: list[ExtractedPicture] = []
     references: dict[str, Path] = {}
@@ -76,13 +75,18 @@ def extract(fields: dict[str, Any]) -> tuple[dict[str, Any], list[ExtractedPictu
         content = _decode(value, path)
         if content is None:
             return value
-        if len(extracted) == MAX_PICTURES:
-            raise Invalid("too_many_images", f"A job takes at most {MAX_PICTURES} pictures.")
+        check_count(len(extracted) + 1)
         name = _name(path, {picture.name for picture in extracted})
         extracted.append(ExtractedPicture(name, path, content))
         return IMAGE_REFERENCE + name
 
     return visit(fields, ()), extracted, references
+
+
+def check_count(pictures: int) -> None:
+    """Raises Invalid `too_many_images` for more pictures than a job may be given."""
+    if pictures > MAX_INPUTS:
+        raise Invalid("too_many_images", f"A job takes at most {MAX_INPUTS} pictures.")
 
 
 def check_batch(job_type: JobType, fields: dict[str, Any]) -> None:

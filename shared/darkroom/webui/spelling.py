@@ -81,6 +81,10 @@ class Ambiguous(Exception):
         self.names = names
 
 
+FORMER_NAMES = 8
+"""How many of a file's former names a search looks for: each may be a read of its own."""
+
+
 class FileNames:
     """The files of one kind by every spelling."""
 
@@ -109,6 +113,12 @@ class FileNames:
     def object_of(self, name: str) -> str | None:
         """Where the bytes of the file with exactly this name are stored; None where its name tells."""
         return next((file.object for file in self.files if file.name == name), None)
+
+    def former_names(self, name: str) -> tuple[str, ...]:
+        """The file names among the aliases of the file with exactly this name, the last eight: what it was called
+        before, without what another file is called today."""
+        aliases = next((file.aliases for file in self.files if file.name == name), ())
+        return tuple(alias for alias in aliases if stem(alias) != alias and alias not in self._names)[-FORMER_NAMES:]
 
     def _by_name(self, spelled: str) -> str | None:
         folder, _, name = spelled.replace("\\", "/").rpartition("/")
