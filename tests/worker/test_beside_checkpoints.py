@@ -1,6 +1,7 @@
 """What is used beside a checkpoint: VAEs, ControlNets, upscalers, hypernetworks, embeddings, tokens."""
 
 import base64
+import itertools
 import json
 import zlib
 from pathlib import Path
@@ -314,6 +315,22 @@ def test_vectors_take_the_place_of_tokens_while_they_are_asked_for() -> None:
     places = encoder.text_model.embeddings.position_embedding.weight[2:4]
     torch.testing.assert_close(changed[0][0, 2:4], VECTORS + places)
     assert torch.equal(again[-1], plain[-1])
+
+
+@pytest.mark.parametrize("name", ["tiny-sd15", "tiny-sdxl"])
+def test_an_encoder_gives_every_layer_before_the_last_norm_and_the_vector_of_the_end(name: str) -> None:
+    tokens = torch.tensor([tokenizer()("a photo", padding="max_length", max_length=77)["input_ids"]])
+    encoder = loaded(name).encoders[-1]
+    with torch.no_grad():
+        layers, pooled = encoder(tokens)
+        whole = encoder.text_model(input_ids=tokens).last_hidden_state
+        assert len(layers) == 1 + encoder.text_model.config.num_hidden_layers
+        torch.testing.assert_close(encoder.final_norm(layers[-1]), whole)
+        # The end follows the start and two words.
+        end = whole[:, 3]
+        torch.testing.assert_close(pooled, end if encoder.text_projection is None else encoder.text_projection(end))
+        for layer, (given, made) in enumerate(itertools.pairwise(layers)):
+            assert not torch.allclose(given, made), layer
 
 
 def test_tokens_are_those_of_clip() -> None:

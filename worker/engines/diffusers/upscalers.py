@@ -62,3 +62,11 @@ def read(path: Path, name: str, device: str, *, pickles: bool = False) -> spandr
         )
     found.model.requires_grad_(requires_grad=False)
     return found.to(torch.device(device)).eval()
+
+
+def esrgan(num_filters: int, num_blocks: int, scale: int) -> torch.nn.Module:
+    """A fresh ESRGAN with random weights."""
+    made: torch.nn.Module = spandrel.architectures.ESRGAN.ESRGAN(
+        num_filters=num_filters, num_blocks=num_blocks, scale=scale
+    )
+    return made
