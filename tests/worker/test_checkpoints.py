@@ -1,8 +1,11 @@
 """Checkpoints: what each file is recognised as, what is refused by which name, and what is kept in memory."""
 
 import argparse
+import sys
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -155,6 +158,20 @@ def test_a_ckpt_is_the_same_model_and_is_only_read_where_pickles_are_allowed(tmp
     with pytest.raises(JobError, match="setting pickles"):
         load(path, path.name, CPU)
     assert same_bits(state(load(path, path.name, CPU, pickles=True)), state(loaded("tiny-sd15")))
+
+
+def test_the_settings_of_a_trainer_in_an_old_ckpt_do_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, tensors = copied("tiny-sd15", tmp_path)
+    path = tmp_path / "old.ckpt"
+    trainer = ModuleType("pytorch_lightning.callbacks.model_checkpoint")
+    saved = type("ModelCheckpoint", (), {"__module__": trainer.__name__})
+    trainer.ModelCheckpoint = saved  # type: ignore[attr-defined]
+    with monkeypatch.context() as installed:
+        for name in ("pytorch_lightning", "pytorch_lightning.callbacks"):
+            installed.setitem(sys.modules, name, ModuleType(name))
+        installed.setitem(sys.modules, trainer.__name__, trainer)
+        torch.save({"state_dict": tensors, "callbacks": {saved: {"best": np.float64(0.5)}}}, path)
+    assert load(path, path.name, CPU, pickles=True).kind.family is Family.SD1
 
 
 def test_a_ckpt_that_could_run_code_is_refused_and_runs_none(tmp_path: Path) -> None:
