@@ -7,6 +7,7 @@ reads its settings from the environment.
 """
 
 import json
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
 from typing import Any
@@ -67,7 +68,12 @@ def trusts(policy: str | dict[str, Any], caller: str, request: Any) -> bool:
 
 def main() -> None:
     """Serve until SIGTERM."""
+<<<<<<< HEAD
     iam_evaluator.evaluate_trust_policy = trusts
+=======
+    # Each process of a function is unpacked into a new folder, where bytecode that it writes would serve nobody.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+>>>>>>> speed
     iam_actions.extract_resource_arn = alarm_of
     loops.install()
     ministack.app = loops.traced(behind_tls(ministack.app))

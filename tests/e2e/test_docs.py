@@ -33,7 +33,7 @@ def environment(darkroom: Running) -> dict[str, str]:
     """The local AWS in place of a real one, and the running stack in place of the one `make up` starts."""
     shared = stack.environment(darkroom.home.read())
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return {**shared, "PATH": path, "DARKROOM_HOME": str(darkroom.home.path), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**shared, "PATH": path, "DARKROOM_HOME": str(darkroom.home.path)}
 
 
 def runnable(block: str, darkroom: Running) -> str:
