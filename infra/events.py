@@ -21,17 +21,14 @@ class Events(Construct):
     """The topic that SageMaker publishes to, the queue that subscribes to it, and the queues of undelivered
     messages."""
 
-    def __init__(self, scope: Construct, handling: Duration, key: kms.IKey | None = None) -> None:
-        """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
+    def __init__(
+        self, scope: Construct, handling: Duration, key: kms.IKey | None = None, sns_key: bool = False
+    ) -> None:
+        """`handling` is the time limit of the function that reads the queue, `key` the customer's own. `sns_key`
+        encrypts the topic with SNS's own key where there is none of the customer's."""
         super().__init__(scope, "Events")
-        # SageMaker publishes with the worker's role. Every role of the account may use SNS's own key, so that role
-        # needs no permission for it.
-        self.topic = sns.Topic(
-            self,
-            "Results",
-            enforce_ssl=True,
-            master_key=key or kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
-        )
+        aws_key = kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns") if sns_key and not key else None
+        self.topic = sns.Topic(self, "Results", enforce_ssl=True, master_key=key or aws_key)
         self.dead_letters = _queue(self, "DeadLetters", key=key)
         self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
         # A subscription silently drops messages that it cannot deliver, unless it has a dead-letter queue of its own.

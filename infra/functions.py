@@ -16,14 +16,20 @@ _LIMITS = ("max_open_jobs", "max_open_jobs_per_owner")
 
 @dataclass(frozen=True)
 class FunctionSpec:
-    """The time limit of a function in seconds, and the names of those `darkroom.settings.Settings` that it reads."""
+    """The time limit of a function in seconds, and the names of those `darkroom.settings.Settings` that it reads.
+
+    `calls_itself` is true for one that sends messages to the queue it reads: Lambda would end such a chain after about
+    16 runs (Lambda Developer Guide, "Use Lambda recursive loop detection"). The steps themselves end it
+    (`darkroom.steps`).
+    """
 
     seconds: int
     settings: frozenset[str]
+    calls_itself: bool = False
 
 
-def _spec(seconds: int, *settings: str) -> FunctionSpec:
-    return FunctionSpec(seconds, frozenset(settings))
+def _spec(seconds: int, *settings: str, calls_itself: bool = False) -> FunctionSpec:
+    return FunctionSpec(seconds, frozenset(settings), calls_itself)
 
 
 FUNCTIONS = {
@@ -36,9 +42,9 @@ FUNCTIONS = {
     "keys_api": _spec(15, *_API),
     "job_events": _spec(30, *_JOBS),
     # A step begins with no job after 20 seconds; those it is at may meet AWS at its slowest.
-    "job_deletions": _spec(120, *_JOBS, *_TIMEOUTS, "deletions_queue_url"),
+    "job_deletions": _spec(120, *_JOBS, *_TIMEOUTS, "deletions_queue_url", calls_itself=True),
     # A step begins no part after 40 seconds; the last part that it began may be slow.
-    "checkpoint_imports": _spec(150, *_MODELS),
+    "checkpoint_imports": _spec(150, *_MODELS, calls_itself=True),
     "endpoint_events": _spec(30, *_JOBS, *_LIMITS, *_ENDPOINTS),
     "dead_letters_api": _spec(29, *_API, "dead_letter_queues"),
     # It is called every five minutes, and ends by itself before the time limit.

@@ -193,6 +193,7 @@ class Permissions:
             ),
             allow(["dynamodb:Query"], resources.job_indexes),
             *self._tidy_pictures(),
+            *self._end_imports(),
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
             allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),
@@ -212,6 +213,15 @@ class Permissions:
             ),
             allow(["dynamodb:Query"], self._resources.index(uses, tables.PICTURES.indexes[0].name)),
             allow(["s3:GetObject", "s3:DeleteObject"], self._resources.uploads),
+        ]
+
+    def _end_imports(self) -> list[Grant]:
+        """Imports that stand still: their rows end, and nothing that they stored stays."""
+        models = self._resources.models
+        return [
+            allow(["dynamodb:GetItem", "dynamodb:PutItem"], models),
+            allow(["dynamodb:Query"], self._resources.index(models, tables.MODELS.indexes[0].name)),
+            allow(["s3:AbortMultipartUpload", "s3:DeleteObject"], self._resources.model_files),
         ]
 
     def _dead_letters_api(self) -> list[Grant]:

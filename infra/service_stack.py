@@ -30,7 +30,7 @@ class ServiceStack(Stack):
         self._stage = stage
         # Imported by its ARN, so that the CDK does not change the key's policy in the data stack.
         self._key = kms.Key.from_key_arn(self, "CustomerKey", data.key.key_arn) if data.key else None
-        self.events = Events(self, handling=_timeout("job_events"), key=self._key)
+        self.events = Events(self, _timeout("job_events"), self._key, stage.sns_key)
         self.imports = Steps(self, "Imports", handling=_timeout("checkpoint_imports"), key=self._key)
         self.deletions = Steps(self, "Deletions", handling=_timeout("job_deletions"), key=self._key)
         self.endpoint_events = EndpointEvents(self, stage.name, handling=_timeout("endpoint_events"), key=self._key)
@@ -43,7 +43,10 @@ class ServiceStack(Stack):
             self,
             "WorkerRole",
             description=f"Darkroom {stage.name}: what SageMaker and the worker's container may do",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            # No other account can let SageMaker use this role (IAM User Guide, "The confused deputy problem").
+            assumed_by=iam.ServicePrincipal(
+                "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
+            ),
             inline_policies=policy(self.worker_grants),
         )
         self.functions = self._functions(data)

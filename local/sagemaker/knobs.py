@@ -41,6 +41,10 @@ class Knobs(BaseModel):
     idle_seconds: float | None = Field(
         default=None, ge=0, description="without work until an endpoint scales in; null: as told at the start"
     )
+    quotas: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default={"ml.g4dn.xlarge": 1.0, "ml.g5.xlarge": 1.0, "ml.m5.large": 4.0},
+        description="by instance type: how many of them AWS has granted to the account's endpoints",
+    )
     seed: int | None = None
 
 

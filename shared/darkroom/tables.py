@@ -56,12 +56,17 @@ JOBS = Table(
         _jobs_index("by_checkpoint", "checkpoint"),
         _jobs_index("by_type", "type_shard"),
         _jobs_index("by_status", "status_shard"),
-        # Only open jobs are in it, with what the limits count: DynamoDB bills a Query by whole index items, whatever
-        # the request asks for, and a line with its prompt is up to 25 times as long.
+        # Only open jobs and running deletions are in it, with what the limits count: DynamoDB bills a Query by whole
+        # index items, whatever the request asks for, and a line with its prompt is up to 25 times as long.
         Index("open", "open_shard", "id", ("owner", "endpoint")),
     ),
 )
-MODELS = Table(partition="kind", sort="name")
+MODELS = Table(
+    partition="kind",
+    sort="name",
+    # Only rows that are `importing` are in it.
+    indexes=(Index("importing", "importing", "name", ("status",)),),
+)
 PICTURES = Table(
     partition="picture",
     sort="job",

@@ -386,8 +386,8 @@ def test_two_rounds_at_once_settle_each_job_once(stage: Stage, sweep: Sweep, clo
 def test_the_function_carries_out_every_round_and_tells_it_in_a_line_and_in_metrics(stage: Stage, job_id: str) -> None:
     with written() as lines:
         handler({}, Context())
-    line, metrics, endpoints, _ = lines
-    assert endpoints["round"] == "endpoints"
+    line, metrics, endpoints, _, steps, _ = lines
+    assert (endpoints["round"], steps["round"]) == ("endpoints", "steps")
     assert (line["message"], line["round"], line["failed"], line["broken"]) == ("round", "jobs", 0, 0)
     (declared,) = metrics["_aws"]["CloudWatchMetrics"]
     assert {"failed", "broken"} <= {entry["Name"] for entry in declared["Metrics"]}

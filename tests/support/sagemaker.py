@@ -70,6 +70,7 @@ class FakeSageMaker:
         found = self._find(name)
         if found is None:
             return None
+        name = found.name
         told = self.details.setdefault(name, Details())
         running = 0 if found.status == "Creating" else told.instances
         return EndpointDetails(found, f"arn:{name}", told.config, running, told.instances, told.image, told.failure)
@@ -154,14 +155,14 @@ class FakeSageMaker:
         self.on_call("InvokeEndpointAsync")
         if self.refuses:
             raise EndpointRefused(self.refuses)
-        if self._find(name) is None:
+        if name not in {found.name for found in self.endpoints}:
             raise EndpointRefused(f"Endpoint {name} not found.")
         self.invoked.append({"endpoint": name, **json.loads(body)})
         self.before_answer(job_id)
         return f"s3://pictures/jobs/{job_id}/output/response.json", "s3://pictures/failures/x-error.out"
 
     def _find(self, name: str) -> Endpoint | None:
-        return next((found for found in self.endpoints if found.name == name), None)
+        return next((found for found in self.endpoints if found.is_called(name)), None)
 
     def _make_part(self, kind: PartKind, spec: EndpointSpec) -> None:
         self.parts_made[kind].setdefault(spec.parts, self.now)

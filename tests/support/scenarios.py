@@ -9,10 +9,12 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
 
+from darkroom.aws.queue import SqsSteps
 from darkroom.checkpoints.model import ModelKey
 from darkroom.endpoints.model import Bounds
 from darkroom.errors import Busy
 from darkroom.keys.api import KeyIn
+from darkroom.stalled import STALLED_SECONDS
 from tests.support.aws import SETTINGS
 from tests.support.events import completed, failed, manifest, progress
 from tests.support.faults import GATEWAY, Broken, Scenario, World, lying
@@ -603,6 +605,17 @@ def orphans(world: World) -> None:
         world.stage.s3.put_object(Bucket=SETTINGS.pictures_bucket, Key=key, Body=b"x")
 
 
+def steps_lost(prepare: Callable[[World], None]) -> Callable[[World], None]:
+    """What `prepare` begins, and none of its messages arrives."""
+
+    def act(world: World) -> None:
+        with patch.object(SqsSteps, "send"):
+            prepare(world)
+
+    return act
+
+
+STALLED = int(STALLED_SECONDS) + 100
 LOOK, PAST_DEADLINE, FORGOTTEN = 400, 25_600, 3 * 25_600
 UNUSED = 91_000
 CHOOSING = ("Query", "ListEndpoints", "Describe")
@@ -767,5 +780,15 @@ SCENARIOS = (
     ),
     Scenario(
         "sweeper", "an endpoint without scaling", round_at(LOOK, "endpoints"), came_into_service, endpoint_is(True)
+    ),
+    Scenario(
+        "sweeper", "an import without a step", round_at(STALLED, "steps"), steps_lost(begun(WEB)), file_is("fail")
+    ),
+    Scenario(
+        "sweeper",
+        "a deletion without a step",
+        round_at(STALLED, "steps"),
+        steps_lost(deletion_begun),
+        deletion_is("fail", 0),
     ),
 )

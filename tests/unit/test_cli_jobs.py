@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from rich.console import Console
 from typer.testing import Result
 
-from darkroom_cli import history
+from darkroom_cli import history, waiting
 from darkroom_cli.commands.jobs import id_of
 from darkroom_client.answers import Job
 from tests.support.wire import answer_with
@@ -174,6 +175,61 @@ def test_pictures_are_saved_and_replace_a_file_only_with_overwrite(api: FakeApi,
     assert paths[0].read_bytes() == b"mine"
     run("get", api.jobs[0]["id"], "--to", tmp_path / "out", "--overwrite")
     assert paths[0].read_bytes() == bodies[0]
+
+
+def test_get_with_wait_says_what_the_job_is_doing_on_the_error_stream(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = ["anime sleeps, and the job wakes it.", "anime sleeps, and the job wakes it.", "It is being painted."]
+    open_states = [{"status": "in_progress", "completed_at": None, "phase_detail": told} for told in states]
+    content = b"/picture/0"
+    url, digest = "https://s3.example.com/picture/0", hashlib.sha256(content).hexdigest()
+    ended: dict[str, Any] = {
+        "status": "succeed",
+        "completed_at": CREATED_AT,
+        "phase_detail": None,
+        "images": [{"url": url, "key": "jobs/x/0.png", "sha256": digest}],
+    }
+    api.jobs[0].update(open_states[0])
+    following = [*open_states[1:], ended]
+    monkeypatch.setattr(time, "sleep", lambda _: api.jobs[0].update(following.pop(0)))
+    told = run("get", api.jobs[0]["id"], "--wait", "--to", tmp_path)
+    assert told.stderr.splitlines() == [f"{api.jobs[0]['id']}: {state}" for state in dict.fromkeys(states)]
+    assert [Path(line).read_bytes() for line in told.stdout.splitlines()] == [content]
+
+
+def test_get_with_wait_gives_up_after_its_timeout_and_ends_with_ctrl_c(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.jobs[0].update(status="in_progress", completed_at=None)
+    late = run("get", api.jobs[0]["id"], "--wait", "--timeout", 0, "--to", tmp_path, code=1)
+    assert "has not ended after 0 seconds" in late.stderr
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupted)
+    stopped = run("get", api.jobs[0]["id"], "--wait", "--to", tmp_path, code=130)
+    assert "Stopped waiting; the job goes on in the cloud." in stopped.stderr
+
+
+def test_on_a_terminal_a_status_line_says_what_the_job_is_doing(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(waiting, "Console", lambda stderr: Console(file=shown, force_terminal=True, width=100))
+    api.jobs[0].update(status="in_progress", completed_at=None, phase_detail="anime [sleeps]")
+    # Rich's own thread may sleep as well.
+    monkeypatch.setattr(time, "sleep", lambda _: api.jobs[0].update(status="fail", completed_at=CREATED_AT))
+    run("get", api.jobs[0]["id"], "--wait", "--to", tmp_path, code=1)
+    assert "anime [sleeps]" in shown.getvalue()
+
+
+def test_what_an_open_job_is_doing_is_one_line() -> None:
+    running: Any = job(1, phase_detail="It is being painted.", progress=0.42)
+    assert waiting.doing(running) == "It is being painted. 42% is done."
+    unknown: Any = job(2, status="created")
+    assert waiting.doing(unknown) == "created"
 
 
 def test_a_job_without_pictures_says_why(api: FakeApi, tmp_path: Path) -> None:

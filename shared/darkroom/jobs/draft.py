@@ -44,10 +44,11 @@ class Draft:
 
 
 def draft_of(request: JobIn) -> Draft:
-    """The draft of a request, checked without looking anything up. Raises Invalid."""
+    """The draft of a request, checked without looking anything up. Raises Invalid and TooLarge."""
     sent, notices = rounded(request.parameters.fields())
     notices += passed_on_styles(sent)
     fields, extracted, references = extract(sent)
+    _check_length(fields)
     check_count(len(request.images) + len(extracted))
     _check_names(request, extracted, references)
     check_batch(request.type, fields)
@@ -66,9 +67,9 @@ def draft_again(job: Job, endpoint: str | None) -> Draft:
     return Draft(line.type, line.mode, named_again(job), job.parameters, job.inputs, endpoint)
 
 
-def check_limits(work: Draft) -> None:
-    """What a request may hold at most. Raises TooLarge `parameters_too_large`."""
-    if len(as_json(work.parameters)) > MAX_PARAMETER_BYTES:
+def _check_length(fields: dict[str, Any]) -> None:
+    """Raises TooLarge `parameters_too_large`. Called before texts are searched, which takes long for long ones."""
+    if len(as_json(fields)) > MAX_PARAMETER_BYTES:
         raise TooLarge(
             "parameters_too_large",
             f"`parameters` are over {MAX_PARAMETER_BYTES} bytes without their pictures.",

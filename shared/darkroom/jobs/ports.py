@@ -60,8 +60,8 @@ class Deletion:
 
     `asked` are the filters as the caller wrote them, `filters` what they mean; the highest id they take is older than
     the deletion. `failures` maps jobs that could not be deleted to the reasons. `page` are the ids that are being
-    deleted, `below` is the highest id that was not looked at yet ("" when all were). `step`, `step_token` and
-    `attempts` are as for an import, `version` counts the changes; `expires_at` is in epoch seconds.
+    deleted, `below` is the highest id that was not looked at yet ("" when all were). `step`, `step_token`, `stepped_at`
+    and `attempts` are as for an import, `version` counts the changes; `expires_at` is in epoch seconds.
     """
 
     id: str
@@ -79,6 +79,7 @@ class Deletion:
     page: tuple[str, ...] = ()
     step: int = 0
     step_token: str | None = None
+    stepped_at: str | None = None
     attempts: int = 0
     version: int = 0
 
@@ -104,6 +105,9 @@ class DeletionStore(Protocol):
 
     def find(self, deletion_id: str) -> Deletion | None:
         """The row as it is now (a consistent read)."""
+
+    def running(self) -> list[str]:
+        """The ids of all deletions that run; a change of this moment may not be seen yet."""
 
     def change(self, old: Deletion, new: Deletion) -> Deletion | None:
         """Replace a row that is still as it was; None when it is not. A row that was stopped meanwhile stays stopped,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from darkroom.keys.rate_limiter import RateLimiter
     from darkroom.keys.service import Authenticator, Keys
     from darkroom.settings import Settings
+    from darkroom.stalled import StalledWork
     from darkroom.wiring.adapters import Adapters
 
 Round = Callable[[Callable[[], float]], Mapping[str, int | list[str]]]
@@ -114,7 +115,19 @@ class Services:
             self.adapters.import_queue,
             self.checkpoints,
             self._monotonic,
+            self.adapters.clock,
         )
+
+    @cached_property
+    def stalled_work(self) -> StalledWork:
+        """The sweeper's round over imports and deletions that stand still."""
+        from darkroom.checkpoints.stalled import StalledImports
+        from darkroom.jobs.deletion_steps import StalledDeletions
+        from darkroom.stalled import StalledWork
+
+        adapters = self.adapters
+        imports = StalledImports(adapters.registry, adapters.model_files, adapters.clock)
+        return StalledWork([imports.find, StalledDeletions(adapters.deletion_store, adapters.clock).find])
 
     @cached_property
     def endpoints(self) -> Endpoints:
@@ -177,6 +190,8 @@ class Services:
             self.endings,
             self.removal,
             self.settings.feed_shards,
+            self.adapters.clock,
+            self._monotonic,
         )
 
     @cached_property
@@ -329,7 +344,11 @@ class Services:
     @cached_property
     def rounds(self) -> dict[str, Round]:
         """The parts of the sweeper's work, by name."""
-        return {"jobs": self.job_sweep.run, "endpoints": lambda left: self.endpoint_sweep.run(left).counts()}
+        return {
+            "jobs": self.job_sweep.run,
+            "endpoints": lambda left: self.endpoint_sweep.run(left).counts(),
+            "steps": lambda left: self.stalled_work.run(left),
+        }
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

@@ -79,17 +79,21 @@ def get(
     job_ids: JobIds,
     folder: Annotated[Path, typer.Option("--to", help="The folder to save them in.")] = Path(),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until the job has ended.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the job has ended, and say what it is doing.")
+    ] = False,
     timeout: Annotated[float, typer.Option("--timeout", min=0, help="How many minutes to wait at most.")] = 30,
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
     """Save the pictures of jobs as <id>-1.png and so on, and print where they are."""
-    with reported_errors(), connected(url, key_file) as darkroom:
+    stopped = "Stopped waiting; the job goes on in the cloud." if wait else "Stopped."
+    with reported_errors(stopped), connected(url, key_file) as darkroom:
+        from darkroom_cli import waiting
         from darkroom_client import Failure
 
         for job_id in job_ids:
-            job = darkroom.settled(job_id, timeout * 60) if wait else darkroom.job(job_id)
+            job = waiting.settled(darkroom, job_id, timeout) if wait else darkroom.job(job_id)
             if not job["images"]:
                 why = f": {job['error']['message']}" if job["error"] else ""
                 raise Failure(f"The job {job_id} has no pictures; its status is {job['status']}{why}")
