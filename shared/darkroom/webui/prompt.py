@@ -11,12 +11,7 @@ from dataclasses import dataclass
 
 from darkroom.checkpoints.model import TAGS, Kind
 
-<<<<<<< HEAD
-TAG = re.compile(r"<(\w+):([^>]+)>")
-"""A tag: its type and its arguments."""
-=======
 _BEGIN = re.compile(r"<(\w+):")
->>>>>>> main
 _COMMENT = re.compile(r"#[^\n]*")
 
 
@@ -37,29 +32,25 @@ def without_comments(text: str, comments: bool = True) -> str:
 
 def tags(text: str) -> Iterator[tuple[Kind, str]]:
     """Kind of file and name of each tag that loads a file, in their order; a name may come twice."""
-<<<<<<< HEAD
-    for found in TAG.finditer(text):
-        kind = TAGS.get(found[1])
-        name = next((part for part in found[2].split(":") if "=" not in part), "").strip()
-=======
     for tag in every_tag(text):
         kind = TAGS.get(tag.type)
         name = next((part for part in tag.arguments.split(":") if part.count("=") != 1), "").strip()
->>>>>>> main
         if kind and name:
             yield kind, name
 
 
-def wholeevery_tag(text: str) -> Iterator[str]:
+def whole_tags(text: str) -> Iterator[str]:
     """Each tag as it is written, with its brackets."""
     return (text[tag.begin : tag.end] for tag in every_tag(text))
 
 
 def words(text: str) -> str:
     """The prompt without its tags: what is left may call for embeddings by their names."""
-<<<<<<< HEAD
-    return TAG.sub(" ", text)
-=======
+    return without_tags(text, " ")
+
+
+def without_tags(text: str, gap: str = "") -> str:
+    """The prompt with `gap` in the place of each tag."""
     kept, at = [], 0
     for tag in every_tag(text):
         kept.append(text[at : tag.begin])
@@ -78,4 +69,3 @@ def every_tag(text: str) -> Iterator[Tag]:
         if close > at:
             yield Tag(found[1], text[at:close], found.start(), close + 1)
             at = close + 1
->>>>>>> main
