@@ -3,7 +3,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR):$(CURDIR)/shared
-export PYTHONDONTWRITEBYTECODE := 1
 # Trust what this machine trusts, where it keeps a list: behind a company's proxy the built-in lists do not do.
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
 export UV_SYSTEM_CERTS ?= 1
@@ -48,7 +47,6 @@ status: .venv/installed ## tell whether the local stack runs, and where
 url: .venv/installed ## print the address of the running API
 	@python -m local url
 
-# The e2e tests share one running stack, so they come one after the other.
 # The e2e tests share one running stack, so they come one after the other; they mostly wait, so all others run beside.
 test: install ## run every test (ten minutes)
 	@echo "All tests run, those of the running stack beside the others. What they say is printed when they are done."
@@ -91,9 +89,10 @@ fix: install ## format and mend what can be mended
 	ruff format .
 	ruff check --fix .
 
-bench: install ## count AWS calls, what pages of the history cost up to a million jobs, and time `darkroom --help`
+bench: install ## count AWS calls, what pages of the history and the writes of a job cost, and time `darkroom --help`
 	@python -m bench.calls
 	@python -m bench.history
+	@python -m bench.writes
 	@python -m bench.cli
 
 chaos: install ## break the local stack while it works, and count what got lost (JOBS=10000 for the long run)

@@ -159,6 +159,7 @@ def environment(record: Record) -> dict[str, str]:
         "AWS_ENDPOINT_URL_SAGEMAKER": urls["sagemaker"],
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": urls["sagemaker"],
         "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": urls["sagemaker"],
+        "AWS_ENDPOINT_URL_SERVICE_QUOTAS": urls["sagemaker"],
         "CDK_DEFAULT_ACCOUNT": ACCOUNT,
         "CDK_DEFAULT_REGION": REGION,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "shared")]),
