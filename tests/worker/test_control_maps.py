@@ -74,6 +74,28 @@ def test_pixel_perfect_looks_at_the_picture_in_the_size_of_the_result(
     assert pixel_perfect(np.asarray(wide), size, fit) == resolution
 
 
+def test_a_unit_is_said_as_the_extension_says_it() -> None:
+    request = request_of(
+        **job(
+            unit(),
+            unit(module="canny", model="control-sd1-0 [aca30ff0]", weight=0.8, threshold_b=150.5, pixel_perfect=True),
+            unit(module="invert", resize_mode=2, control_mode="ControlNet is more important", guidance_end=0.5),
+        )
+    )
+    model = "Model: control-sd1-0"
+    assert [one.said for one, _ in units_of(request, [*controls_of(request)])] == [
+        f"Module: none, {model}.safetensors, Weight: 1.0, Resize Mode: Crop and Resize, Processor Res: 512, "
+        "Threshold A: 0.5, Threshold B: 0.5, Guidance Start: 0.0, Guidance End: 1.0, Pixel Perfect: False, "
+        "Control Mode: Balanced",
+        f"Module: canny, {model} [aca30ff0], Weight: 0.8, Resize Mode: Crop and Resize, Processor Res: 512, "
+        "Threshold A: 100, Threshold B: 150.5, Guidance Start: 0.0, Guidance End: 1.0, Pixel Perfect: True, "
+        "Control Mode: Balanced",
+        f"Module: invert, {model}.safetensors, Weight: 1.0, Resize Mode: Resize and Fill, Processor Res: 0.5, "
+        "Threshold A: 0.5, Threshold B: 0.5, Guidance Start: 0.0, Guidance End: 0.5, Pixel Perfect: False, "
+        "Control Mode: ControlNet is more important",
+    ]
+
+
 def test_invert_threshold_and_tile_do_what_they_say() -> None:
     picture = photo((64, 64))
     shades = np.asarray(picture)

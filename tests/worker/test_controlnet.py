@@ -1,5 +1,6 @@
 """Whole jobs with ControlNet units, on tiny checkpoints and ControlNets."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,14 @@ from tests.worker.jobs import SIZE, engine, file, img2img, paint, photo, picture
 from tests.worker.test_painting import apart, changed
 from tests.worker.units import controlnet, job, refused, square, steered, unit
 from worker.engines.diffusers.control.colours import ColourFix, softened
+from worker.engines.diffusers.control.controls import Controls
 from worker.engines.diffusers.families import Family
 from worker.engines.diffusers.guidance import Told
+from worker.engines.diffusers.models import Placement
+from worker.engines.diffusers.plan import plan_of
 from worker.errors import JobError
+from worker.model_files import ModelFiles
+from worker.store import Store
 
 FAMILIES = {
     "tiny-sd15": Family.SD1,
@@ -135,6 +141,33 @@ def test_units_take_part_in_both_passes_of_hires_fix() -> None:
         assert apart(one, plain) > 0.01
         for other in results[:number]:
             assert apart(one, other) > 0.01
+
+
+def test_canny_is_softer_in_the_second_pass() -> None:
+    second: dict[str, Any] = {"module": "canny", "hr_option": "High res only"}
+    hires: dict[str, Any] = {"enable_hr": True, "hr_scale": 1.5}
+    soft = steered(unit(control_mode="My prompt is more important", **second), **hires)
+    assert apart(steered(unit(**second), **hires), soft) == 0
+    second["module"] = "threshold"
+    assert apart(steered(unit(**second), **hires), steered(unit(control_mode=1, **second), **hires)) > 0.01
+
+
+def test_a_unit_steers_in_half_precision() -> None:
+    from tests.worker.files import folder, loaded
+
+    model = loaded("tiny-sdxl")
+    half = replace(model, placement=Placement("cpu", torch.float16, torch.float32))
+    file_of_family = controlnet(Family.SDXL)
+    request = request_of("tiny-sdxl", **job(unit(model=file_of_family.name), models={"controlnet": [file_of_family]}))
+    task = task_of(request, {"pose": square()})
+    files = ModelFiles(Store(), cache=folder() / "cache", local=folder())
+    [acting] = Controls(task, plan_of(request, task.settings), files, "cpu", pickles=False)(half, SIZE, False)
+    told = Told(torch.zeros(2, 77, 64), torch.zeros(2, 32), torch.zeros(2, 6), pictures=1, wanted=1)
+    residuals = acting.residuals(torch.randn(2, 4, 8, 8), torch.tensor([900, 900]), told, 0.0)
+    assert residuals
+    down, middle = residuals
+    assert [each.shape[0] for each in (*down, middle)] == [2] * 5
+    assert all(torch.isfinite(each).all() for each in (*down, middle))
 
 
 def test_a_refiner_of_another_family_goes_on_without_the_units() -> None:

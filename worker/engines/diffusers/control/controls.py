@@ -53,6 +53,12 @@ class Controls:
             for number, (unit, file) in enumerate(units_of(task.request, plan.controls), start=1)
         ]
 
+    @property
+    def said(self) -> dict[str, str]:
+        """What the text under a picture says of the units: `ControlNet 0` and so on."""
+        said = {f"ControlNet {number}": each.unit.said for number, each in enumerate(self._units)}
+        return {name: text for name, text in said.items() if text}
+
     def __call__(self, model: Model, size: Size, second: bool) -> list["Acting"]:
         """What steers a pass of pictures of `size` by `model`; `second` is the second pass of hires fix."""
         other = Passes.FIRST if second else Passes.SECOND

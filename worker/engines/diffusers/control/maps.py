@@ -10,7 +10,7 @@ from darkroom.jobs.contract import starting_pictures
 from worker.engines import Task
 from worker.engines.diffusers.canvas import painted_part
 from worker.engines.diffusers.control.arrays import Fit, Picture, Size, looked_at, pixel_perfect, three
-from worker.engines.diffusers.control.preprocessors import RESOLUTION, Preprocessor
+from worker.engines.diffusers.control.preprocessors import Preprocessor
 from worker.engines.diffusers.control.units import Unit
 from worker.engines.inputs import masked, picture_of
 from worker.errors import JobError
@@ -59,7 +59,7 @@ def map_of(unit: Unit, look: Look, size: Size, draw: Draw) -> Picture:
     a, b = made.a.value(unit.threshold_a), made.b.value(unit.threshold_b)
     if not made.sized and made.draw:
         return made.draw(look.picture, a, b)
-    resolution = int(RESOLUTION.value(unit.processor_res))
+    resolution = int(made.resolution.value(unit.processor_res))
     if unit.pixel_perfect:
         resolution = max(1, pixel_perfect(look.picture, size, look.fit))
     seen, (width, height) = looked_at(look.picture, resolution)

@@ -33,7 +33,8 @@ class Slider:
 
 RESOLUTION = Slider(64, 2048, 512)
 """Pixels of the shorter side that a picture has when a preprocessor looks at it."""
-UNUSED = Slider(0, 0, 0)
+UNUSED = Slider(0, 1, 0.5)
+"""What the text under a picture says of a number that a preprocessor does not take."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Preprocessor:
     draw: Callable[[Picture, float, float], Picture] | None
     a: Slider = UNUSED
     b: Slider = UNUSED
+    resolution: Slider = RESOLUTION
     sized: bool = True
     padded: bool = True
     files: str | None = None
@@ -101,7 +103,7 @@ def _white_where(here: np.ndarray) -> Picture:
 _ALL = (
     Preprocessor("none", _same, sized=False),
     Preprocessor("canny", _canny, Slider(1, 255, 100), Slider(1, 255, 200), soft_when_larger=True),
-    Preprocessor("invert", _inverted, sized=False),
+    Preprocessor("invert", _inverted, resolution=UNUSED, sized=False),
     Preprocessor("tile_resample", _smaller, Slider(1, 8, 1), sized=False),
     Preprocessor("tile_colorfix", _same, Slider(3, 32, 8), sized=False, keeps_colours=True),
     Preprocessor("tile_colorfix+sharp", _same, Slider(3, 32, 8), Slider(0, 2, 1), sized=False, keeps_colours=True),

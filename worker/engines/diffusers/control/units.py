@@ -43,6 +43,12 @@ _FITS = {
     "envelope (outer fit)": Fit.FILL,
     "just resize (latent upscale)": Fit.STRETCH,
 }
+_FIT_NAMES = {Fit.STRETCH: "Just Resize", Fit.CROP: "Crop and Resize", Fit.FILL: "Resize and Fill"}
+_MODE_NAMES = {
+    Mode.BALANCED: "Balanced",
+    Mode.PROMPT: "My prompt is more important",
+    Mode.CONTROL: "ControlNet is more important",
+}
 _ALIASES = {
     "input_image": "image",
     "preprocessor": "module",
@@ -105,6 +111,26 @@ class Unit(BaseModel):
         return self
 
     @property
+    def said(self) -> str:
+        """What the text under a picture says of the unit, in the extension's form; empty where that cannot say it."""
+        made = self.preprocessor
+        values = {
+            "Module": self.module,
+            "Model": self.model,
+            "Weight": self.weight,
+            "Resize Mode": _FIT_NAMES[self.resize_mode],
+            "Processor Res": _shortest(made.resolution.value(self.processor_res)),
+            "Threshold A": made.a.value(self.threshold_a),
+            "Threshold B": made.b.value(self.threshold_b),
+            "Guidance Start": self.guidance_start,
+            "Guidance End": self.guidance_end,
+            "Pixel Perfect": self.pixel_perfect,
+            "Control Mode": _MODE_NAMES[self.control_mode],
+        }
+        unsayable = any(sign in str(value) for value in values.values() for sign in ",:")
+        return "" if unsayable else ", ".join(f"{name}: {value}" for name, value in values.items())
+
+    @property
     def preprocessor(self) -> Preprocessor:
         """What makes the map of the picture. JobError `preprocessor_unknown`."""
         return preprocessor(self.module)
@@ -152,6 +178,11 @@ def lacking(name: str, purpose: str, what: str | None = None) -> JobError:
         f"Upload each with: darkroom checkpoints upload --kind engine-file --for {purpose} FILE"
     )
     return JobError("model_missing", message)
+
+
+def _shortest(number: float) -> float:
+    """A whole number without its point."""
+    return int(number) if number == int(number) else number
 
 
 def _file(request: WorkRequest, name: str) -> ModelFile:
