@@ -174,15 +174,21 @@ def test_a_refiner_of_another_family_goes_on_without_the_units() -> None:
     from tests.worker.files import checkpoint_file
 
     control = controlnet(Family.SDXL)
-    models = {"controlnet": [control], "stable-diffusion": [file(checkpoint_file("tiny-sdxl-refiner").name)]}
-    refined = steered(
-        unit(model=control.name),
-        checkpoint="tiny-sdxl",
-        models=models,
-        refiner_checkpoint="tiny-sdxl-refiner",
-        refiner_switch_at=0.5,
-    )
-    assert refined.size == SIZE
+    refiner = file(checkpoint_file("tiny-sdxl-refiner").name)
+    models = {"controlnet": [control], "stable-diffusion": [refiner]}
+
+    def refined(**fields: Any) -> Image.Image:
+        return steered(
+            unit(model=control.name, **fields),
+            checkpoint="tiny-sdxl",
+            models=models,
+            refiner_checkpoint="tiny-sdxl-refiner",
+            refiner_switch_at=0.5,
+            steps=8,
+        )
+
+    assert apart(refined(), refined(weight=0)) > 0.01
+    assert apart(refined(guidance_start=0.8), refined(weight=0)) == 0
 
 
 def test_img2img_lends_its_picture_to_a_unit_without_one() -> None:
