@@ -9,10 +9,10 @@ from PIL import Image, ImageDraw
 
 from tests.worker.jobs import photo, request_of, task_of
 from tests.worker.units import job, square, unit
-from worker.engines.diffusers.control.arrays import Fit, enlarged, fitted, looked_at, pixel_perfect
+from worker.engines.diffusers.control.arrays import enlarged, fitted, looked_at, pixel_perfect
 from worker.engines.diffusers.control.maps import look_of, map_of
+from worker.engines.diffusers.control.names import PREPROCESSORS, REPLACED, Fit, preprocessor
 from worker.engines.diffusers.control.poses import COLOURS, body, drawn
-from worker.engines.diffusers.control.preprocessors import PREPROCESSORS, REPLACED, preprocessor
 from worker.engines.diffusers.control.units import units_of
 from worker.engines.diffusers.plan import controls_of
 from worker.errors import JobError

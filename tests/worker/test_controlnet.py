@@ -8,14 +8,16 @@ import pytest
 import torch
 from PIL import Image, ImageDraw, ImageOps
 
+from tests.worker.files import CPU
 from tests.worker.jobs import SIZE, engine, file, img2img, paint, photo, picture, request_of, task_of
 from tests.worker.test_painting import apart, changed
 from tests.worker.units import controlnet, job, refused, square, steered, unit
 from worker.engines.diffusers.control.colours import ColourFix, softened
 from worker.engines.diffusers.control.controls import Controls
+from worker.engines.diffusers.engine import DiffusersEngine
 from worker.engines.diffusers.families import Family
 from worker.engines.diffusers.guidance import Told
-from worker.engines.diffusers.models import Placement
+from worker.engines.diffusers.models import Models, Placement
 from worker.engines.diffusers.plan import plan_of
 from worker.errors import JobError
 from worker.model_files import ModelFiles
@@ -189,6 +191,11 @@ def test_a_refiner_of_another_family_goes_on_without_the_units() -> None:
 
     assert apart(refined(), refined(weight=0)) > 0.01
     assert apart(refined(guidance_start=0.8), refined(weight=0)) == 0
+    # refined() paints a job of this number.
+    assert engine().notices(task_of(request_of("tiny-sdxl"))) == [
+        f"The ControlNet {control.name} was left out where a checkpoint of another family painted."
+    ]
+    assert engine().notices(task_of(request_of("tiny-sdxl"))) == []
 
 
 def test_img2img_lends_its_picture_to_a_unit_without_one() -> None:
@@ -297,6 +304,14 @@ def test_what_a_unit_lacks_is_named() -> None:
             refused(wrong)
         assert error.value.code == code
         assert words in error.value.message
+
+
+def test_what_cannot_be_done_is_refused_before_the_checkpoint_is_read() -> None:
+    task = task_of(request_of("tiny-sd15", **job(unit(module="mlsd"))))
+    fresh = DiffusersEngine(ModelFiles(Store()), Models(CPU))
+    with pytest.raises(JobError, match=r"preprocessor_unknown"):
+        fresh.load(task)
+    assert fresh.models_loaded() == []
 
 
 @pytest.mark.parametrize(

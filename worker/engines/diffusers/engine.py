@@ -13,7 +13,7 @@ from darkroom.jobs.contract import Components, ModelFile, UsedFile, WorkRequest,
 from worker.engines import Painting, Task
 from worker.engines.diffusers.canvas import Canvas, canvas
 from worker.engines.diffusers.control.controls import Controls
-from worker.engines.diffusers.control.units import replacements
+from worker.engines.diffusers.control.units import replacements, units_of
 from worker.engines.diffusers.models import Models
 from worker.engines.diffusers.passes import Batch, Passes
 from worker.engines.diffusers.plan import Plan, controls_of, plan_of
@@ -44,6 +44,7 @@ class DiffusersEngine:
         self._files = files or ModelFiles(Store())
         self.models = models or Models(pickles=self._pickles)
         self._painting = threading.Lock()
+        self._noticed: dict[str, list[str]] = {}
 
     @property
     def device(self) -> str:
@@ -59,6 +60,8 @@ class DiffusersEngine:
         if task.request.type not in ("txt2img", "img2img"):
             return
         checkpoint = _checkpoint(task.request)
+        # What cannot be done is refused before a large file is read.
+        units_of(task.request, [*controls_of(task.request)])
         look = partial(task.step, 0.0)
         with self._alone(look):
             self.models.get(self._files.path(checkpoint, look), checkpoint.name, look)
@@ -85,7 +88,7 @@ class DiffusersEngine:
         """See Engine."""
         if task.request.type == "extras":
             return enlarging_notices(enlarging_settings_of(task.request))
-        return replacements(controls_of(task.request))
+        return [*replacements(controls_of(task.request)), *self._noticed.pop(task.request.job_id, [])]
 
     def components(self, task: Task) -> Components:
         """See Engine."""
@@ -116,6 +119,8 @@ class DiffusersEngine:
                     seed, subseed = seeds[number]
                     number += 1
                     yield self._finished(task, plan, picture, seed, subseed)
+            if told := [*studio.notices, *controls.notices]:
+                self._noticed[request.job_id] = told
 
     def _batch(
         self, passes: Passes, batch: Batch, task: Task, plan: Plan, starts: Sequence[Image.Image]

@@ -3,12 +3,12 @@
 From its scripts/controlnet.py (`detectmap_proc`) and scripts/preprocessor/legacy/processor.py.
 """
 
-from enum import IntEnum
 from typing import TypeAlias
 
 import cv2
 import numpy as np
 
+from worker.engines.diffusers.control.names import Fit
 from worker.errors import JobError
 
 Picture: TypeAlias = np.ndarray
@@ -18,14 +18,6 @@ MOST_PIXELS = 8192 * 8192
 PADDED = 64
 """Preprocessors look at pictures whose sides are multiples of this: the edges are drawn out."""
 _FEW_COLOURS = 200
-
-
-class Fit(IntEnum):
-    """How a map comes to the size of the picture, by the WebUI's numbers."""
-
-    STRETCH = 0
-    CROP = 1
-    FILL = 2
 
 
 def three(shades: np.ndarray) -> Picture:

@@ -3,7 +3,7 @@
 As in the extension (scripts/hook.py, `UnetHook.hook`; scripts/controlnet.py, `get_control`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import PurePath
@@ -21,9 +21,9 @@ from worker.engines.diffusers.control.colours import ColourFix
 from worker.engines.diffusers.control.depth import Depth
 from worker.engines.diffusers.control.foreign import shapes_of
 from worker.engines.diffusers.control.maps import Look, look_of, map_of
+from worker.engines.diffusers.control.names import DEPTH, OPENPOSE, Preprocessor
 from worker.engines.diffusers.control.people import People, is_detector, is_pose_model
 from worker.engines.diffusers.control.poses import drawn
-from worker.engines.diffusers.control.preprocessors import DEPTH, OPENPOSE, Preprocessor
 from worker.engines.diffusers.control.units import Mode, Passes, Unit, lacking, units_of
 from worker.engines.diffusers.guidance import Residuals, Told
 from worker.engines.diffusers.models import Model
@@ -48,6 +48,7 @@ class Controls:
         self._files = files
         self._pickles = pickles
         self._networks: dict[str, Any] = {}
+        self._left_out: set[str] = set()
         self._units = [
             _Prepared(unit, file, look_of(task, unit, number, plan.size))
             for number, (unit, file) in enumerate(units_of(task.request, plan.controls), start=1)
@@ -58,6 +59,12 @@ class Controls:
         """What the text under a picture says of the units: `ControlNet 0` and so on."""
         said = {f"ControlNet {number}": each.unit.said for number, each in enumerate(self._units)}
         return {name: text for name, text in said.items() if text}
+
+    @property
+    def notices(self) -> list[str]:
+        """What the person is told of the units, when the passes are done."""
+        names = sorted(self._left_out)
+        return [f"The ControlNet {name} was left out where a checkpoint of another family painted." for name in names]
 
     def __call__(self, model: Model, size: Size, second: bool) -> list["Acting"]:
         """What steers a pass of pictures of `size` by `model`; `second` is the second pass of hires fix."""
@@ -81,7 +88,8 @@ class Controls:
             start=unit.guidance_start,
             end=unit.guidance_end,
             wanted_only=unit.control_mode is Mode.CONTROL,
-            pooled=_is_pooled(prepared.file.name),
+            pooled=_is_pooled(prepared.file.name, network),
+            leave=partial(self._left_out.add, prepared.file.name),
             colours=_colours(unit, hint, model, second=second) if unit.preprocessor.keeps_colours else None,
         )
 
@@ -109,7 +117,7 @@ class Acting:
 
     `hint` (1, 3, H, W; 0 to 1) is its map, `region` (1, 1, H, W) how much it counts where. `weights` are those of its
     residuals, the middle last. `wanted_only`: it does not steer what is not wanted. `pooled`: only the mean of each
-    residual is added. `colours` keeps those of the map.
+    residual is added. `colours` keeps those of the map. `leave` is called when the unit does not fit a model.
     """
 
     network: Any
@@ -120,6 +128,7 @@ class Acting:
     end: float
     wanted_only: bool
     pooled: bool
+    leave: Callable[[], None]
     colours: ColourFix | None = None
 
     def corrected(self, clean: Tensor, told: Told) -> Tensor:
@@ -129,7 +138,10 @@ class Acting:
     def residuals(self, latents: Tensor, timestep: Tensor, told: Told, share: float) -> Residuals | None:
         """See `guidance.Control`. Nothing outside of the unit's share of the steps, and for a model of another family,
         which a refiner may be."""
-        if not self.start <= share <= self.end or not any(self.weights) or not self._fits(told):
+        if not self.start <= share <= self.end or not any(self.weights):
+            return None
+        if not self._fits(told):
+            self.leave()
             return None
         dtype = self.network.dtype
         with torch.no_grad():
@@ -186,10 +198,10 @@ def _weights(unit: Unit, network: Any, *, soft: bool) -> list[float]:
     return [unit.weight] * many
 
 
-def _is_pooled(name: str) -> bool:
+def _is_pooled(name: str, network: Any) -> bool:
     """Whether the ControlNet was trained on shuffled pictures: it has learned colours and no places. The file does not
-    tell, so the extension goes by its name."""
-    return "shuffle" in PurePath(name).stem.lower()
+    tell, so the extension goes by its name; for SDXL there is none."""
+    return network.config.addition_embed_type is None and "shuffle" in PurePath(name).stem.lower()
 
 
 class _Sources:

@@ -9,8 +9,9 @@ from PIL import Image
 from darkroom.jobs.contract import starting_pictures
 from worker.engines import Task
 from worker.engines.diffusers.canvas import painted_part
-from worker.engines.diffusers.control.arrays import Fit, Picture, Size, looked_at, pixel_perfect, three
-from worker.engines.diffusers.control.preprocessors import Preprocessor
+from worker.engines.diffusers.control.arrays import Picture, Size, looked_at, pixel_perfect, three
+from worker.engines.diffusers.control.names import Fit, Preprocessor
+from worker.engines.diffusers.control.preprocessors import DRAW
 from worker.engines.diffusers.control.units import Unit
 from worker.engines.inputs import masked, picture_of
 from worker.errors import JobError
@@ -57,15 +58,15 @@ def map_of(unit: Unit, look: Look, size: Size, draw: Draw) -> Picture:
     proportions."""
     made = unit.preprocessor
     a, b = made.a.value(unit.threshold_a), made.b.value(unit.threshold_b)
-    if not made.sized and made.draw:
-        return made.draw(look.picture, a, b)
+    if not made.sized:
+        return DRAW[made.name](look.picture, a, b)
     resolution = int(made.resolution.value(unit.processor_res))
     if unit.pixel_perfect:
         resolution = max(1, pixel_perfect(look.picture, size, look.fit))
     seen, (width, height) = looked_at(look.picture, resolution)
     if not made.padded:
         seen = seen[:height, :width]
-    drawn = made.draw(seen, a, b) if made.draw else draw(made, seen)
+    drawn = draw(made, seen) if made.files else DRAW[made.name](seen, a, b)
     return drawn[:height, :width]
 
 

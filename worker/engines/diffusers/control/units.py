@@ -8,8 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from darkroom.jobs.contract import IMAGE_REFERENCE, ModelFile, WorkRequest
-from worker.engines.diffusers.control.arrays import Fit
-from worker.engines.diffusers.control.preprocessors import DEPTH, OPENPOSE, Preprocessor, notice, preprocessor
+from worker.engines.diffusers.control.names import DEPTH, OPENPOSE, Fit, Preprocessor, notice, preprocessor
 from worker.engines.diffusers.plan import needed_file
 from worker.errors import JobError
 
