@@ -16,8 +16,8 @@ from tests.worker.test_painting import apart
 from tests.worker.units import refused, steered, unit
 from worker.engines.diffusers import tiny
 from worker.engines.diffusers.control import foreign
-from worker.engines.diffusers.control.depth import Depth
-from worker.engines.diffusers.control.people import People
+from worker.engines.diffusers.control.depth import Depth, depth_config
+from worker.engines.diffusers.control.people import People, detector_config, pose_config
 from worker.errors import JobError
 
 
@@ -109,6 +109,107 @@ def depth_model(layers: int = 12) -> ModelFile:
             # Those of a fresh one are so small that every picture would look the same.
             torch.nn.init.normal_(parameter, std=0.3)
     return written(made, f"tiny-depth-{layers}")
+
+
+def resnet(*depths: int, basic: bool = False) -> Any:
+    """The backbone of a published RT-DETR."""
+    from transformers import RTDetrResNetConfig
+
+    kind, widths = ("basic", [64, 128, 256, 512]) if basic else ("bottleneck", [256, 512, 1024, 2048])
+    features = ["stage2", "stage3", "stage4"]
+    return RTDetrResNetConfig(layer_type=kind, hidden_sizes=widths, depths=[*depths], out_features=features)
+
+
+def detectors() -> list[Any]:
+    """The published sizes of RT-DETR: of 18, 50 and 101 layers."""
+    from transformers import RTDetrConfig
+
+    small: dict[str, Any] = {"encoder_in_channels": [128, 256, 512], "hidden_expansion": 0.5, "decoder_layers": 3}
+    large: dict[str, Any] = {"encoder_hidden_dim": 384, "encoder_ffn_dim": 2048, "decoder_in_channels": [384] * 3}
+    return [
+        RTDetrConfig(backbone_config=resnet(2, 2, 2, 2, basic=True), num_labels=80, **small),
+        RTDetrConfig(backbone_config=resnet(3, 4, 6, 3), num_labels=80),
+        RTDetrConfig(backbone_config=resnet(3, 4, 23, 3), num_labels=80, **large),
+    ]
+
+
+def poses() -> list[Any]:
+    """The published sizes of ViTPose: small, base, large, huge, and base of ViTPose+."""
+    from transformers import VitPoseBackboneConfig, VitPoseConfig
+
+    sizes: list[tuple[int, int, int, dict[str, Any]]] = [
+        (384, 12, 12, {}),
+        (768, 12, 12, {}),
+        (1024, 24, 16, {}),
+        (1280, 32, 16, {}),
+    ]
+    experts = {"num_experts": 6, "part_features": 192}
+    return [
+        VitPoseConfig(
+            backbone_config=VitPoseBackboneConfig(
+                hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, **more
+            ),
+            use_simple_decoder=simple,
+            num_labels=17,
+        )
+        for width, layers, heads, more in [*sizes, (768, 12, 12, experts)]
+        for simple in (True, False)
+    ]
+
+
+def depths() -> list[Any]:
+    """The published sizes of Depth Anything V2: small, base, large."""
+    from transformers import DepthAnythingConfig, Dinov2Config
+
+    sizes = [
+        (384, 12, 6, [48, 96, 192, 384], 64, [3, 6, 9, 12]),
+        (768, 12, 12, [96, 192, 384, 768], 128, [3, 6, 9, 12]),
+        (1024, 24, 16, [256, 512, 1024, 1024], 256, [5, 12, 18, 24]),
+    ]
+    return [
+        DepthAnythingConfig(
+            backbone_config=Dinov2Config(
+                hidden_size=width,
+                num_hidden_layers=layers,
+                num_attention_heads=heads,
+                image_size=518,
+                patch_size=14,
+                out_indices=seen,
+                reshape_hidden_states=False,
+            ),
+            reassemble_hidden_size=width,
+            neck_hidden_sizes=neck,
+            fusion_hidden_size=fusion,
+        )
+        for width, layers, heads, neck, fusion, seen in sizes
+    ]
+
+
+def test_the_configurations_of_published_models_follow_from_their_tensors() -> None:
+    from transformers import DepthAnythingForDepthEstimation, RTDetrForObjectDetection, VitPoseForPoseEstimation
+
+    cases: list[tuple[Any, list[Any], Any]] = [
+        (RTDetrForObjectDetection, detectors(), detector_config),
+        (VitPoseForPoseEstimation, poses(), pose_config),
+        (DepthAnythingForDepthEstimation, depths(), depth_config),
+    ]
+    for module, published, config_of in cases:
+        for config in published:
+            with torch.device("meta"):
+                shapes = {name: tuple(tensor.shape) for name, tensor in module(config).state_dict().items()}
+                found = config_of(shapes, "published.safetensors")
+                again = {name: tuple(tensor.shape) for name, tensor in module(found).state_dict().items()}
+            # This one is used in training alone.
+            shapes.pop("model.denoising_class_embed.weight", None)
+            assert again == shapes
+            for part in ("num_attention_heads", "encoder_attention_heads", "image_size", "out_indices"):
+                assert said(found, part) == said(config, part)
+
+
+def said(config: Any, part: str) -> Any:
+    """A part of a configuration, or of its backbone's; None where neither has it."""
+    value = getattr(config.backbone_config, part, getattr(config, part, None))
+    return [*value] if isinstance(value, list | tuple) else value
 
 
 def at(model: ModelFile) -> tuple[Any, str]:

@@ -1,5 +1,6 @@
 """Draws how near everything in a picture is, by Depth Anything V2 (transformers' `depth_anything`)."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from worker.engines.diffusers.control import foreign
 from worker.engines.diffusers.control.arrays import Picture, Size, three
 from worker.engines.diffusers.control.foreign import count, first
+from worker.engines.diffusers.files import Shape
 
 SIDE, LONGEST, PATCH = 518, 2072, 14
 """Pixels of the shorter and at most of the longer side of what the model looks at, and of its patches."""
@@ -24,8 +26,10 @@ class Depth:
 
     def __init__(self, path: Path, name: str, device: str) -> None:
         """JobError `model_unreadable`, `model_unsupported`."""
+        from transformers import DepthAnythingForDepthEstimation
+
         self._device = device
-        self._model = _model(path, name, device)
+        self._model = foreign.load(path, name, DepthAnythingForDepthEstimation, depth_config, device)
 
     @torch.no_grad()
     def drawn(self, picture: Picture) -> Picture:
@@ -46,10 +50,10 @@ def _size(picture: Picture) -> Size:
     return max(1, round(width * scale / PATCH)) * PATCH, max(1, round(height * scale / PATCH)) * PATCH
 
 
-def _model(path: Path, name: str, device: str) -> Any:
-    from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
+def depth_config(shapes: Mapping[str, Shape], name: str) -> Any:
+    """The configuration of a Depth Anything V2 with these tensors. JobError `model_unsupported` for another model."""
+    from transformers import DepthAnythingConfig, Dinov2Config
 
-    shapes = foreign.shapes_of(path, name)
     if "head.conv3.weight" not in shapes or "neck.convs.0.weight" not in shapes:
         raise foreign.unknown(name, "no Depth Anything that this engine knows", "the one in the layout of transformers")
     patches, width = first(shapes, ["backbone.embeddings.position_embeddings"], name)[1:]
@@ -65,7 +69,7 @@ def _model(path: Path, name: str, device: str) -> Any:
         reshape_hidden_states=False,
         apply_layernorm=True,
     )
-    config = DepthAnythingConfig(
+    return DepthAnythingConfig(
         backbone_config=backbone,
         patch_size=PATCH,
         reassemble_hidden_size=width,
@@ -75,4 +79,3 @@ def _model(path: Path, name: str, device: str) -> Any:
         fusion_hidden_size=shapes["neck.convs.0.weight"][0],
         head_hidden_size=first(shapes, ["head.conv2.weight"], name)[0],
     )
-    return foreign.load(path, name, DepthAnythingForDepthEstimation, config, device)

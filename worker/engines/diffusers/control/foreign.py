@@ -1,7 +1,7 @@
 """Models of the library transformers from single .safetensors files. Their configurations are not in the files; they
 follow from the names and shapes of the tensors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from worker.engines.diffusers.families import UNSUPPORTED
 from worker.engines.diffusers.files import Shape, WeightFile, broken, missing, open_weights
 from worker.errors import JobError
 
+ConfigOf = Callable[[Mapping[str, Shape], str], Any]
 _NOT_NEEDED = ".num_batches_tracked"
 """A counter of training."""
 
@@ -22,13 +23,14 @@ def shapes_of(path: Path, name: str) -> Mapping[str, Shape]:
         return weights.shapes
 
 
-def load(path: Path, name: str, module: type[Any], config: Any, device: str) -> Any:
-    """The model of the class `module` from the file, in full precision.
+def load(path: Path, name: str, module: type[Any], config_of: ConfigOf, device: str) -> Any:
+    """The model of the class `module` from the file, in full precision; `config_of` makes its configuration of the
+    shapes of the tensors and the file's name.
 
-    JobError `model_unreadable` for a file that is broken or lacks tensors.
+    JobError `model_unreadable` for a file that is broken or lacks tensors, and what `config_of` raises.
     """
     with open_weights(path, name, device=device) as weights:
-        return _filled(weights, module, config, device)
+        return _filled(weights, module, config_of(weights.shapes, name), device)
 
 
 def _filled(weights: WeightFile, module: type[Any], config: Any, device: str) -> Any:

@@ -48,9 +48,11 @@ class People:
 
     def __init__(self, detector: tuple[Path, str], pose: tuple[Path, str], device: str) -> None:
         """The files of both, as path and name. JobError `model_unreadable`, `model_unsupported`."""
+        from transformers import RTDetrForObjectDetection, VitPoseForPoseEstimation
+
         self._device = device
-        self._detector = _detector(*detector, device)
-        self._pose, self._size = _pose(*pose, device)
+        self._detector = foreign.load(*detector, RTDetrForObjectDetection, detector_config, device)
+        self._pose = foreign.load(*pose, VitPoseForPoseEstimation, pose_config, device)
 
     @torch.no_grad()
     def bodies(self, picture: Picture, look: Step) -> list[list[Point]]:
@@ -75,7 +77,8 @@ class People:
     def _points(self, picture: Picture, boxes: list[Box]) -> list[list[Point]]:
         from transformers import VitPoseImageProcessorPil
 
-        processor = VitPoseImageProcessorPil(size={"height": self._size[0], "width": self._size[1]})
+        height, width = self._pose.config.backbone_config.image_size
+        processor = VitPoseImageProcessorPil(size={"height": height, "width": width})
         arrays = np.array([boxes], dtype=np.float32)
         seen = processor(Image.fromarray(picture), boxes=arrays, return_tensors="pt").to(self._device)
         answer = self._pose(seen["pixel_values"], **self._dataset(len(boxes)))
@@ -96,11 +99,10 @@ def _seen(points: Any, scores: Any) -> list[Point]:
     ]
 
 
-def _pose(path: Path, name: str, device: str) -> tuple[Any, tuple[int, int]]:
-    """The pose model, and the height and width of what it looks at."""
-    from transformers import VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation
+def pose_config(shapes: Mapping[str, Shape], name: str) -> Any:
+    """The configuration of a ViTPose with these tensors. JobError `model_unsupported` for one with other points."""
+    from transformers import VitPoseBackboneConfig, VitPoseConfig
 
-    shapes = foreign.shapes_of(path, name)
     layer = "backbone.encoder.layer.0.mlp"
     experts = count(shapes, f"{layer}.experts.")
     patches, width = first(shapes, ["backbone.embeddings.position_embeddings"], name)[1:]
@@ -120,21 +122,20 @@ def _pose(path: Path, name: str, device: str) -> tuple[Any, tuple[int, int]]:
         num_experts=max(1, experts),
         part_features=shapes[f"{layer}.experts.0.weight"][0] if experts else width // 4,
     )
-    config = VitPoseConfig(
+    return VitPoseConfig(
         backbone_config=backbone, use_simple_decoder="head.deconv1.weight" not in shapes, num_labels=points
     )
-    return foreign.load(path, name, VitPoseForPoseEstimation, config, device), size
 
 
-def _detector(path: Path, name: str, device: str) -> Any:
-    from transformers import RTDetrConfig, RTDetrForObjectDetection
+def detector_config(shapes: Mapping[str, Shape], name: str) -> Any:
+    """The configuration of an RT-DETR with these tensors."""
+    from transformers import RTDetrConfig
 
-    shapes = foreign.shapes_of(path, name)
     width = first(shapes, ["model.encoder_input_proj.0.0.weight"], name)[0]
     middle = first(shapes, ["model.encoder.fpn_blocks.0.conv1.conv.weight"], name)[0]
     old, new = "model.encoder.encoder.0.layers.0.", "model.encoder.aifi.0.layers.0.mlp."
     below, above = "model.decoder.layers.0.", "model.decoder.layers.0.mlp."
-    config = RTDetrConfig(
+    return RTDetrConfig(
         backbone_config=_backbone(shapes, name),
         encoder_in_channels=_inputs(shapes, "model.encoder_input_proj."),
         encoder_hidden_dim=width,
@@ -148,7 +149,6 @@ def _detector(path: Path, name: str, device: str) -> Any:
         anchor_image_size=None,
         num_labels=first(shapes, [_DETECTOR], name)[0],
     )
-    return foreign.load(path, name, RTDetrForObjectDetection, config, device)
 
 
 def _backbone(shapes: Mapping[str, Shape], name: str) -> Any:
