@@ -32,10 +32,16 @@ node_modules/installed: package-lock.json .venv/installed
 	@npm ci --silent --no-audit --no-fund --no-update-notifier
 	@touch $@
 
-demo: install ## run three jobs from picture to history on this machine
+# What the worker paints with: make up ENGINE=diffusers MODELS=<a WebUI's models folder>
+ENGINE ?= preview
+export DARKROOM_ENGINE := $(ENGINE)
+export DARKROOM_MODELS := $(MODELS)
+PAINTER := $(if $(filter diffusers,$(ENGINE)),.venv-worker/installed)
+
+demo: install $(PAINTER) ## run three jobs from picture to history on this machine
 	@python -m local demo
 
-up: install ## start the local stack and keep it running
+up: install $(PAINTER) ## start the local stack and keep it running
 	@python -m local up
 
 down: .venv/installed ## stop the local stack; its state stays under .darkroom
