@@ -106,7 +106,8 @@ def _tiny_models(home: Home, say: Say) -> Path:
         say("making tiny random models, as no MODELS folder is given")
         command = [_python("diffusers"), "-m", "worker.engines.diffusers.tiny", str(folder)]
         paths = os.pathsep.join([str(ROOT), str(ROOT / "shared")])
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": paths})
+        variables = {**os.environ, "PYTHONPATH": paths}
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=variables)  # noqa: S603 - the command is our own
     return folder
 
 
