@@ -3,6 +3,7 @@
 `make test-worker` runs this in the environment of the stack; the worker runs in its own.
 """
 
+import base64
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -78,3 +79,23 @@ def test_what_the_engine_does_not_know_fails_with_its_name(darkroom: Darkroom) -
     job = settled(darkroom, {"type": "txt2img", "parameters": with_script})
     assert job["error"] is not None
     assert (job["error"]["code"], "wildcards" in job["error"]["message"]) == ("script_unknown", True)
+
+
+def test_a_controlnet_looks_at_a_picture_in_the_body(darkroom: Darkroom) -> None:
+    edges, content = Image.new("RGB", (64, 64)), io.BytesIO()
+    edges.paste("white", (16, 16, 48, 48))
+    edges.save(content, "PNG")
+
+    def painted(module: str) -> Job:
+        unit = {"enabled": True, "module": module, "model": "tiny-sd15-canny", "processor_res": 64}
+        unit["image"] = base64.b64encode(content.getvalue()).decode()
+        parameters = {"prompt": "a pier", "alwayson_scripts": {"ControlNet": {"args": [unit]}}}
+        return settled(darkroom, {"type": "txt2img", "parameters": parameters})
+
+    steered = painted("canny")
+    assert steered["models"] == {"controlnet": ["tiny-sd15-canny.safetensors"]}
+    plain = settled(darkroom, {"type": "txt2img", "parameters": {"prompt": "a pier"}})
+    assert picture_of(steered).tobytes() != picture_of(plain).tobytes()
+    error = painted("openpose")["error"]
+    assert error is not None
+    assert (error["code"], "--for openpose" in error["message"]) == ("model_missing", True)

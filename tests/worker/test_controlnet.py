@@ -13,7 +13,7 @@ from tests.worker.jobs import SIZE, engine, file, img2img, paint, photo, picture
 from tests.worker.test_painting import apart, changed
 from tests.worker.units import controlnet, job, refused, square, steered, unit
 from worker.engines.diffusers.control.colours import ColourFix, softened
-from worker.engines.diffusers.control.controls import Controls
+from worker.engines.diffusers.control.controls import Acting, Controls
 from worker.engines.diffusers.engine import DiffusersEngine
 from worker.engines.diffusers.families import Family
 from worker.engines.diffusers.guidance import Told
@@ -87,6 +87,21 @@ def test_a_unit_with_an_end_of_nothing_acts_in_the_first_two_steps() -> None:
     assert apart(steered(unit(guidance_end=0), steps=4), picture(steps=4)) > 0.01
     assert apart(steered(unit(guidance_end=0), steps=4), steered(unit(guidance_end=0.2), steps=4)) == 0
     assert apart(steered(unit(guidance_end=0), steps=4), steered(unit(guidance_end=0.25), steps=4)) > 0
+
+
+def test_a_sampler_that_asks_more_often_than_expected_is_steered_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares: list[float] = []
+    steer = Acting.residuals
+
+    def noted(self: Acting, latents: Any, timestep: Any, told: Told, share: float) -> Any:
+        shares.append(share)
+        return steer(self, latents, timestep, told, share)
+
+    monkeypatch.setattr(Acting, "residuals", noted)
+    steered(unit(), sampler_name="DPM adaptive", steps=3)
+    assert len(shares) > 4
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
 
 
 def test_control_modes_differ() -> None:

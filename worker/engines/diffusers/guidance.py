@@ -129,9 +129,12 @@ class Guidance:
         return clean
 
     def _counted(self) -> float:
-        """The share of the steps that the WebUI counts as done: a step counts once the next one has begun."""
+        """The share of the steps that the WebUI counts as done: a step counts once the next one has begun.
+
+        Some samplers ask more often than expected; what is to steer to the end still does then, other than there.
+        """
         a_step = self.sampler.calls(1)
-        return max(0, self.calls - 1) // a_step * a_step / max(1, self.expected)
+        return min(1.0, max(0, self.calls - 1) // a_step * a_step / max(1, self.expected))
 
     def _unet(self, latents: Tensor, timestep: Tensor, told: Told) -> Tensor:
         dtype = self.model.unet.dtype
