@@ -1,7 +1,8 @@
 """Models of the library transformers from single .safetensors files. Their configurations are not in the files; they
 follow from the names and shapes of the tensors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,29 +35,39 @@ def load(path: Path, name: str, module: type[Any], config_of: ConfigOf, device: 
 
 
 def _filled(weights: WeightFile, module: type[Any], config: Any, device: str) -> Any:
-    before = logging.get_verbosity()
-    # What is missing in a file is told by the error below.
-    logging.set_verbosity_error()
     try:
-        made, found = module.from_pretrained(
-            None,
-            config=config,
-            state_dict=weights.tensors(),
-            dtype=torch.float32,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-            local_files_only=True,
-        )
+        with _silence():
+            made, found = module.from_pretrained(
+                None,
+                config=config,
+                state_dict=weights.tensors(),
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                local_files_only=True,
+            )
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         raise broken(weights.name, error) from error
-    finally:
-        logging.set_verbosity(before)
     if absent := sorted(key for key in found["missing_keys"] if not key.endswith(_NOT_NEEDED)):
         raise missing(weights.name, absent)
     if found["mismatched_keys"]:
         raise broken(weights.name, ValueError(f"other shapes: {sorted(found['mismatched_keys'])[:3]}"))
     made.requires_grad_(requires_grad=False)
     return made.eval().to(device)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No bars and no warnings of the library: what is missing in a file is told by an error."""
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def count(shapes: Mapping[str, Shape], before: str) -> int:
