@@ -119,8 +119,8 @@ class DiffusersEngine:
                     seed, subseed = seeds[number]
                     number += 1
                     yield self._finished(task, plan, picture, seed, subseed)
-            if told := [*studio.notices, *controls.notices]:
-                self._noticed[request.job_id] = told
+            if noticed := [*studio.notices, *controls.notices]:
+                self._noticed[request.job_id] = noticed
 
     def _batch(
         self, passes: Passes, batch: Batch, task: Task, plan: Plan, starts: Sequence[Image.Image]
