@@ -12,6 +12,7 @@ from PIL import Image
 from darkroom.jobs.contract import Components, ModelFile, UsedFile, WorkRequest, starting_pictures
 from worker.engines import Painting, Task
 from worker.engines.diffusers.canvas import Canvas, canvas
+from worker.engines.diffusers.interrogating.interrogator import Interrogator
 from worker.engines.diffusers.models import Models
 from worker.engines.diffusers.passes import Batch, Passes
 from worker.engines.diffusers.plan import Plan, plan_of
@@ -42,6 +43,7 @@ class DiffusersEngine:
         self._files = files or ModelFiles(Store())
         self._models = models or Models(pickles=self._pickles)
         self._painting = threading.Lock()
+        self._told: dict[str, list[str]] = {}
 
     @property
     def device(self) -> str:
@@ -81,7 +83,9 @@ class DiffusersEngine:
 
     def notices(self, task: Task) -> list[str]:
         """See Engine."""
-        return enlarging_notices(enlarging_settings_of(task.request)) if task.request.type == "extras" else []
+        if task.request.type == "extras":
+            return enlarging_notices(enlarging_settings_of(task.request))
+        return self._told.pop(task.request.job_id, [])
 
     def components(self, task: Task) -> Components:
         """See Engine."""
@@ -91,7 +95,13 @@ class DiffusersEngine:
 
     def caption(self, task: Task) -> str:
         """See Engine."""
-        raise JobError("not_possible", "This engine does not describe pictures.")
+        look = partial(task.step, 0.5)
+        with self._alone(look):
+            placed = self._models.placement
+            describing = Interrogator(task.request, self._files, placed, look, pickles=self._pickles)
+            caption = describing.describe(flatten(picture_of(task, "init")))
+            self._told[task.request.job_id] = describing.notices
+        return caption
 
     def _painted(self, task: Task) -> Iterator[Painting]:
         request, settings = task.request, task.settings
@@ -156,6 +166,8 @@ def _files(request: WorkRequest) -> Iterator[tuple[str, ModelFile]]:
         yield "stable-diffusion", request.checkpoint
     for kind, files in request.models.items():
         yield from ((kind, file) for file in files if file.s3)
+    for files in request.files.values():
+        yield from (("engine-file", file) for file in files)
 
 
 def _start(task: Task, name: str) -> Image.Image:
