@@ -40,7 +40,7 @@ def described(folder: Path, job: str, *, look: Any = None, **options: Any) -> tu
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
     request = WorkRequest(
         job_id="job-1",
-        type=job,  # type: ignore[arg-type]
+        type=job,
         parameters={"image": "image:init", "override_settings": options},
         images={"init": "s3://pictures/init"},
         files={job: [ModelFile(name=name, s3=f"s3://models/{name}") for name in names]} if names else {},
@@ -104,7 +104,7 @@ def test_the_caption_has_as_many_words_as_the_settings_say(folder: Path) -> None
     for least, most in ((6, 8), (30, 34)):
         options = InterrogateOptions(interrogate_clip_min_length=least, interrogate_clip_max_length=most)
         counted: list[None] = []
-        made.caption(PICTURE, options, lambda counted=counted: counted.append(None))  # type: ignore[misc]
+        made.caption(PICTURE, options, lambda counted=counted: counted.append(None))
         lengths.append(len(counted))
     # What it begins with counts.
     assert 2 <= lengths[0] <= 4
@@ -196,16 +196,16 @@ def test_a_broken_file_names_the_file_and_the_tensor(folder: Path) -> None:
 def test_a_cancel_ends_the_sentence(folder: Path) -> None:
     clip_files(folder)
 
+    looks: list[float] = []
+
     def cancelled(share: float) -> None:
-        nonlocal looks
-        looks += 1
-        if looks == 12:
+        looks.append(share)
+        if len(looks) == 12:
             raise JobError("cancelled", "The job was cancelled.")
 
-    looks = 0
     with pytest.raises(JobError, match="cancelled"):
         described(folder, "interrogate_clip", look=cancelled, interrogate_clip_min_length=40)
-    assert looks == 12
+    assert len(looks) == 12
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ CACHE_SECONDS = 5.0
 a file that was just uploaded is found; one that was just deleted is refused when the job is written."""
 
 
+MOST_FOR_A_PURPOSE = 32
+"""How many files of a purpose a job gets: every request to a worker names them all."""
 NO_OBJECTS: Mapping[ModelKey, str] = {}
 
 
@@ -114,10 +116,11 @@ class ModelResolver:
         return tuple(dict.fromkeys((*found, *former, *possible_names(text))))
 
     def engine_files(self, purpose: Purpose) -> list[str]:
-        """The names of the files for a purpose, in their order; none when there are none."""
+        """The names of the files for a purpose, in their order, at most MOST_FOR_A_PURPOSE; none when there are
+        none."""
         for fresh in (False, True):
             if names := [file.name for file in self._names(ENGINE_FILE, fresh).files if file.purpose == purpose]:
-                return sorted(names)
+                return sorted(names)[:MOST_FOR_A_PURPOSE]
         return []
 
     def objects(self, keys: Iterable[ModelKey]) -> dict[str, dict[str, str]]:

@@ -141,7 +141,9 @@ def resolve(named: NamedModels, resolver: ModelResolver) -> JobModels:
     found = {key for _, key in resolution.found}
     for key in sorted(implicit - found, key=lambda key: (key.kind, key.name)):
         files.setdefault(key.kind, []).append(key.name)
-    engine_files = {purpose: names for purpose in named.purposes if (names := resolver.engine_files(purpose))}
+    engine_files: dict[str, list[str]] = {
+        purpose: names for purpose in named.purposes if (names := resolver.engine_files(purpose))
+    }
     used = found | implicit | {ModelKey(ENGINE_FILE, name) for names in engine_files.values() for name in names}
     objects = resolver.objects(used)
     return JobModels(checkpoint, files, spellings, frozenset(implicit - found), objects, engine_files)

@@ -73,7 +73,7 @@ class Blip:
         return text.strip()
 
 
-class _Looking(StoppingCriteria):  # type: ignore[misc]
+class _Looking(StoppingCriteria):
     """Never stops by itself; what `look` raises ends the sentence."""
 
     def __init__(self, look: Callable[[], None]) -> None:

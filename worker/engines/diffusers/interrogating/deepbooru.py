@@ -102,10 +102,10 @@ def read(weights: WeightFile, tags: Sequence[str], placed: Placement) -> DeepBoo
     def placed_tensor(name: str) -> torch.Tensor | None:
         return weights.read(name).to(placed.device, placed.dtype) if name in weights.shapes else None
 
-    found: dict[int, Any] = {
+    convolutions: dict[int, Any] = {
         number: (placed_tensor(f"n_Conv_{number}.weight"), placed_tensor(f"n_Conv_{number}.bias")) for number in numbers
     }
-    return DeepBooru(tags, found, plan, placed)
+    return DeepBooru(tags, convolutions, plan, placed)
 
 
 def blocks(shapes: Sequence[tuple[int, ...]]) -> list[Block]:
