@@ -89,9 +89,10 @@ fix: install ## format and mend what can be mended
 	ruff format .
 	ruff check --fix .
 
-bench: install ## count AWS calls, what pages of the history cost up to a million jobs, and time `darkroom --help`
+bench: install ## count AWS calls, what pages of the history and the writes of a job cost, and time `darkroom --help`
 	@python -m bench.calls
 	@python -m bench.history
+	@python -m bench.writes
 	@python -m bench.cli
 
 chaos: install ## break the local stack while it works, and count what got lost (JOBS=10000 for the long run)

@@ -8,7 +8,7 @@ from darkroom import wiring
 from darkroom.edge.http import Api, IdempotencyKey, Path, Query, Response, answers, created
 from darkroom.edge.queries import grouped
 from darkroom.images.api import ImageIn, ImageOut
-from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary
+from darkroom.jobs.api import HistoryQuery, JobEditIn, JobIn, JobOut, JobPage, Summary
 from darkroom.jobs.deletion_api import DeletedJobs, DeleteIn, DeletionOut
 from darkroom.jobs.export import render
 from darkroom.jobs.filters import PARAMETERS, Filters
@@ -164,6 +164,12 @@ def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Respon
         app.owner, job_id, idempotency_key, app.open_jobs_limit, scope=app.read_scope
     )
     return created(submitted.job, new=submitted.created)
+
+
+@app.patch("/jobs/<job_id>", summary="Change a job's title, rating or tags", tags=["jobs"])
+def patch_job(job_id: JobId, edit: JobEditIn) -> JobOut:
+    """Answers the job. What the body leaves out stays as it is."""
+    return wiring.stage().jobs.edit(job_id, edit, scope=app.write_scope)
 
 
 @app.delete(

@@ -3,23 +3,15 @@ tables from this, and the adapters use it to read and write."""
 
 from dataclasses import dataclass
 
-LINE_ATTRIBUTES = (
-    "owner",
-    "type",
-    "mode",
-    "status",
-    "endpoint",
-    "checkpoint",
-    "completed_at",
-    "image_count",
-    "first_image",
-    "prompt",
-    "lora",
-    "run_seconds",
-    "price",
-)
-"""The attributes that a line of the history shows and that filters use. Every index that lists jobs contains them.
-DynamoDB allows 100 projected attributes over all indexes of a table."""
+LISTED_AS = "listed_as"
+"""The status that lists show. It is not `status`, which stays in the row: a job is listed as `in_progress` from its
+first write on, so that marking it after its hand-over writes to no index (docs/access-patterns.md)."""
+LINE = "line"
+"""A map of everything that a line of the history shows and that DynamoDB does not compare. The projection of an index
+cannot be changed; another column needs no other projection when it is in this map."""
+LINE_ATTRIBUTES = ("owner", "type", LISTED_AS, "endpoint", "checkpoint", LINE)
+"""What a line of the history consists of. Every index that lists jobs contains it. DynamoDB allows 100 projected
+attributes over all indexes of a table."""
 
 
 @dataclass(frozen=True)

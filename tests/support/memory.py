@@ -15,6 +15,7 @@ from darkroom.images.ports import Due, Use
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
 from darkroom.jobs.model import (
+    Edit,
     Job,
     JobLine,
     OpenJobCounts,
@@ -25,6 +26,7 @@ from darkroom.jobs.model import (
     cancel_key,
     job_prefix,
     output_prefix,
+    seeds_of,
 )
 from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, KeyUsed, WriteResult
 from darkroom.jobs.state import OPEN, CancelPoint, Status, may, short_of
@@ -101,6 +103,7 @@ class MemoryJobs:
         self._clock = clock
         self._shards = shards
         self._keys: dict[tuple[str, str], tuple[str, str, int]] = {}
+        self._listed_as: dict[str, Status] = {}
 
     def create(self, job: Job, models: tuple[ModelKey, ...], idempotency: Idempotency | None) -> None:
         if idempotency:
@@ -109,6 +112,7 @@ class MemoryJobs:
                 raise KeyUsed(*self._keys[name][:2])
             self._keys[name] = (job.line.id, idempotency.digest, idempotency.expires_at)
         self.jobs[job.line.id] = job
+        self._listed_as[job.line.id] = job.listed_at_first
 
     def idempotency(self, owner: str, key: str) -> KeyUsed | None:
         job_id, digest, expires_at = self._keys.get((owner, key), ("", "", 0))
@@ -120,8 +124,26 @@ class MemoryJobs:
     def read(self, stream: Stream, filters: Filters, start: str, limit: int) -> Slice:
         history = MemoryHistory(self._shards)
         for job in self.jobs.values():
-            history.put(job.line)
+            history.put(self._listed(job))
         return history.read(stream, filters, start, limit)
+
+    def _listed(self, job: Job) -> JobLine:
+        return replace(job.line, status=self._listed_as[job.line.id])
+
+    def list_as_created(self, job_id: str) -> WriteResult:
+        job = self.jobs.get(job_id)
+        if job is None or job.line.status != "created":
+            return self._refused(job)
+        self._listed_as[job_id] = "created"
+        return WriteResult(applied=True, exists=True)
+
+    def edit(self, job_id: str, edit: Edit, scope: str | None) -> Job | None:
+        job = self.jobs.get(job_id)
+        if job is None or scope not in (None, job.line.owner):
+            return None
+        line = replace(job.line, **{name: getattr(edit, name) for name in edit.changed})
+        self.jobs[job_id] = replace(job, line=line)
+        return self.jobs[job_id]
 
     def open_jobs(self) -> OpenJobCounts:
         lines = [job.line for job in self.jobs.values() if job.line.status in OPEN]
@@ -130,7 +152,7 @@ class MemoryJobs:
         return OpenJobCounts(len(lines), dict(owners), dict(endpoints))
 
     def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
-        lines = [job.line for job_id, job in sorted(self.jobs.items()) if after < job_id <= until]
+        lines = [self._listed(job) for job_id, job in sorted(self.jobs.items()) if after < job_id <= until]
         here = [line for line in lines if shard_of(line.id, self._shards) == shard and line.status == status]
         return here[:limit]
 
@@ -148,6 +170,10 @@ class MemoryJobs:
         )
         if transition.images:
             line = replace(line, image_count=len(transition.images), first_image=transition.first_image)
+            line = replace(line, seeds=seeds_of(transition.images) or line.seeds)
+        if transition.timings and transition.timings.busy is not None:
+            line = replace(line, run_seconds=transition.timings.busy)
+        line = replace(line, notice_count=line.notice_count + len(transition.notices))
         self.jobs[job_id] = replace(
             job,
             line=line,
@@ -167,6 +193,7 @@ class MemoryJobs:
             notices=job.notices + transition.notices,
             components=transition.components or job.components,
         )
+        self._listed_as[job_id] = transition.status
         self.basis[job_id] = transition.basis
         return WriteResult(applied=True, exists=True)
 
@@ -194,6 +221,7 @@ class MemoryJobs:
             own = found and found.awaits_hand_over and (found.run, found.handed_over_at) == (job.run + 1, now)
             return found if own else None
         self.jobs[job.line.id] = again(found, now, notice)
+        self._listed_as[job.line.id] = "in_progress"
         return self.jobs[job.line.id]
 
     def note_cancel_point(self, job_id: str, point: CancelPoint) -> WriteResult:

@@ -202,6 +202,10 @@ def unmarked(world: World) -> None:
         submit(world)
 
 
+def edit(world: World) -> None:
+    world.ask("PATCH", f"/jobs/{world.job}", {"rating": 4, "tags": ["sea"]})
+
+
 def cancel_alone(world: World) -> None:
     # Only time takes the marker away then: no worker ever comes.
     world.usual.add("healed by the sweeper")
@@ -675,6 +679,7 @@ SCENARIOS = (
         ends(succeed=2),
         spared=CHOOSING,
     ),
+    Scenario("jobs_api", "PATCH /jobs/<id>", edit, ended, ends(succeed=1)),
     Scenario("jobs_api", "DELETE /jobs/<id> of a job that has ended", delete, ended, ends()),
     Scenario("jobs_api", "DELETE /jobs/<id> of an open job", delete, submit, ends()),
     Scenario("jobs_api", "POST /jobs/delete with ids", delete_named, two_ended, ends()),

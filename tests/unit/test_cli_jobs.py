@@ -45,11 +45,13 @@ def job(number: int, **changes: Any) -> dict[str, Any]:
 
 
 class FakeApi:
-    """`GET /jobs` in JSON and in CSV, `GET /jobs/{id}`, and pictures. `queries` are those of `GET /jobs`."""
+    """`GET /jobs` in JSON and in CSV, `GET` and `PATCH /jobs/{id}`, and pictures. `queries` are those of `GET /jobs`,
+    `edits` the bodies of `PATCH`."""
 
     def __init__(self, count: int) -> None:
         self.jobs = [job(number) for number in range(count)]
         self.queries: list[dict[str, list[str]]] = []
+        self.edits: list[Any] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/v1")
@@ -60,6 +62,8 @@ class FakeApi:
         found = next((one for one in self.jobs if path == f"/jobs/{one['id']}"), None)
         if found is None:
             return httpx.Response(404, json={"code": "job_not_found", "detail": "There is no such job."})
+        if request.method == "PATCH":
+            self.edits.append(json.loads(request.content))
         return httpx.Response(200, json=found)
 
     def _page(self, request: httpx.Request) -> httpx.Response:
@@ -95,9 +99,11 @@ def run(*arguments: object, code: int = 0, answer: str | None = None) -> Result:
 def test_every_filter_is_sent_under_its_name_in_the_api(api: FakeApi) -> None:
     values = {"endpoint": "e", "checkpoint": "c.pt", "owner": "anna", "lora": "ink", "q": "a pier", "to": "2026-02-01"}
     options = [part for name, value in values.items() for part in (f"--{name}", value)]
+    options += ["--rating", "4", "--rating", "5", "--tag", "sea", "--tag", "night sky", "--seed", "0"]
     run("list", "--type", "txt2img", "--type", "img2img", "--status", "fail", "--from", "2026-01-01", *options)
     [query] = api.queries
     expected = {"type": ["txt2img", "img2img"], "status": ["fail"], "from": ["2026-01-01"], "limit": ["21"]}
+    expected |= {"rating": ["4", "5"], "tag": ["sea", "night sky"], "seed": ["0"]}
     assert query == {**expected, **{name: [value] for name, value in values.items()}}
     run("list", "--status", "unknown", code=2)
 
@@ -239,6 +245,22 @@ def test_a_job_without_pictures_says_why(api: FakeApi, tmp_path: Path) -> None:
     assert "job_not_found" in run("get", "unknown", code=1).stderr
     api.jobs[1].update(caption="a pier")
     assert "no pictures" in run("get", api.jobs[1]["id"], "--to", tmp_path, code=1).stderr
+
+
+def test_an_edit_sends_what_is_given_and_takes_away_what_is_empty(api: FakeApi) -> None:
+    one = api.jobs[0]
+    assert run("edit", one["id"], "--title", "Dawn", "--rating", 4).stdout == f"{one['label']}\n"
+    run("edit", one["label"], "--tag", "sea", "--tag", "night sky")
+    run("edit", one["id"], "--title", "", "--rating", 0, "--no-tags")
+    assert api.edits == [
+        {"title": "Dawn", "rating": 4},
+        {"tags": ["sea", "night sky"]},
+        {"title": None, "rating": None, "tags": None},
+    ]
+    assert "Say what to change" in run("edit", one["id"], code=1).stderr
+    assert "exclude each other" in run("edit", one["id"], "--no-tags", "--tag", "sea", code=1).stderr
+    run("edit", one["id"], "--rating", 6, code=2)
+    assert len(api.edits) == 3
 
 
 def test_a_label_is_taken_wherever_an_id_is() -> None:

@@ -87,6 +87,11 @@ class Darkroom:
         """Submit a job again with the same inputs; returns the new job."""
         return expect(Job, self.request("POST", f"/jobs/{job_id}/replay", idempotency_key=idempotency_key))
 
+    def edit(self, job_id: str, **changes: Any) -> Job:
+        """Change `title`, `rating` (1 to 5) or `tags` of a job, those that are given; None, or no tags, takes one away.
+        Returns the job."""
+        return expect(Job, self.request("PATCH", f"/jobs/{job_id}", json=changes))
+
     def delete_job(self, job_id: str) -> None:
         """Delete a job and the pictures it made."""
         self.request("DELETE", f"/jobs/{job_id}")

@@ -74,9 +74,17 @@ class Dispatcher:
         except EndpointRefused as refused:
             return self._refuse(job, refused)
         except Busy:
+            self._wait(job)
             return job
         self._compare(endpoint, run, output)
         return self._mark(job, output, failure)
+
+    def _wait(self, job: Job) -> None:
+        """Show in lists that the job was not handed over."""
+        try:
+            self._store.list_as_created(job.line.id)
+        except Busy:
+            return
 
     def _compare(self, endpoint: str, run: Run, output: str) -> None:
         """Tell a person, once for each endpoint while this process lives, when answers do not go where they are asked

@@ -115,10 +115,26 @@ def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str]
         prompt=prompt[:PROMPT_IN_LINE] if prompt else None,
         lora=tuple(work.models.files.get("lora", ())),
         price=placement.price,
+        seeds=_seeds_asked(work),
+        batch=_batch(work),
+        notice_count=len(work.notices),
     )
     models, spellings = work.models.files, work.models.spellings
     job = Job(line, work.parameters, inputs, models, spellings, expires_at, placement.instance_type)
     return replace(job, notices=work.notices, objects=work.models.objects, files=work.models.engine_files)
+
+
+def _seeds_asked(work: Draft) -> tuple[int, ...]:
+    """The seed of the first picture, if the job asks for a fixed one."""
+    seed = work.parameters.get("seed")
+    return (seed,) if isinstance(seed, int) and seed >= 0 and JOB_TYPES[work.type].needs_checkpoint else ()
+
+
+def _batch(work: Draft) -> int | None:
+    """How many pictures a job asks for, None for a job of another type."""
+    if not JOB_TYPES[work.type].needs_checkpoint:
+        return None
+    return int(work.parameters.get("batch_size") or 1) * int(work.parameters.get("n_iter") or 1)
 
 
 def _mode(request: JobIn, names: set[str]) -> Mode | None:

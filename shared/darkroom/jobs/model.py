@@ -28,9 +28,12 @@ class JobLine:
     """The part of a job that lists show and filters compare.
 
     `completed_at` is ISO 8601 in UTC, `first_image` the S3 key of a small picture of the result, `prompt` the prompt as
-    far as lines keep it;
-    `run_seconds` are those an instance worked for it, `price` what an hour of its share of
-    an instance cost when it was made. A job that is not handed over yet may have no `endpoint` and no `price`.
+    far as lines keep it; `run_seconds` are those an instance worked for it, `price` what an hour of its share of an
+    instance cost when it was made. A job that is not handed over yet may have no `endpoint` and no `price`.
+
+    `seeds` are those of its pictures, each once, as far as lines keep them; before its end the one that it asks for, if
+    it asks for one. `batch` is how many pictures it asks for, `notice_count` how many notices it has. Title, rating
+    (1 to 5) and tags are what its owner gave it.
     """
 
     id: str
@@ -47,6 +50,12 @@ class JobLine:
     lora: tuple[str, ...] = ()
     run_seconds: float | None = None
     price: float | None = None
+    seeds: tuple[int, ...] = ()
+    batch: int | None = None
+    notice_count: int = 0
+    title: str | None = None
+    rating: int | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def created_at(self) -> str:
@@ -139,6 +148,13 @@ class Job:
         return self.objects.get(key.kind, {}).get(key.name) or key.default_object
 
     @property
+    def listed_at_first(self) -> Status:
+        """The status that a new job is listed as. It is handed over right after it is written, so it is listed as
+        handed over; one without an endpoint waits."""
+        handed_over = self.line.status == CREATED and self.line.endpoint is not None
+        return IN_PROGRESS if handed_over else self.line.status
+
+    @property
     def answer_at(self) -> str:
         """Where the answer of the present run is put: the place that SageMaker named, as an S3 URI, or the key that it
         is asked for."""
@@ -161,7 +177,7 @@ def again(job: Job, now: str, notice: str) -> Job:
     """An open job at the beginning of its next run, at `now` (ISO 8601), with a sentence more for its owner."""
     return replace(
         job,
-        line=replace(job.line, status=IN_PROGRESS),
+        line=replace(job.line, status=IN_PROGRESS, notice_count=job.line.notice_count + 1),
         run=job.run + 1,
         submitted_at=now,
         handed_over_at=now,
@@ -209,6 +225,27 @@ class Transition:
             if media is None or media.is_picture:
                 return image.key
         return None
+
+
+MOST_SEEDS = 32
+"""Seeds that a line keeps: it is written to every index, and 32 pictures are a large batch."""
+
+
+def seeds_of(images: tuple[PaintedImage, ...]) -> tuple[int, ...]:
+    """The seeds of pictures, each once, in their order, as far as a line keeps them."""
+    seeds = dict.fromkeys(image.seed for image in images if image.seed is not None and image.seed >= 0)
+    return tuple(seeds)[:MOST_SEEDS]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What the owner of a job gives it. `changed` names the fields that change (`title`, `rating`, `tags`); None and no
+    tags take the old value away."""
+
+    changed: frozenset[str]
+    title: str | None = None
+    rating: int | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
-from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.runs import Run
 from darkroom.jobs.state import CancelPoint, DeletionStatus, Status
 from darkroom.jobs.types import JobType
@@ -145,6 +145,14 @@ class JobStore(Protocol):
 
     def apply(self, job_id: str, transition: Transition) -> WriteResult:
         """Write a transition if the job's status allows it (`state.origins`)."""
+
+    def list_as_created(self, job_id: str) -> WriteResult:
+        """Show `created` in lists for a job that is `created` and whose hand-over did not happen: until then, lists
+        show it as handed over (`Job.listed_at_first`)."""
+
+    def edit(self, job_id: str, edit: Edit, scope: str | None) -> Job | None:
+        """Change what the owner gave the job, and return the job as it is then; None when there is none, or when
+        `scope`, the one owner whose jobs may be touched (None for all), is not its owner."""
 
     def progress(self, job_id: str, progress: float, started_at: str) -> WriteResult:
         """Write the progress of an open job; a lower one than the stored is not applied."""

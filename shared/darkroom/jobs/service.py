@@ -9,7 +9,7 @@ from darkroom.checkpoints.resolver import ModelResolver
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy, Conflict, Missing
 from darkroom.images.service import Images
-from darkroom.jobs.api import HistoryQuery, JobOut, JobPage, Summary, job_out, line_out
+from darkroom.jobs.api import HistoryQuery, JobEditIn, JobOut, JobPage, Summary, job_out, line_out
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import fill, plan
@@ -146,11 +146,19 @@ class Jobs:
         for all. Raises Missing `job_not_found`."""
         self._removal.remove(self.find(job_id, scope))
 
+    def edit(self, job_id: str, request: JobEditIn, scope: str | None = None) -> JobOut:
+        """Change title, rating or tags of a job. `scope` is the one owner whose jobs may be touched, None for all.
+        Raises Missing `job_not_found`."""
+        job = self._store.edit(job_id, request.edit(), scope) if ids.is_id(job_id) else None
+        if job is None:
+            raise _not_found(job_id)
+        return self.show(job)
+
     def find(self, job_id: str, scope: str | None = None) -> Job:
         """The job. Raises Missing `job_not_found`, also for a job of another owner than `scope`."""
         job = self._store.get(job_id) if ids.is_id(job_id) else None
         if job is None or scope not in (None, job.line.owner):
-            raise Missing("job_not_found", f"There is no job {job_id[:64]!r}.")
+            raise _not_found(job_id)
         return job
 
     def show(self, job: Job, phase: Phase | None = None) -> JobOut:
@@ -164,3 +172,7 @@ class Jobs:
             return phase_of(job, self._endpoints, self._clock())
         except Busy:
             return None
+
+
+def _not_found(job_id: str) -> Missing:
+    return Missing("job_not_found", f"There is no job {job_id[:64]!r}.")
