@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from tests.worker.files import loaded, painted, same_bits, state
 from worker.engines.diffusers import loras, tiny_networks, weights
 from worker.engines.diffusers.lora_forms import difference
-from worker.engines.diffusers.loras import Lora, Strengths, strengths
+from worker.engines.diffusers.loras import Lora, Strengths
 from worker.engines.diffusers.models import Model
 from worker.engines.diffusers.weights import Use
 from worker.errors import JobError
@@ -238,27 +238,6 @@ def test_what_is_no_lora_that_is_known_is_refused_by_name(key: str, says: str | 
     assert refused.value.code == "model_unsupported"
     assert "tiny.safetensors" in refused.value.message
     assert says is None or says in refused.value.message
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", Strengths(1.0, 1.0)),
-        ("0.8", Strengths(unet=0.8, text=0.8)),
-        ("0.8:0.6", Strengths(unet=0.6, text=0.8)),
-        ("0.8:0.6:4", Strengths(unet=0.6, text=0.8, dyn=4)),
-        ("te=0", Strengths(unet=0.0, text=0.0)),
-        ("0.5:unet=1", Strengths(unet=1.0, text=0.5)),
-        ("1:te=0.2:dyn=8", Strengths(unet=0.2, text=0.2, dyn=8)),
-    ],
-)
-def test_strengths_are_read_as_the_webui_reads_them(text: str, expected: Strengths) -> None:
-    assert strengths(text.split(":") if text else []) == expected
-
-
-def test_a_strength_that_is_no_number_is_refused() -> None:
-    with pytest.raises(JobError, match="write numbers"):
-        strengths(["strong"])
 
 
 def test_embeddings_that_are_bundled_in_a_lora_come_with_it(tmp_path: Path) -> None:

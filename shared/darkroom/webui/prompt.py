@@ -59,7 +59,8 @@ def without_tags(text: str, gap: str = "") -> str:
 
 
 def every_tag(text: str) -> Iterator[Tag]:
-    r"""All tags of a text, also of types that nobody knows: the WebUI's `<(\w+):([^>]+)>`, which takes the square of the time for a text of brackets that nobody closes."""
+    r"""All tags of a text, also of types that nobody knows: the WebUI's `<(\w+):([^>]+)>`. That pattern itself takes
+    the square of the time for a text of brackets that nobody closes."""
     at = 0
     while found := _BEGIN.search(text, at):
         close = text.find(">", found.end())
