@@ -97,7 +97,7 @@ class DiffusersEngine:
         """See Engine."""
         look = partial(task.step, 0.5)
         with self._alone(look):
-            placed = self._models.placement
+            placed = self.models.placement
             describing = Interrogator(task.request, self._files, placed, look, pickles=self._pickles)
             caption = describing.describe(flatten(picture_of(task, "init")))
             self._told[task.request.job_id] = describing.notices
