@@ -327,6 +327,7 @@ def body(**fields: Any) -> bytes:
         (body(models={"lora": [5] * 100_000}), "models"),
         (body(models={str(n): 5 for n in range(100_000)}), "models"),
         (body(models={"lora": {str(n): 5 for n in range(100_000)}}), "models"),
+        (body(files={"openpose": [5] * 100_000}), "files"),
         (body(job_id="1" * 201), "job_id"),
         (body(output="s3://bucket/" + "x" * 1_000 + "/"), "job_id, output"),
         (b"[" * 100_000, "body"),

@@ -14,6 +14,7 @@ from worker.engines import Painting, Task
 from worker.engines.diffusers.canvas import Canvas, canvas
 from worker.engines.diffusers.control.controls import Controls
 from worker.engines.diffusers.control.units import replacements, units_of
+from worker.engines.diffusers.interrogating.interrogator import Interrogator
 from worker.engines.diffusers.models import Models
 from worker.engines.diffusers.passes import Batch, Passes
 from worker.engines.diffusers.plan import Plan, controls_of, plan_of
@@ -98,7 +99,13 @@ class DiffusersEngine:
 
     def caption(self, task: Task) -> str:
         """See Engine."""
-        raise JobError("not_possible", "This engine does not describe pictures.")
+        look = partial(task.step, 0.5)
+        with self._alone(look):
+            placed = self.models.placement
+            describing = Interrogator(task.request, self._files, placed, look, pickles=self._pickles)
+            caption = describing.describe(flatten(picture_of(task, "init")))
+            self._noticed[task.request.job_id] = describing.notices
+        return caption
 
     def _painted(self, task: Task) -> Iterator[Painting]:
         request, settings = task.request, task.settings
@@ -166,6 +173,8 @@ def _files(request: WorkRequest) -> Iterator[tuple[str, ModelFile]]:
         yield "stable-diffusion", request.checkpoint
     for kind, files in request.models.items():
         yield from ((kind, file) for file in files if file.s3)
+    for files in request.files.values():
+        yield from (("engine-file", file) for file in files)
 
 
 def _start(task: Task, name: str) -> Image.Image:

@@ -32,7 +32,7 @@ SAFE = (".safetensors", ".sft")
 class WeightFile:
     """An open model file. `name` is what people call it, `shapes` has the shape of every tensor by its name.
 
-    `metadata` is the text in the head of a .safetensors file; pickles have none.
+    `metadata` is the text in the head of a .safetensors file; of a pickle the lists of words in it, as JSON.
     """
 
     name: str
@@ -61,9 +61,16 @@ def open_weights(path: Path, name: str, *, pickles: bool = False, device: str = 
             yield weights
         return
     content = load_pickle(path, name, pickles=pickles)
-    inner = content.get("state_dict", content) if isinstance(content, dict) else {}
+    named = content if isinstance(content, dict) else {}
+    # Trainers keep the weights beside what they did, under one of these names.
+    inner = next((named[key] for key in ("state_dict", "model") if isinstance(named.get(key), dict)), named)
     tensors = {key: value for key, value in inner.items() if isinstance(value, torch.Tensor)}
-    yield WeightFile(name, {key: tuple(value.shape) for key, value in tensors.items()}, {}, tensors.__getitem__)
+    lists = {key: json.dumps(value) for key, value in inner.items() if _is_words(value)}
+    yield WeightFile(name, {key: tuple(value.shape) for key, value in tensors.items()}, lists, tensors.__getitem__)
+
+
+def _is_words(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)
 
 
 @contextmanager
