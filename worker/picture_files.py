@@ -5,7 +5,8 @@ UserComment, in UTF-16 behind the word UNICODE. The job's id stands apart: in a 
 """
 
 import io
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Annotated, Any, Literal, cast
 
@@ -22,6 +23,9 @@ POSTPROCESSING = "postprocessing"
 JOB = "darkroom-job"
 """The chunk with the job's id."""
 EXIF_IFD, USER_COMMENT, DOCUMENT_NAME = 0x8769, 0x9286, 0x010D
+ASCII, LONG, UNDEFINED = 2, 4, 7
+"""Types of values in EXIF."""
+TIFF_HEADER = 8
 MAX_EXIF = 65_000
 """Bytes of EXIF; a JPEG's segment ends at 65,533."""
 
@@ -107,17 +111,30 @@ def encode(
 
 
 def _exif(text: str | None, job_id: str | None) -> tuple[bytes, bool]:
-    """The EXIF block, and whether the text fitted into it."""
-    exif = Image.Exif()
-    # As the WebUI's own library writes it; readers take the text for big-endian, whatever the block says.
-    exif.endian = ">"
-    if job_id:
-        exif[DOCUMENT_NAME] = f"{JOB}: {job_id}"
-    if text is not None:
-        exif.get_ifd(EXIF_IFD)[USER_COMMENT] = b"UNICODE\0" + text.encode("utf-16-be", "surrogatepass")
-    if len(exif.tobytes()) <= MAX_EXIF:
-        return exif.tobytes(), True
-    return _exif(None, job_id)[0], False
+    """The EXIF block, and whether the text fitted into it. It is written here, for Pillow writes UserComment as a list
+    of numbers, which the WebUI's own library does not take for a text."""
+    name = f"{JOB}: {job_id}".encode("ascii", "replace") + b"\0" if job_id else b""
+    comment = b"" if text is None else b"UNICODE\0" + text.encode("utf-16-be", "surrogatepass")
+    names = [(DOCUMENT_NAME, ASCII, name)] if name else []
+    pointer = (EXIF_IFD, LONG, bytes(4))
+    begin = TIFF_HEADER + len(_directory([*names, pointer], TIFF_HEADER))
+    first = _directory([*names, (EXIF_IFD, LONG, struct.pack(">I", begin))], TIFF_HEADER)
+    second = _directory([(USER_COMMENT, UNDEFINED, comment)] if comment else [], begin)
+    block = b"Exif\0\0" + struct.pack(">2sHI", b"MM", 42, TIFF_HEADER) + first + second
+    return (block, True) if len(block) <= MAX_EXIF else (_exif(None, job_id)[0], False)
+
+
+def _directory(entries: Sequence[tuple[int, int, bytes]], begin: int) -> bytes:
+    """A directory of a big-endian TIFF that stands at the byte `begin`: tag, type and value of each entry."""
+    after = begin + 2 + 12 * len(entries) + 4
+    table, values = struct.pack(">H", len(entries)), b""
+    for tag, kind, value in entries:
+        count = 1 if kind == LONG else len(value)
+        # A value of four bytes or less stands in the table itself.
+        inside = value if len(value) <= 4 else struct.pack(">I", after + len(values))
+        table += struct.pack(">HHI", tag, kind, count) + inside.ljust(4, b"\0")
+        values += value + bytes(len(value) % 2) if len(value) > 4 else b""
+    return table + bytes(4) + values
 
 
 class _Looking:
