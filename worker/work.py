@@ -12,6 +12,7 @@ from worker.errors import JobError
 from worker.findings import NOTHING, Findings
 from worker.infotext import bounded, info
 from worker.parameters import settings_of
+from worker.picture_files import file_options
 from worker.pictures import decode
 from worker.store import Location, Store
 from worker.watch import Watch
@@ -42,6 +43,7 @@ def _perform(request: WorkRequest, engine: Engine, store: Store, watch: Watch, q
     watch.step(0.0)
     # Before anything is fetched: what cannot be painted is refused without it.
     settings = settings_of(request)
+    file_options(settings.override_settings)
     begun = time.monotonic()
     task = Task(request, settings, _pictures(request, store, watch), watch.step)
     fetched = time.monotonic()
