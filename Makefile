@@ -3,7 +3,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR):$(CURDIR)/shared
-export PYTHONDONTWRITEBYTECODE := 1
 # Trust what this machine trusts, where it keeps a list: behind a company's proxy the built-in lists do not do.
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
 export UV_SYSTEM_CERTS ?= 1
@@ -33,10 +32,16 @@ node_modules/installed: package-lock.json .venv/installed
 	@npm ci --silent --no-audit --no-fund --no-update-notifier
 	@touch $@
 
-demo: install ## run three jobs from picture to history on this machine
+# What the worker paints with: make up ENGINE=diffusers MODELS=<a WebUI's models folder>
+ENGINE ?= preview
+export DARKROOM_ENGINE := $(ENGINE)
+export DARKROOM_MODELS := $(MODELS)
+PAINTER := $(if $(filter diffusers,$(ENGINE)),.venv-worker/installed)
+
+demo: install $(PAINTER) ## run three jobs from picture to history on this machine
 	@python -m local demo
 
-up: install ## start the local stack and keep it running
+up: install $(PAINTER) ## start the local stack and keep it running
 	@python -m local up
 
 down: .venv/installed ## stop the local stack; its state stays under .darkroom
@@ -48,7 +53,6 @@ status: .venv/installed ## tell whether the local stack runs, and where
 url: .venv/installed ## print the address of the running API
 	@python -m local url
 
-# The e2e tests share one running stack, so they come one after the other.
 # The e2e tests share one running stack, so they come one after the other; they mostly wait, so all others run beside.
 test: install ## run every test (ten minutes)
 	@echo "All tests run, those of the running stack beside the others. What they say is printed when they are done."
@@ -57,6 +61,7 @@ test: install ## run every test (ten minutes)
 # The engine `diffusers`, on the CPU. One thread a process: with more, two busy cores are many times slower.
 test-worker: .venv-worker/installed ## test the engine that paints with real models, in an environment of its own
 	@OMP_NUM_THREADS=1 .venv-worker/bin/python -m pytest -n 2 tests/worker $(ARGS)
+	@OMP_NUM_THREADS=1 python -m pytest tests/painted
 
 # uv does not read pip's settings, so the folder that pip would look for torch in is handed on.
 .venv-worker/installed: worker/requirements.lock worker/torch.txt .venv/installed
@@ -67,13 +72,13 @@ test-worker: .venv-worker/installed ## test the engine that paints with real mod
 	@touch $@
 
 test-code:
-	@python -m pytest -n 2 --ignore=tests/e2e
+	@python -m pytest -n 2 --ignore=tests/e2e --ignore=tests/painted
 
 test-stack:
 	@python -m pytest tests/e2e
 
 coverage: install ## run every test but the end-to-end ones, and print the lines that no test ran
-	@python -m pytest -n 2 --ignore=tests/e2e --cov --cov-report=term-missing
+	@python -m pytest -n 2 --ignore=tests/e2e --ignore=tests/painted --cov --cov-report=term-missing
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
 check: install ## format, lint, types, imports, licences, then every test (templates are linted there)
@@ -91,9 +96,10 @@ fix: install ## format and mend what can be mended
 	ruff format .
 	ruff check --fix .
 
-bench: install ## count AWS calls, what pages of the history cost up to a million jobs, and time `darkroom --help`
+bench: install ## count AWS calls, what pages of the history and the writes of a job cost, and time `darkroom --help`
 	@python -m bench.calls
 	@python -m bench.history
+	@python -m bench.writes
 	@python -m bench.cli
 
 chaos: install ## break the local stack while it works, and count what got lost (JOBS=10000 for the long run)

@@ -32,7 +32,7 @@ from bench.ledger import Ledger
 from bench.stage import DOWN, Stage
 from darkroom import ids
 from darkroom.aws.job_items import from_item
-from darkroom.jobs.model import answer_key
+from darkroom.jobs.model import answer_keys
 from darkroom_client import Darkroom, Refused
 from local import stack
 from local.home import Home
@@ -382,7 +382,7 @@ def orphans(rows: dict[str, dict[str, Any]], keys: list[str], since: str) -> Ite
             yield key
             continue
         job = from_item(row)
-        named = {answer_key(job.line.id), *(image.key for image in job.images)}
+        named = {*answer_keys(job.line.id), *(image.key for image in job.images)}
         own = key.startswith("failures/") and (job.failure_location or "").endswith(f"/{key}")
         if job.line.status == "cancelled" or not (key in named or own):
             yield f"{key} ({job.line.status})"

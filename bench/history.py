@@ -20,6 +20,7 @@ from math import ceil
 from rich.console import Console
 from rich.table import Table
 
+from bench.writes import in_index, size_of
 from darkroom import ids
 from darkroom.aws.job_items import to_item
 from darkroom.jobs.draft import PROMPT_IN_LINE
@@ -40,8 +41,6 @@ WORDS = ("lighthouse", "storm", "cat", "portrait", "forest", "neon", "city", "ri
 OPEN_JOBS = 5_000
 """Open jobs that a stage takes by default."""
 OPEN_INDEX = next(index for index in JOBS.indexes if index.name == "open")
-WRITE_PRICE = 0.625
-"""US dollars for a million write request units on demand in us-east-1 (AWS price list, 2025)."""
 
 
 @dataclass(frozen=True)
@@ -168,26 +167,18 @@ def ask(history: MemoryHistory, question: Question, rounds: int = 15) -> tuple[P
     return page, statistics.median(spent)
 
 
-def item_bytes(item: Mapping[str, Mapping[str, object]]) -> int:
-    """The size of an item as DynamoDB counts it: names and values of its attributes in UTF-8 (Developer Guide,
-    "DynamoDB item sizes and formats"; numbers are taken as text, a byte or two too many)."""
-    return sum(len(name) + len(str(next(iter(value.values()))).encode()) for name, value in item.items())
-
-
 def line_bytes(line: JobLine) -> int:
     """The size of a job's line in the index `feed`."""
-    extra = len("completed_at") + 24 + len("image_count") + 2 + len("first_image") + len(line.first_image or "")
-    return extra + item_bytes(_in_index(line, JOBS.indexes[0]))
+    return size_of(_in(line, JOBS.indexes[0]))
 
 
 def open_bytes(line: JobLine) -> int:
     """The size of an open job in the index that counts them."""
-    return item_bytes(_in_index(replace(line, status="created"), OPEN_INDEX))
+    return size_of(_in(replace(line, status="created"), OPEN_INDEX))
 
 
-def _in_index(line: JobLine, index: Index) -> dict[str, dict[str, str]]:
-    kept = {index.partition, index.sort, JOBS.partition, *index.projected}
-    return {name: value for name, value in to_item(Job(line, {}), 1).items() if name in kept}
+def _in(line: JobLine, index: Index) -> Mapping[str, Mapping[str, object]]:
+    return in_index(to_item(Job(line, {}), 1), index) or {}
 
 
 def read_units(page: Page, line: int) -> float:
@@ -200,23 +191,6 @@ def broken(question: Question, page: Page) -> bool:
     if question.single:
         return page.examined > max(len(page.lines), 1)
     return question.combined and page.examined >= COMBINED
-
-
-def amplification(line: int, parameters: int = 1_500) -> list[tuple[str, int]]:
-    """Write units of one job's life, index by index: each changed line is one unit per KB in every index, and two
-    where the index's own key changes."""
-    row, entry = ceil((line + parameters) / 1024), ceil(line / 1024)
-    everywhere = len(JOBS.indexes) - 1  # without `open`, which has rows of its own here
-    return [
-        ("transact: the row twice, a checkpoint's condition twice", 2 * row + 2),
-        ("transact: a line in each index", everywhere * entry),
-        ("transact: open is put in", 1),
-        ("mark: the row", row),
-        ("mark: a line in each index, by_status takes it out and in", (everywhere + 1) * entry),
-        ("settle: the row", row),
-        ("settle: a line in each index, by_status takes it out", everywhere * entry),
-        ("settle: open takes it out", 1),
-    ]
 
 
 def main(arguments: list[str]) -> int:
@@ -238,7 +212,6 @@ def main(arguments: list[str]) -> int:
         for question in questions():
             results.setdefault(question.name, []).append(ask(history, question))
     failures = _pages(console, sizes, results, line)
-    _writes(console, line)
     _count_of_open_jobs(console, made[0])
     return 1 if failures else 0
 
@@ -268,20 +241,9 @@ def _pages(console: Console, sizes: list[int], results: dict[str, list[tuple[Pag
     return failures
 
 
-def _writes(console: Console, line: int) -> None:
-    table = Table("write", "units", title="one txt2img job's writes")
-    parts = amplification(line)
-    for name, units in parts:
-        table.add_row(name, str(units))
-    total = sum(units for _, units in parts)
-    table.add_row("in all", str(total))
-    table.add_row("a million jobs, US dollars", f"{total * WRITE_PRICE:.2f}")
-    console.print(table)
-
-
 def _count_of_open_jobs(console: Console, line: JobLine) -> None:
     """What the limits of open jobs read, against lines with the longest prompt."""
-    longest = replace(line, status="created", prompt="x" * PROMPT_IN_LINE)
+    longest = replace(line, status="created", prompt=" ".join(map(str, range(10**5, 10**6, 997)))[:PROMPT_IN_LINE])
     table = Table("read from", "bytes a job", "MB", "read units", "calls", title=f"counting {OPEN_JOBS:,} open jobs")
     for name, size in (("open", open_bytes(line)), ("by_status, which has prompts", line_bytes(longest))):
         total = size * OPEN_JOBS

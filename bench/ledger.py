@@ -14,6 +14,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from darkroom import ids
 from darkroom.jobs.state import ENDS, TIMED_OUT
+from darkroom.tables import LINE
 
 _LEGAL = {("fail", TIMED_OUT), ("succeed", None)}
 """Two ends that one job may have: given up on, and answered after all."""
@@ -138,7 +139,8 @@ def _end(item: dict[str, Any] | None) -> End | None:
     row = {name: _READ(item[name]) for name in _NAMED if name in item} if item else {}
     if row.get("status") not in ENDS:
         return None
-    return End(row["status"], row.get("error_code"), row.get("completed_at", "never"), row.get("settled_by", "nothing"))
+    ended_at = row.get(LINE, {}).get("completed_at", "never")
+    return End(row["status"], row.get("error_code"), ended_at, row.get("settled_by", "nothing"))
 
 
-_NAMED = ("status", "error_code", "completed_at", "settled_by")
+_NAMED = ("status", "error_code", LINE, "settled_by")

@@ -60,7 +60,8 @@ class Stage:
         """Invocations, notices and messages that nobody has taken in yet."""
         told = httpx.get(f"{self.stack.sagemaker}/_simulator/queues", trust_env=False).json()
         waiting = sum(counts["waiting"] + counts["running"] for counts in told["endpoints"].values())
-        return int(waiting + told["unsent_notices"] + self._messages(self._queue()))
+        messages = self._messages(self._queue()) + self._messages(self.stack.outputs["ProgressQueueUrl"])
+        return int(waiting + told["unsent_notices"] + messages)
 
     def visibility(self, seconds: int | None = None) -> int:
         """How long a message is kept from others once a function has taken it; set to `seconds` when they are

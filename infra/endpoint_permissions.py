@@ -50,10 +50,10 @@ def keeping(resources: Resources) -> list[Grant]:
             resources.index(resources.jobs, "by_status"),
             resources.index(resources.jobs, "by_endpoint"),
         ),
-        # A job whose answer is stored already does not fail with its endpoint.
+        # A job whose answer is stored already does not fail with its endpoint. Its row says where the answer lies.
         allow(["s3:GetObject"], resources.job_files),
         list_bucket(resources.pictures_bucket),
-        allow(["dynamodb:UpdateItem"], resources.jobs),
+        allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], resources.jobs),
     ]
 
 
@@ -83,15 +83,18 @@ def _set_up_scaling(resources: Resources) -> list[Grant]:
     ]
 
 
-def worker(resources: Resources, results_topic: str, events_queue: str) -> list[Grant]:
+def worker(resources: Resources, results_topic: str, progress_queue: str) -> list[Grant]:
     """The permissions of an endpoint's container, which SageMaker uses too (SageMaker Developer Guide,
-    "Asynchronous inference: prerequisites" and CreateModel's role). Topic and queue are given by their ARNs."""
+    "Asynchronous inference: prerequisites" and CreateModel's role). Topic and queue are given by their ARNs.
+
+    SageMaker itself writes answers under `jobs/` and publishes results, with this same role. So a container can do
+    both, too; docs/threat-model.md says what that means."""
     return [
         allow(["s3:GetObject"], resources.uploads, resources.job_files, resources.model_files),
         allow(["s3:PutObject", "s3:AbortMultipartUpload"], resources.job_files, resources.failures),
         allow(["s3:ListBucket"], resources.pictures_bucket, resources.models_bucket),
         allow(["sns:Publish"], results_topic),
-        allow(["sqs:SendMessage"], events_queue),
+        allow(["sqs:SendMessage"], progress_queue),
         allow(
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
             *resources.endpoint_logs,

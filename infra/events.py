@@ -1,4 +1,4 @@
-"""The way of messages about jobs: SageMaker → topic → queue → function, and the worker directly into the queue."""
+"""The way of messages about jobs: SageMaker → topic → queue → function, and a worker's progress into its own queue."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -21,17 +21,14 @@ class Events(Construct):
     """The topic that SageMaker publishes to, the queue that subscribes to it, and the queues of undelivered
     messages."""
 
-    def __init__(self, scope: Construct, handling: Duration, key: kms.IKey | None = None) -> None:
-        """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
+    def __init__(
+        self, scope: Construct, handling: Duration, key: kms.IKey | None = None, sns_key: bool = False
+    ) -> None:
+        """`handling` is the time limit of the function that reads the queue, `key` the customer's own. `sns_key`
+        encrypts the topic with SNS's own key where there is none of the customer's."""
         super().__init__(scope, "Events")
-        # SageMaker publishes with the worker's role. Every role of the account may use SNS's own key, so that role
-        # needs no permission for it.
-        self.topic = sns.Topic(
-            self,
-            "Results",
-            enforce_ssl=True,
-            master_key=key or kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
-        )
+        aws_key = kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns") if sns_key and not key else None
+        self.topic = sns.Topic(self, "Results", enforce_ssl=True, master_key=key or aws_key)
         self.dead_letters = _queue(self, "DeadLetters", key=key)
         self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
         # A subscription silently drops messages that it cannot deliver, unless it has a dead-letter queue of its own.
@@ -39,6 +36,21 @@ class Events(Construct):
         self.topic.add_subscription(
             subscriptions.SqsSubscription(self.queue, raw_message_delivery=True, dead_letter_queue=self.undelivered)
         )
+
+    def feed(self, function: lambda_.Function) -> None:
+        """Let `function` read the queue; it answers which messages of a batch failed."""
+        _feed(self, self.queue, function, batch_size=10)
+
+
+class Progress(Construct):
+    """The queue of the workers' progress. It is not the queue of results: a container that writes to it can end no job,
+    and however much it writes, no result waits behind it."""
+
+    def __init__(self, scope: Construct, handling: Duration, key: kms.IKey | None = None) -> None:
+        """`handling` is the time limit of the function that reads the queue, `key` the customer's own."""
+        super().__init__(scope, "Progress")
+        self.dead_letters = _queue(self, "DeadLetters", key=key)
+        self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
 
     def feed(self, function: lambda_.Function) -> None:
         """Let `function` read the queue; it answers which messages of a batch failed."""

@@ -72,6 +72,7 @@ class Function(Construct):
             role=self.role.without_policy_updates(),
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if spec.calls_itself else None,
             environment={
                 **common.settings.environment(spec.settings),
                 "POWERTOOLS_SERVICE_NAME": name,

@@ -10,35 +10,43 @@ _API = ("keys_table", "origins")
 """For every function behind the API: it counts requests, and allows web pages to read its answers."""
 _ENDPOINTS = ("stage", "instance_type", "worker_image", "worker_role", "results_topic")
 _TIMEOUTS = ("job_wait_seconds", "job_run_seconds", "settle_after_seconds")
-_HAND_OVER = ("models_bucket", "events_queue_url", "retention_days", "prices", *_TIMEOUTS)
+_HAND_OVER = ("models_bucket", "progress_queue_url", "retention_days", "prices", "stage", *_TIMEOUTS)
 _LIMITS = ("max_open_jobs", "max_open_jobs_per_owner")
 
 
 @dataclass(frozen=True)
 class FunctionSpec:
-    """The time limit of a function in seconds, and the names of those `darkroom.settings.Settings` that it reads."""
+    """The time limit of a function in seconds, and the names of those `darkroom.settings.Settings` that it reads.
+
+    `calls_itself` is true for one that sends messages to the queue it reads: Lambda would end such a chain after about
+    16 runs (Lambda Developer Guide, "Use Lambda recursive loop detection"). The steps themselves end it
+    (`darkroom.steps`).
+    """
 
     seconds: int
     settings: frozenset[str]
+    calls_itself: bool = False
 
 
-def _spec(seconds: int, *settings: str) -> FunctionSpec:
-    return FunctionSpec(seconds, frozenset(settings))
+def _spec(seconds: int, *settings: str, calls_itself: bool = False) -> FunctionSpec:
+    return FunctionSpec(seconds, frozenset(settings), calls_itself)
 
 
 FUNCTIONS = {
     "authorizer": _spec(10, "keys_table", "admin_secret", "shared_history", "requests_per_minute"),
     # API Gateway gives up after 29 seconds; a GET may wait 20 seconds for its job.
-    "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, "deletions_queue_url", "stage", "version"),
+    "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, "deletions_queue_url", "version"),
     "checkpoints_api": _spec(15, *_API, *_MODELS),
     # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
     "endpoints_api": _spec(29, *_API, *_JOBS, *_LIMITS, *_ENDPOINTS),
     "keys_api": _spec(15, *_API),
-    "job_events": _spec(30, *_JOBS),
+    # It hands a job over again whose worker was stopped.
+    "job_events": _spec(30, *_JOBS, *_HAND_OVER),
+    "job_progress": _spec(15, "jobs_table", "models_table", "pictures_table", "feed_shards"),
     # A step begins with no job after 20 seconds; those it is at may meet AWS at its slowest.
-    "job_deletions": _spec(120, *_JOBS, *_TIMEOUTS, "deletions_queue_url"),
+    "job_deletions": _spec(120, *_JOBS, *_TIMEOUTS, "deletions_queue_url", calls_itself=True),
     # A step begins no part after 40 seconds; the last part that it began may be slow.
-    "checkpoint_imports": _spec(150, *_MODELS),
+    "checkpoint_imports": _spec(150, *_MODELS, calls_itself=True),
     "endpoint_events": _spec(30, *_JOBS, *_LIMITS, *_ENDPOINTS),
     "dead_letters_api": _spec(29, *_API, "dead_letter_queues"),
     # It is called every five minutes, and ends by itself before the time limit.

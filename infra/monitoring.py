@@ -54,6 +54,15 @@ class Monitoring(Construct):
                 period=Duration.minutes(15),
             )
             self._alarm(name, found, words)
+        # A function that hands jobs over counts it once for each endpoint (`jobs/dispatcher.py`).
+        elsewhere = cloudwatch.Metric(
+            namespace=METRICS,
+            metric_name="answers_elsewhere",
+            dimensions_map={"stage": stage},
+            statistic="sum",
+            period=_PERIOD,
+        )
+        self._alarm("AnswersElsewhere", elsewhere, "SageMaker puts answers elsewhere than it was asked to")
         faults = api.metric_server_error(statistic="sum", period=_PERIOD)
         self._alarm("ApiFaults", faults, "The API answers 5xx", threshold=5)
 

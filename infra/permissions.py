@@ -12,7 +12,7 @@ from infra import endpoint_permissions
 from infra.data_stack import DataStack
 from infra.encryption import SERVICES
 from infra.endpoint_permissions import list_bucket
-from infra.events import EndpointEvents, Events, Steps, Sweeps
+from infra.events import EndpointEvents, Events, Progress, Steps, Sweeps
 from infra.grants import Grant, allow
 from infra.resources import NO_RESOURCE, Resources
 from infra.stage import Stage
@@ -38,6 +38,7 @@ class Permissions:
         stage: Stage,
         data: DataStack,
         events: Events,
+        progress: Progress,
         imports: Steps,
         deletions: Steps,
         endpoint_events: EndpointEvents,
@@ -46,6 +47,7 @@ class Permissions:
         self._region = service.region
         self._key = data.key
         self._events = events
+        self._progress = progress
         self._imports = imports
         self._deletions = deletions
         self._endpoint_events = endpoint_events
@@ -59,7 +61,7 @@ class Permissions:
 
     def worker(self) -> list[Grant]:
         """The grants of the worker's role, which an endpoint's container and SageMaker use."""
-        topic, queue = self._events.topic.topic_arn, self._events.queue.queue_arn
+        topic, queue = self._events.topic.topic_arn, self._progress.queue.queue_arn
         return [*self._use_key(), *endpoint_permissions.worker(self._resources, topic, queue)]
 
     def _functions(self, worker_role: str) -> dict[str, list[Grant]]:
@@ -84,6 +86,7 @@ class Permissions:
             ],
             "keys_api": self.keys_api(),
             "job_events": self._job_events(),
+            "job_progress": self._job_progress(),
             "job_deletions": self._job_deletions(),
             "checkpoint_imports": self._checkpoint_imports(),
             "sweeper": self._sweeper(),
@@ -197,6 +200,7 @@ class Permissions:
             ),
             allow(["dynamodb:Query"], resources.job_indexes),
             *self._tidy_pictures(),
+            *self._end_imports(),
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
             allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),
@@ -218,14 +222,24 @@ class Permissions:
             allow(["s3:GetObject", "s3:DeleteObject"], self._resources.uploads),
         ]
 
+    def _end_imports(self) -> list[Grant]:
+        """Imports that stand still: their rows end, and nothing that they stored stays."""
+        models = self._resources.models
+        return [
+            allow(["dynamodb:GetItem", "dynamodb:PutItem"], models),
+            allow(["dynamodb:Query"], self._resources.index(models, tables.MODELS.indexes[0].name)),
+            allow(["s3:AbortMultipartUpload", "s3:DeleteObject"], self._resources.model_files),
+        ]
+
     def _dead_letters_api(self) -> list[Grant]:
         events, imports, endpoints = self._events, self._imports, self._endpoint_events
-        deletions = self._deletions
+        deletions, progress = self._deletions, self._progress
         return [
             allow(
                 ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"],
                 events.dead_letters.queue_arn,
                 events.undelivered.queue_arn,
+                progress.dead_letters.queue_arn,
                 imports.dead_letters.queue_arn,
                 deletions.dead_letters.queue_arn,
                 endpoints.dead_letters.queue_arn,
@@ -234,6 +248,7 @@ class Permissions:
             allow(
                 ["sqs:SendMessage"],
                 events.queue.queue_arn,
+                progress.queue.queue_arn,
                 imports.queue.queue_arn,
                 deletions.queue.queue_arn,
                 endpoints.queue.queue_arn,
@@ -241,13 +256,27 @@ class Permissions:
             self._count_requests(),
         ]
 
+    def _job_progress(self) -> list[Grant]:
+        """It writes how far a job is, and reads and writes nothing else of a job: with these attributes alone no job
+        gets an end, a picture or another owner (DynamoDB Developer Guide, "Using IAM policy conditions for
+        fine-grained access control"). Most of them are only compared."""
+        written = ["progress", "started_at", "cancelled_when"]
+        names = [tables.JOBS.partition, *written, "status", "run", "handed_over_at"]
+        conditions = {"ForAllValues:StringEquals": {"dynamodb:Attributes": names}}
+        return [
+            allow(["dynamodb:UpdateItem"], self._resources.jobs, conditions=conditions),
+            allow(_TAKE_MESSAGES, self._progress.queue.queue_arn),
+        ]
+
     def _job_events(self) -> list[Grant]:
+        """It also hands a job over again whose worker was stopped."""
         resources = self._resources
         return [
             allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], resources.jobs),
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
             allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),
+            allow(["sagemaker:InvokeEndpointAsync"], resources.endpoints),
             allow(_TAKE_MESSAGES, self._events.queue.queue_arn),
         ]
 

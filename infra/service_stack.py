@@ -12,7 +12,7 @@ from darkroom.settings import OperatorSettings, Settings
 from infra import bundling, permissions
 from infra.api import STAGE_NAME, Api
 from infra.data_stack import DataStack
-from infra.events import EndpointEvents, Events, Steps, Sweeps
+from infra.events import EndpointEvents, Events, Progress, Steps, Sweeps
 from infra.firewall import Firewall
 from infra.function import Common, Function, architecture
 from infra.functions import FUNCTIONS, ROUTES
@@ -30,24 +30,37 @@ class ServiceStack(Stack):
         self._stage = stage
         # Imported by its ARN, so that the CDK does not change the key's policy in the data stack.
         self._key = kms.Key.from_key_arn(self, "CustomerKey", data.key.key_arn) if data.key else None
-        self.events = Events(self, handling=_timeout("job_events"), key=self._key)
+        self.events = Events(self, _timeout("job_events"), self._key, stage.sns_key)
+        self.progress = Progress(self, handling=_timeout("job_progress"), key=self._key)
         self.imports = Steps(self, "Imports", handling=_timeout("checkpoint_imports"), key=self._key)
         self.deletions = Steps(self, "Deletions", handling=_timeout("job_deletions"), key=self._key)
         self.endpoint_events = EndpointEvents(self, stage.name, handling=_timeout("endpoint_events"), key=self._key)
         self.sweeps = Sweeps(self, key=self._key)
         self._permissions = permissions.Permissions(
-            self, stage, data, self.events, self.imports, self.deletions, self.endpoint_events, self.sweeps
+            self,
+            stage,
+            data,
+            self.events,
+            self.progress,
+            self.imports,
+            self.deletions,
+            self.endpoint_events,
+            self.sweeps,
         )
         self.worker_grants = self._permissions.worker()
         self.worker_role = iam.Role(
             self,
             "WorkerRole",
             description=f"Darkroom {stage.name}: what SageMaker and the worker's container may do",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            # No other account can let SageMaker use this role (IAM User Guide, "The confused deputy problem").
+            assumed_by=iam.ServicePrincipal(
+                "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
+            ),
             inline_policies=policy(self.worker_grants),
         )
         self.functions = self._functions(data)
         self.events.feed(self.functions["job_events"].code)
+        self.progress.feed(self.functions["job_progress"].code)
         self.imports.feed(self.functions["checkpoint_imports"].code)
         self.deletions.feed(self.functions["job_deletions"].code)
         self.endpoint_events.feed(self.functions["endpoint_events"].code)
@@ -66,6 +79,7 @@ class ServiceStack(Stack):
             dead_letters={
                 "DeadLetters": self.events.dead_letters,
                 "Undelivered": self.events.undelivered,
+                "ProgressDeadLetters": self.progress.dead_letters,
                 "ImportDeadLetters": self.imports.dead_letters,
                 "DeletionDeadLetters": self.deletions.dead_letters,
                 "EndpointDeadLetters": self.endpoint_events.dead_letters,
@@ -107,7 +121,7 @@ class ServiceStack(Stack):
             pictures_table=data.pictures_table.table_name,
             pictures_bucket=data.pictures_bucket.bucket_name,
             models_bucket=data.models_bucket.bucket_name,
-            events_queue_url=self.events.queue.queue_url,
+            progress_queue_url=self.progress.queue.queue_url,
             imports_queue_url=self.imports.queue.queue_url,
             deletions_queue_url=self.deletions.queue.queue_url,
             admin_secret=data.admin_arn,
@@ -123,6 +137,7 @@ class ServiceStack(Stack):
         return (
             f"events|{self.events.dead_letters.queue_url}|{events}",
             f"undelivered|{self.events.undelivered.queue_url}|{events}",
+            f"progress|{self.progress.dead_letters.queue_url}|{self.progress.queue.queue_url}",
             f"imports|{self.imports.dead_letters.queue_url}|{imports}",
             f"deletions|{self.deletions.dead_letters.queue_url}|{self.deletions.queue.queue_url}",
             f"endpoints|{self.endpoint_events.dead_letters.queue_url}|{self.endpoint_events.queue.queue_url}",
@@ -135,6 +150,7 @@ class ServiceStack(Stack):
             "ApiId": self.api.rest.rest_api_id,
             "ApiStage": STAGE_NAME,
             "EventsQueueUrl": self.events.queue.queue_url,
+            "ProgressQueueUrl": self.progress.queue.queue_url,
             "ResultsTopicArn": self.events.topic.topic_arn,
             "WorkerRoleArn": self.worker_role.role_arn,
             "InstanceType": self._stage.instance_type,

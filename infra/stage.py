@@ -2,9 +2,12 @@
 
 `cdk deploy -c stage=prod` uses `context.stages.prod`. `-c <setting>=<value>` overrides a setting for one command; the
 local stack sets this machine's Python and CPU in that way.
+
+`python -m infra.stage` has the commands of those who deploy: see `infra/operators.py`.
 """
 
 import difflib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -60,6 +63,11 @@ class Stage(OperatorSettings):
     customer_key: bool = Field(
         default=False, description="true to encrypt all that is stored with a key of your own in KMS"
     )
+    # SageMaker publishes with the worker's role. Whether it can use SNS's own key, whose policy nobody can change, was
+    # not tried yet; a topic that cannot be published to would leave every job to the sweeper.
+    sns_key: bool = Field(
+        default=False, description="true to encrypt the topic with SNS's own key where there is no customer_key"
+    )
     throttle_rate: int = Field(
         default=50, ge=1, le=10000, description="how many API requests a second are let through, 1 to 10000"
     )
@@ -107,3 +115,9 @@ def _explain(loc: tuple[int | str, ...], kind: str, given: object, message: str)
         return f'- "{setting}" is not a setting. Write {near[0] if near else "one of " + ", ".join(known)}.'
     wrong = message[0].lower() + message[1:]
     return f'- "{setting}" is {given!r}: {wrong}. Write {Stage.model_fields[setting].description}.'
+
+
+if __name__ == "__main__":
+    from infra.operators import main
+
+    sys.exit(main())

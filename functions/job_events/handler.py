@@ -1,4 +1,4 @@
-"""Handles what SageMaker and the workers report about jobs, which comes from a queue."""
+"""Handles what SageMaker reports about jobs, which comes from a queue."""
 
 from typing import Any
 

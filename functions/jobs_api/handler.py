@@ -8,7 +8,7 @@ from darkroom import wiring
 from darkroom.edge.http import Api, IdempotencyKey, Path, Query, Response, answers, created
 from darkroom.edge.queries import grouped
 from darkroom.images.api import ImageIn, ImageOut
-from darkroom.jobs.api import HistoryQuery, JobIn, JobOut, JobPage, Summary
+from darkroom.jobs.api import HistoryQuery, JobEditIn, JobIn, JobOut, JobPage, Summary
 from darkroom.jobs.deletion_api import DeletedJobs, DeleteIn, DeletionOut
 from darkroom.jobs.export import render
 from darkroom.jobs.filters import PARAMETERS, Filters
@@ -125,13 +125,25 @@ def post_stop(deletion_id: DeletionId) -> DeletionOut:
     return wiring.stage().deletions.stop(deletion_id, scope=app.write_scope)
 
 
-@app.get("/jobs/<job_id>", summary="The whole job", tags=["jobs"])
+@app.get(
+    "/jobs/<job_id>",
+    summary="The whole job",
+    tags=["jobs"],
+    responses=answers(
+        JobOut,
+        headers={"Retry-After": "in how many seconds to ask again about a job that the API does not wait for"},
+        _200="The job; the header Retry-After says when to ask again, if the API does not wait for it",
+    ),
+)
 def get_job(
     job_id: JobId,
-    wait: Annotated[int, Query(ge=0, le=20, description="seconds to wait for the job's end")] = 0,
-) -> JobOut:
-    """With `wait`, the answer comes when the job ends, or after that many seconds."""
-    return wiring.stage().jobs.get(job_id, wait, scope=app.read_scope)
+    wait: Annotated[int, Query(ge=0, le=20, description="seconds to wait at most for the job's end")] = 0,
+) -> Response[JobOut]:
+    """With `wait`, the answer comes when the job ends, or after that many seconds. For a job that waits in line, or for
+    its endpoint to wake, it comes at once, with the header Retry-After."""
+    awaited = wiring.stage().jobs.wait_for(job_id, wait, scope=app.read_scope)
+    headers = {} if awaited.retry_after is None else {"Retry-After": str(awaited.retry_after)}
+    return Response(200, content_type="application/json", body=awaited.job, headers=headers)
 
 
 @app.post("/jobs/<job_id>/cancel", summary="End an open job, and stop its worker", tags=["jobs"])
@@ -152,6 +164,12 @@ def post_replay(job_id: JobId, idempotency_key: IdempotencyKey = None) -> Respon
         app.owner, job_id, idempotency_key, app.open_jobs_limit, scope=app.read_scope
     )
     return created(submitted.job, new=submitted.created)
+
+
+@app.patch("/jobs/<job_id>", summary="Change a job's title, rating or tags", tags=["jobs"])
+def patch_job(job_id: JobId, edit: JobEditIn) -> JobOut:
+    """Answers the job. What the body leaves out stays as it is."""
+    return wiring.stage().jobs.edit(job_id, edit, scope=app.write_scope)
 
 
 @app.delete(

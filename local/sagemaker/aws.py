@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from types_boto3_sns import SNSClient
 
 T = TypeVar("T")
+SAGEMAKER = "SageMaker"
+"""The session in which SageMaker uses a role."""
 CREDENTIALS_SECONDS = 1800
 """How long the credentials of a role are used; those of AssumeRole are valid for an hour."""
 
@@ -101,7 +103,7 @@ class Cloud:
 
     def _assume(self, role: str) -> Credentials:
         sts = session(self._region).client("sts", endpoint_url=self._endpoint, config=self._config)
-        answer = sts.assume_role(RoleArn=role, RoleSessionName="SageMaker")["Credentials"]
+        answer = sts.assume_role(RoleArn=role, RoleSessionName=SAGEMAKER)["Credentials"]
         expires = answer["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ")
         return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], expires)
 

@@ -119,6 +119,13 @@ class Backlog:
                     (notice.topic, json.dumps(notice.message), due, held),
                 )
 
+    def post(self, notices: list[Notice]) -> None:
+        """Store notices that belong to no invocation."""
+        self._database.executemany(
+            "INSERT INTO notices (topic, message, due, overtaken) VALUES (?, ?, ?, 0)",
+            [(notice.topic, json.dumps(notice.message), notice.due) for notice in notices],
+        )
+
     def forget(self, endpoint: str) -> None:
         """Delete all invocations of an endpoint, because it is deleted."""
         self._database.execute("DELETE FROM invocations WHERE endpoint = ?", (endpoint,))

@@ -7,6 +7,7 @@ from local.sagemaker.catalog import Catalog
 from local.sagemaker.clock import Clock
 from local.sagemaker.events import StateEvents
 from local.sagemaker.listing import listed
+from local.sagemaker.notifications import topic_tests
 from local.sagemaker.protocol import Document, Operation, ServiceError, refused
 from local.sagemaker.scalable import ScalableTargets
 from local.sagemaker.settings import SimulatorSettings
@@ -132,6 +133,7 @@ class Endpoints:
         with self._documents.together():
             arn = self._catalog.create("endpoint", name, kept, parameters.get("Tags", []))
             self._events.record(description, self._catalog.tags(arn), now)
+            self._backlog.post(topic_tests(description, now))
         self._changed()
         return {"EndpointArn": arn}
 
@@ -147,11 +149,12 @@ class Endpoints:
     def update(self, description: Document, seconds: float, following: Document | None = None) -> None:
         """Make an endpoint Updating for `seconds`, with the new `description`. After that its variants have their
         desired instances. With `following` (a configuration's name, variants, instance types and AsyncInferenceConfig)
-        it then has that configuration.
+        it then has that configuration. Its topics get a test message, at each change of the instance counts too.
         """
         now = round(self._clock(), 3)
         kept = self._catalog.find("endpoint", description["EndpointName"])
         kept |= {"SettlesAt": now + seconds, "Next": following}
+        self._backlog.post(topic_tests(following or description, now))
         self._move(kept, description | {"EndpointStatus": "Updating"}, now)
 
     def scale(self, description: Document, variant: str, instances: int, seconds: float) -> None:

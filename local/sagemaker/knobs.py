@@ -1,7 +1,7 @@
 """The knobs: faults that can be switched on, and the random choice whether one happens this time."""
 
 import random
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,7 +31,14 @@ class Knobs(BaseModel):
     include_response: bool = Field(default=True, description="honour IncludeInferenceResponseIn")
     response_as_text: bool = Field(default=False, description="include it as text, without an encoding")
     failure_has_response_parameters: bool = False
-    notify_expired: bool = Field(default=False, description="send a Failed notice when a request expires")
+    expiry_notice: Literal["Expired", "Failed", "none"] = Field(
+        default="Expired", description="the invocationStatus of the notice for a request that expires in line"
+    )
+    output_elsewhere: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._/-]+$",
+        description="answers go under this prefix of the output bucket, not where they are asked",
+    )
     lose_events_rate: float = Field(default=0.0, ge=0, le=1, description="a state event is never sent")
     duplicate_events_rate: float = Field(default=0.0, ge=0, le=1, description="a state event is sent twice")
     fail_calls: dict[str, Annotated[int, Field(ge=0)]] = Field(
@@ -40,6 +47,10 @@ class Knobs(BaseModel):
     waking_seconds: float = Field(default=1.5, ge=0, description="until another instance serves")
     idle_seconds: float | None = Field(
         default=None, ge=0, description="without work until an endpoint scales in; null: as told at the start"
+    )
+    quotas: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default={"ml.g4dn.xlarge": 1.0, "ml.g5.xlarge": 1.0, "ml.m5.large": 4.0},
+        description="by instance type: how many of them AWS has granted to the account's endpoints",
     )
     seed: int | None = None
 

@@ -10,8 +10,9 @@ DEFAULT_TIMEOUT_SECONDS = 900
 """Both as the service model documents RequestTTLSeconds and InvocationTimeoutSeconds."""
 
 
-def accept(parameters: Document, endpoint: Document, now: float) -> Invocation:
-    """The invocation for a checked call at an endpoint (DescribeEndpoint's answer); `now` is in epoch seconds.
+def accept(parameters: Document, endpoint: Document, now: float, elsewhere: str | None = None) -> Invocation:
+    """The invocation for a checked call at an endpoint (DescribeEndpoint's answer); `now` is in epoch seconds. With
+    `elsewhere`, its answer goes under that prefix of the output bucket, wherever the call wants it.
 
     Raises ServiceError when the endpoint is not asynchronous.
     """
@@ -30,7 +31,7 @@ def accept(parameters: Document, endpoint: Document, now: float) -> Invocation:
         accept=parameters.get("Accept"),
         custom_attributes=parameters.get("CustomAttributes"),
         input_location=parameters.get("InputLocation"),
-        output_location=_output_location(parameters, output["S3OutputPath"]),
+        output_location=_output_location(parameters, output["S3OutputPath"], elsewhere),
         failure_location=_failure_location(inference_id, output.get("S3FailurePath")),
         timeout_seconds=parameters.get("InvocationTimeoutSeconds", DEFAULT_TIMEOUT_SECONDS),
         received=now,
@@ -40,10 +41,13 @@ def accept(parameters: Document, endpoint: Document, now: float) -> Invocation:
     )
 
 
-def _output_location(parameters: Document, path: str) -> str:
+def _output_location(parameters: Document, path: str, elsewhere: str | None) -> str:
     """Without a Filename, the name is random. Messages of real endpoints show that it is not the inference id, so only
     the answer's OutputLocation has it.
     """
+    if elsewhere:
+        bucket = path.removeprefix("s3://").partition("/")[0]
+        return f"s3://{bucket}/{elsewhere.strip('/')}/{uuid4()}.out"
     extension = parameters.get("S3OutputPathExtension", "").strip("/")
     filename = parameters.get("Filename", f"{uuid4()}.out")
     return "/".join(part for part in (path.rstrip("/"), extension, filename) if part)

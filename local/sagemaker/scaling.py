@@ -23,7 +23,11 @@ from local.sagemaker.settings import SimulatorSettings
 
 TICK_SECONDS = 0.1
 ALARM_SECONDS = 1.0
-"""The shortest time between two calls that read alarms. They are read only while there is an endpoint to wake."""
+"""The shortest time between two calls that read alarms. They are read only while one may start a policy."""
+ALARM_LAG = 60.0
+"""How long an alarm stays on after its endpoint got an instance: its metric is reported once a minute."""
+COOLDOWN = 300
+"""Seconds of a step policy that names none (API reference, StepScalingPolicyConfiguration)."""
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +55,7 @@ class Scaling:
         self._worked: dict[str, tuple[dict[str, int], float]] = {}
 
     def look(self, now: float) -> bool:
-        """Scale endpoints by target tracking; returns whether there is one that only an alarm can wake."""
+        """Scale endpoints by target tracking; returns whether there is one that an alarm may scale now."""
         asleep = False
         watched = [endpoint for endpoint in self._endpoints.all() if self._is_watched(endpoint)]
         self._worked = {endpoint["EndpointName"]: self._last_work(endpoint, now) for endpoint in watched}
@@ -66,22 +70,24 @@ class Scaling:
                     cause = policies[desired.index(max(desired))]
                     self._scale(endpoint, variant, max(desired), cause)
                     break
-                asleep = asleep or self._sleeps(endpoint, variant, target)
+                asleep = asleep or bool(self._due(endpoint, variant, target))
         return asleep
 
     def wake(self, named: set[tuple[str, str]]) -> None:
         """Give endpoints without instances their first ones, if an alarm names their step policy. `named` has pairs of
         endpoint and policy, as `wakers` finds them.
+
+        An alarm that is still on starts its policy again (Application Auto Scaling User Guide, "Step scaling"),
+        so one that adds an instance may do so twice.
         """
         for endpoint in self._endpoints.all():
             for variant, target in self._scalable(endpoint):
-                if not self._sleeps(endpoint, variant, target):
-                    continue
-                policies = self._policies(target, "StepScaling")
-                fired = [policy for policy in policies if (endpoint["EndpointName"], policy["PolicyARN"]) in named]
-                steps = [_step(policy) for policy in fired]
-                instances = min(max(steps, default=0), target["MaxCapacity"])
-                if instances > 0:
+                due = self._due(endpoint, variant, target)
+                fired = [policy for policy in due if (endpoint["EndpointName"], policy["PolicyARN"]) in named]
+                before = variant["DesiredInstanceCount"]
+                steps = [_step(policy, before) for policy in fired]
+                instances = min(max(steps, default=before), target["MaxCapacity"])
+                if instances != before:
                     self._scale(endpoint, variant, instances, fired[steps.index(max(steps))])
                     break
 
@@ -110,11 +116,28 @@ class Scaling:
             return int(target["MinCapacity"])
         return instances
 
-    def _sleeps(self, endpoint: Document, variant: Document, target: Document) -> bool:
-        """Whether invocations wait for a variant that has no instances and that a step policy may wake."""
-        suspended = target.get("SuspendedState", {}).get("DynamicScalingOutSuspended")
-        empty = variant["DesiredInstanceCount"] == 0 and not suspended
-        return empty and self._load(endpoint) > 0 and bool(self._policies(target, "StepScaling"))
+    def _due(self, endpoint: Document, variant: Document, target: Document) -> list[Document]:
+        """The step policies that an alarm may start now. It is on while invocations wait for a variant without
+        instances, and a while longer; then a policy starts again once its cooldown is over."""
+        if target.get("SuspendedState", {}).get("DynamicScalingOutSuspended"):
+            return []
+        policies = self._policies(target, "StepScaling")
+        if variant["DesiredInstanceCount"] == 0:
+            return policies if self._load(endpoint) > 0 else []
+        return [policy for policy in policies if self._starts_again(policy)]
+
+    def _starts_again(self, policy: Document) -> bool:
+        now, cause = self._clock(), _cause(policy)
+        of_policy = (
+            found
+            for found in self._targets.activities()
+            if found["ResourceId"] == policy["ResourceId"] and found["Cause"] == cause
+        )
+        last = next(of_policy, None)
+        if last is None or not 0 <= now - last["EndTime"] <= ALARM_LAG:
+            return False
+        cooldown: float = policy["StepScalingPolicyConfiguration"].get("Cooldown", COOLDOWN)
+        return bool(now - last["StartTime"] > cooldown)
 
     def _scale(self, endpoint: Document, variant: Document, instances: int, cause: Document) -> None:
         """Change the number of instances of a variant, because of the policy `cause`."""
@@ -131,8 +154,7 @@ class Scaling:
                 "ResourceId": cause["ResourceId"],
                 "ScalableDimension": cause["ScalableDimension"],
                 "Description": f"Setting desired instance count to {instances}.",
-                # The words of public reports, which also contain the alarm's name.
-                "Cause": f"monitor alarm in state ALARM triggered policy {cause['PolicyName']}",
+                "Cause": _cause(cause),
                 "StartTime": now,
                 "EndTime": round(now + seconds, 3),
                 "StatusCode": "Successful",
@@ -158,18 +180,27 @@ class Scaling:
         return counts, now if worked else since
 
 
-def _step(policy: Document) -> int:
-    """How many instances a step policy gives an endpoint without any. The metric HasBacklogWithoutCapacity is 1 and the
-    alarm's threshold is 1, so it is the adjustment of the step for a difference of 0.
+def _cause(policy: Document) -> str:
+    """The words of public reports, which also contain the alarm's name."""
+    return f"monitor alarm in state ALARM triggered policy {policy['PolicyName']}"
+
+
+def _step(policy: Document, instances: int) -> int:
+    """How many instances an endpoint with so many has after a step policy. The metric HasBacklogWithoutCapacity is 1
+    and the alarm's threshold is 1, so it is the adjustment of the step for a difference of 0.
     """
     configuration = policy["StepScalingPolicyConfiguration"]
     for step in configuration.get("StepAdjustments", []):
         if step.get("MetricIntervalLowerBound", 0) <= 0 < step.get("MetricIntervalUpperBound", 1):
+            adjustment = int(step["ScalingAdjustment"])
+            if configuration.get("AdjustmentType") == "ExactCapacity":
+                return adjustment
             # A percentage of nothing is nothing, unless a least adjustment is given.
             if configuration.get("AdjustmentType") == "PercentChangeInCapacity":
-                return int(configuration.get("MinAdjustmentMagnitude", 0))
-            return int(step["ScalingAdjustment"])
-    return 0
+                least = int(configuration.get("MinAdjustmentMagnitude", 0))
+                return instances + max(least, instances * adjustment // 100)
+            return instances + adjustment
+    return instances
 
 
 async def wake_by_alarms(scaling: Scaling, cloud: Cloud) -> None:

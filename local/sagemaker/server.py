@@ -1,5 +1,5 @@
-"""The simulator as a web application: SageMaker's two services, Application Auto Scaling, and the simulator's own
-`/_simulator` pages.
+"""The simulator as a web application: SageMaker's two services, Application Auto Scaling, Service Quotas, and the
+simulator's own `/_simulator` pages.
 """
 
 import asyncio
@@ -37,6 +37,7 @@ from local.sagemaker.protocol import (
 )
 from local.sagemaker.publisher import publish_for_ever
 from local.sagemaker.queue import Queue, instances
+from local.sagemaker.quotas import ServiceQuotas
 from local.sagemaker.runtime import DEFAULT_TTL_SECONDS, accept
 from local.sagemaker.scalable import ScalableTargets
 from local.sagemaker.scaling import Scaling, scale_for_ever, wake_by_alarms
@@ -68,6 +69,7 @@ class Simulator:
         self.services: Services = {
             "sagemaker": catalog.operations() | self.endpoints.operations() | updates.operations(),
             "application-autoscaling": AutoScaling(targets, self.endpoints, settings, self.chance, clock).operations(),
+            "service-quotas": ServiceQuotas(self.chance).operations(),
         }
         self.scaling = Scaling(self.endpoints, targets, backlog, settings, self.chance, clock)
         execution = Execution(self.cloud, worker, self.chance, clock)
@@ -93,7 +95,7 @@ def build(settings: SimulatorSettings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        for service in ("sagemaker", "sagemaker-runtime", "application-autoscaling"):
+        for service in ("sagemaker", "sagemaker-runtime", "application-autoscaling", "service-quotas"):
             service_model(service)  # loaded now, so that no call waits for it
         worker = httpx.AsyncClient(base_url=settings.worker, trust_env=False, limits=httpx.Limits(max_connections=None))
         async with worker:
@@ -156,7 +158,7 @@ async def _invoke(request: Request) -> Response:
         if endpoint is None:
             account = simulator.settings.account
             raise ServiceError("ValidationError", f"Endpoint {name} of account {account} not found.")
-        invocation = accept(parameters, endpoint, now)
+        invocation = accept(parameters, endpoint, now, simulator.chance.knobs.output_elsewhere)
     except ServiceError as error:
         return answer_runtime_error(error)
     expires = now + parameters.get("RequestTTLSeconds", DEFAULT_TTL_SECONDS)

@@ -164,7 +164,7 @@ class Settings(OperatorSettings):
     pictures_table: str
     pictures_bucket: str
     models_bucket: str
-    events_queue_url: str
+    progress_queue_url: str
     imports_queue_url: str
     deletions_queue_url: str
     admin_secret: str

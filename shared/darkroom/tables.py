@@ -3,23 +3,15 @@ tables from this, and the adapters use it to read and write."""
 
 from dataclasses import dataclass
 
-LINE_ATTRIBUTES = (
-    "owner",
-    "type",
-    "mode",
-    "status",
-    "endpoint",
-    "checkpoint",
-    "completed_at",
-    "image_count",
-    "first_image",
-    "prompt",
-    "lora",
-    "run_seconds",
-    "price",
-)
-"""The attributes that a line of the history shows and that filters use. Every index that lists jobs contains them.
-DynamoDB allows 100 projected attributes over all indexes of a table."""
+LISTED_AS = "listed_as"
+"""The status that lists show. It is not `status`, which stays in the row: a job is listed as `in_progress` from its
+first write on, so that marking it after its hand-over writes to no index (docs/access-patterns.md)."""
+LINE = "line"
+"""A map of everything that a line of the history shows and that DynamoDB does not compare. The projection of an index
+cannot be changed; another column needs no other projection when it is in this map."""
+LINE_ATTRIBUTES = ("owner", "type", LISTED_AS, "endpoint", "checkpoint", LINE)
+"""What a line of the history consists of. Every index that lists jobs contains it. DynamoDB allows 100 projected
+attributes over all indexes of a table."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +48,17 @@ JOBS = Table(
         _jobs_index("by_checkpoint", "checkpoint"),
         _jobs_index("by_type", "type_shard"),
         _jobs_index("by_status", "status_shard"),
-        # Only open jobs are in it, with what the limits count: DynamoDB bills a Query by whole index items, whatever
-        # the request asks for, and a line with its prompt is up to 25 times as long.
+        # Only open jobs and running deletions are in it, with what the limits count: DynamoDB bills a Query by whole
+        # index items, whatever the request asks for, and a line with its prompt is up to 25 times as long.
         Index("open", "open_shard", "id", ("owner", "endpoint")),
     ),
 )
-MODELS = Table(partition="kind", sort="name")
+MODELS = Table(
+    partition="kind",
+    sort="name",
+    # Only rows that are `importing` are in it.
+    indexes=(Index("importing", "importing", "name", ("status",)),),
+)
 PICTURES = Table(
     partition="picture",
     sort="job",

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from moto import mock_aws
 from starlette.testclient import TestClient
 
 from local.sagemaker.server import build
@@ -13,6 +12,7 @@ from local.sagemaker.settings import SimulatorSettings
 from tests.contract.serving import free_port, running_process, served
 from tests.contract.stage import MINUTE, Stage, Worker
 from tests.contract.worker_client import BUCKET, REGION, s3
+from tests.support.mocked import mocked_aws
 from worker.server import create_app
 
 
@@ -53,7 +53,7 @@ def aws_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_REGION", REGION)
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
-    with mock_aws():
+    with mocked_aws():
         s3().create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield
 

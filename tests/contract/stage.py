@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/worker:1"
+TEST = {"eventVersion": "1.0", "eventSource": "aws:sagemaker", "eventName": "TestNotification"}
+"""What SageMaker sends to the topics of an endpoint that is made or changed."""
 MINUTE = 60.0
 """How many seconds endpoints of these tests take to be created, changed and deleted. No test waits so long: see
 `Stage.turn`."""
@@ -153,15 +155,17 @@ class Stage:
         clock moves on."""
         http().post(f"{self.simulator}/_simulator/clock", json=0).raise_for_status()
 
-    def received(self, queue: str, number: int) -> list[dict[str, Any]]:
-        """The next `number` messages of a queue in the order they arrive, taken out of it."""
+    def received(self, queue: str, number: int, tests: bool = False) -> list[dict[str, Any]]:
+        """The next `number` messages of a queue in the order they arrive, taken out of it; without the test messages
+        of endpoints that are made and changed, or only those."""
         messages: list[dict[str, Any]] = []
 
         def receive() -> bool:
             answer = self.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=1)
             for message in answer.get("Messages", []):
                 self.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-                messages.append(json.loads(message["Body"]))
+                if ((content := json.loads(message["Body"])) == TEST) == tests:
+                    messages.append(content)
             return "Messages" in answer
 
         while len(messages) < number:
@@ -224,6 +228,7 @@ class Stage:
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
         self.turn()
         assert self.status(name) == "InService"
+        assert self.received(queue, 2, tests=True) == [TEST, TEST]
         return Endpoint(self, name, queue)
 
 
@@ -248,7 +253,15 @@ class Endpoint:
         """Wait until `done` invocations are done; true when no message arrived and none is on its way."""
         wait_until(lambda: self.stage.queues()["endpoints"][self.name]["done"] == done)
         wait_until(lambda: self.stage.queues()["unsent_notices"] == 0)
-        return "Messages" not in self.stage.sqs.receive_message(QueueUrl=self.queue)
+        while found := self.stage.sqs.receive_message(QueueUrl=self.queue).get("Messages"):
+            if json.loads(found[0]["Body"]) != TEST:
+                return False
+            self.stage.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=found[0]["ReceiptHandle"])
+        return True
+
+    def tests(self, number: int) -> list[dict[str, Any]]:
+        """The next `number` test messages."""
+        return self.stage.received(self.queue, number, tests=True)
 
     def read(self, location: str) -> bytes:
         """The object at an S3 URI."""

@@ -194,6 +194,27 @@ def test_a_lost_message_leaves_only_the_file_in_s3(sagemaker_stage: Stage) -> No
     assert endpoint.read(answer["OutputLocation"])
 
 
+def test_a_request_whose_time_in_line_is_over_expires(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint(at_once=1)
+    with sagemaker_stage.worker.holding():
+        endpoint.invoke(InferenceId="first")
+        endpoint.invoke(InferenceId="second", RequestTTLSeconds=60)
+        sagemaker_stage.turn()
+    found = {message["inferenceId"]: message for message in endpoint.messages(2)}
+    assert found["first"]["invocationStatus"] == "Completed"
+    assert found["second"]["invocationStatus"] == "Expired"
+    assert "failureReason" not in found["second"]
+
+
+def test_an_answer_goes_elsewhere_when_the_knob_says_so(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    sagemaker_stage.knobs(output_elsewhere="jobs/elsewhere")
+    location = endpoint.invoke({"answer": "x"}, **OF_A_JOB)["OutputLocation"]
+    assert location.startswith(f"s3://{endpoint.name}/jobs/elsewhere/")
+    assert endpoint.messages(1)[0]["responseParameters"]["outputLocation"] == location
+    assert endpoint.read(location) == b"x"
+
+
 def test_a_doubled_message_arrives_twice(sagemaker_stage: Stage) -> None:
     endpoint = sagemaker_stage.endpoint()
     sagemaker_stage.knobs(duplicate_rate=1)

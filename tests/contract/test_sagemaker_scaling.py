@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.autoscaling import STEP, TRACKING, target_of
 from tests.contract.serving import free_port, served
-from tests.contract.stage import MINUTE, Endpoint, Stage, Worker, simulator_process
+from tests.contract.stage import MINUTE, TEST, Endpoint, Stage, Worker, simulator_process
 
 IDLE = 10 * MINUTE
 KNOBS = {"waking_seconds": MINUTE, "idle_seconds": IDLE}
@@ -43,6 +43,7 @@ def sleeping_endpoint(stage: Stage) -> Endpoint:
     stage.turn(IDLE)
     stage.turn()
     assert status_and_instances(endpoint) == ("InService", 0, 0)
+    assert endpoint.tests(2) == [TEST, TEST]
     return endpoint
 
 
@@ -210,6 +211,33 @@ def test_waking_takes_the_time_of_the_knob_and_a_step_starts_at_most_the_maximum
     sagemaker_stage.turn()
     assert status_and_instances(endpoint) == ("InService", 2, 2)
     assert len(endpoint.messages(1)) == 1
+
+
+@pytest.mark.parametrize(("adjustment", "instances"), [("ChangeInCapacity", 2), ("ExactCapacity", 1)])
+def test_a_policy_that_adds_an_instance_adds_a_second_one_after_a_slow_start(
+    sagemaker_stage: Stage, adjustment: str, instances: int
+) -> None:
+    """Its alarm is still on when the first one has started, and its cooldown is over by then."""
+    endpoint = sleeping_endpoint(sagemaker_stage)
+    put_alarm(endpoint, put_step_policy(endpoint, AdjustmentType=adjustment, Cooldown=300))
+    sagemaker_stage.knobs(**KNOBS | {"waking_seconds": 6 * MINUTE})
+    endpoint.invoke()
+    sagemaker_stage.wait_for_check()
+    assert status_and_instances(endpoint) == ("Updating", 0, 1)
+    sagemaker_stage.turn(6 * MINUTE)
+    assert status_and_instances(endpoint)[1:] == (1, instances)
+    sagemaker_stage.turn(6 * MINUTE)
+    assert status_and_instances(endpoint) == ("InService", instances, instances)
+
+
+def test_a_policy_does_not_start_again_within_its_cooldown_or_after_its_alarm(sagemaker_stage: Stage) -> None:
+    endpoint = sleeping_endpoint(sagemaker_stage)
+    put_alarm(endpoint, put_step_policy(endpoint))
+    endpoint.invoke()
+    sagemaker_stage.wait_for_check()
+    for _ in range(7):
+        sagemaker_stage.turn()
+        assert status_and_instances(endpoint) == ("InService", 1, 1)
 
 
 def test_an_endpoint_that_was_waking_when_the_simulator_was_killed_wakes_after_a_restart(

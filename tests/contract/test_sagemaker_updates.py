@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from tests.contract.autoscaling import target_of
 from tests.contract.serving import http
-from tests.contract.stage import IMAGE, MINUTE, Endpoint, Stage, refusal
+from tests.contract.stage import IMAGE, MINUTE, TEST, Endpoint, Stage, refusal
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +61,24 @@ def test_an_endpoint_that_is_changing_can_be_neither_updated_nor_deleted(sagemak
             sagemaker.update_endpoint(EndpointName=new, EndpointConfigName=new)
         elif status == "Updating":
             sagemaker.delete_endpoint(EndpointName=new)
+
+
+def test_each_change_of_an_endpoint_sends_a_test_message_to_its_topics(sagemaker_stage: Stage) -> None:
+    endpoint = sagemaker_stage.endpoint()
+    described = sagemaker_stage.sagemaker.describe_endpoint(EndpointName=endpoint.name)
+    same = sagemaker_stage.configuration(asynchronous=described["AsyncInferenceConfig"])
+    sagemaker_stage.sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=same)
+    assert endpoint.tests(2) == [TEST, TEST]
+    sagemaker_stage.turn()
+    capacities: Any = [{"VariantName": "all", "DesiredInstanceCount": 2}]
+    sagemaker_stage.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=endpoint.name, DesiredWeightsAndCapacities=capacities
+    )
+    assert endpoint.tests(2) == [TEST, TEST]
+    sagemaker_stage.turn()
+    # The bounds change the number of instances at once.
+    sagemaker_stage.autoscaling.register_scalable_target(**target_of(endpoint.name), MinCapacity=1, MaxCapacity=1)
+    assert endpoint.tests(2) == [TEST, TEST]
 
 
 def test_an_update_that_fails_leaves_the_endpoint_as_it_was_and_says_why(sagemaker_stage: Stage) -> None:

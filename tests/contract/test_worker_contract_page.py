@@ -20,10 +20,10 @@ from darkroom.jobs.contract import (
     WorkerState,
     WorkRequest,
 )
-from darkroom.jobs.events import parse
 from darkroom.jobs.manifests import confirmed, named_keys
 from darkroom.jobs.media import EXTENSIONS
 from darkroom.jobs.model import MODEL_KINDS
+from darkroom.jobs.progress import parse
 from darkroom.jobs.types import JOB_TYPES, Mode
 from local.home import ROOT
 from tests.support.http import call

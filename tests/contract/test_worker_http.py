@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
-from darkroom.jobs.contract import Components, WorkRequest
+from darkroom.jobs.contract import Components
 from tests.contract.worker_client import (
     BUCKET,
     JOB,
@@ -24,6 +24,7 @@ from tests.contract.worker_client import (
     upload,
     worker_with,
 )
+from worker.engines import Task
 from worker.engines.preview import PreviewEngine
 from worker.release import RELEASE
 from worker.server import create_app
@@ -222,7 +223,7 @@ def test_a_prompt_without_a_blank_is_painted_and_kept(worker: TestClient, letter
 class BrokenEngine(PreviewEngine):
     """Fails before it paints, with a message that must not be passed on."""
 
-    def load(self, request: WorkRequest) -> None:
+    def load(self, task: Task) -> None:
         raise MemoryError("secret-prompt")
 
 

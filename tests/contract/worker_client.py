@@ -1,6 +1,7 @@
 """The worker as the contract tests use it: jobs for it, pictures for the jobs, and S3 behind it in memory."""
 
 import io
+from functools import cache
 from typing import Any
 
 import boto3
@@ -19,7 +20,9 @@ JOB = "0192f0c1-1111-7000-8000-000000000001"
 REGION = "eu-west-1"
 
 
+@cache
 def s3() -> Any:
+    """A client of S3, made once: moto answers it in every test from a new, empty AWS."""
     return boto3.client("s3", region_name=REGION)
 
 

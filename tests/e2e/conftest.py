@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Running:
 
     def knobs(self, **settings: Any) -> None:
         """Turn the simulator's knobs; those not named go back to their defaults."""
-        httpx.put(f"{self.stack.sagemaker}/_simulator/knobs", json=settings).raise_for_status()
+        http().put(f"{self.stack.sagemaker}/_simulator/knobs", json=settings).raise_for_status()
 
     def command(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run `darkroom …` to its end."""
@@ -84,12 +85,13 @@ class Running:
 
     def on_its_way(self) -> int:
         """Invocations, notices of the simulator and messages in the queue of events that nobody has taken in yet."""
-        queues = httpx.get(f"{self.stack.sagemaker}/_simulator/queues").json()
+        queues = http().get(f"{self.stack.sagemaker}/_simulator/queues").json()
         waiting = sum(counts["waiting"] + counts["running"] for counts in queues["endpoints"].values())
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        url = self.stack.outputs["EventsQueueUrl"]
-        messages = self.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        return int(waiting + queues["unsent_notices"] + sum(int(messages[name]) for name in names))
+        urls = [self.stack.outputs[name] for name in ("EventsQueueUrl", "ProgressQueueUrl")]
+        told = [self.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] for url in urls]
+        messages = sum(int(attributes[name]) for attributes in told for name in names)
+        return int(waiting + queues["unsent_notices"] + messages)
 
     def objects(self, prefix: str) -> list[str]:
         """Keys in the pictures bucket."""
@@ -97,8 +99,16 @@ class Running:
         return [entry["Key"] for entry in found.get("Contents", [])]
 
 
+@cache
+def http() -> httpx.Client:
+    """One client for all tests: each new one loads the certificates, which takes longer than a call."""
+    return httpx.Client(trust_env=False, timeout=60)
+
+
+@cache
 def aws(service: str, url: str) -> Any:
-    """A client of the local AWS at `url` with the account's own credentials."""
+    """A client of the local AWS at `url` with the account's own credentials. It is made once: tests ask again and again
+    until something has happened, and to make a client takes longer than to ask."""
     return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=url,

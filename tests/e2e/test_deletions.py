@@ -16,13 +16,16 @@ def seed(darkroom: Running) -> list[str]:
     """Failed jobs as they lie there long after, each with an object."""
     outputs = darkroom.stack.outputs
     dynamodb, s3 = darkroom.aws("dynamodb"), darkroom.aws("s3")
-    made = []
+    made, puts = [], []
     for _ in range(COUNT):
         job_id = new_id()
         line = JobLine(id=job_id, owner="admin", type="txt2img", status="fail", checkpoint=CHECKPOINT)
         item = to_item(Job(line, {"prompt": "a pier"}, expires_at=int(time.time()) + 86_400), 1)
-        dynamodb.put_item(TableName=outputs["JobsTable"], Item=item)
+        puts.append({"PutRequest": {"Item": item}})
         made.append(job_id)
+    for start in range(0, COUNT, 25):
+        left = dynamodb.batch_write_item(RequestItems={outputs["JobsTable"]: puts[start : start + 25]})
+        assert not left["UnprocessedItems"]
     for job_id in made[:20]:
         s3.put_object(Bucket=outputs["PicturesBucket"], Key=f"jobs/{job_id}/output/0.png", Body=b"x")
     return made

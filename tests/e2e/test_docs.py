@@ -33,7 +33,7 @@ def environment(darkroom: Running) -> dict[str, str]:
     """The local AWS in place of a real one, and the running stack in place of the one `make up` starts."""
     shared = stack.environment(darkroom.home.read())
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return {**shared, "PATH": path, "DARKROOM_HOME": str(darkroom.home.path), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**shared, "PATH": path, "DARKROOM_HOME": str(darkroom.home.path)}
 
 
 def runnable(block: str, darkroom: Running) -> str:
@@ -66,6 +66,7 @@ def test_every_command_of_a_page_works(darkroom: Running, page: str, tmp_path: P
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "urn:darkroom:problem" not in done.stdout, done.stdout
-    if page == "deploy.md":
-        # The stage `dev` now lives beside the stage `local`, in one account.
+    if page == "first-deploy.md":
+        # The local account lacks nothing. The stage `dev` now lives beside the stage `local`, in one account.
+        assert "The stage dev can be deployed to us-east-1." in done.stdout
         assert re.search(r"^key  \S{40,}$", done.stdout, re.M)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 
 from darkroom_client import Refused
@@ -61,18 +62,22 @@ def test_made_scaled_put_to_sleep_woken_by_a_job_and_deleted_without_a_trace(lif
 
     life.knobs(waking_seconds=3.0, idle_seconds=0.5)
     eventually(lambda: (shown(life)["instances"], shown(life)["status"]) == (0, "InService"))
-    life.knobs(waking_seconds=6.0, idle_seconds=600)
+    life.knobs(waking_seconds=60, idle_seconds=600)
     listed = life.command("endpoints", "list").stdout
     assert f"{NAME}\tInService\t0 (asleep)\t0 to 1\tml.g4dn.xlarge\t0" in listed
 
     woken = life.client.submit({**txt2img(seed=2), "endpoint": NAME})
-    waking = life.client.job(woken["id"])
-    assert (waking["status"], waking["phase"]) == ("in_progress", "waking")
-    assert "not known yet" in (waking["phase_detail"] or "")
+    # For some seconds the API may still remember the instance that there was.
+    eventually(lambda: life.client.job(woken["id"])["phase"] == "waking")
+    asked = life.client.send("GET", f"/jobs/{woken['id']}", params={"wait": 20})
+    # The header says that the API did not wait: the endpoint wakes only when this test turns the clock.
+    assert (asked.json()["status"], asked.headers["Retry-After"]) == ("in_progress", "15")
+    assert "not known yet" in asked.json()["phase_detail"]
     # Another one may come while it wakes: SageMaker calls the endpoint Updating then.
     eventually(lambda: shown(life)["status"] == "Updating")
     second = life.client.submit({**txt2img(seed=3), "endpoint": NAME})
-    assert {life.client.settled(waiting["id"], 30)["status"] for waiting in (woken, second)} == {"succeed"}
+    httpx.post(f"{life.stack.sagemaker}/_simulator/clock", json=60).raise_for_status()
+    assert {life.client.settled(waiting["id"], 60)["status"] for waiting in (woken, second)} == {"succeed"}
 
     scaled = life.command("endpoints", "scale", "life", "--min", "1", "--max", "2").stdout
     assert scaled.startswith(f"{NAME}: 1 to 2 instances")

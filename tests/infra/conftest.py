@@ -56,8 +56,8 @@ class Synthesized:
 
 @dataclass(frozen=True)
 class Installations:
-    """`prod` as it ships, `dev` with web origins, `local` for this machine's Python and CPU, and `strict` with all that
-    guards more and costs more."""
+    """`prod` as it ships, `dev` with web origins and an encrypted topic, `local` for this machine's Python and CPU, and
+    `strict` with all that guards more and costs more."""
 
     prod: Synthesized
     dev: Synthesized
@@ -71,7 +71,7 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
     app = App(analytics_reporting=False, outdir=str(tmp_path_factory.mktemp("cdk.out")))
     stages = (
         Stage(name="prod"),
-        Stage(name="dev", disposable=True, origins=ORIGINS, retention_days=7),
+        Stage(name="dev", disposable=True, origins=ORIGINS, retention_days=7, sns_key=True),
         Stage.model_validate({"name": "local", "disposable": True, **this_machine()}),
         Stage(name="strict", waf=True, customer_key=True, origins=ORIGINS[:1]),
     )

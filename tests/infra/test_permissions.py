@@ -44,6 +44,7 @@ KEEPING_ENDPOINTS = {
     "cloudwatch:DeleteAlarms",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:PutMetricAlarm",
+    "dynamodb:GetItem",
     "dynamodb:Query",
     "dynamodb:UpdateItem",
     "iam:CreateServiceLinkedRole",
@@ -148,6 +149,7 @@ EXPECTED = {
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
+        "s3:AbortMultipartUpload",
         "s3:DeleteObject",
         "s3:GetObject",
         "s3:ListBucket",
@@ -169,6 +171,13 @@ EXPECTED = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+        "sagemaker:InvokeEndpointAsync",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+    },
+    "job_progress": {
+        "dynamodb:UpdateItem",
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
         "sqs:ReceiveMessage",
@@ -327,6 +336,18 @@ def test_the_worker_writes_results_and_nothing_else(prod: Synthesized) -> None:
     actions = {action for s in statements(role) for action in listed(s["Action"])}
     assert not [action for action in actions if action.startswith(("dynamodb:", "secretsmanager:"))]
     assert {"sns:Publish", "sqs:SendMessage"} <= actions
+    assert "ProgressQueue" in reach(role, "sqs:SendMessage")
+    assert "EventsQueue" not in reach(role, "sqs:SendMessage")
+
+
+def test_what_reads_progress_can_end_no_job(prod: Synthesized) -> None:
+    role = role_of(prod, "job_progress")
+    (statement,) = (s for s in statements(role) if "dynamodb:UpdateItem" in listed(s["Action"]))
+    written = set(statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"])
+    of_an_end = {"completed_at", "settled_by", "error", "error_code", "images", "open_shard", "status_shard", "owner"}
+    assert {"progress", "started_at"} <= written
+    assert not written & of_an_end
+    assert "EventsQueue" not in reach(role, "sqs:ReceiveMessage")
 
 
 def test_cdk_nag_finds_nothing_that_is_not_acknowledged(installations: Installations) -> None:

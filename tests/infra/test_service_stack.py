@@ -71,7 +71,7 @@ def test_the_environment_of_a_function_fits_into_what_lambda_takes() -> None:
     """4 KB for names and values together (Lambda quotas), with names, URLs and ARNs as long as AWS makes them."""
     longest = "https://sqs.ap-southeast-2.amazonaws.com/123456789012/Darkroom-production123456-service-" + 60 * "x"
     made = dict.fromkeys(Settings.model_fields.keys() - OperatorSettings.model_fields.keys(), longest)
-    queues = ",".join(f"undelivered|{longest}|{longest}" for _ in range(6))
+    queues = ",".join(f"undelivered|{longest}|{longest}" for _ in range(7))
     chosen = OperatorSettings(
         origins=tuple(f"https://panel-{number}.example.com" for number in range(10)),
         prices={f"ml.g{number}.48xlarge": 100.125 for number in range(60)},
@@ -104,6 +104,7 @@ def test_an_event_that_cannot_be_taken_in_ends_in_a_queue_with_an_alarm(prod: Sy
     read = {name: queue for name, queue in queues.items() if "RedrivePolicy" in queue}
     readers = {
         "Events": "job_events",
+        "Progress": "job_progress",
         "Imports": "checkpoint_imports",
         "Deletions": "job_deletions",
         "EndpointStates": "endpoint_events",
@@ -169,10 +170,8 @@ def test_every_dead_letter_queue_can_be_looked_at(prod: Synthesized) -> None:
     assert [name for name, queue in queues.items() if "RedrivePolicy" not in queue and name not in said] == []
 
 
-def test_queues_and_topic_are_encrypted_and_take_tls_only(prod: Synthesized) -> None:
+def test_queues_are_encrypted_and_take_tls_only_like_the_topic(prod: Synthesized) -> None:
     assert {q["SqsManagedSseEnabled"] for q in prod.resources("AWS::SQS::Queue").values()} == {True}
-    (topic,) = prod.resources("AWS::SNS::Topic").values()
-    assert "alias/aws/sns" in json.dumps(topic["KmsMasterKeyId"])
     policies = prod.resources("AWS::SQS::QueuePolicy") | prod.resources("AWS::SNS::TopicPolicy")
     assert len(policies) == len(prod.resources("AWS::SQS::Queue")) + 1
     for policy in policies.values():
@@ -182,7 +181,7 @@ def test_queues_and_topic_are_encrypted_and_take_tls_only(prod: Synthesized) -> 
 
 def test_a_failed_message_does_not_take_its_batch_with_it(prod: Synthesized) -> None:
     mappings = prod.resources("AWS::Lambda::EventSourceMapping").values()
-    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 1, 1, 10]
+    assert sorted(mapping["BatchSize"] for mapping in mappings) == [1, 1, 1, 10, 10]
     for mapping in mappings:
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["ScalingConfig"] == {"MaximumConcurrency": 10}
@@ -199,6 +198,8 @@ def test_alarms_watch_metrics_that_the_sweeper_really_writes(prod: Synthesized) 
     alarms = [a for a in prod.resources("AWS::CloudWatch::Alarm").values() if a["Namespace"] == METRICS]
     watched = {a["MetricName"]: {d["Name"]: d["Value"] for d in a["Dimensions"]} for a in alarms}
     of_endpoints = {"stage": "prod", "round": "endpoints"}
+    # The one of the dispatcher is tested where it is written (tests/integration/test_answers_elsewhere.py).
+    assert watched.pop("answers_elsewhere") == {"stage": "prod"}
     assert watched == {"idle": of_endpoints, "failed_endpoints": of_endpoints}
     with moto_stage(), written() as lines:
         sweep({}, Context())
@@ -306,6 +307,7 @@ def test_the_outputs_name_what_the_panel_and_the_worker_need(prod: Synthesized) 
         "ApiId",
         "ApiStage",
         "EventsQueueUrl",
+        "ProgressQueueUrl",
         "ResultsTopicArn",
         "WorkerRoleArn",
         "InstanceType",

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from infra import preflight
 from infra.stage import Stage, StageError, read_stage
+from tests.infra.conftest import Installations
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -145,3 +147,16 @@ def as_told(default: object) -> str:
     if isinstance(default, bool):
         return "true" if default else "false"
     return "none" if default in (None, ()) else str(default)
+
+
+def test_the_preflight_knows_what_the_stacks_need(installations: Installations) -> None:
+    manifest = json.loads((installations.prod.folder / "manifest.json").read_text())
+    stacks = [artifact["properties"] for artifact in manifest["artifacts"].values() if "properties" in artifact]
+    needed = {stack["requiresBootstrapStackVersion"] for stack in stacks if "requiresBootstrapStackVersion" in stack}
+    parameters = {
+        stack["bootstrapStackVersionSsmParameter"] for stack in stacks if "bootstrapStackVersionSsmParameter" in stack
+    }
+    assert (needed, parameters) == ({preflight.BOOTSTRAP_VERSION}, {preflight.BOOTSTRAP_PARAMETER})
+    feeds = installations.prod.resources("AWS::Lambda::EventSourceMapping").values()
+    at_once = sum(feed["ScalingConfig"]["MaximumConcurrency"] for feed in feeds)
+    assert preflight.QUEUES_AT_ONCE - 10 <= at_once <= preflight.QUEUES_AT_ONCE

@@ -66,9 +66,8 @@ def test_a_message_is_shown_without_what_it_holds(queues: Queues) -> None:
     shown = {(m["kind"], m["subject"], m["status"], m["reason"]) for m in reply.json["messages"]}
     assert shown == {
         ("result", job_id, "Completed", None),
-        ("progress", job_id, None, None),
         ("unknown", None, None, "no JSON"),
-        ("unknown", None, None, "neither progress nor a notification"),
+        ("unknown", None, None, "no notification that is known"),
     }
     assert reply.json["more"] is False
     assert len(queues.bodies("dead-events")) == 4

@@ -509,3 +509,18 @@ def test_a_message_that_is_no_step_goes_to_the_dead_letters(stage: Stage, queue:
 def test_a_dead_letter_tells_its_deletion(stage: Stage, queue: Queue) -> None:
     begun = begin(all=True)
     assert about(queue.waiting[0]).subject == begun["id"]
+
+
+def test_jobs_are_deleted_by_rating_tag_and_seed(queue: Queue) -> None:
+    one, two, three = make(3)
+    for job_id, rating, tags in ((one, 1, ["sea"]), (two, 1, ["sea", "night"]), (three, 2, ["Sea", "night"])):
+        assert call("PATCH", f"/jobs/{job_id}", {"rating": rating, "tags": tags}).status == 200
+    deliver(completed(two, manifest(two)))
+    # One word or number stands for a list of one.
+    for filters in ({"rating": 1, "tag": "SEA", "seed": 7}, {"rating": [2, 3], "tag": ["sea", "night"]}):
+        reply = delete({"filters": filters})
+        assert reply.status == 202, reply.body
+        run(queue)
+    assert [line["id"] for line in call("GET", "/jobs").json["jobs"]] == [one]
+    for wrong in ({"rating": 6}, {"rating": [0]}, {"seed": -1}, {"tag": [""]}):
+        assert delete({"filters": wrong}).status == 422, wrong

@@ -10,6 +10,7 @@ from darkroom.errors import Missing
 from darkroom.jobs.ending import Ended, Endings
 from darkroom.jobs.events import Events
 from darkroom.jobs.model import output_prefix
+from darkroom.jobs.results import Results
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, failed, manifest
 from tests.support.lifecycle import BODY, Lifecycle
@@ -126,7 +127,8 @@ def test_a_listener_that_fails_undoes_no_end_and_keeps_no_other_from_its_turn(
         raise Missing("secret-text", "x")
 
     endings = Endings(machine.on.store, machine.on.outputs, (breaks, machine.ended.append), machine.clock)
-    machine.events = Events(machine.on.store, endings)
+    on = machine.on
+    machine.events = Events(Results(on.store, on.outputs, endings, machine.dispatcher.dispatch, machine.clock))
     job_id = submit(machine)
     a_message(machine, job_id)
     assert machine.jobs.get(job_id).status == "succeed"

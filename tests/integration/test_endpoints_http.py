@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bench.calls import counted
+from darkroom.errors import Busy
 from tests.support.events import completed, deliver, deliver_to, manifest, put_picture
 from tests.support.http import Reply, call
 from tests.support.sagemaker import endpoint
@@ -44,6 +45,57 @@ def test_an_endpoint_is_made_listed_scaled_and_deleted(stage: Stage) -> None:
     assert call("GET", "/endpoints/anime").code == "endpoint_not_found"
     assert stage.scaling.stands == {}
     assert stage.sagemaker.parts_made == {"config": {}, "model": {}}
+
+
+@pytest.mark.parametrize("name", ["Anime", "ANIME", "Darkroom-Test-Anime"])
+def test_a_name_is_in_lower_case_however_it_is_written(stage: Stage, name: str) -> None:
+    """To SageMaker names that differ only in case are the same."""
+    made = call("POST", "/endpoints", {"name": name}, role="admin")
+    assert (made.status, made.json["name"]) == (201, NAME)
+    assert call("POST", "/endpoints", {"name": "aNIME"}, role="admin").status == 200
+    stage.sagemaker.settle()
+    assert call("GET", f"/endpoints/{name}").json["name"] == NAME
+    job = call("POST", "/jobs", {**JOB, "endpoint": name})
+    assert (job.status, job.json["endpoint"]) == (201, NAME)
+    assert [line["id"] for line in call("GET", f"/jobs?endpoint={name}").json["jobs"]] == [job.json["id"]]
+    assert call("PATCH", f"/endpoints/{name}", {"max_instances": 3}, role="admin").json["max_instances"] == 3
+    assert call("DELETE", f"/endpoints/{name}", role="admin").status == 204
+    stage.sagemaker.settle()
+    assert call("GET", "/endpoints/anime").code == "endpoint_not_found"
+    assert call("GET", f"/jobs/{job.json['id']}").json["error"]["code"] == "endpoint_deleted"
+
+
+def test_an_endpoint_with_upper_case_works_on_by_its_own_name(stage: Stage) -> None:
+    """Names had upper case before; an invocation must name the endpoint as it was made."""
+    stage.sagemaker.endpoints = [endpoint("darkroom-test-Anime")]
+    stage.sagemaker.tagged["darkroom-test-Anime"] = {"darkroom:min": "0", "darkroom:max": "1"}
+    jobs = [call("POST", "/jobs", {**JOB, "endpoint": name}).json for name in ("Anime", "anime", "DARKROOM-TEST-ANIME")]
+    assert {job["endpoint"] for job in jobs} == {"darkroom-test-Anime"}
+    assert {told["endpoint"] for told in stage.sagemaker.invoked} == {"darkroom-test-Anime"}
+    assert call("POST", f"/jobs/{jobs[0]['id']}/replay").json["endpoint"] == "darkroom-test-Anime"
+    for name in ("anime", "Anime", "darkroom-test-Anime", "darkroom-test-anime"):
+        assert len(call("GET", f"/jobs?endpoint={name}").json["jobs"]) == 4, name
+    assert call("GET", "/endpoints/anime").json["open_jobs"] == 4
+    assert call("PATCH", "/endpoints/anime", {"max_instances": 2}, role="admin").json["max_instances"] == 2
+    assert set(stage.scaling.stands) == {"darkroom-test-Anime"}
+    assert call("POST", "/endpoints", {"name": "anime"}, role="admin").code == "endpoint_exists"
+    assert call("DELETE", "/endpoints/anime", role="admin").status == 204
+    assert {call("GET", f"/jobs/{job['id']}").json["status"] for job in jobs} == {"fail"}
+    stage.sagemaker.settle()
+    stage.services.endpoints.forget()
+    # Its jobs are found by the name that it had.
+    assert len(call("GET", "/jobs?endpoint=Anime").json["jobs"]) == 4
+
+
+def test_jobs_of_an_endpoint_are_listed_while_sagemaker_does_not_answer(stage: Stage) -> None:
+    job = call("POST", "/jobs", {**JOB, "endpoint": "a"}).json
+    stage.services.endpoints.forget()
+
+    def busy(call: str) -> None:
+        raise Busy("aws_busy", "AWS is busy.")
+
+    stage.sagemaker.on_call = busy
+    assert [line["id"] for line in call("GET", "/jobs?endpoint=A").json["jobs"]] == [job["id"]]
 
 
 def test_a_repeat_finds_its_endpoint_and_the_header_makes_no_other(stage: Stage) -> None:
@@ -160,6 +212,21 @@ class TestPhase:
         assert self.phase(stage, job) == ("running", f"It is being painted since {started}.")
         deliver(completed(job, manifest(job)))
         assert self.phase(stage, job) == (None, None)
+
+    def test_a_job_whose_endpoint_sleeps_is_answered_at_once_with_one_read_and_when_to_ask_again(
+        self, stage: Stage
+    ) -> None:
+        job = call("POST", "/jobs", JOB).json["id"]
+        stage.sagemaker.describe("darkroom-test-a")
+        stage.sagemaker.details["darkroom-test-a"].instances = 0
+        stage.services.endpoints.forget()
+        with counted(stage) as calls:
+            waiting = call("GET", f"/jobs/{job}?wait=20")
+        assert (waiting.status, waiting.json["phase"]) == (200, "waking")
+        assert waiting.headers["Retry-After"] == "15"
+        assert calls["GetItem"] == 1
+        deliver(completed(job, manifest(job)))
+        assert "Retry-After" not in call("GET", f"/jobs/{job}?wait=20").headers
 
     def test_of_a_job_whose_endpoint_is_gone_nothing_is_said(self, stage: Stage) -> None:
         job = call("POST", "/jobs", JOB).json["id"]

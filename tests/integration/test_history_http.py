@@ -23,6 +23,9 @@ from tests.support.stage import Stage
 A, B = "darkroom-test-a", "darkroom-test-b"
 
 
+MARKED: dict[str, Any] = {"rating": 4, "tags": ("Sea", "night sky"), "seeds": (0, 2**64 - 1)}
+
+
 def at(text: str, number: int = 0) -> str:
     """An id made at this moment."""
     moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
@@ -47,7 +50,9 @@ def two_days(stage: Stage) -> dict[str, str]:
     return {
         "morning": put(stage, "2026-03-01T08:00:00", type="img2img", status="fail", prompt="A Red Lighthouse"),
         "evening": put(stage, "2026-03-01T23:59:59.500", owner="bob", lora=("film.safetensors",)),
-        "next day": put(stage, "2026-03-02T00:00:00", endpoint=B, checkpoint="x.safetensors", prompt="red cat"),
+        "next day": put(
+            stage, "2026-03-02T00:00:00", endpoint=B, checkpoint="x.safetensors", prompt="red cat", **MARKED
+        ),
     }
 
 
@@ -66,6 +71,16 @@ def two_days(stage: Stage) -> dict[str, str]:
         ("q=RED", ["next day", "morning"]),
         ("q=lighthouse+red", ["morning"]),
         ("q=blue", []),
+        ("rating=4", ["next day"]),
+        ("rating=3&rating=5", []),
+        ("rating=5&rating=4&owner=alice", ["next day"]),
+        ("tag=SEA", ["next day"]),
+        ("tag=sea&tag=Night+Sky", ["next day"]),
+        ("tag=sea&tag=day", []),
+        ("tag=night", []),
+        ("seed=0", ["next day"]),
+        ("seed=18446744073709551615&tag=sea&status=succeed", ["next day"]),
+        ("seed=7", []),
         ("to=2026-03-01", ["evening", "morning"]),
         ("from=2026-03-02", ["next day"]),
         ("from=2026-03-01&to=2026-03-01", ["evening", "morning"]),
@@ -90,6 +105,7 @@ def test_a_line_has_all_that_the_history_shows(two_days: dict[str, str]) -> None
     assert set(line) == {
         "label", "id", "type", "mode", "status", "owner", "endpoint", "checkpoint", "created_at", "completed_at",
         "duration", "run_seconds", "cost", "image_count", "prompt", "thumbnail",
+        "title", "rating", "tags", "seed", "batch", "notice_count",
     }  # fmt: skip
 
 

@@ -256,7 +256,11 @@ def test_a_round_at_any_moment_of_a_submission_takes_no_picture_from_a_job(
 
         with patch.object(part, name, with_a_round):
             reply = ask(picture)
-        met += len(busy)
+        if not busy:
+            # The submission does without this call, so no round has run.
+            delete(reply.json["id"])
+            continue
+        met += 1
         if reply.status == 201:
             assert is_there(stage, picture), f"a round at {name} took the picture from under the job"
             sweep(stage)

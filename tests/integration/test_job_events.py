@@ -153,23 +153,25 @@ def test_an_answer_that_is_missing_fails_the_job(stage: Stage, job_id: str) -> N
     assert shown(job_id)["error"]["code"] == "answer_missing"
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(5))))
-def test_whatever_the_order_the_first_result_stands_and_nothing_moves_it(
-    stage: Stage, job_id: str, order: tuple[int, ...]
-) -> None:
-    messages = [
-        progress(job_id, 0.5),
-        completed(job_id, manifest(job_id)),
-        completed(job_id, manifest(job_id)),
-        failed(job_id),
-        progress(job_id, 0.9),
-    ]
-    first = next(n for n in order if n in (1, 2, 3))
-    assert deliver(*(messages[n] for n in order)) == []
-    job = shown(job_id)
-    assert job["status"] == ("fail" if first == 3 else "succeed")
-    assert job["image_count"] == (0 if first == 3 else 1)
-    assert (job["error"] is None) == (first != 3)
+@pytest.mark.parametrize("begin", range(5))
+def test_whatever_the_order_the_first_result_stands_and_nothing_moves_it(stage: Stage, begin: int) -> None:
+    for order in itertools.permutations(range(5)):
+        if order[0] != begin:
+            continue
+        job_id = str(submit()["id"])
+        messages = [
+            progress(job_id, 0.5),
+            completed(job_id, manifest(job_id)),
+            completed(job_id, manifest(job_id)),
+            failed(job_id),
+            progress(job_id, 0.9),
+        ]
+        first = next(n for n in order if n in (1, 2, 3))
+        assert deliver(*(messages[n] for n in order)) == [], order
+        job = shown(job_id)
+        assert job["status"] == ("fail" if first == 3 else "succeed"), order
+        assert job["image_count"] == (0 if first == 3 else 1), order
+        assert (job["error"] is None) == (first != 3), order
 
 
 def test_a_result_that_overtakes_the_mark_is_kept(stage: Stage) -> None:

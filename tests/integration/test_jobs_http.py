@@ -438,7 +438,7 @@ def test_a_job_that_is_not_there_is_404(stage: Stage, job_id: str) -> None:
 def test_unknown_paths_and_methods_are_problems_too(stage: Stage) -> None:
     assert call("GET", "/images").code == "method_not_allowed"
     assert call("PUT", f"/jobs/{UNKNOWN}").status == 405
-    for path, allowed in (("/jobs", "GET, POST"), (f"/jobs/{UNKNOWN}", "DELETE, GET"), ("/jobs/summary", "GET")):
+    for path, allowed in (("/jobs", "GET, POST"), (f"/jobs/{UNKNOWN}", "DELETE, GET, PATCH"), ("/jobs/summary", "GET")):
         assert call("PUT", path).headers["Allow"] == allowed
     assert call("GET", "/jobs/a/b").code == "route_not_found"
     assert call("PUT", "/endpoints", {}).status == 405

@@ -119,6 +119,9 @@ def test_the_worker_learns_which_file_a_name_means(shelf: Stage) -> None:
          ["gone (stable-diffusion)", "gone2 (stable-diffusion)"]),
         ({"enable_hr": True, "hr_upscaler": "R-ESRGAN 4x+ Anime6B"},
          ["R-ESRGAN 4x+ Anime6B (upscaler; RealESRGAN_x4plus_anime_6B.pth would be it)"]),
+        ({"prompt": TAG, "script_name": "X/Y/Z plot", "script_args": ["Prompt S/R", "film_grain, gone", []]},
+         ["gone (lora)"]),
+        ({"script_name": "X/Y/Z plot", "script_args": ["[ControlNet] Model", "", ["gone"]]}, ["gone (controlnet)"]),
         ({"prompt": GONE, "refiner_checkpoint": "gone"}, ["not_there (lora)", "gone (stable-diffusion)"]),
     ],
 )  # fmt: skip
@@ -143,6 +146,10 @@ def test_what_is_not_there_refuses_the_job_with_all_names(
         always("Refiner", False, "gone", 0.8),
         always("ControlNet", {"enabled": False, "model": "gone"}),
         {"override_settings": {"sd_lora": "gone"}},
+        {"prompt": GONE, "disable_extra_networks": "true"},
+        always("ADetailer", True, {"ad_model": "face.pt", "ad_controlnet_model": "Passthrough"}),
+        {"script_name": "X/Y/Z plot", "script_args": ["VAE", "auto, None", []]},
+        {"script_name": "X/Y/Z plot", "script_args": [11, "", ["Euler a", "DPM++ 2M"]]},
     ],
 )
 def test_what_the_webui_would_not_load_is_left_alone(shelf: Stage, parameters: dict[str, Any]) -> None:

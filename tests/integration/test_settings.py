@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from bench.chaos import PUT_FORWARD
-from darkroom import wiring
+from darkroom import ids, wiring
+from darkroom.aws.job_items import to_item
+from darkroom.jobs.model import Job, JobLine
 from darkroom.settings import NotGiven, Settings
 from infra.functions import FUNCTIONS
 from tests.support.aws import SETTINGS
-from tests.support.events import deliver_to
+from tests.support.events import TEST, deliver_to, progress, stopped
 from tests.support.http import Context, call
 from tests.support.pictures import image_id, png
-from tests.support.stage import Stage
+from tests.support.stage import Stage, plain_client
 
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
 MODEL = {"kind": "lora", "name": "ink.safetensors"}
@@ -45,6 +47,13 @@ def ask_endpoints() -> None:
     call("DELETE", "/endpoints/darkroom-test-a")
 
 
+def hear_of_jobs() -> None:
+    """A job whose worker was stopped is handed over again."""
+    line = JobLine(ids.new_id(), "alice", "txt2img", "created", endpoint="darkroom-test-a")
+    plain_client("dynamodb").put_item(TableName=SETTINGS.jobs_table, Item=to_item(Job(line, {}), 1))
+    assert deliver_to("job_events", TEST, stopped(line.id)) == []
+
+
 LIVES: dict[str, Callable[[], Any]] = {
     "authorizer": lambda: handle(
         "authorizer", {"headers": {"Authorization": "Bearer a-very-long-admin-secret"}, "methodArn": "arn/v1/GET/jobs"}
@@ -55,7 +64,8 @@ LIVES: dict[str, Callable[[], Any]] = {
     "keys_api": lambda: call("GET", "/keys"),
     "dead_letters_api": lambda: call("GET", "/dead-letters"),
     "job_deletions": lambda: deliver_to("job_deletions", "no step"),
-    "job_events": lambda: deliver_to("job_events", "no message"),
+    "job_events": hear_of_jobs,
+    "job_progress": lambda: deliver_to("job_progress", progress(ids.new_id(), 0.5)),
     "checkpoint_imports": lambda: deliver_to("checkpoint_imports", "no step"),
     "endpoint_events": lambda: deliver_to("endpoint_events", ENDPOINT_EVENT),
     "sweeper": lambda: handle("sweeper", {}),

@@ -9,8 +9,8 @@ import pytest
 
 from darkroom import ids
 from darkroom.errors import Busy
-from darkroom.jobs.ending import Endings
 from darkroom.jobs.ports import ANSWER_LIMIT
+from darkroom.jobs.results import Results
 from darkroom.jobs.sweep import Sweep
 from darkroom.jobs.sweep_rules import LIGHT
 from functions.sweeper.handler import handler
@@ -286,6 +286,7 @@ def test_old_folders_are_looked_through_again_once_a_day(stage: Stage, sweep: Sw
     put(stage, f"jobs/{submit()}/x")
     clock.seconds = TIMEOUTS.forgotten + 60
     sweep.run(plenty)
+    sweep.run(plenty)
     put(stage, f"jobs/{old}/output/0.png")
     sweep.run(plenty)
     assert f"jobs/{old}/output/0.png" in stage.objects()
@@ -342,7 +343,7 @@ def test_an_answer_that_cannot_be_taken_in_does_not_keep_its_job_open_for_ever(
     def breaks(*_: object) -> None:
         raise ArithmeticError
 
-    monkeypatch.setattr(Endings, "completed", breaks)
+    monkeypatch.setattr(Results, "completed", breaks)
     clock.seconds = 301
     assert sweep.run(plenty)["broken"] == [job_id]
     clock.seconds = TIMEOUTS.deadline + 1
@@ -371,13 +372,13 @@ def test_two_rounds_at_once_settle_each_job_once(stage: Stage, sweep: Sweep, clo
     read = stage.adapters.outputs.read_answer
     nested: list[dict[str, Any]] = []
 
-    def meanwhile(job_id: str, limit: int = 0) -> bytes | None:
+    def meanwhile(*given: Any) -> bytes | None:
         stage.adapters.outputs.read_answer = read  # type: ignore[method-assign]
         stage.adapters.bookmarks.save("jobs", {})
         nested.append(sweep.run(plenty))
-        return read(job_id, limit)
+        return read(*given)
 
-    stage.adapters.outputs.read_answer = meanwhile  # type: ignore[method-assign]
+    stage.adapters.outputs.read_answer = meanwhile  # type: ignore[method-assign, assignment]
     sweep.run(plenty)
     assert nested[0]["succeed"] == 1
     assert shown(job_id)["status"] == "succeed"
@@ -386,8 +387,8 @@ def test_two_rounds_at_once_settle_each_job_once(stage: Stage, sweep: Sweep, clo
 def test_the_function_carries_out_every_round_and_tells_it_in_a_line_and_in_metrics(stage: Stage, job_id: str) -> None:
     with written() as lines:
         handler({}, Context())
-    line, metrics, endpoints, _ = lines
-    assert endpoints["round"] == "endpoints"
+    line, metrics, endpoints, _, steps, _ = lines
+    assert (endpoints["round"], steps["round"]) == ("endpoints", "steps")
     assert (line["message"], line["round"], line["failed"], line["broken"]) == ("round", "jobs", 0, 0)
     (declared,) = metrics["_aws"]["CloudWatchMetrics"]
     assert {"failed", "broken"} <= {entry["Name"] for entry in declared["Metrics"]}

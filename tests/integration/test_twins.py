@@ -11,8 +11,10 @@ import pytest
 from darkroom import ids
 from darkroom.aws.jobs import DynamoJobs
 from darkroom.idempotency import Idempotency
-from darkroom.jobs.contract import Components, PaintedImage, UsedFile, WorkError
-from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.contract import Components, PaintedImage, Timings, UsedFile, WorkError
+from darkroom.jobs.filters import Filters
+from darkroom.jobs.history import Stream
+from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Transition
 from darkroom.jobs.ports import AnswerTooLarge, KeyUsed, WriteResult
 from darkroom.jobs.state import ENDS, STATUSES, Status, may
 from tests.support.aws import SETTINGS
@@ -186,13 +188,81 @@ def test_the_oldest_come_first_page_by_page(store: Any) -> None:
     found: list[str] = []
     for shard in range(SHARDS):
         after = ids.LOWEST
-        while page := store.oldest("created", shard, after, made[9].line.id, 3):
+        while page := store.oldest("in_progress", shard, after, made[9].line.id, 3):
             assert len(page) <= 3
             assert [line.id for line in page] == sorted(line.id for line in page)
             found += [line.id for line in page]
             after = page[-1].id
     assert sorted(found) == [one.line.id for one in made[:10]]
-    assert store.oldest("created", 0, ids.HIGHEST, ids.LOWEST, 3) == []
+    assert store.oldest("in_progress", 0, ids.HIGHEST, ids.LOWEST, 3) == []
+
+
+def listed_as(store: Any, one: str) -> Status:
+    """The status that lists show for a job."""
+    lines = [line for shard in range(SHARDS) for line in read_all(store, Stream("feed", str(shard)))]
+    [status] = [line.status for line in lines if line.id == one]
+    statuses = [
+        status for status in STATUSES for shard in range(SHARDS) if one in by_status(store, f"{status}#{shard}")
+    ]
+    assert statuses == ([] if status == "succeed" else [status]), "the index of statuses says otherwise"
+    return status
+
+
+def read_all(store: Any, stream: Stream) -> list[JobLine]:
+    return store.read(stream, Filters(), ids.HIGHEST, 100).lines  # type: ignore[no-any-return]
+
+
+def by_status(store: Any, key: str) -> set[str]:
+    return {line.id for line in read_all(store, Stream("by_status", key))}
+
+
+def test_a_new_job_is_listed_as_handed_over_until_that_fails(store: Any) -> None:
+    made, waiting = job(), job(1, endpoint=None)
+    store.create(made, (), None)
+    store.create(waiting, (), None)
+    assert (store.get(made.line.id).line.status, listed_as(store, made.line.id)) == ("created", "in_progress")
+    assert listed_as(store, waiting.line.id) == "created"
+    assert store.list_as_created(made.line.id).applied
+    assert listed_as(store, made.line.id) == "created"
+    assert store.apply(made.line.id, Transition("in_progress", "invoke")).applied
+    assert listed_as(store, made.line.id) == "in_progress"
+    assert not store.list_as_created(made.line.id).applied
+    assert not store.list_as_created(job_id(2)).applied
+    for end in ENDS:
+        ends = job(3 + ENDS.index(end))
+        bring_to(store, ends, end, None)
+        assert listed_as(store, ends.line.id) == end
+
+
+def test_a_line_has_the_seeds_of_its_pictures_and_counts_pictures_and_notices(store: Any) -> None:
+    made = job(seeds=(5,), batch=3, notice_count=1)
+    bring_to(store, replace(made, notices=("Rounded down.",)), "in_progress", None)
+    assert store.get(made.line.id).line.seeds == (5,)
+    pictures = tuple(
+        PaintedImage(key=f"{number}.png", width=8, height=8, seed=seed)
+        for number, seed in enumerate([None, 2**64 - 1, -1, 7, 7, *range(100, 200)])
+    )
+    end = Transition("succeed", "callback", images=pictures, notices=("One.", "Two."), timings=Timings(run=1.5))
+    assert store.apply(made.line.id, end).applied
+    line = store.get(made.line.id).line
+    assert line.seeds == (2**64 - 1, 7, *range(100, 130))
+    assert (line.batch, line.image_count, line.notice_count, line.run_seconds) == (3, len(pictures), 3, 1.5)
+    [listed] = [each for shard in range(SHARDS) for each in read_all(store, Stream("feed", str(shard)))]
+    assert listed == line
+
+
+def test_what_an_owner_gives_a_job_is_changed_field_by_field(store: Any) -> None:
+    made = job()
+    bring_to(store, made, "succeed", None)
+    everything = Edit(frozenset({"title", "rating", "tags"}), "Dawn", 4, ("sea", "night"))
+    edited = store.edit(made.line.id, everything, None)
+    assert (edited.line.title, edited.line.rating, edited.line.tags) == ("Dawn", 4, ("sea", "night"))
+    assert edited == store.get(made.line.id)
+    edited = store.edit(made.line.id, Edit(frozenset({"title", "tags"})), "alice")
+    assert (edited.line.title, edited.line.rating, edited.line.tags) == (None, 4, ())
+    assert store.edit(made.line.id, everything, "bob") is None
+    assert store.edit(job_id(1), everything, None) is None
+    assert (store.get(job_id(1)), store.get(made.line.id)) == (None, edited)
 
 
 def test_open_jobs_are_counted_by_owner_and_endpoint(store: Any) -> None:

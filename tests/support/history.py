@@ -19,6 +19,7 @@ from darkroom.jobs.types import JobType
 TYPES: tuple[Any, ...] = get_args(JobType)
 START = 1_700_000_000_000
 WORDS = ("lighthouse", "Storm", "cat", "ÉTÉ")
+TAGS = ("Sea", "été", "night")
 LORAS = ("film.safetensors", "ink.safetensors")
 
 
@@ -83,6 +84,9 @@ def jobs(draw: Any, number: int) -> JobLine:
         checkpoint=draw(st.sampled_from([None, "x.safetensors", "y.safetensors"])),
         prompt=" ".join(draw(st.lists(st.sampled_from(WORDS), max_size=3))) or None,
         lora=tuple(draw(st.lists(st.sampled_from(LORAS), max_size=2, unique=True))),
+        seeds=tuple(draw(st.lists(st.integers(0, 3), max_size=2, unique=True))),
+        rating=draw(st.none() | st.integers(1, 5)),
+        tags=tuple(draw(st.lists(st.sampled_from(TAGS), max_size=3, unique=True))),
     )
 
 
@@ -94,6 +98,9 @@ FILTER_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "checkpoint": maybe() | st.sampled_from(["x.safetensors", "nothing"]),
     "owner": maybe() | st.sampled_from(["alice", "bob"]),
     "lora": maybe() | st.sampled_from(["film", "ink.safetensors"]),
+    "rating": maybe() | st.lists(st.integers(1, 5), max_size=2, unique=True),
+    "tag": maybe() | st.lists(st.sampled_from(["sea", "SEA", "Été"]), max_size=2, unique=True),
+    "seed": maybe() | st.integers(0, 4),
     "q": maybe() | st.lists(st.sampled_from(WORDS), max_size=2).map(" ".join),
 }
 """What may be asked for, of every filter of the table."""

@@ -42,8 +42,10 @@ def wheels(folder: Path) -> dict[str, Path]:
 def with_pip(what: str, folder: Path) -> Path:
     """`pip install` of a wheel or a folder into an empty environment; returns the command."""
     environment = clean(folder / "home")
-    run([sys.executable, "-m", "venv", str(folder / "venv")], environment, folder)
-    run([str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet", what], environment, folder)
+    # Without a pip of its own, whose installation takes longer than that of the command.
+    run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], environment, folder)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "venv/bin/python")]
+    run([*pip, "install", "--quiet", what], environment, folder)
     return folder / "venv" / "bin" / "darkroom"
 
 

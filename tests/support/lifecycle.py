@@ -27,14 +27,17 @@ from darkroom.jobs.limiter import OpenJobLimiter
 from darkroom.jobs.model import answer_key, output_prefix
 from darkroom.jobs.open import JobsByEndpoint
 from darkroom.jobs.ports import EndpointRefused
+from darkroom.jobs.progress import ProgressReports
 from darkroom.jobs.removal import Removal
+from darkroom.jobs.results import Results
+from darkroom.jobs.runs import MAX_RUNS, Run
 from darkroom.jobs.service import Jobs
 from darkroom.jobs.state import OPEN, TIMED_OUT
 from darkroom.jobs.submission import Submission
 from darkroom.jobs.sweep import Sweep
 from darkroom.jobs.sweep_rules import HAND_OVERS
 from tests.support.aws import TIMEOUTS
-from tests.support.events import completed, failed, manifest, progress
+from tests.support.events import completed, expired, failed, manifest, progress, stopped
 from tests.support.memory import NoUses
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
 
@@ -45,6 +48,7 @@ OWN, ALL = 4, 7
 RESOURCES = StageResources("pictures", "models", "https://queue", retention_days=90, feed_shards=SHARDS)
 BODY = JobIn.model_validate({"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}})
 Pick = st.integers(0, 1_000)
+STOPS = ("stopped", "stopped", "expired")
 
 
 @dataclass
@@ -75,9 +79,9 @@ class Clock:
 
 @dataclass
 class Taken:
-    """An invocation that SageMaker took."""
+    """A run that SageMaker took."""
 
-    job_id: str
+    run: Run
     at: float
     started: bool = False
 
@@ -96,16 +100,23 @@ class SageMaker(FakeSageMaker):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def invoke(self, name: str, job_id: str, body: bytes) -> tuple[str, str | None]:
+    def invoke(self, name: str, run: Run, body: bytes) -> tuple[str, str | None]:
+        job_id = run.job_id
         trouble, self.trouble = "unmarked" if self.silent else self.trouble, None
         if trouble == "refused":
             raise EndpointRefused(trouble)
         if trouble != "busy":
             self.copies[job_id] += 1
-            self.queue.append(Taken(job_id, self.clock()))
+            self.queue.append(Taken(run, self.clock()))
         if trouble:
             raise Busy("aws_busy", trouble)
-        return f"s3://pictures/{answer_key(job_id)}", f"s3://pictures/{failure_key(job_id)}"
+        return f"s3://pictures/{place(run, self.clock())}", f"s3://pictures/{failure_key(job_id)}"
+
+
+def place(run: Run, at: float) -> str:
+    """Where the answer of a run goes that is taken at this time: in odd seconds not to where it is asked."""
+    asked = answer_key(run.job_id, run.number)
+    return f"{output_prefix(run.job_id)}{run.number}.out" if at % 2 else asked
 
 
 def failure_key(job_id: str) -> str:
@@ -145,6 +156,8 @@ class Lifecycle(RuleBasedStateMachine):
         self.ended: list[Ended] = []
         self.endings = endings = Endings(on.store, on.outputs, (self.ended.append,), self.clock)
         dispatcher = Dispatcher(on.store, on.images, on.outputs, endings, self.sagemaker, RESOURCES, self.clock)
+        self.dispatcher = dispatcher
+        results = Results(on.store, on.outputs, endings, dispatcher.dispatch, self.clock)
         limiter = OpenJobLimiter(on.store, OWN, ALL, self.clock)
         self.open_jobs = open_jobs = JobsByEndpoint(on.store, on.outputs, endings, limiter, SHARDS)
         endpoints = Endpoints(self.sagemaker, FakeScaling(), open_jobs, "darkroom-test-", self.clock)
@@ -163,7 +176,7 @@ class Lifecycle(RuleBasedStateMachine):
             self.clock,
             lambda: ids.new_id_at(datetime.fromtimestamp(self.clock(), UTC)),
         )
-        self.events = Events(on.store, endings)
+        self.events, self.progress = Events(results), ProgressReports(on.store)
         no_pictures: Any = None
         self.sweeper = Sweep(
             on.store,
@@ -172,6 +185,7 @@ class Lifecycle(RuleBasedStateMachine):
             NoUses(),
             no_pictures,
             endings,
+            results,
             dispatcher,
             endpoints,
             TIMEOUTS,
@@ -259,35 +273,44 @@ class Lifecycle(RuleBasedStateMachine):
         taken = self.sagemaker.queue[pick % len(self.sagemaker.queue)]
         if self.clock() - taken.at > TIMEOUTS.queue:
             return
-        if not self.on.outputs.is_marked(taken.job_id):
+        job_id = taken.run.job_id
+        if not self.on.outputs.is_marked(job_id):
             taken.started = True
-            self.on.put(f"{output_prefix(taken.job_id)}0.png", b"half")
-            self.mail.append(json.dumps(progress(taken.job_id, 0.5)))
+            self.on.put(f"{output_prefix(job_id)}0.png", b"half")
+            self.mail.append(json.dumps(progress(job_id, 0.5)))
 
     @precondition(lambda self: self.sagemaker.queue)
-    @rule(pick=Pick, ends=st.sampled_from(["paint", "paint", "paint", "look", "error", "fail", "garbage"]))
+    @rule(pick=Pick, ends=st.sampled_from(["paint", "paint", "paint", "look", "error", "fail", "garbage", *STOPS]))
     def run(self, pick: int, ends: str) -> None:
-        """`look` is a worker that looks for the marker, the others do not."""
+        """`look` is a worker that looks for the marker, the others do not; `stopped` one that is shut down."""
         taken = self.sagemaker.queue.pop(pick % len(self.sagemaker.queue))
         if self.clock() - taken.at > TIMEOUTS.queue + TIMEOUTS.run:
             return  # SageMaker gives up without a word.
-        job_id = taken.job_id
+        job_id, number = taken.run.job_id, taken.run.number
+        if ends == "expired":
+            self.mail.append(json.dumps(expired(job_id, number)))
+            return
         if ends == "fail":
             self.on.put(failure_key(job_id), b"out of memory")
-            self.mail.append(json.dumps(failed(job_id)))
+            self.mail.append(json.dumps(failed(job_id, run=number)))
             return
         answer: Any = manifest(job_id)
         if ends == "look" and self.on.outputs.is_marked(job_id):
             answer = {"error": {"code": "cancelled", "message": "cancelled"}}
         elif ends == "error":
             answer = {"error": {"code": "image_unreadable", "message": "broken"}}
+        elif ends == "stopped":
+            answer = {"error": {"code": "worker_stopped", "message": "shut down"}}
         elif ends == "garbage":
             answer = "garbage"
         else:
             self.on.put(f"{output_prefix(job_id)}0.png", b"picture of " + job_id.encode())
         text = answer if isinstance(answer, str) else json.dumps(answer)
-        self.on.put(answer_key(job_id), text.encode())
-        self.mail.append(json.dumps(completed(job_id, answer)))
+        at = place(taken.run, taken.at)
+        self.on.put(at, text.encode())
+        message = completed(job_id, answer, number)
+        message["responseParameters"]["outputLocation"] = f"s3://pictures/{at}"
+        self.mail.append(json.dumps(message))
 
     # What the queue does.
 
@@ -297,15 +320,18 @@ class Lifecycle(RuleBasedStateMachine):
         """Any message, in any order; with `again` it will come once more."""
         position = pick % len(self.mail)
         body = self.mail[position] if again else self.mail.pop(position)
-        self.events.receive(body)
+        (self.progress if "darkroom.progress" in body else self.events).receive(body)
 
     @precondition(lambda self: self.seen)
-    @rule(pick=Pick, ends=st.sampled_from(["fail", "error", "paint"]))
+    @rule(pick=Pick, ends=st.sampled_from(["fail", "error", "paint", "stopped"]))
     def contradict(self, pick: int, ends: str) -> None:
-        """A second run of a job ends otherwise than the first did."""
+        """A copy of the first run of a job ends otherwise than the first did."""
         job_id = self._any(pick)
         if ends == "fail":
             self.mail.append(json.dumps(failed(job_id)))
+            return
+        if ends == "stopped":
+            self.mail.append(json.dumps(stopped(job_id)))
             return
         if ends == "paint":
             self.on.put(f"{output_prefix(job_id)}0.png", b"picture of " + job_id.encode())
@@ -397,7 +423,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     def no_job_is_handed_over_often(self) -> None:
         """Once when it is made, and a few times again."""
-        assert all(copies <= 1 + HAND_OVERS for copies in self.sagemaker.copies.values())
+        assert all(copies <= MAX_RUNS + HAND_OVERS for copies in self.sagemaker.copies.values())
 
     def teardown(self) -> None:
         """Whatever was lost: after some rounds every job has its end, and every object its job."""

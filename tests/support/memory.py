@@ -15,14 +15,18 @@ from darkroom.images.ports import Due, Use
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
 from darkroom.jobs.model import (
+    Edit,
     Job,
     JobLine,
     OpenJobCounts,
     Transition,
+    again,
     answer_key,
+    answer_keys,
     cancel_key,
     job_prefix,
     output_prefix,
+    seeds_of,
 )
 from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, KeyUsed, WriteResult
 from darkroom.jobs.state import OPEN, CancelPoint, Status, may, short_of
@@ -99,6 +103,7 @@ class MemoryJobs:
         self._clock = clock
         self._shards = shards
         self._keys: dict[tuple[str, str], tuple[str, str, int]] = {}
+        self._listed_as: dict[str, Status] = {}
 
     def create(self, job: Job, models: tuple[ModelKey, ...], idempotency: Idempotency | None) -> None:
         if idempotency:
@@ -107,6 +112,7 @@ class MemoryJobs:
                 raise KeyUsed(*self._keys[name][:2])
             self._keys[name] = (job.line.id, idempotency.digest, idempotency.expires_at)
         self.jobs[job.line.id] = job
+        self._listed_as[job.line.id] = job.listed_at_first
 
     def idempotency(self, owner: str, key: str) -> KeyUsed | None:
         job_id, digest, expires_at = self._keys.get((owner, key), ("", "", 0))
@@ -118,8 +124,26 @@ class MemoryJobs:
     def read(self, stream: Stream, filters: Filters, start: str, limit: int) -> Slice:
         history = MemoryHistory(self._shards)
         for job in self.jobs.values():
-            history.put(job.line)
+            history.put(self._listed(job))
         return history.read(stream, filters, start, limit)
+
+    def _listed(self, job: Job) -> JobLine:
+        return replace(job.line, status=self._listed_as[job.line.id])
+
+    def list_as_created(self, job_id: str) -> WriteResult:
+        job = self.jobs.get(job_id)
+        if job is None or job.line.status != "created":
+            return self._refused(job)
+        self._listed_as[job_id] = "created"
+        return WriteResult(applied=True, exists=True)
+
+    def edit(self, job_id: str, edit: Edit, scope: str | None) -> Job | None:
+        job = self.jobs.get(job_id)
+        if job is None or scope not in (None, job.line.owner):
+            return None
+        line = replace(job.line, **{name: getattr(edit, name) for name in edit.changed})
+        self.jobs[job_id] = replace(job, line=line)
+        return self.jobs[job_id]
 
     def open_jobs(self) -> OpenJobCounts:
         lines = [job.line for job in self.jobs.values() if job.line.status in OPEN]
@@ -128,13 +152,16 @@ class MemoryJobs:
         return OpenJobCounts(len(lines), dict(owners), dict(endpoints))
 
     def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
-        lines = [job.line for job_id, job in sorted(self.jobs.items()) if after < job_id <= until]
+        lines = [self._listed(job) for job_id, job in sorted(self.jobs.items()) if after < job_id <= until]
         here = [line for line in lines if shard_of(line.id, self._shards) == shard and line.status == status]
         return here[:limit]
 
     def apply(self, job_id: str, transition: Transition) -> WriteResult:
         job = self.jobs.get(job_id)
-        if job is None or not may(transition.status, job.line.status, job.error.code if job.error else None):
+        code = job.error.code if job and job.error else None
+        if job is None or not may(transition.status, job.line.status, code, transition.run):
+            return self._refused(job)
+        if transition.run not in (None, job.run) or (transition.status == "in_progress" and job.output_location):
             return self._refused(job)
         if transition.only_for is not None and job.line.type not in transition.only_for:
             return self._refused(job)
@@ -143,17 +170,30 @@ class MemoryJobs:
         )
         if transition.images:
             line = replace(line, image_count=len(transition.images), first_image=transition.first_image)
+            line = replace(line, seeds=seeds_of(transition.images) or line.seeds)
+        if transition.timings and transition.timings.busy is not None:
+            line = replace(line, run_seconds=transition.timings.busy)
+        line = replace(line, notice_count=line.notice_count + len(transition.notices))
         self.jobs[job_id] = replace(
             job,
             line=line,
             error=None if transition.status == "succeed" else transition.error or job.error,
             **{
                 name: getattr(transition, name) or getattr(job, name)
-                for name in ("failure_location", "images", "caption", "timings", "submitted_at", "cancelled_when")
+                for name in (
+                    "output_location",
+                    "failure_location",
+                    "images",
+                    "caption",
+                    "timings",
+                    "submitted_at",
+                    "cancelled_when",
+                )
             },
             notices=job.notices + transition.notices,
             components=transition.components or job.components,
         )
+        self._listed_as[job_id] = transition.status
         self.basis[job_id] = transition.basis
         return WriteResult(applied=True, exists=True)
 
@@ -161,17 +201,28 @@ class MemoryJobs:
         job = self.jobs.get(job_id)
         if job is None or job.line.settled or (job.progress is not None and job.progress >= progress):
             return self._refused(job)
+        if job.run > 1 and started_at < (job.handed_over_at or ""):
+            return self._refused(job)
         self.jobs[job_id] = replace(job, progress=progress, started_at=started_at)
         return WriteResult(applied=True, exists=True)
 
-    def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
+    def claim_hand_over(self, job_id: str, before: int, now: str, run: int = 1) -> bool:
         job = self.jobs.get(job_id)
-        if job is None or job.line.status != "created" or job.started_at:
+        if job is None or not job.awaits_hand_over or job.run != run or job.started_at:
             return False
         if job.hand_overs != before and job.handed_over_at != now:
             return False
         self.jobs[job_id] = replace(job, hand_overs=before + 1, handed_over_at=now)
         return True
+
+    def begin_again(self, job: Job, now: str, notice: str) -> Job | None:
+        found = self.jobs.get(job.line.id)
+        if found is None or found.line.settled or found.run != job.run:
+            own = found and found.awaits_hand_over and (found.run, found.handed_over_at) == (job.run + 1, now)
+            return found if own else None
+        self.jobs[job.line.id] = again(found, now, notice)
+        self._listed_as[job.line.id] = "in_progress"
+        return self.jobs[job.line.id]
 
     def note_cancel_point(self, job_id: str, point: CancelPoint) -> WriteResult:
         job = self.jobs.get(job_id)
@@ -180,11 +231,12 @@ class MemoryJobs:
         self.jobs[job_id] = replace(job, cancelled_when=point)
         return WriteResult(applied=True, exists=True)
 
-    def note_failure(self, job_id: str, failure_location: str) -> WriteResult:
+    def note_failure(self, job_id: str, failure_location: str, output_location: str | None = None) -> WriteResult:
         job = self.jobs.get(job_id)
         if job is None:
             return self._refused(job)
-        self.jobs[job_id] = replace(job, failure_location=failure_location)
+        output_location = output_location or job.output_location
+        self.jobs[job_id] = replace(job, failure_location=failure_location, output_location=output_location)
         return WriteResult(applied=True, exists=True)
 
     def delete(self, job_id: str) -> Status | None:
@@ -202,7 +254,8 @@ class MemoryJobs:
     def _refused(job: Job | None) -> WriteResult:
         if job is None:
             return WriteResult(False, False)
-        return WriteResult(False, True, job.line.status, job.failure_location, job.line.type)
+        places = job.failure_location, job.line.type, job.output_location
+        return WriteResult(False, True, job.line.status, *places, job.run)
 
 
 class NoUses:
@@ -252,10 +305,14 @@ class MemoryOutputs:
     def __init__(self, bucket: str = "pictures") -> None:
         self.objects: dict[str, bytes] = {}
         self._uri = f"s3://{bucket}/"
-        self._remembered: dict[str, str | None] = {}
+        self._remembered: dict[str, tuple[str | None, str | None]] = {}
 
-    def read_answer(self, job_id: str, limit: int = ANSWER_LIMIT) -> bytes | None:
-        content = self.objects.get(answer_key(job_id))
+    def _answer_key(self, job_id: str, at: str | None) -> str:
+        key = (at or answer_key(job_id)).removeprefix(self._uri)
+        return key if key.startswith("jobs/") else ""
+
+    def read_answer(self, job_id: str, limit: int = ANSWER_LIMIT, at: str | None = None) -> bytes | None:
+        content = self.objects.get(self._answer_key(job_id, at))
         if content is not None and len(content) > limit:
             raise AnswerTooLarge
         return content
@@ -271,12 +328,12 @@ class MemoryOutputs:
     def read_failure(self, failure_location: str) -> bytes | None:
         return self.objects.get(failure_location.removeprefix(self._uri))
 
-    def mark_cancelled(self, job_id: str, failure_location: str | None) -> None:
+    def mark_cancelled(self, job_id: str, failure_location: str | None, at: str | None = None) -> None:
         self.objects[cancel_key(job_id)] = b""
-        self._remembered[job_id] = failure_location
+        self._remembered[job_id] = (failure_location, at)
 
-    def has_answer(self, job_id: str) -> bool:
-        return answer_key(job_id) in self.objects
+    def has_answer(self, job_id: str, at: str | None = None) -> bool:
+        return self._answer_key(job_id, at) in self.objects
 
     def is_marked(self, job_id: str) -> bool:
         return cancel_key(job_id) in self.objects
@@ -284,17 +341,23 @@ class MemoryOutputs:
     def unmark(self, job_id: str) -> None:
         self.objects.pop(cancel_key(job_id), None)
 
-    def delete(self, job_id: str, failure_location: str | None = None, keep_marker: bool = False) -> None:
-        location = failure_location or (self._remembered.get(job_id) if self.is_marked(job_id) else None)
+    def delete(
+        self, job_id: str, failure_location: str | None = None, at: str | None = None, keep_marker: bool = False
+    ) -> None:
+        remembered = self._remembered.get(job_id, (None, None)) if self.is_marked(job_id) else (None, None)
+        location, at = failure_location or remembered[0], at or remembered[1]
         for key in [key for key in self.objects if key.startswith(job_prefix(job_id))]:
             if not (keep_marker and key == cancel_key(job_id)):
                 del self.objects[key]
         if location:
             self.objects.pop(location.removeprefix(self._uri), None)
+        if at:
+            self.objects.pop(self._answer_key(job_id, at), None)
 
-    def delete_pictures(self, job_id: str) -> None:
+    def delete_pictures(self, job_id: str, at: str | None = None) -> None:
+        answers = {*answer_keys(job_id), self._answer_key(job_id, at)}
         for key in [key for key in self.objects if key.startswith(output_prefix(job_id))]:
-            if key != answer_key(job_id):
+            if key not in answers:
                 del self.objects[key]
 
     def folders(self, after: str, until: str) -> list[str]:

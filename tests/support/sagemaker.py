@@ -18,7 +18,9 @@ from darkroom.endpoints.model import (
 )
 from darkroom.endpoints.ports import PartKind
 from darkroom.errors import Conflict
+from darkroom.jobs.model import answer_key
 from darkroom.jobs.ports import EndpointRefused
+from darkroom.jobs.runs import Run
 
 LONG_AGO = "2026-01-01T00:00:00Z"
 
@@ -43,7 +45,8 @@ class Details:
 class FakeSageMaker:
     """Endpoints with all their parts, and an inference that only remembers what it was given.
 
-    `on_call` hears each call's name before it is carried out, `after_call` after it.
+    `elsewhere` is where it says that answers go, instead of the place that is asked for. `on_call` hears each call's
+    name before it is carried out, `after_call` after it.
     """
 
     def __init__(self) -> None:
@@ -53,6 +56,8 @@ class FakeSageMaker:
         self.parts_made: dict[PartKind, dict[str, float]] = {"config": {}, "model": {}}
         self.now = 1_000_000.0
         self.invoked: list[dict[str, Any]] = []
+        self.runs: list[Run] = []
+        self.elsewhere: str | None = None
         self.refuses: str | None = None
         self.refuses_to_make: BaseException | None = None
         self.on_call: Callable[[str], None] = lambda name: None
@@ -70,6 +75,7 @@ class FakeSageMaker:
         found = self._find(name)
         if found is None:
             return None
+        name = found.name
         told = self.details.setdefault(name, Details())
         running = 0 if found.status == "Creating" else told.instances
         return EndpointDetails(found, f"arn:{name}", told.config, running, told.instances, told.image, told.failure)
@@ -150,18 +156,20 @@ class FakeSageMaker:
 
     # Inference
 
-    def invoke(self, name: str, job_id: str, body: bytes) -> tuple[str, str | None]:
+    def invoke(self, name: str, run: Run, body: bytes) -> tuple[str, str | None]:
         self.on_call("InvokeEndpointAsync")
         if self.refuses:
             raise EndpointRefused(self.refuses)
-        if self._find(name) is None:
+        if name not in {found.name for found in self.endpoints}:
             raise EndpointRefused(f"Endpoint {name} not found.")
         self.invoked.append({"endpoint": name, **json.loads(body)})
-        self.before_answer(job_id)
-        return f"s3://pictures/jobs/{job_id}/output/response.json", "s3://pictures/failures/x-error.out"
+        self.runs.append(run)
+        self.before_answer(run.job_id)
+        place = self.elsewhere or f"s3://pictures/{answer_key(run.job_id, run.number)}"
+        return place, "s3://pictures/failures/x-error.out"
 
     def _find(self, name: str) -> Endpoint | None:
-        return next((found for found in self.endpoints if found.name == name), None)
+        return next((found for found in self.endpoints if found.is_called(name)), None)
 
     def _make_part(self, kind: PartKind, spec: EndpointSpec) -> None:
         self.parts_made[kind].setdefault(spec.parts, self.now)

@@ -9,12 +9,14 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
 
+from darkroom.aws.queue import SqsSteps
 from darkroom.checkpoints.model import ModelKey
 from darkroom.endpoints.model import Bounds
 from darkroom.errors import Busy
 from darkroom.keys.api import KeyIn
+from darkroom.stalled import STALLED_SECONDS
 from tests.support.aws import SETTINGS
-from tests.support.events import completed, failed, manifest, progress
+from tests.support.events import completed, expired, failed, manifest, progress, stopped
 from tests.support.faults import GATEWAY, Broken, Scenario, World, lying
 from tests.support.http import Reply, call
 from tests.support.models import safetensors
@@ -200,6 +202,10 @@ def unmarked(world: World) -> None:
         submit(world)
 
 
+def edit(world: World) -> None:
+    world.ask("PATCH", f"/jobs/{world.job}", {"rating": 4, "tags": ["sea"]})
+
+
 def cancel_alone(world: World) -> None:
     # Only time takes the marker away then: no worker ever comes.
     world.usual.add("healed by the sweeper")
@@ -207,6 +213,12 @@ def cancel_alone(world: World) -> None:
 
 
 # job_events
+
+
+def waits(world: World) -> None:
+    """Nobody answers for the first run."""
+    submit(world)
+    world.answered = len(world.wire.invoked)
 
 
 def answered(message: Callable[[World], Any]) -> Callable[[World], None]:
@@ -217,6 +229,11 @@ def answered(message: Callable[[World], Any]) -> Callable[[World], None]:
         world.deliver("job_events", message(world))
 
     return act
+
+
+def out_of_time(world: World) -> Any:
+    world.usual.add("the job fails with `expired`")
+    return expired(world.job)
 
 
 def painted(world: World) -> Any:
@@ -603,7 +620,18 @@ def orphans(world: World) -> None:
         world.stage.s3.put_object(Bucket=SETTINGS.pictures_bucket, Key=key, Body=b"x")
 
 
-LOOK, PAST_DEADLINE, FORGOTTEN = 400, 25_600, 3 * 25_600
+def steps_lost(prepare: Callable[[World], None]) -> Callable[[World], None]:
+    """What `prepare` begins, and none of its messages arrives."""
+
+    def act(world: World) -> None:
+        with patch.object(SqsSteps, "send"):
+            prepare(world)
+
+    return act
+
+
+STALLED = int(STALLED_SECONDS) + 100
+LOOK, PAST_DEADLINE, FORGOTTEN = 400, 25_600, 5 * 25_600
 UNUSED = 91_000
 CHOOSING = ("Query", "ListEndpoints", "Describe")
 """How a new job finds its place, the same for all of them."""
@@ -651,6 +679,7 @@ SCENARIOS = (
         ends(succeed=2),
         spared=CHOOSING,
     ),
+    Scenario("jobs_api", "PATCH /jobs/<id>", edit, ended, ends(succeed=1)),
     Scenario("jobs_api", "DELETE /jobs/<id> of a job that has ended", delete, ended, ends()),
     Scenario("jobs_api", "DELETE /jobs/<id> of an open job", delete, submit, ends()),
     Scenario("jobs_api", "POST /jobs/delete with ids", delete_named, two_ended, ends()),
@@ -668,7 +697,15 @@ SCENARIOS = (
     Scenario("job_events", "success, the answer in S3 alone", answered(in_s3_alone), submit, ends(succeed=1)),
     Scenario("job_events", "success with raw pictures", answered(raw), submit, ends(succeed=1)),
     Scenario("job_events", "failure", answered(broke), submit, ends(fail=1)),
-    Scenario("job_events", "progress", lambda w: w.deliver("job_events", progress(w.job, 0.5)), submit),
+    Scenario(
+        "job_events",
+        "its worker was stopped",
+        lambda w: w.deliver("job_events", stopped(w.job)),
+        waits,
+        ends(succeed=1),
+    ),
+    Scenario("job_events", "expired in line", answered(out_of_time), submit, ends(fail=1)),
+    Scenario("job_progress", "progress", lambda w: w.deliver("job_progress", progress(w.job, 0.5)), submit),
     Scenario(
         "job_events",
         "the worker of a cancelled job stops",
@@ -767,5 +804,15 @@ SCENARIOS = (
     ),
     Scenario(
         "sweeper", "an endpoint without scaling", round_at(LOOK, "endpoints"), came_into_service, endpoint_is(True)
+    ),
+    Scenario(
+        "sweeper", "an import without a step", round_at(STALLED, "steps"), steps_lost(begun(WEB)), file_is("fail")
+    ),
+    Scenario(
+        "sweeper",
+        "a deletion without a step",
+        round_at(STALLED, "steps"),
+        steps_lost(deletion_begun),
+        deletion_is("fail", 0),
     ),
 )

@@ -3,22 +3,20 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cache
-from threading import Lock
 from typing import Any
 from unittest.mock import patch
 
 import boto3
-from moto import mock_aws
-from moto.core.botocore_stubber import BotocoreStubber
 from moto.s3.models import s3_backends
 
 from darkroom import wiring
 from darkroom.aws.clients import client
 from darkroom.images.model import image_key
 from tests.support.aws import REGION, SETTINGS, make_stage, put_model
+from tests.support.mocked import mocked_aws
 from tests.support.sagemaker import FakeSageMaker, FakeScaling
 
 # Making a client takes 0.1 s and more, and moto answers one that was made in a test before just as well: it answers
@@ -96,22 +94,11 @@ class Stage:
         put_model(self.dynamodb, name, kind, status)
 
 
-_DYNAMODB = Lock()
-_answer = BotocoreStubber.__call__
-
-
-def _one_by_one(stubber: BotocoreStubber, event_name: str, request: Any, **more: Any) -> Any:
-    """moto's answer to a call. Calls of DynamoDB have it one after the other: a transaction that fails puts all tables
-    back to what they were before it, so that moto would forget what another thread wrote meanwhile."""
-    with _DYNAMODB if event_name.startswith("before-send.dynamodb.") else nullcontext():
-        return _answer(stubber, event_name, request, **more)
-
-
 @contextmanager
 def moto_stage() -> Iterator[Stage]:
     """A stage with one checkpoint and one endpoint, whose services the handlers use."""
     environment = {"AWS_DEFAULT_REGION": REGION, "POWERTOOLS_SERVICE_NAME": "test"}
-    with patch.dict(os.environ, environment), mock_aws(), patch.object(BotocoreStubber, "__call__", _one_by_one):
+    with patch.dict(os.environ, environment), mocked_aws():
         made = Stage(FakeSageMaker(), FakeScaling())
         made.model("v1-5.safetensors")
         with patch.object(wiring, "stage", lambda: made.services):

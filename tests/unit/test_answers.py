@@ -72,9 +72,29 @@ def test_a_place_of_the_first_picture_that_cannot_be_gives_no_picture_a_wrong_se
     assert [seed for seed, _ in told(webui(2, all_seeds=[7, 8], index_of_first_image=first))] == [7, 8]
 
 
-@pytest.mark.parametrize("seed", ["7", 7.5, True, None, -3, 2**64, [7]])
+@pytest.mark.parametrize("seed", ["x", "-1", "7.5", "9" * 5000, 7.5, True, None, -3, 2**64, [7]])
 def test_a_seed_that_is_none_is_not_told_and_moves_no_other(seed: Any) -> None:
     assert [seed for seed, _ in told(webui(2, all_seeds=[seed, 8]))] == [None, 8]
+
+
+def test_a_seed_may_be_written_as_text_or_with_a_point() -> None:
+    assert told(webui(2, all_seeds=["7", 8.0], infotexts=["a", "b"])) == [(7, "a"), (8, "b")]
+
+
+def test_the_one_seed_of_an_answer_is_that_of_its_first_picture() -> None:
+    assert [seed for seed, _ in told(webui(2, seed=7))] == [7, None]
+    assert [seed for seed, _ in told(webui(2, seed=7, index_of_first_image=1))] == [None, 7]
+
+
+@pytest.mark.parametrize("uri", ["", "data:image/png;base64,", 'data:image/png;name="a, b.png";base64,', "data:,"])
+def test_a_picture_is_read_however_its_base64_is_written(uri: str) -> None:
+    [text] = pictures(1)
+    for written in (text, text.rstrip("="), text.replace("+", "-").replace("/", "_"), f" {text[:99]}\r\n{text[99:]}"):
+        assert len(answered({"images": [uri + written]}).raw) == 1
+
+
+def test_a_field_that_is_null_is_as_good_as_left_out() -> None:
+    assert answered({"images": None, "caption": "a pier", "error": None}).caption == "a pier"
 
 
 def test_an_enlarged_picture_comes_as_the_webui_sends_it() -> None:
@@ -103,6 +123,10 @@ COMPLAINTS = [
         ({"detail": {"message": "No model is loaded"}, "images": []}, "No model is loaded"),
         ({"code": 500, "type": "InternalServerException", "message": "Prediction failed"}, "Prediction failed"),
         ({"error": {"message": "No model is loaded", "type": "server_error"}}, "No model is loaded"),
+        ({"error": {"error": {"message": "No model is loaded"}}}, "No model is loaded"),
+        ({"error": ["No model", "is loaded"]}, "No model; is loaded"),
+        ({"error": 503}, "503"),
+        ({"detail": [{"msg": {"error": "No model is loaded"}}]}, "No model is loaded"),
     ],
 )
 def test_errors_of_plain_containers_are_the_reason(document: dict[str, Any], message: str) -> None:
@@ -250,3 +274,15 @@ def test_s3_has_the_last_word_on_what_is_there() -> None:
 )
 def test_an_instance_is_busy_while_it_downloads_loads_and_paints(timings: dict[str, float], busy: float | None) -> None:
     assert Timings(**timings).busy == busy
+
+
+@pytest.mark.parametrize("wrong", [5, [], {"a": 1}])
+def test_an_infotext_or_info_of_another_shape_costs_no_picture(wrong: Any) -> None:
+    [image] = answered({**manifest(infotext=wrong), "info": [wrong]}).images
+    assert image.infotext is None
+
+
+def test_an_error_however_deep_is_answered() -> None:
+    for depth in (10, 300, 900, 5_000):
+        for text in ('{"detail":' + "[" * depth + "]" * depth + "}", '{"error":' * depth + "1" + "}" * depth):
+            assert understand(JOB, text.encode()).error

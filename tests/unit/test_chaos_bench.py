@@ -42,8 +42,9 @@ class FakeTable:
 
 def row(status: str, at: str = "12:00", code: str | None = None, basis: str = "callback") -> Row:
     """The row of a job that ended."""
-    columns = {"id": JOB, "status": status, "completed_at": at, "settled_by": basis, "error_code": code}
-    return {name: {"S": value} for name, value in columns.items() if value}
+    columns = {"id": JOB, "status": status, "settled_by": basis, "error_code": code}
+    texts: Row = {name: {"S": value} for name, value in columns.items() if value}
+    return texts | {"line": {"M": {"completed_at": {"S": at}}}}
 
 
 def ledger_of(*writes: Write) -> Ledger:

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from rich.console import Console
 from typer.testing import Result
 
-from darkroom_cli import history
+from darkroom_cli import history, waiting
 from darkroom_cli.commands.jobs import id_of
 from darkroom_client.answers import Job
 from tests.support.wire import answer_with
@@ -44,11 +45,13 @@ def job(number: int, **changes: Any) -> dict[str, Any]:
 
 
 class FakeApi:
-    """`GET /jobs` in JSON and in CSV, `GET /jobs/{id}`, and pictures. `queries` are those of `GET /jobs`."""
+    """`GET /jobs` in JSON and in CSV, `GET` and `PATCH /jobs/{id}`, and pictures. `queries` are those of `GET /jobs`,
+    `edits` the bodies of `PATCH`."""
 
     def __init__(self, count: int) -> None:
         self.jobs = [job(number) for number in range(count)]
         self.queries: list[dict[str, list[str]]] = []
+        self.edits: list[Any] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/v1")
@@ -59,6 +62,8 @@ class FakeApi:
         found = next((one for one in self.jobs if path == f"/jobs/{one['id']}"), None)
         if found is None:
             return httpx.Response(404, json={"code": "job_not_found", "detail": "There is no such job."})
+        if request.method == "PATCH":
+            self.edits.append(json.loads(request.content))
         return httpx.Response(200, json=found)
 
     def _page(self, request: httpx.Request) -> httpx.Response:
@@ -94,9 +99,11 @@ def run(*arguments: object, code: int = 0, answer: str | None = None) -> Result:
 def test_every_filter_is_sent_under_its_name_in_the_api(api: FakeApi) -> None:
     values = {"endpoint": "e", "checkpoint": "c.pt", "owner": "anna", "lora": "ink", "q": "a pier", "to": "2026-02-01"}
     options = [part for name, value in values.items() for part in (f"--{name}", value)]
+    options += ["--rating", "4", "--rating", "5", "--tag", "sea", "--tag", "night sky", "--seed", "0"]
     run("list", "--type", "txt2img", "--type", "img2img", "--status", "fail", "--from", "2026-01-01", *options)
     [query] = api.queries
     expected = {"type": ["txt2img", "img2img"], "status": ["fail"], "from": ["2026-01-01"], "limit": ["21"]}
+    expected |= {"rating": ["4", "5"], "tag": ["sea", "night sky"], "seed": ["0"]}
     assert query == {**expected, **{name: [value] for name, value in values.items()}}
     run("list", "--status", "unknown", code=2)
 
@@ -176,6 +183,61 @@ def test_pictures_are_saved_and_replace_a_file_only_with_overwrite(api: FakeApi,
     assert paths[0].read_bytes() == bodies[0]
 
 
+def test_get_with_wait_says_what_the_job_is_doing_on_the_error_stream(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = ["anime sleeps, and the job wakes it.", "anime sleeps, and the job wakes it.", "It is being painted."]
+    open_states = [{"status": "in_progress", "completed_at": None, "phase_detail": told} for told in states]
+    content = b"/picture/0"
+    url, digest = "https://s3.example.com/picture/0", hashlib.sha256(content).hexdigest()
+    ended: dict[str, Any] = {
+        "status": "succeed",
+        "completed_at": CREATED_AT,
+        "phase_detail": None,
+        "images": [{"url": url, "key": "jobs/x/0.png", "sha256": digest}],
+    }
+    api.jobs[0].update(open_states[0])
+    following = [*open_states[1:], ended]
+    monkeypatch.setattr(time, "sleep", lambda _: api.jobs[0].update(following.pop(0)))
+    told = run("get", api.jobs[0]["id"], "--wait", "--to", tmp_path)
+    assert told.stderr.splitlines() == [f"{api.jobs[0]['id']}: {state}" for state in dict.fromkeys(states)]
+    assert [Path(line).read_bytes() for line in told.stdout.splitlines()] == [content]
+
+
+def test_get_with_wait_gives_up_after_its_timeout_and_ends_with_ctrl_c(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.jobs[0].update(status="in_progress", completed_at=None)
+    late = run("get", api.jobs[0]["id"], "--wait", "--timeout", 0, "--to", tmp_path, code=1)
+    assert "has not ended after 0 seconds" in late.stderr
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupted)
+    stopped = run("get", api.jobs[0]["id"], "--wait", "--to", tmp_path, code=130)
+    assert "Stopped waiting; the job goes on in the cloud." in stopped.stderr
+
+
+def test_on_a_terminal_a_status_line_says_what_the_job_is_doing(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(waiting, "Console", lambda stderr: Console(file=shown, force_terminal=True, width=100))
+    api.jobs[0].update(status="in_progress", completed_at=None, phase_detail="anime [sleeps]")
+    # Rich's own thread may sleep as well.
+    monkeypatch.setattr(time, "sleep", lambda _: api.jobs[0].update(status="fail", completed_at=CREATED_AT))
+    run("get", api.jobs[0]["id"], "--wait", "--to", tmp_path, code=1)
+    assert "anime [sleeps]" in shown.getvalue()
+
+
+def test_what_an_open_job_is_doing_is_one_line() -> None:
+    running: Any = job(1, phase_detail="It is being painted.", progress=0.42)
+    assert waiting.doing(running) == "It is being painted. 42% is done."
+    unknown: Any = job(2, status="created")
+    assert waiting.doing(unknown) == "created"
+
+
 def test_a_job_without_pictures_says_why(api: FakeApi, tmp_path: Path) -> None:
     api.jobs[0].update(status="fail", error={"code": "worker_failed", "message": "No memory."})
     error = run("get", api.jobs[0]["id"], "--to", tmp_path, code=1).stderr
@@ -183,6 +245,22 @@ def test_a_job_without_pictures_says_why(api: FakeApi, tmp_path: Path) -> None:
     assert "job_not_found" in run("get", "unknown", code=1).stderr
     api.jobs[1].update(caption="a pier")
     assert "no pictures" in run("get", api.jobs[1]["id"], "--to", tmp_path, code=1).stderr
+
+
+def test_an_edit_sends_what_is_given_and_takes_away_what_is_empty(api: FakeApi) -> None:
+    one = api.jobs[0]
+    assert run("edit", one["id"], "--title", "Dawn", "--rating", 4).stdout == f"{one['label']}\n"
+    run("edit", one["label"], "--tag", "sea", "--tag", "night sky")
+    run("edit", one["id"], "--title", "", "--rating", 0, "--no-tags")
+    assert api.edits == [
+        {"title": "Dawn", "rating": 4},
+        {"tags": ["sea", "night sky"]},
+        {"title": None, "rating": None, "tags": None},
+    ]
+    assert "Say what to change" in run("edit", one["id"], code=1).stderr
+    assert "exclude each other" in run("edit", one["id"], "--no-tags", "--tag", "sea", code=1).stderr
+    run("edit", one["id"], "--rating", 6, code=2)
+    assert len(api.edits) == 3
 
 
 def test_a_label_is_taken_wherever_an_id_is() -> None:

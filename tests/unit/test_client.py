@@ -112,6 +112,84 @@ def test_a_connection_that_always_fails_is_given_up_after_some_tries(pauses: lis
     assert sum(pauses) < 6
 
 
+class Turned:
+    """A clock that only pauses move, and requests that take `seconds`; it stands in for `time.monotonic`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.pauses = 1000.0, list[float]()
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(time, "sleep", self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+OPEN = job(status="in_progress", phase="waking")
+DONE = httpx.Response(200, json=job(completed_at="t"))
+
+
+def waits(api: FakeApi) -> list[str]:
+    return [request.url.params["wait"] for request in api.requests]
+
+
+def test_waiting_for_a_job_follows_retry_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Turned(monkeypatch)
+    waiting = [httpx.Response(200, json=OPEN, headers={"Retry-After": told}) for told in ("15", "2")]
+    api, seen = FakeApi(*waiting, httpx.Response(200, json={**OPEN, "phase": "running"}), DONE), list[Any]()
+    with api.client() as darkroom:
+        assert darkroom.settled(JOB, 600, lambda job: seen.append(job["phase"]))["status"] == "succeed"
+    assert seen == ["waking", "waking", "running"]
+    assert waits(api) == ["20"] * 4
+    assert 15 <= clock.pauses[0] <= 15 * 1.3
+    assert 2 <= clock.pauses[1] <= 2 * 1.3
+    # The API itself has waited for the job that runs.
+    assert clock.pauses[2:] == [0]
+
+
+@pytest.mark.parametrize(
+    ("told", "least", "most"),
+    [("0", 1, 1.3), ("-3", 1, 1.3), ("soon", 1, 1.3), ("nan", 1, 1.3), ("inf", 1, 1.3), ("86400", 60, 78)],
+)
+def test_a_strange_retry_after_neither_makes_a_hot_loop_nor_stops_the_client(
+    monkeypatch: pytest.MonkeyPatch, told: str, least: float, most: float
+) -> None:
+    clock = Turned(monkeypatch)
+    api = FakeApi(httpx.Response(200, json=OPEN, headers={"Retry-After": told}), DONE)
+    with api.client() as darkroom:
+        darkroom.settled(JOB, 600)
+    assert least <= clock.pauses[0] <= most
+
+
+def test_waiting_ends_at_its_own_deadline_with_a_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Turned(monkeypatch)
+    api = FakeApi(httpx.Response(200, json=OPEN, headers={"Retry-After": "15"}))
+    with api.client() as darkroom, pytest.raises(TimeoutError, match="after 40 seconds"):
+        darkroom.settled(JOB, 40)
+    assert clock.now == pytest.approx(1040)
+    assert waits(api)[-1] == "0"
+    assert len(api.requests) <= 4
+
+
+def test_a_job_that_has_ended_is_found_without_any_time_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    Turned(monkeypatch)
+    with FakeApi(DONE).client() as darkroom:
+        assert darkroom.settled(JOB, 0)["id"] == JOB
+    with FakeApi(httpx.Response(200, json=OPEN)).client() as darkroom, pytest.raises(TimeoutError):
+        darkroom.settled(JOB, 0)
+
+
+def test_ctrl_c_ends_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupted)
+    api = FakeApi(httpx.Response(200, json=OPEN, headers={"Retry-After": "15"}))
+    with api.client() as darkroom, pytest.raises(KeyboardInterrupt):
+        darkroom.settled(JOB, 600)
+    assert len(api.requests) == 1
+
+
 def test_a_refusal_has_the_code_and_the_text_of_the_server() -> None:
     fields = [{"loc": ["body", "type"], "msg": "is missing"}]
     problem = {"code": "invalid_request", "detail": "type: is missing", "errors": fields}

@@ -12,7 +12,7 @@ from tests.support.history import Story, check, id_at, stories
 from tests.support.memory import MemoryHistory
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(stories())
 def test_all_pages_together_are_the_filtered_and_sorted_history(story: Story) -> None:
     check(story, MemoryHistory)

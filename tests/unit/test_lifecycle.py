@@ -44,5 +44,5 @@ class InMemory(Lifecycle):
 
 TestLifecycle = InMemory.TestCase
 TestLifecycle.settings = settings(
-    max_examples=250, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -99,8 +99,8 @@ def rejected_fields(model: type[BaseModel], body: dict[str, object]) -> set[int 
 def test_a_number_in_a_body_may_not_be_a_text_or_a_boolean(model: type[BaseModel]) -> None:
     for name, field in model.model_fields.items():
         if re.search(r"\bint\b", str(field.annotation)):
-            assert name not in rejected_fields(model, {name: 16})
-            assert name in rejected_fields(model, {name: True}) & rejected_fields(model, {name: "16"})
+            allowed = next(number for number in (16, 4) if name not in rejected_fields(model, {name: number}))
+            assert name in rejected_fields(model, {name: True}) & rejected_fields(model, {name: str(allowed)})
 
 
 def test_whatever_can_be_refused_for_its_state_or_its_idempotency_key_says_so() -> None:

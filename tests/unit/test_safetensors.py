@@ -2,6 +2,10 @@
 
 import contextlib
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +13,7 @@ from hypothesis import strategies as st
 
 from darkroom.checkpoints.model import part_count, part_size
 from darkroom.checkpoints.safetensors import Header, NotSafetensors, header_length, read_header
+from darkroom_client import upload
 from tests.support.models import safetensors
 
 
@@ -68,3 +73,12 @@ def test_every_file_fits_into_the_parts_that_s3_allows(size: int) -> None:
     assert 5 * 1024**2 <= part_size(size) <= 5 * 1024**3
     assert 1 <= part_count(size) <= 1024
     assert (part_count(size) - 1) * part_size(size) < size <= part_count(size) * part_size(size)
+
+
+def test_the_file_that_the_page_on_the_first_deploy_makes_is_a_model_file(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "first-deploy.md").read_text()
+    [program] = re.findall(r"^\$ python3 -c '(import pathlib; .*safetensors.*)'$", page, re.M)
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)  # noqa: S603 - the page is ours
+    content = (tmp_path / "preview.safetensors").read_bytes()
+    assert read(content).base_model is None
+    assert len(content) >= upload.MIN_BYTES

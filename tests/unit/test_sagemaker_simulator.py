@@ -55,13 +55,13 @@ class FakeS3:
         self.written[location] = content
 
 
-@pytest.mark.parametrize("announced", [False, True])
-def test_a_request_that_expired_in_the_queue_is_written_to_s3_and_announced_if_the_knob_says_so(
-    database: sqlite3.Connection, announced: bool
+@pytest.mark.parametrize("knobs", [{}, {"expiry_notice": "Failed"}, {"expiry_notice": "none"}])
+def test_a_request_that_expired_in_the_queue_is_written_to_s3_and_announced_as_the_knob_says(
+    database: sqlite3.Connection, knobs: dict[str, Any]
 ) -> None:
     backlog, s3 = Backlog(database), FakeS3()
     chance = Chance(Documents(database), backlog)
-    chance.set(Knobs(notify_expired=announced))
+    chance.set(Knobs(**knobs))
     backlog.add(INVOCATION, b"{}", expires=NOW)
     work = backlog.take("e", now=NOW)
     assert work is not None
@@ -69,7 +69,9 @@ def test_a_request_that_expired_in_the_queue_is_written_to_s3_and_announced_if_t
     outcome = asyncio.run(execution.run(work))
     assert b"expired" in s3.written["s3://b/failed/i"]
     sent = notices(INVOCATION, outcome, chance, work.sequence, "us-east-1", NOW)
-    assert [notice.message["invocationStatus"] for notice in sent] == (["Failed"] if announced else [])
+    status = knobs.get("expiry_notice", "Expired")
+    assert [notice.message["invocationStatus"] for notice in sent] == ([] if status == "none" else [status])
+    assert ["failureReason" in notice.message for notice in sent] == ([] if status == "none" else [status == "Failed"])
 
 
 def test_invocations_are_taken_once_in_order_and_again_when_they_are_given_back(

@@ -5,6 +5,7 @@ import random
 import struct
 import zlib
 from io import BytesIO
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from darkroom.errors import Invalid
+from darkroom.images import png as png_files
 from darkroom.images.header import read_header
 from darkroom.images.source import NotAnImage
 from local.home import ROOT
@@ -198,6 +200,38 @@ def test_nothing_beside_the_pixels_costs_a_picture(content: bytes) -> None:
     assert seen_by_api(content) == painted.size == (64, 64)
     red, green, blue = painted.convert("RGB").resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
     assert (abs(red - 200) < 4, abs(green - 40) < 4, abs(blue - 40) < 4) == (True, True, True)
+
+
+@pytest.mark.parametrize("keyword", [b"XML:com.adobe.xmp\0\1\0\0\0", b"exif\0\1\0\0\0"])
+def test_thousands_of_packed_texts_are_not_all_unpacked(monkeypatch: pytest.MonkeyPatch, keyword: bytes) -> None:
+    """Each of 5 MB's thousands of them unpacks to a megabyte: that was most of a minute for the API and the worker."""
+    unpacked: list[int] = []
+    unpacker = zlib.decompressobj
+
+    def counted() -> Any:
+        unpacked.append(1)
+        return unpacker()
+
+    monkeypatch.setattr(zlib, "decompressobj", counted)
+    many = chunk(b"iTXt", keyword + zlib.compress(b" " * 2**20)) * 2_000
+    for content in (before_pixels(PNG, many), after_pixels(PNG, many)):
+        assert read_header(content).size == (64, 64)
+    assert len(unpacked) <= 20
+
+
+def test_pixels_that_look_like_chunks_are_not_all_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[int] = []
+    checksum = zlib.crc32
+    false = b"".join((8 * number).to_bytes(4, "big") + b"IDAT" for number in reversed(range(32_000)))
+    content = before_pixels(PNG, chunk(b"IDAT", false * 2))
+
+    def counted(found: bytes) -> int:
+        checked.append(len(found))
+        return checksum(found)
+
+    monkeypatch.setattr(zlib, "crc32", counted)
+    assert read_header(content).size == (64, 64)
+    assert sum(checked) <= png_files.MAX_CHECKED
 
 
 def test_of_two_pictures_in_one_file_the_first_counts() -> None:

@@ -109,6 +109,13 @@ def test_a_field_that_is_switched_off_decides_nothing(fields: dict[str, Any], na
     assert name not in request.parameters.fields()
 
 
+@pytest.mark.parametrize("on", [True, 1, "true", "yes"])
+def test_what_is_switched_on_in_any_spelling_is_bounded(on: Any) -> None:
+    with pytest.raises(ValidationError) as refused:
+        JobIn.model_validate({"type": "txt2img", "parameters": {"enable_hr": on, "hr_scale": 99}})
+    assert refused.value.errors()[0]["loc"] == ("parameters", "hr_scale")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("upscaling_resize", 0), ("upscaling_resize_w", 0), ("gfpgan_visibility", 1.5), ("upscaler_1", 5)],

@@ -63,3 +63,17 @@ def test_a_text_without_parameters_is_a_prompt() -> None:
 )
 def test_values_that_cannot_be_read_are_left_out(wrong: str) -> None:
     json.dumps(filled_in({"infotext": f"a pier\n{wrong}"}, "img2img"), allow_nan=False)
+
+
+def test_networks_that_only_the_last_line_names_are_filled_in() -> None:
+    text = "a pier\nSteps: 20, Seed: 5, Hypernet: net, Hypernet strength: 0.5, Module 1: ae, Hires Module 1: clip_l"
+    body = filled_in({"infotext": text}, "txt2img")
+    assert body["prompt"] == "a pier<hypernet:net:0.5>"
+    assert body["override_settings"] == {"forge_additional_modules": ["ae"]}
+    assert body["hr_additional_modules"] == ["clip_l"]
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "a " * 50_000, "a" + " " * 100_000 + "b", 'ab: "' + 'b\\"' * 50_000])
+def test_no_infotext_takes_the_square_of_its_length(text: str) -> None:
+    # The first of them took minutes.
+    assert filled_in({"infotext": text}, "txt2img")["infotext"] == text

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from darkroom.webui.mentions import Mention, mentions
+from darkroom.webui.spelling import FileNames
 
 TAG = "a pier <lora:grain:0.8>"
 PLOT = "X/Y/Z plot"
@@ -62,6 +63,19 @@ def plot(*args: Any) -> dict[str, Any]:
           "script_args": [False, False, "start", "a pier\n--sd_model v1-5 --prompt \"a <lora:grain:1>\""]},
          [("stable-diffusion", "v1-5"), ("lora", "grain")]),
         ({"script_name": "SD upscale", "script_args": ["", 64, "4x-UltraSharp", 2]}, [("upscaler", "4x-UltraSharp")]),
+        (plot("Checkpoint name", 'v1-5, "a, b"', []), [("stable-diffusion", "v1-5"), ("stable-diffusion", "a, b")]),
+        (plot(12, "", ["v1-5"]), [("stable-diffusion", "v1-5")]),
+        (plot("[ControlNet] Model", "", ["tile [a371b31b]"]), [("controlnet", "tile [a371b31b]")]),
+        (plot(11, "text", ["list"], *[0, "", []] * 2, *[False] * 7, 0, True), [("stable-diffusion", "text")]),
+        (plot(11, "text", ["list"], *[0, "", []] * 2, *[False] * 7, 0, False), [("stable-diffusion", "list")]),
+        ({"prompt": TAG, **plot("Prompt S/R", "grain, grain-2", [])}, [("lora", "grain"), ("lora", "grain-2")]),
+        ({"prompt": "<lora:a-01:1>", **plot(7, "01,02", [], 7, "a-,b-", [])},
+         [("lora", "a-01"), ("lora", "a-02"), ("lora", "b-01"), ("lora", "b-02")]),
+        ({"prompt": "<lora:a=b=c:x=1:1>"}, [("lora", "a=b=c")]),
+        ({"prompt": "<lora:<lora:a:1>:1>"}, [("lora", "<lora")]),
+        ({"script_name": "Prompts from file or textbox",
+          "script_args": [False, False, "end", "--prompt a <lora:x:1> --steps 5\n--odd <lora:y:1>", False]},
+         [("lora", "x"), ("lora", "y")]),
     ],
 )  # fmt: skip
 def test_every_place_that_names_a_model_is_found(fields: dict[str, Any], expected: list[tuple[str, str]]) -> None:
@@ -95,6 +109,16 @@ def test_every_place_that_names_a_model_is_found(fields: dict[str, Any], expecte
         plot("Nothing", "", [], 4, "10, 20", []),
         {"script_name": "", "script_args": [TAG]},
         {"script_name": None, "script_args": [TAG]},
+        plot("VAE", "auto, Automatic, None", []),
+        plot("Checkpoint name", "a\rb", []),
+        {"prompt": TAG, "disable_extra_networks": 1},
+        {"prompt": TAG, "disable_extra_networks": "true"},
+        {"enable_hr": True, "hr_additional_modules": ["Built-in"]},
+        always("ADetailer", True, {"ad_model": "face.pt", "ad_controlnet_model": "Passthrough"}),
+        always("ControlNet", {"enabled": 0, "model": "gone"}, {"enabled": "false", "model": "gone"}),
+        always("AnimateDiff", {"enable": False, "prompt_map": TAG}),
+        {"script_name": "Prompts from file or textbox",
+         "script_args": [False, False, "start", f'--prompt "a pier" --negative_prompt "{TAG}"']},
         {"alwayson_scripts": {"odd": None, "odder": {"args": {}}, "oddest": {"args": []}}},
     ],
 )  # fmt: skip
@@ -123,6 +147,40 @@ def test_embeddings_are_looked_for_in_all_prompts_without_tags() -> None:
 def test_a_setting_that_the_webui_ignores_when_it_is_missing_is_not_required() -> None:
     body = {"override_settings": {"sd_lora": "gone", "upscaler_for_img2img": "gone"}}
     assert [mention.required for mention in mentions("img2img", body).models] == [False, False]
+
+
+def test_what_replaced_words_name_is_required_where_the_axis_is_certain() -> None:
+    for number, required in ((7, True), (8, False)):
+        made = mentions("txt2img", {"prompt": TAG, **plot(number, "grain, gone", [])}).models
+        assert [(mention.name, mention.required) for mention in made] == [("grain", True), ("gone", required)]
+
+
+def test_a_sampler_where_forge_has_samplers_is_not_required_to_be_a_checkpoint() -> None:
+    found = mentions("txt2img", plot(11, "", ["Euler a", "DPM++ 2M Karras", "v1-5"])).models
+    assert [mention.required for mention in found] == [False, False, True]
+
+
+def test_the_upscaler_of_tiles_counts_in_img2img_alone() -> None:
+    body = always("Tiled Diffusion", True, "MultiDiffusion", *[1] * 8, "4x-UltraSharp", 2)
+    assert named(body, "img2img") == [("upscaler", "4x-UltraSharp")]
+    assert named(body, "txt2img") == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"prompt": "<lora:" * 20_000},
+        {"prompt": "<" * 100_000},
+        {"refiner_checkpoint": "a" + " " * 100_000 + "["},
+        {"prompt": TAG, **plot(*[7, "a," + "a" * 20_000, []] * 3)},
+        {"prompt": TAG, **plot(*[7, ",".join(f"r{n}" for n in range(10_000)), []] * 3)},
+        always("Deep", [["x"] * 50_000]),
+    ],
+)
+def test_no_text_takes_the_square_of_its_length(fields: dict[str, Any]) -> None:
+    # Each of them took from half a minute to hours, or all the memory: the test would not end.
+    shelf = FileNames([])
+    assert not any(shelf.find(mention.name) for mention in mentions("txt2img", fields).models)
 
 
 def test_the_numbers_of_axes_differ_between_the_tabs() -> None:

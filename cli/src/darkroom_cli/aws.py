@@ -1,6 +1,7 @@
 """Reading a deployed stage's address and first admin key from AWS. Needs the extra `aws`."""
 
 import json
+import os
 from typing import Any
 
 from darkroom_cli.logins import Login, checked
@@ -15,7 +16,7 @@ MISSING = (
 
 def login(stage: str, region: str | None, profile: str | None) -> Login:
     """Address and first admin key of a stage, read with the person's own AWS credentials. None for `region` or
-    `profile` means that of the AWS configuration.
+    `profile` means that of the environment or the AWS configuration.
 
     Raises Failure when boto3 is missing, and when the stage or the secret cannot be read.
     """
@@ -25,7 +26,9 @@ def login(stage: str, region: str | None, profile: str | None) -> Login:
     except ImportError:
         raise Failure(MISSING) from None
     try:
-        session = boto3.session.Session(region_name=region, profile_name=profile)
+        # boto3 reads AWS_DEFAULT_REGION alone; the CDK, which deployed the stage, prefers AWS_REGION.
+        where = region or os.environ.get("AWS_REGION")
+        session = boto3.session.Session(region_name=where, profile_name=profile)
         found = _outputs(session.client("cloudformation"), stage)
         text = session.client("secretsmanager").get_secret_value(SecretId=found["AdminSecretArn"])["SecretString"]
         return checked(found["ApiUrl"], str(json.loads(text)["secret"]))

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 from enum import Enum
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
@@ -17,13 +17,17 @@ FILTERS: dict[str, tuple[Any, str]] = {
     "owner": (str, "Only of this owner."),
     "lora": (str, "Only with this LoRA, in any spelling, or by an alias."),
     "q": (str, "Only with all these words in the prompt, in any case."),
+    "rating": (list[int], "Only with this rating, 1 to 5; may repeat."),
+    "tag": (list[str], "Only with this tag; may repeat, and then with all of them."),
+    "seed": (int, "Only with a picture of this seed."),
     "from": (
         str,
         "Made in this time or later, as 2026-11, 2026-W48, 2026-11-27 or 2026-11-27T02:31; UTC unless it names a zone.",
     ),
     "to": (str, "Made in this time or earlier; all that it names is included."),
 }
-"""Each filter by its name in the API: its type (text, or a Literal of the allowed words), and its help text."""
+"""Each filter by its name in the API: its type, and its help text. A Literal of the allowed words and a list may be
+given several times."""
 
 
 def filtered(command: Callable[..., None]) -> Callable[..., None]:
@@ -32,7 +36,7 @@ def filtered(command: Callable[..., None]) -> Callable[..., None]:
 
     def run(**options: Any) -> None:
         filters = {name: _plain(options.pop(_parameter(name))) for name in FILTERS}
-        command(filters={name: value for name, value in filters.items() if value}, **options)
+        command(filters={name: value for name, value in filters.items() if value not in (None, [], "")}, **options)
 
     own = inspect.signature(command)
     parameters = [_option(name, filter_type, text) for name, (filter_type, text) in FILTERS.items()]
@@ -44,7 +48,7 @@ def filtered(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _option(name: str, filter_type: Any, text: str) -> inspect.Parameter:
-    words = get_args(filter_type)
+    words = get_args(filter_type) if get_origin(filter_type) is Literal else ()
     # Typer supports lists of an enumeration's members, but not lists of literals.
     kind = list[Enum(name, {word: word for word in words})] if words else filter_type  # type: ignore[misc]
     annotation = Annotated[kind | None, typer.Option(f"--{name}", help=text)]  # type: ignore[valid-type]
@@ -55,7 +59,7 @@ def _option(name: str, filter_type: Any, text: str) -> inspect.Parameter:
 
 def _plain(value: Any) -> Any:
     """An option's value as the API takes it: texts in place of members of an enumeration."""
-    return [member.value for member in value] if isinstance(value, list) else value
+    return [each.value if isinstance(each, Enum) else each for each in value] if isinstance(value, list) else value
 
 
 def _parameter(name: str) -> str:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from darkroom_client.answers import Job, JobLine
 
 _COLOURS = {"succeed": "green", "fail": "red", "cancelled": "dim"}
-_LEFT_OUT = frozenset({"label", "thumbnail", "infotexts"})
-"""Fields that `show` leaves out: the label is the heading, infotexts repeat the parameters, and the link expires after
-15 minutes."""
+_LEFT_OUT = frozenset({"label", "thumbnail", "infotexts", "notice_count"})
+"""Fields that `show` leaves out: the label is the heading, infotexts repeat the parameters, notices need no count, and
+the link expires after 15 minutes."""
 
 
 def table_of(lines: Iterable["JobLine"]) -> Table:

@@ -27,7 +27,7 @@ class Pong(TypedDict):
 class JobLine(TypedDict):
     """A line of the history. `duration` counts from the job's creation, `run_seconds` is how long an instance worked on
     the job, and `cost` what that cost. `prompt` is only its beginning. `thumbnail` is a link that is valid for 15
-    minutes."""
+    minutes. `seed` is that of the first picture, or the one asked for; `batch` is how many pictures were asked for."""
 
     label: str
     id: str
@@ -45,6 +45,12 @@ class JobLine(TypedDict):
     image_count: int
     prompt: str | None
     thumbnail: str | None
+    title: str | None
+    rating: int | None
+    tags: list[str]
+    seed: int | None
+    batch: int | None
+    notice_count: int
 
 
 class JobPage(TypedDict):

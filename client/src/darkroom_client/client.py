@@ -5,7 +5,7 @@ import hashlib
 import io
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,8 @@ from darkroom_client.refusals import refusal
 
 LONGEST_WAIT = 20
 """The longest time, in seconds, that `GET /jobs/{id}` waits for a job's end."""
+POLL_SECONDS = 1.0
+"""The pause between two looks at a job that this client does not ask Darkroom to wait for."""
 CONNECT_SECONDS = 10.0
 _DELETED = frozenset({"job_not_found", "key_not_found", "checkpoint_not_found"})
 """What Darkroom says when there is nothing to delete. An endpoint that is gone may be deleted again."""
@@ -73,7 +75,8 @@ class Darkroom:
         return expect(Job, self.request("POST", "/jobs", json=body, idempotency_key=idempotency_key))
 
     def job(self, job_id: str, wait: int = 0) -> Job:
-        """The whole job, as soon as it has ended, or after `wait` (0 to 20) seconds."""
+        """The whole job, as soon as it has ended, or after `wait` (0 to 20) seconds. For a job that waits in line, or
+        for its endpoint to wake, the answer comes at once: `settled` knows when to ask again."""
         return expect(Job, self.request("GET", f"/jobs/{job_id}", params={"wait": wait}))
 
     def cancel(self, job_id: str) -> Job:
@@ -84,18 +87,42 @@ class Darkroom:
         """Submit a job again with the same inputs; returns the new job."""
         return expect(Job, self.request("POST", f"/jobs/{job_id}/replay", idempotency_key=idempotency_key))
 
+    def edit(self, job_id: str, **changes: Any) -> Job:
+        """Change `title`, `rating` (1 to 5) or `tags` of a job, those that are given; None, or no tags, takes one away.
+        Returns the job."""
+        return expect(Job, self.request("PATCH", f"/jobs/{job_id}", json=changes))
+
     def delete_job(self, job_id: str) -> None:
         """Delete a job and the pictures it made."""
         self.request("DELETE", f"/jobs/{job_id}")
 
-    def settled(self, job_id: str, seconds: float) -> Job:
-        """Wait for the end of a job, at most `seconds`; returns the job. Raises TimeoutError when it has not ended."""
+    def settled(self, job_id: str, seconds: float, watch: Callable[[Job], object] | None = None) -> Job:
+        """Wait for the end of a job, at most `seconds`; returns the job. `watch` is called with the open job each time
+        it was looked at. Raises TimeoutError when it has not ended.
+
+        Darkroom waits only for a job whose end may be near, and says of any other when to ask again.
+        """
         deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            job = self.job(job_id, wait=max(1, min(LONGEST_WAIT, int(left))))
+        while True:
+            left = deadline - time.monotonic()
+            wait = max(0, min(LONGEST_WAIT, int(left)))
+            job, pause = self._look(job_id, wait)
             if job["completed_at"] is not None:
                 return job
-        raise TimeoutError(f"The job {job_id} has not ended after {seconds:g} seconds.")
+            if watch:
+                watch(job)
+            if (left := deadline - time.monotonic()) <= 0:
+                raise TimeoutError(f"The job {job_id} has not ended after {seconds:g} seconds.")
+            time.sleep(min(left, pause))
+
+    def _look(self, job_id: str, wait: int) -> tuple[Job, float]:
+        """The job, and in how many seconds to ask again if it is still open."""
+        answer = self.send("GET", f"/jobs/{job_id}", params={"wait": wait})
+        job, told = expect(Job, _json(answer)), retry.retry_after(answer)
+        if told is not None:
+            return job, retry.spread(max(POLL_SECONDS, told))
+        # Without the header, Darkroom itself has waited as long as it was asked to.
+        return job, 0.0 if wait else POLL_SECONDS
 
     def page(self, **query: Any) -> JobPage:
         """One page of the history; `query` as `GET /jobs` takes it, with `from_` for `from`."""
@@ -156,11 +183,7 @@ class Darkroom:
 
     def request(self, method: str, path: str, **options: Any) -> Any:
         """Send a request with `json`, `params` or `headers`; returns the answer's JSON, None for an empty answer."""
-        answer = self.send(method, path, **options)
-        try:
-            return answer.json() if answer.content else None
-        except ValueError:
-            raise NotDarkroom from None
+        return _json(self.send(method, path, **options))
 
     def send(
         self,
@@ -187,6 +210,14 @@ class Darkroom:
         if method == "DELETE" and lost and gone:
             return httpx.Response(204, request=answer.request)
         raise refused
+
+
+def _json(answer: httpx.Response) -> Any:
+    """The JSON of an answer, None for an empty one; raises NotDarkroom when it is something else."""
+    try:
+        return answer.json() if answer.content else None
+    except ValueError:
+        raise NotDarkroom from None
 
 
 def expect(kind: type[Answer], answer: Any) -> Answer:

@@ -1,5 +1,6 @@
 """Sending a request again while Darkroom is busy or cannot be reached."""
 
+import math
 import random
 import time
 from typing import Any
@@ -42,14 +43,25 @@ def send_noting(http: httpx.Client, method: str, path: str, **options: Any) -> t
                 return answer, lost
             # Nothing is done of what 429 refuses; behind a 503 an answer of AWS may have been lost.
             lost = lost or answer.status_code == 503
-            pause = _retry_after(answer)
-        # A random part, so that clients that were refused together do not all return at the same moment.
-        time.sleep(pause * random.uniform(1, 1.3))  # noqa: S311 - no secret
+            told = retry_after(answer)
+            pause = 1.0 if told is None else told
+        time.sleep(spread(pause))
 
 
-def _retry_after(answer: httpx.Response) -> float:
-    """The seconds in the header Retry-After; 1 when it has no number (RFC 9110 also allows a date)."""
+def retry_after(answer: httpx.Response) -> float | None:
+    """The seconds in the header Retry-After, at most LONGEST_PAUSE; None without that header, and 1 when it has no
+    number (RFC 9110 also allows a date)."""
+    told = answer.headers.get("Retry-After")
+    if told is None:
+        return None
     try:
-        return min(LONGEST_PAUSE, max(0.0, float(answer.headers.get("Retry-After", 1))))
+        seconds = float(told)
     except ValueError:
         return 1.0
+    return min(LONGEST_PAUSE, max(0.0, seconds)) if math.isfinite(seconds) else 1.0
+
+
+def spread(seconds: float) -> float:
+    """So many seconds and up to a third more, by chance: so clients that were told the same do not all return at the
+    same moment."""
+    return seconds * random.uniform(1, 1.3)  # noqa: S311 - no secret

@@ -9,16 +9,22 @@ from pydantic import TypeAdapter
 from darkroom.aws.job_items import attributes, values_of
 from darkroom.idempotency import Idempotency
 from darkroom.jobs.ports import Deletion, Noted
+from darkroom.tables import JOBS
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _TEXT: TypeAdapter[Deletion] = TypeAdapter(Deletion)
+_PREFIX = "deletion#"
+_OPEN = next(index for index in JOBS.indexes if index.name == "open")
+_RUNNING = "deletions"
+"""The partition of running deletions in that index. Those of jobs are called by the numbers of shards."""
 
 
 class DynamoDeletions:
-    """`darkroom.jobs.ports.DeletionStore` on DynamoDB: a row a deletion. It has no key of any index, so no list shows
-    it. Status and time of its end are attributes of their own, for they are changed beside the steps."""
+    """`darkroom.jobs.ports.DeletionStore` on DynamoDB: a row a deletion. No list shows it, for it has no key of their
+    indexes; while it runs, it has a partition of its own in the index of what is open. Status and time of its end are
+    attributes of their own, for they are changed beside the steps."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
@@ -60,6 +66,7 @@ class DynamoDeletions:
                         "id": _row_id(deletion.id),
                         "deletion": _TEXT.dump_json(deletion).decode(),
                         "state": deletion.status,
+                        _OPEN.partition: _RUNNING,
                         "version": deletion.version,
                         "expires_at": deletion.expires_at,
                     }
@@ -76,6 +83,16 @@ class DynamoDeletions:
         item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         return _read(item) if item else None
 
+    def running(self) -> list[str]:
+        """See `DeletionStore.running`: one Query."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=_OPEN.name,
+            KeyConditionExpression=f"{_OPEN.partition} = :running",
+            ExpressionAttributeValues={":running": {"S": _RUNNING}},
+        )
+        return [item["id"]["S"].removeprefix(_PREFIX) for page in pages for item in page["Items"]]
+
     def change(self, old: Deletion, new: Deletion) -> Deletion | None:
         """See `DeletionStore.change`: one conditional UpdateItem. Botocore sends it again when its answer was lost: it
         then finds itself as the writer."""
@@ -88,7 +105,7 @@ class DynamoDeletions:
         }
         update, condition = "SET deletion = :deletion, version = :new, writer = :writer", "version = :old"
         if new.status != "running":
-            update += ", #state = :state, ended_at = :end"
+            update += f", #state = :state, ended_at = :end REMOVE {_OPEN.partition}"
             condition += " AND #state = :running"
             values |= {":state": new.status, ":end": new.ended_at, ":running": "running"}
         return self._update(old.id, update, f"({condition}) OR writer = :writer", values)
@@ -96,7 +113,7 @@ class DynamoDeletions:
     def stop(self, deletion_id: str, now: str) -> Deletion | None:
         """See `DeletionStore.stop`: one conditional UpdateItem, and a GetItem when it had ended before."""
         values: dict[str, object] = {":stopped": "stopped", ":end": now, ":running": "running"}
-        update = "SET #state = :stopped, ended_at = :end"
+        update = f"SET #state = :stopped, ended_at = :end REMOVE {_OPEN.partition}"
         return self._update(deletion_id, update, "#state = :running", values) or self.find(deletion_id)
 
     def _update(self, deletion_id: str, update: str, condition: str, values: dict[str, object]) -> Deletion | None:
@@ -117,7 +134,7 @@ class DynamoDeletions:
 
 
 def _row_id(deletion_id: str) -> str:
-    return f"deletion#{deletion_id}"
+    return _PREFIX + deletion_id
 
 
 def _read(item: Any) -> Deletion:

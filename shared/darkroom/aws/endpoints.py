@@ -70,14 +70,25 @@ class SageMakerEndpoints:
         try:
             found = self._client.describe_endpoint(EndpointName=name)
         except ClientError as error:
-            if _code(error) == _VALIDATION and not self.there("endpoint", name):
+            if _code(error) != _VALIDATION:
+                raise
+            spelled = next((endpoint.name for endpoint in self.all() if endpoint.is_called(name)), None)
+            if spelled is None:
                 return None
-            raise
+            if spelled == name:
+                raise
+            # Only of CreateEndpoint does the API reference say that the case of a name does not matter.
+            found = self._client.describe_endpoint(EndpointName=spelled)
         # An endpoint that failed before it had an instance has no variants.
         variant: Any = next(iter(found.get("ProductionVariants", [])), {})
         images = [image.get("SpecifiedImage") for image in variant.get("DeployedImages", [])]
         return EndpointDetails(
-            Endpoint(name, found["EndpointStatus"], iso(found["CreationTime"]), iso(found["LastModifiedTime"])),
+            Endpoint(
+                found["EndpointName"],
+                found["EndpointStatus"],
+                iso(found["CreationTime"]),
+                iso(found["LastModifiedTime"]),
+            ),
             arn=found["EndpointArn"],
             config=found.get("EndpointConfigName", ""),
             current=variant.get("CurrentInstanceCount", 0),
@@ -113,7 +124,8 @@ class SageMakerEndpoints:
         """Whether an endpoint, config or model of this name exists. A List call shows it: Describe answers with the
         same error code whatever is wrong."""
         operation, key, attribute = _LISTS[kind]
-        return any(found[attribute] == name for found in self._listed(operation, key, attribute, name))
+        listed = self._listed(operation, key, attribute, self._prefix)
+        return any(found[attribute].lower() == name.lower() for found in listed)
 
     def machine(self, config: str) -> Machine | None:
         """See `EndpointSource.machine`: one DescribeEndpointConfig."""

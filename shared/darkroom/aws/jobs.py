@@ -13,11 +13,15 @@ from darkroom.aws.job_items import (
     attributes,
     brought_by,
     from_item,
+    line_brought_by,
     line_from_item,
     progress_number,
     shard_of,
+    short_place,
+    status_key,
     to_item,
     values_of,
+    whole_place,
 )
 from darkroom.aws.picture_uses import use_puts
 from darkroom.aws.transactions import transact
@@ -26,10 +30,21 @@ from darkroom.errors import Busy
 from darkroom.idempotency import Idempotency, row_id
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
-from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Transition, again
 from darkroom.jobs.ports import KeyUsed, ModelsNotActive, WriteResult
-from darkroom.jobs.state import CANCELLED, CREATED, OPEN, SUCCEED, CancelPoint, Origin, Status, origins, short_of
-from darkroom.tables import JOBS
+from darkroom.jobs.state import (
+    CANCELLED,
+    CREATED,
+    IN_PROGRESS,
+    OPEN,
+    SUCCEED,
+    CancelPoint,
+    Origin,
+    Status,
+    origins,
+    short_of,
+)
+from darkroom.tables import JOBS, LINE, LISTED_AS
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -65,7 +80,7 @@ class DynamoJobs:
             {
                 "Put": {
                     "TableName": self._table,
-                    "Item": to_item(job, self._shards),
+                    "Item": to_item(job, self._shards, listed_as=job.listed_at_first),
                     "ConditionExpression": "attribute_not_exists(id)",
                 }
             }
@@ -188,24 +203,62 @@ class DynamoJobs:
         update = Expression()
         update.set("status", transition.status)
         update.set("settled_by" if transition.completed_at else "submitted_by", transition.basis)
-        shard = shard_of(job_id, self._shards)
+        self._list_as(update, job_id, transition.status)
         if transition.status == SUCCEED:
-            update.remove("status_shard", "error", "error_code")
-        else:
-            update.set("status_shard", f"{transition.status}#{shard}")
+            update.remove("error", "error_code")
         if transition.status in OPEN:
-            update.set("open_shard", str(shard))
+            update.set("open_shard", str(shard_of(job_id, self._shards)))
         else:
             update.remove("open_shard")
-        for name, value in brought_by(transition).items():
+        brought = {f"{LINE}.{name}": value for name, value in line_brought_by(job_id, transition).items()}
+        for name, value in (brought_by(job_id, transition) | brought).items():
             if value is not None:
                 update.set(name, value)
         if transition.notices:
             update.append("notices", list(transition.notices))
-        condition = update.stands_at(origins(transition.status))
+            update.add(f"{LINE}.notice_count", len(transition.notices))
+        condition = update.stands_at(origins(transition.status, transition.run))
+        if transition.run is not None:
+            condition = f"{condition} AND {_at_run(update, transition.run)}"
+        if transition.status == IN_PROGRESS:
+            condition += f" AND {_not_taken(update)}"
         if transition.only_for is not None:
-            condition = f"({condition}) AND {update.one_of('type', transition.only_for)}"
+            condition = f"{condition} AND {update.one_of('type', transition.only_for)}"
         return self._conditional(job_id, update, condition)
+
+    def _list_as(self, update: Expression, job_id: str, status: Status) -> None:
+        """Show this status in lists. No index is written when it is the one that they show already."""
+        update.set(LISTED_AS, status)
+        key = status_key(status, shard_of(job_id, self._shards))
+        if key is None:
+            update.remove("status_shard")
+        else:
+            update.set("status_shard", key)
+
+    def list_as_created(self, job_id: str) -> WriteResult:
+        """See `JobStore.list_as_created`: one conditional UpdateItem."""
+        update = Expression()
+        self._list_as(update, job_id, CREATED)
+        return self._conditional(job_id, update, update.stands_at([Origin(CREATED)]))
+
+    def edit(self, job_id: str, edit: Edit, scope: str | None) -> Job | None:
+        """See `JobStore.edit`: one conditional UpdateItem."""
+        update = Expression()
+        for name in sorted(edit.changed):
+            value = getattr(edit, name)
+            if value:
+                update.set(f"{LINE}.{name}", list(value) if isinstance(value, tuple) else value)
+            else:
+                update.remove(f"{LINE}.{name}")
+        # Other rows of the table have no line.
+        condition = f"attribute_exists({update.name(LINE)})"
+        if scope is not None:
+            condition += f" AND {update.one_of('owner', [scope])}"
+        try:
+            answer = self._update(job_id, update, condition, ReturnValues="ALL_NEW")
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return None
+        return from_item(answer["Attributes"])
 
     def progress(self, job_id: str, progress: float, started_at: str) -> WriteResult:
         """See `JobStore.progress`: one conditional UpdateItem."""
@@ -215,9 +268,12 @@ class DynamoJobs:
         is_open = update.stands_at(Origin(status) for status in OPEN)
         name = update.name("progress")
         further = f"(attribute_not_exists({name}) OR {name} < {update.value(stored)})"
-        return self._conditional(job_id, update, f"({is_open}) AND {further}")
+        # What a worker reports that began before the present run is of an earlier one.
+        run, since = update.name("run"), update.name("handed_over_at")
+        of_this_run = f"(attribute_not_exists({run}) OR {since} <= {update.value(started_at)})"
+        return self._conditional(job_id, update, f"{is_open} AND {further} AND {of_this_run}")
 
-    def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
+    def claim_hand_over(self, job_id: str, before: int, now: str, run: int = 1) -> bool:
         """See `JobStore.claim_hand_over`: one conditional UpdateItem."""
         update = Expression()
         update.set("hand_overs", before + 1)
@@ -227,8 +283,28 @@ class DynamoJobs:
         # Botocore sends a claim again when its answer was lost: it then finds what it wrote itself.
         own = f"{update.name('handed_over_at')} = {update.value(now)}"
         idle = f"attribute_not_exists({update.name('started_at')})"
-        condition = f"{update.stands_at([Origin(CREATED)])} AND {idle} AND ({unchanged} OR {own})"
+        at_run = f"{update.stands_at(origins(IN_PROGRESS, run))} AND {_at_run(update, run)} AND {_not_taken(update)}"
+        condition = f"{at_run} AND {idle} AND ({unchanged} OR {own})"
         return self._conditional(job_id, update, condition).applied
+
+    def begin_again(self, job: Job, now: str, notice: str) -> Job | None:
+        """See `JobStore.begin_again`: one conditional UpdateItem, and a GetItem when it was refused."""
+        update, job_id, following = Expression(), job.line.id, again(job, now, notice)
+        update.set("status", IN_PROGRESS)
+        self._list_as(update, job_id, IN_PROGRESS)
+        update.set("run", following.run)
+        update.set("submitted_at", now)
+        update.set("handed_over_at", now)
+        update.append("notices", [notice])
+        update.add(f"{LINE}.notice_count", 1)
+        update.remove("output_location", "failure_location", "started_at", "progress")
+        condition = f"{update.stands_at(Origin(status) for status in OPEN)} AND {_at_run(update, job.run)}"
+        if self._conditional(job_id, update, condition).applied:
+            return following
+        # Botocore sends an update again when its answer was lost: it then finds what it wrote itself.
+        found = self.get(job_id)
+        own = found and found.awaits_hand_over and (found.run, found.handed_over_at) == (following.run, now)
+        return following if own else None
 
     def note_cancel_point(self, job_id: str, point: CancelPoint) -> WriteResult:
         """See `JobStore.note_cancel_point`: one conditional UpdateItem."""
@@ -237,16 +313,19 @@ class DynamoJobs:
         cancelled = update.stands_at([Origin(CANCELLED)])
         return self._conditional(job_id, update, f"{cancelled} AND {update.one_of('cancelled_when', short_of(point))}")
 
-    def note_failure(self, job_id: str, failure_location: str) -> WriteResult:
+    def note_failure(self, job_id: str, failure_location: str, output_location: str | None = None) -> WriteResult:
         """See `JobStore.note_failure`: one conditional UpdateItem."""
         update = Expression()
-        update.set("failure_location", failure_location)
+        update.set("failure_location", short_place(job_id, failure_location))
+        if output_location:
+            update.set("output_location", short_place(job_id, output_location))
         return self._conditional(job_id, update, f"attribute_exists({update.name('id')})")
 
     def delete(self, job_id: str) -> Status | None:
         """See `JobStore.delete`: one DeleteItem."""
         answer = self._client.delete_item(TableName=self._table, Key=attributes({"id": job_id}), ReturnValues="ALL_OLD")
-        return line_from_item(answer["Attributes"]).status if "Attributes" in answer else None
+        status: Any = answer.get("Attributes", {}).get("status", {}).get("S")
+        return status  # type: ignore[no-any-return]
 
     def first(self, shard: int) -> Job | None:
         """See `JobStore.first`: one Query of the `feed` index, and mostly one consistent GetItem."""
@@ -281,22 +360,40 @@ class DynamoJobs:
 
     def _conditional(self, job_id: str, update: Expression, condition: str) -> WriteResult:
         try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=attributes({"id": job_id}),
-                UpdateExpression=update.update(),
-                ConditionExpression=condition,
-                ExpressionAttributeNames=update.names,
-                ExpressionAttributeValues=update.values,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            self._update(job_id, update, condition, ReturnValuesOnConditionCheckFailure="ALL_OLD")
         except self._client.exceptions.ConditionalCheckFailedException as refused:
             item: Any = refused.response.get("Item")
             if not item:
                 return WriteResult(applied=False, exists=False)
             values = values_of(item)
-            return WriteResult(False, True, values["status"], values.get("failure_location"), values["type"])
+            failure, output = (whole_place(job_id, values.get(f"{what}_location")) for what in ("failure", "output"))
+            return WriteResult(
+                False, True, values["status"], failure, values["type"], output, int(values.get("run", 1))
+            )
         return WriteResult(applied=True, exists=True)
+
+    def _update(self, job_id: str, update: Expression, condition: str, **returned: Any) -> Any:
+        # DynamoDB takes no values that no expression uses.
+        values: Any = {"ExpressionAttributeValues": update.values} if update.values else {}
+        return self._client.update_item(
+            TableName=self._table,
+            Key=attributes({"id": job_id}),
+            UpdateExpression=update.update(),
+            ConditionExpression=condition,
+            ExpressionAttributeNames=update.names,
+            **values,
+            **returned,
+        )
+
+
+def _at_run(update: Expression, run: int) -> str:
+    """The condition that a job is at this run; rows of first runs do not say it."""
+    return f"{update.name('run')} = {update.value(run)}" if run > 1 else f"attribute_not_exists({update.name('run')})"
+
+
+def _not_taken(update: Expression) -> str:
+    """The condition that SageMaker has not confirmed that it took the job's present run."""
+    return f"attribute_not_exists({update.name('output_location')})"
 
 
 def _refusal(cancelled: ClientError, puts: int, models: tuple[ModelKey, ...], keyed: bool) -> Exception:

@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING, Any
 from darkroom.aws.transactions import transact
 from darkroom.checkpoints.model import Checkpoint, Kind, ModelKey, ModelStatus
 from darkroom.checkpoints.ports import Listed
+from darkroom.tables import MODELS
 from darkroom.webui.spelling import KnownFile
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
+(_IMPORTING,) = MODELS.indexes
+_YES: Any = {"S": "yes"}
+"""What the partition of that index is called."""
 
 
 class DynamoModelRegistry:
@@ -72,6 +76,17 @@ class DynamoModelRegistry:
             ExpressionAttributeValues={":kind": {"S": kind}, ":owner": {"S": owner}, ":status": {"S": status}},
         )
         return sum(page["Count"] for page in pages)
+
+    def importing(self) -> list[ModelKey]:
+        """See `ModelRegistry.importing`: one Query of an index that holds nothing else."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=_IMPORTING.name,
+            KeyConditionExpression=f"{_IMPORTING.partition} = :yes",
+            ExpressionAttributeValues={":yes": _YES},
+        )
+        items: list[Item] = [item for page in pages for item in page["Items"]]
+        return [ModelKey(item["kind"]["S"], item["name"]["S"]) for item in items]
 
     def begin(self, row: Checkpoint) -> bool:
         """See `ModelRegistry.begin`: one conditional PutItem."""
@@ -166,6 +181,7 @@ _ATTRIBUTES = (
     "reason",
     "source",
     "step_token",
+    "stepped_at",
     "fingerprint",
     "folder",
     "old_hash",
@@ -179,6 +195,8 @@ def _item(row: Checkpoint) -> Item:
     for name in ("size", "done", "attempts", "step"):
         if value := getattr(row, name):
             item[name] = {"N": str(value)}
+    if row.status == "importing":
+        item[_IMPORTING.partition] = _YES
     for name in _LISTS:
         if words := getattr(row, name):
             item[name] = _texts(words)

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from darkroom.images.model import image_key
 from darkroom.images.ports import Part, Stored, Upload
-from darkroom.jobs.model import answer_key, cancel_key, job_prefix, output_prefix
+from darkroom.jobs.model import answer_key, answer_keys, cancel_key, job_prefix, output_prefix
 from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ _FAILURES = "failures/"
 FAILURE_LIMIT = 1024 * 1024
 """Bytes of a failure file that are read: it holds the worker's error, or a sentence."""
 _FAILURE = "failure"
-"""The name in the cancel marker's metadata under which it keeps the key of the failure file."""
+_ANSWER = "answer"
+"""The names in the cancel marker's metadata under which it keeps the keys of the failure file, and of an answer that
+lies elsewhere than the other objects of its job."""
 
 
 class S3Images:
@@ -138,9 +140,10 @@ class S3Outputs:
         self._client = client
         self._bucket = bucket
 
-    def read_answer(self, job_id: str, limit: int = ANSWER_LIMIT) -> bytes | None:
+    def read_answer(self, job_id: str, limit: int = ANSWER_LIMIT, at: str | None = None) -> bytes | None:
         """See `Outputs.read_answer`: one GetObject."""
-        answer = self._open(answer_key(job_id))
+        key = self._answer_key(job_id, at)
+        answer = self._open(key) if key else None
         if answer is None:
             return None
         if answer["ContentLength"] > limit:
@@ -177,14 +180,16 @@ class S3Outputs:
         answer = self._open(key) if key else None
         return answer["Body"].read(FAILURE_LIMIT) if answer else None
 
-    def mark_cancelled(self, job_id: str, failure_location: str | None) -> None:
+    def mark_cancelled(self, job_id: str, failure_location: str | None, at: str | None = None) -> None:
         """See `Outputs.mark_cancelled`: one PutObject."""
-        key = self._failure_key(failure_location)
-        self._client.put_object(Bucket=self._bucket, Key=cancel_key(job_id), Metadata={_FAILURE: key} if key else {})
+        kept = {_FAILURE: self._failure_key(failure_location), _ANSWER: self._elsewhere(job_id, at)}
+        metadata = {name: key for name, key in kept.items() if key}
+        self._client.put_object(Bucket=self._bucket, Key=cancel_key(job_id), Metadata=metadata)
 
-    def has_answer(self, job_id: str) -> bool:
+    def has_answer(self, job_id: str, at: str | None = None) -> bool:
         """See `Outputs.has_answer`: one HeadObject."""
-        return self._head(answer_key(job_id)) is not None
+        key = self._answer_key(job_id, at)
+        return key is not None and self._head(key) is not None
 
     def is_marked(self, job_id: str) -> bool:
         """See `Outputs.is_marked`: one HeadObject."""
@@ -194,28 +199,34 @@ class S3Outputs:
         """See `Outputs.unmark`: one DeleteObject."""
         self._client.delete_object(Bucket=self._bucket, Key=cancel_key(job_id))
 
-    def delete(self, job_id: str, failure_location: str | None = None, keep_marker: bool = False) -> None:
+    def delete(
+        self, job_id: str, failure_location: str | None = None, at: str | None = None, keep_marker: bool = False
+    ) -> None:
         """See `Outputs.delete`: one ListObjectsV2, one DeleteObjects for each 1,000 objects, one HeadObject if the
-        marker is there, one DeleteObject if a failure file is known."""
-        failure_key = self._failure_key(failure_location)
+        marker is there, one DeleteObject if a failure file is known, one more if the answer lies elsewhere."""
+        failure_key, elsewhere = self._failure_key(failure_location), self._elsewhere(job_id, at)
         marker = cancel_key(job_id)
         pages = self._client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=job_prefix(job_id)):
             keys = [entry["Key"] for entry in page.get("Contents", [])]
             if marker in keys:
-                failure_key = failure_key or (self._marker(job_id) or {}).get(_FAILURE)
+                remembered = self._marker(job_id) or {}
+                failure_key = failure_key or remembered.get(_FAILURE)
+                elsewhere = elsewhere or remembered.get(_ANSWER)
                 if keep_marker:
                     keys.remove(marker)
             self._delete(keys)
-        if failure_key:
-            self._client.delete_object(Bucket=self._bucket, Key=failure_key)
+        for key in (failure_key, elsewhere):
+            if key:
+                self._client.delete_object(Bucket=self._bucket, Key=key)
 
-    def delete_pictures(self, job_id: str) -> None:
+    def delete_pictures(self, job_id: str, at: str | None = None) -> None:
         """See `Outputs.delete_pictures`: one ListObjectsV2, one DeleteObjects for each 1,000 objects."""
+        answers = {*answer_keys(job_id), self._answer_key(job_id, at)}
         pages = self._client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=output_prefix(job_id)):
             keys = [entry["Key"] for entry in page.get("Contents", [])]
-            self._delete([key for key in keys if key != answer_key(job_id)])
+            self._delete([key for key in keys if key not in answers])
 
     def folders(self, after: str, until: str) -> list[str]:
         """See `Outputs.folders`: one ListObjectsV2."""
@@ -272,6 +283,16 @@ class S3Outputs:
     def _failure_key(self, location: str | None) -> str | None:
         key = (location or "").removeprefix(f"s3://{self._bucket}/")
         return key if key.startswith(_FAILURES) else None
+
+    def _answer_key(self, job_id: str, at: str | None) -> str | None:
+        """The key of an answer. None for a place that no worker may write to: nothing can lie there."""
+        key = (at or answer_key(job_id)).removeprefix(f"s3://{self._bucket}/")
+        return key if key.startswith(_JOBS) else None
+
+    def _elsewhere(self, job_id: str, at: str | None) -> str | None:
+        """The key of an answer that does not lie with the other objects of its job, else None."""
+        key = self._answer_key(job_id, at)
+        return None if key is None or key.startswith(job_prefix(job_id)) else key
 
     def url(self, key: str) -> str:
         """See `Outputs.url`: signed here, no call."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 
 from darkroom.errors import Throttled
-from darkroom.jobs.model import ANSWER_NAME, JobTimeouts, output_prefix
+from darkroom.jobs.model import JobTimeouts, answer_name, output_prefix
 from darkroom.jobs.ports import EndpointRefused
+from darkroom.jobs.runs import Run
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -32,16 +33,16 @@ class SageMakerInference:
         self._bucket = bucket
         self._timeouts = timeouts
 
-    def invoke(self, endpoint: str, job_id: str, body: bytes) -> tuple[str, str | None]:
+    def invoke(self, endpoint: str, run: Run, body: bytes) -> tuple[str, str | None]:
         """See `Inference.invoke`: one call, two for a body over 128,000 bytes."""
-        where = {"Body": body} if len(body) <= MAX_INLINE_BODY else {"InputLocation": self._put(job_id, body)}
+        where = {"Body": body} if len(body) <= MAX_INLINE_BODY else {"InputLocation": self._put(run.job_id, body)}
         call = partial(
             self._runtime.invoke_endpoint_async,
             EndpointName=endpoint,
             ContentType="application/json",
-            InferenceId=job_id,
-            S3OutputPathExtension=output_prefix(job_id).rstrip("/"),
-            Filename=ANSWER_NAME,
+            InferenceId=run.name,
+            S3OutputPathExtension=output_prefix(run.job_id).rstrip("/"),
+            Filename=answer_name(run.number),
             RequestTTLSeconds=self._timeouts.queue,
             InvocationTimeoutSeconds=self._timeouts.run,
             **where,

@@ -22,6 +22,7 @@ WAKE_PERIODS = 1
 """Minutes with a job and no instance before the endpoint is woken."""
 _TRACKING = "backlog"
 _WAKING = "wake"
+_EXACT: Any = "ExactCapacity"
 _REMEMBERED = 3
 _DESCRIBED_AT_ONCE = 50
 _NAMESPACE: Any = "sagemaker"
@@ -40,7 +41,8 @@ class AutoScaling:
         """See `Scaling.set_up`: four calls, each of which replaces what was there.
 
         Target tracking on the backlog per instance adds and removes instances. Without any instance that metric has no
-        data, so a step policy wakes the endpoint, on an alarm over `HasBacklogWithoutCapacity`.
+        data, so a step policy wakes the endpoint, on an alarm over `HasBacklogWithoutCapacity`. It sets a number: one
+        that adds an instance adds a second one when the first takes longer than the cooldown to start.
         """
         where: Any = _where(name)
         self._client.register_scalable_target(**where, MinCapacity=bounds.least, MaxCapacity=bounds.most)
@@ -65,7 +67,7 @@ class AutoScaling:
             PolicyName=_WAKING,
             PolicyType="StepScaling",
             StepScalingPolicyConfiguration={
-                "AdjustmentType": "ChangeInCapacity",
+                "AdjustmentType": _EXACT,
                 "MetricAggregationType": "Average",
                 "Cooldown": WAKE_COOLDOWN,
                 "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
@@ -108,7 +110,7 @@ class AutoScaling:
                 known = found.get(name, ScalingState())
                 if policy["PolicyName"] == _TRACKING:
                     found[name] = replace(known, tracking=True)
-                elif policy["PolicyName"] == _WAKING:
+                elif policy["PolicyName"] == _WAKING and _is_exact(policy):
                     found[name] = replace(known, waking=True)
                     wakers[policy["PolicyARN"]] = name
         pages = self._cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=self._prefix)
@@ -170,6 +172,11 @@ _ALARM_SUFFIX = "-wake"
 def _alarm(name: str) -> str:
     """The name of the alarm that wakes an endpoint, made from the endpoint's name, so it need not be stored."""
     return name + _ALARM_SUFFIX
+
+
+def _is_exact(policy: Any) -> bool:
+    """Whether a waking policy is of today. Those of earlier releases added an instance; the sweeper replaces them."""
+    return bool(policy.get("StepScalingPolicyConfiguration", {}).get("AdjustmentType") == _EXACT)
 
 
 def _where(name: str) -> dict[str, str]:

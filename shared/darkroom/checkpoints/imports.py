@@ -10,7 +10,6 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -39,10 +38,11 @@ from darkroom.checkpoints.ports import (
 )
 from darkroom.checkpoints.safetensors import NotSafetensors, header_length
 from darkroom.checkpoints.service import Checkpoints
+from darkroom.checkpoints.stalled import fail_import
 from darkroom.dead_letters.model import About
 from darkroom.errors import Busy, Conflict, FieldError, Invalid
 from darkroom.steps import ATTEMPTS, FALLBACK_DELAY, KILLED_COUNTS_AS, StepQueue, UnknownStep, may_run, pause
-from darkroom.times import iso
+from darkroom.times import iso, moment
 
 STEP_SECONDS = 40.0
 """After so many seconds a step leaves the other parts to the next one. The function may run three times as long."""
@@ -86,14 +86,16 @@ class Imports:
         queue: StepQueue,
         checkpoints: Checkpoints,
         monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`monotonic` gives seconds for measuring durations."""
+        """`monotonic` gives seconds for measuring durations, `clock` epoch seconds."""
         self._registry = registry
         self._files = files
         self._web = web
         self._queue = queue
         self._checkpoints = checkpoints
         self._monotonic = monotonic
+        self._clock = clock
 
     def begin(
         self, owner: str, request: ImportIn, *, scope: str | None = None, fingerprint: str | None = None
@@ -117,7 +119,8 @@ class Imports:
             key=key,
             status="importing",
             owner=owner,
-            created_at=iso(datetime.now(UTC)),
+            created_at=self._now(),
+            stepped_at=self._now(),
             upload_id=self._files.begin(at),
             source=request.url,
             done=0,
@@ -151,7 +154,8 @@ class Imports:
         if row.attempts >= ATTEMPTS:
             self._fail(row, "its steps were broken off again and again")
             return kind
-        begun = replace(row, step=step.number, step_token=step.token or None, attempts=row.attempts + KILLED_COUNTS_AS)
+        attempts, now = row.attempts + KILLED_COUNTS_AS, self._now()
+        begun = replace(row, step=step.number, step_token=step.token or None, attempts=attempts, stepped_at=now)
         if not self._registry.change(row, begun):
             return f"{kind} (changed meanwhile)"
         failures = row.attempts + 1
@@ -236,11 +240,10 @@ class Imports:
             self._enqueue_next(waiting, delay=pause(failures))
 
     def _fail(self, row: Checkpoint, why: str) -> None:
-        failed = replace(row, status="fail", upload_id=None, source=None, reason=f"The import failed: {why}.")
-        if self._registry.change(row, failed):
-            self._files.abort(row.object_key, row.upload_id or "")
-            # An earlier step may have joined the parts. No other row has this object.
-            self._files.delete(row.object_key)
+        fail_import(self._registry, self._files, row, why)
+
+    def _now(self) -> str:
+        return iso(moment(self._clock()))
 
     def _enqueue_next(self, row: Checkpoint, delay: int = 0) -> None:
         """Queue the step after the row's last one, to be delivered after `delay` seconds."""

@@ -45,7 +45,8 @@ class Checkpoint:
     `size` is in bytes, `created_at` ISO 8601 in UTC. `sha256` is that of the whole file, as its uploader stated it.
     `upload_id` is set while the file is uploaded or imported, `reason` when it failed or waits. Of an import, `source`
     is its URL, `done` the bytes stored so far, `attempts` how often in a row a step failed, `step` the number of the
-    last step that was begun (0 before the first), and `step_token` the token of the message that began it.
+    last step that was begun (0 before the first), `step_token` the token of the message that began it, and `stepped_at`
+    the time of that, ISO 8601 in UTC (before the first step that of the request).
     `fingerprint` is that of the request that created the row, if it had an `Idempotency-Key`. `folder` is where the
     file lies in the WebUI below the folder of its kind, as its uploader stated it; `aliases` are other names that it is
     called by; `old_hash` is the WebUI's old hash of it (None in rows from before it was kept). `object` is the key of
@@ -67,6 +68,7 @@ class Checkpoint:
     attempts: int = 0
     step: int = 0
     step_token: str | None = None
+    stepped_at: str | None = None
     fingerprint: str | None = None
     folder: str | None = None
     aliases: tuple[str, ...] = ()

@@ -33,6 +33,9 @@ class ModelRegistry(Protocol):
     def count(self, kind: Kind, owner: str, status: ModelStatus) -> int:
         """How many files of a kind and an owner have that status; a row written a moment ago may not be counted yet."""
 
+    def importing(self) -> list[ModelKey]:
+        """The files whose rows are `importing`; a change of this moment may not be seen yet."""
+
     def begin(self, row: Checkpoint) -> bool:
         """Write a new row; False when its name is taken by a row that has not failed."""
 

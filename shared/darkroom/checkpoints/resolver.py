@@ -103,6 +103,7 @@ class ModelResolver:
         for an alias of several), each also by the names that it had before, and those that need not be there any more
         (`spelling.possible_names`). For searches; a job gets the one file of `resolve`."""
         names = self._names(kind)
+        found: tuple[str, ...]
         try:
             one = names.find(text)
             found = (one,) if one else ()

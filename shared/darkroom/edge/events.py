@@ -10,12 +10,12 @@ from darkroom import logs
 from darkroom.edge.log import logger
 
 
-def handle(event: dict[str, Any], context: Any, receive: Callable[[str], str]) -> Any:
+def handle(event: dict[str, Any], context: Any, receive: Callable[[str], str | None]) -> Any:
     """Call `receive` with each message's body; returns Lambda's answer, which says which messages failed.
 
     A failed message is delivered again; after its last try SQS moves it to the dead-letter queue. `receive` returns a
-    text for the log. A batch in which every message fails is no error of the function, because Lambda would then read
-    the queue more slowly.
+    text for the log, None for a message that asked for nothing. A batch in which every message fails is no error of the
+    function, because Lambda would then read the queue more slowly.
     """
     log = logger()
 
@@ -33,7 +33,8 @@ def handle(event: dict[str, Any], context: Any, receive: Callable[[str], str]) -
                     },
                 )
                 raise
-            log.info("message", extra={"message_id": record.message_id, "about": about})
+            write = log.debug if about is None else log.info
+            write("message", extra={"message_id": record.message_id, "about": about or "nothing to do"})
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     with logs.request(context.aws_request_id):

@@ -4,11 +4,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
-
 from darkroom import logs
 from darkroom.edge.log import logger
-from darkroom.settings import METRICS
+from darkroom.edge.metrics import publish
 
 RESERVE_SECONDS = 15.0
 """How many seconds of the function's time are left when the last round must stop."""
@@ -35,7 +33,7 @@ def run(rounds: Mapping[str, Round], context: Any, stage: str) -> None:
         for number, (name, call) in enumerate(rounds.items()):
             started = time.monotonic()
             counts = _carry_out(name, call, started, started + (deadline - started) / (len(rounds) - number))
-            _publish({"stage": stage, "round": name}, counts, context.aws_request_id)
+            publish({"stage": stage, "round": name}, counts, context.aws_request_id)
             if counts["failed"]:
                 failed.append(name)
             elif counts["broken"]:
@@ -57,15 +55,3 @@ def _carry_out(name: str, call: Round, started: float, until: float) -> dict[str
     milliseconds = round((time.monotonic() - started) * 1000)
     logger().info("round", extra={"round": name, "milliseconds": milliseconds, "which": which, **counts})
     return counts
-
-
-def _publish(dimensions: Mapping[str, str], counts: Mapping[str, int], request_id: str) -> None:
-    """Write the counts as a log line that CloudWatch turns into metrics (embedded metric format)."""
-    # The empty service keeps Powertools from adding a dimension of its own, with which no alarm would match.
-    metrics = EphemeralMetrics(namespace=METRICS, service="")
-    for name, value in dimensions.items():
-        metrics.add_dimension(name, value)
-    for what, count in counts.items():
-        metrics.add_metric(what, MetricUnit.Count, count)
-    metrics.add_metadata("request_id", request_id)
-    metrics.flush_metrics()

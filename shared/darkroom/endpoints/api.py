@@ -13,7 +13,8 @@ ShortName = Annotated[
     Field(
         pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$",
         max_length=63,
-        description="the stage's prefix is put before it when it is missing",
+        description="the stage's prefix is put before it when it is missing; it becomes lower case, for to SageMaker "
+        "names that differ only in case are the same",
     ),
 ]
 

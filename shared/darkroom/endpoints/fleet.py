@@ -68,7 +68,7 @@ class Fleet:
         found = self._source.describe(spec.name)
         if found is not None:
             self._check_same(spec, found)
-            return spec.name, False
+            return found.endpoint.name, False
         self._control.make_model(spec)
         try:
             self._control.make_config(spec)
@@ -86,7 +86,7 @@ class Fleet:
         """Check that the endpoint has the parts of `spec`. When two requests for one name come at once, one of them
         makes the endpoint; the parts of the other are deleted here."""
         found = self._source.describe(spec.name)
-        if found is not None and found.config != spec.parts:
+        if found is not None and found.config.lower() != spec.parts:
             self._remove_parts(spec.parts)
             self._check_same(spec, found)
 
@@ -134,8 +134,13 @@ class Fleet:
         details = self._source.describe(full)
         try:
             if details is None:
-                self.clear(full, self.parts(older_than=0))
+                parts = self.parts(older_than=0)
+                # An endpoint from before names were in lower case left parts that are called as it was.
+                owners = {owner for _, part in parts if (owner := endpoint_of(part.name)) and owner.lower() == full}
+                for name in sorted({full, *owners}):
+                    self.clear(name, parts)
                 return True
+            full = details.endpoint.name
             if details.endpoint.status == "Deleting":
                 self._fail_open_jobs(full)
                 return True
@@ -243,7 +248,7 @@ class Fleet:
                 f"The endpoint {spec.name!r} is being deleted. Wait until GET /endpoints lists it no more, "
                 "or take another name.",
             )
-        if found.config != spec.parts or tags.first_bounds != spec.tags["darkroom:asked"]:
+        if found.config.lower() != spec.parts or tags.first_bounds != spec.tags["darkroom:asked"]:
             raise Conflict(
                 "endpoint_exists",
                 f"There is an endpoint {spec.name!r} already, made differently ({status}, {tags.instance_type}). "

@@ -33,6 +33,10 @@ class Endpoint:
         """Whether it is fully in service."""
         return self.status == IN_SERVICE
 
+    def is_called(self, name: str) -> bool:
+        """Whether a full name means this endpoint, in whatever case it is written."""
+        return self.name.lower() == name.lower()
+
     @property
     def serving(self) -> bool:
         """Whether SageMaker takes jobs for it: in service, or changing its instances."""

@@ -27,7 +27,7 @@ class EndpointSource(Protocol):
         """Every endpoint of this stage, newest first."""
 
     def describe(self, name: str) -> EndpointDetails | None:
-        """One endpoint with its instances; None when there is none of this name."""
+        """One endpoint with its instances, by its name in any case; None when there is none of this name."""
 
     def endpoint_tags(self, details: EndpointDetails) -> EndpointTags:
         """The tags and the instance type of an endpoint; empty for one that is gone."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from darkroom.endpoints.model import ENGINE_TAG, Bounds, Endpoint, EndpointDetails, EndpointTags, Machine
 from darkroom.endpoints.ports import EndpointJobs, EndpointSource, Scaling
-from darkroom.errors import Conflict, Invalid, Missing
+from darkroom.errors import Busy, Conflict, Invalid, Missing
 
 CACHE_SECONDS = 10.0
 WAKEUP_CACHE_SECONDS = 300.0
@@ -54,8 +54,25 @@ class Endpoints:
         self._engines: dict[tuple[str, str], str | None] = {}
 
     def full_name(self, name: str) -> str:
-        """The name in SageMaker; people may leave the stage's prefix out."""
-        return name if name.startswith(self._prefix) else self._prefix + name
+        """The name of a new endpoint in SageMaker; people may leave the stage's prefix out, and write it in any case.
+
+        To SageMaker names that differ only in case are the same, but an invocation must name the endpoint as it was
+        made (API reference, CreateEndpoint). So new ones are in lower case. Older ones keep their names: they are
+        found by `Endpoint.is_called`.
+        """
+        lower = name.lower()
+        return lower if lower.startswith(self._prefix) else self._prefix + lower
+
+    def names_meant(self, name: str) -> tuple[str, ...]:
+        """The names of endpoints that somebody means who looks for their jobs: also of one that is gone, as written."""
+        full = self.full_name(name)
+        as_written = self._prefix + name[-len(full.removeprefix(self._prefix)) :]
+        try:
+            there = [endpoint.name for endpoint in self.all() if endpoint.is_called(full)]
+        except Busy:
+            # Without SageMaker only jobs of an endpoint with upper case are missed that is written in another one.
+            there = []
+        return tuple(dict.fromkeys((full, as_written, *there)))
 
     def all(self, fresh: bool = False) -> list[Endpoint]:
         """Every endpoint, newest first; at most `CACHE_SECONDS` old, or read now when `fresh`."""
@@ -151,11 +168,11 @@ class Endpoints:
 
     @staticmethod
     def _serving(requested: str | None, endpoints: list[Endpoint]) -> list[str]:
-        serving = [e for e in endpoints if e.serving and requested in (None, e.name)]
+        serving = [e for e in endpoints if e.serving and (requested is None or e.is_called(requested))]
         return [e.name for e in serving if e.usable] or [e.name for e in serving]
 
     def _refusal(self, name: str | None) -> Exception:
-        statuses = {e.name: e.status for e in self.all()}
+        statuses = {e.name.lower(): e.status for e in self.all()}
         if name is None:
             return Conflict(
                 "no_endpoint_available",

@@ -7,12 +7,19 @@ A PNG may have its orientation in the chunk eXIf, and, by custom, in texts: `Raw
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from darkroom.images.source import MAX_METADATA, MAX_PARTS, Facts, InMemory, NotAnImage, Source
 
 TAIL_BYTES = 256 * 1024
 """How many bytes at the end are searched for chunks after the pixels. A large file has thousands of chunks of pixels;
 to walk over all of them, the whole file would have to be read."""
+
+MAX_TEXTS = 8 * 1024 * 1024
+"""Bytes of EXIF and XMP, packed and unpacked, that are looked at in one file: a small file can hold thousands of them,
+each of which unpacks to a megabyte."""
+MAX_CHECKED = 16 * TAIL_BYTES
+"""Bytes that checksums are made of to find a chunk after the pixels."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNKS = re.compile(rb"IDAT|IEND|eXIf|[itz]TXt|tIME")
@@ -22,10 +29,23 @@ _TRANSPARENCY = {0: 2, 2: 6, 3: 1}
 """By colour type, how many bytes of a tRNS chunk a decoder needs; the other types have none."""
 
 
+@dataclass
+class _Room:
+    """How many bytes may still be worked on."""
+
+    left: int
+
+    def take(self, length: int) -> bool:
+        """Whether so many bytes are still allowed."""
+        self.left -= length
+        return self.left >= 0
+
+
 def look(source: Source) -> Facts:
     """Size, EXIF and XMP of a PNG; raises NotAnImage when its pixels are not reached, or its size is told twice."""
     size = (0, 0)
     texts: dict[bytes, bytes] = {}
+    room = _Room(MAX_TEXTS)
     for number, (kind, at, length) in enumerate(_chunks(source, len(_SIGNATURE))):
         if (kind == b"IHDR") != (number == 0):
             raise NotAnImage("its PNG header tells its size twice" if number else "its PNG header is broken")
@@ -33,11 +53,11 @@ def look(source: Source) -> Facts:
             header = source.read(at, 8)
             size = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")
         elif kind == b"IDAT":
-            texts |= _texts_in(*_after_pixels(source, at - 8))
+            texts |= _texts_in(*_after_pixels(source, at - 8), room)
             exif = texts.get(_EXIF_TEXT) or _unhexed(texts.get(_RAW_EXIF, b""))
             return Facts(*size, exif or None, texts.get(_XMP))
         else:
-            texts |= _texts_in(source, [(kind, at, length)])
+            texts |= _texts_in(source, [(kind, at, length)], room)
     raise NotAnImage("its PNG header is broken or cut off")
 
 
@@ -83,10 +103,15 @@ def _after_pixels(source: Source, pixels: int) -> tuple[InMemory, list[tuple[byt
 def _first_chunk(tail: bytes) -> int:
     """Where the first whole chunk begins in bytes that begin anywhere: its checksum tells it from pixels that happen to
     look like one."""
+    room = _Room(MAX_CHECKED)
     for match in _CHUNKS.finditer(tail):
         begin = match.start() - 4
         end = match.end() + int.from_bytes(tail[max(begin, 0) : begin + 4], "big") + 4
-        if begin >= 0 and end <= len(tail) and _is_intact(tail[begin:end]):
+        if begin < 0 or end > len(tail):
+            continue
+        if not room.take(end - begin):
+            break
+        if _is_intact(tail[begin:end]):
             return begin
     return len(tail)
 
@@ -95,8 +120,8 @@ def _is_intact(chunk: bytes) -> bool:
     return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
 
 
-def _texts_in(source: Source, chunks: list[tuple[bytes, int, int]]) -> dict[bytes, bytes]:
-    """What these chunks tell by keyword; of several with one keyword, the last."""
+def _texts_in(source: Source, chunks: list[tuple[bytes, int, int]], room: _Room) -> dict[bytes, bytes]:
+    """What these chunks tell by keyword, as far as there is room; of several with one keyword, the last."""
     texts = {}
     for kind, at, length in chunks:
         if length > MAX_METADATA:
@@ -107,11 +132,11 @@ def _texts_in(source: Source, chunks: list[tuple[bytes, int, int]]) -> dict[byte
             keyword = source.read(at, min(length, _LONGEST_KEYWORD)).partition(b"\0")[0]
         else:
             continue
-        if keyword not in (_XMP, _RAW_EXIF, _EXIF_TEXT):
+        if keyword not in (_XMP, _RAW_EXIF, _EXIF_TEXT) or not room.take(length):
             continue
         whole = source.read(at - 8, length + 12)
         content = _content(kind, whole[8:-4]) if _is_intact(whole) else None
-        if content is not None:
+        if content is not None and room.take(len(content)):
             texts[keyword] = content
     return texts
 

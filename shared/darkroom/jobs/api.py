@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
+from darkroom import words
 from darkroom.jobs.contract import MAX_INPUTS, Components, PaintedImage, Timings, WorkError
-from darkroom.jobs.filters import Filters
+from darkroom.jobs.filters import Filters, Rating, Tag
 from darkroom.jobs.media import media_of_key
-from darkroom.jobs.model import EXTRA_KINDS, Job, JobLine
+from darkroom.jobs.model import EXTRA_KINDS, Edit, Job, JobLine
 from darkroom.jobs.parameters import Parameters, without_idle
 from darkroom.jobs.phase import Phase, PhaseName
 from darkroom.jobs.ports import Outputs
@@ -39,6 +40,11 @@ ModelName = Annotated[
     ),
 ]
 ModelNames = Annotated[list[ModelName], Field(max_length=32)]
+ERROR_CODES = (
+    "why a failed job failed; `code` is `worker_failed`, `worker_stopped`, `bad_answer`, `answer_missing`, `expired` "
+    "(its time in line was over), `timed_out`, `endpoint_refused`, `endpoint_gone`, `endpoint_deleted`, "
+    "`endpoint_failed`, or a code of the worker's own"
+)
 ImageId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture's bytes, in hex")]
 ImageName = Annotated[str, Field(pattern="^[a-z0-9_]{1,64}$")]
 EndpointName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", max_length=63)]
@@ -95,6 +101,43 @@ class JobIn(BaseModel):
         return body
 
 
+def _one_line(text: str) -> str:
+    text = composed(text.strip())
+    if not text or not text.isprintable():
+        raise ValueError("is empty, or has line breaks or other characters that nobody sees")
+    return text
+
+
+def _once(tags: list[str]) -> list[str]:
+    """The tags without those that differ only in case and width from one before them."""
+    kept: dict[str, str] = {}
+    for tag in tags:
+        kept.setdefault(words.folded(tag), tag)
+    return list(kept.values())
+
+
+class JobEditIn(BaseModel):
+    """What the owner of a job says of it. A field that is left out stays as it is; null, or no tags, takes it away."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    title: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] | None = None
+    rating: Rating | None = None
+    tags: (
+        Annotated[list[Annotated[Tag, AfterValidator(_one_line)]], Field(max_length=20), AfterValidator(_once)] | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _something(self) -> "JobEditIn":
+        if not self.model_fields_set:
+            raise ValueError("give at least one of `title`, `rating` and `tags`")
+        return self
+
+    def edit(self) -> Edit:
+        """The same for the store."""
+        return Edit(frozenset(self.model_fields_set), self.title, self.rating, tuple(self.tags or ()))
+
+
 @dataclass(frozen=True)
 class HistoryQuery:
     """The query of `GET /jobs`. `before` is the `next` of the page before; `from_` and `to` are ISO 8601."""
@@ -108,7 +151,11 @@ class HistoryQuery:
 
 class JobLineOut(BaseModel):
     """A line of the history. `duration` is in seconds from its creation, `run_seconds` are those an instance worked
-    for it, and `cost` what these cost; `prompt` is its beginning; `thumbnail` is a presigned GET."""
+    for it, and `cost` what these cost; `prompt` is its beginning; `thumbnail` is a presigned GET.
+
+    `seed` is that of its first picture, or the one it asks for; `batch` is how many pictures it asks for, and
+    `notice_count` how many `notices` it has. `title`, `rating` (1 to 5) and `tags` are what `PATCH /jobs/{id}` said.
+    """
 
     label: str
     id: str
@@ -126,6 +173,12 @@ class JobLineOut(BaseModel):
     image_count: int
     prompt: str | None
     thumbnail: str | None
+    title: str | None
+    rating: int | None
+    tags: list[str]
+    seed: int | None
+    batch: int | None
+    notice_count: int
 
 
 class JobPage(BaseModel):
@@ -196,7 +249,7 @@ class JobOut(JobLineOut):
     infotexts: list[str]
     caption: str | None
     timings: Timings | None
-    error: WorkError | None
+    error: WorkError | None = Field(description=ERROR_CODES)
     started_at: str | None
     progress: float | None
     instance_type: str | None
@@ -227,6 +280,12 @@ def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
         image_count=line.image_count,
         prompt=line.prompt[:PROMPT_PREVIEW] if line.prompt else line.prompt,
         thumbnail=outputs.url(line.first_image) if line.first_image else None,
+        title=line.title,
+        rating=line.rating,
+        tags=list(line.tags),
+        seed=line.seeds[0] if line.seeds else None,
+        batch=line.batch,
+        notice_count=line.notice_count,
     )
 
 

@@ -8,7 +8,15 @@ the first version stays valid. `docs/worker-contract.md` tells the same in prose
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from darkroom.jobs.types import INIT, JobType, Mode
 
@@ -90,7 +98,7 @@ class PaintedImage(BaseModel):
     width: int
     height: int
     seed: int | None = None
-    infotext: str | None = None
+    infotext: Annotated[str | None, WrapValidator(_or_nothing)] = None
     sha256: str | None = None
     bytes: int | None = None
     thumbnail: Annotated[str | None, WrapValidator(_or_nothing)] = None
@@ -172,12 +180,13 @@ class WorkAnswer(BaseModel):
     """The JSON manifest a worker answers with: pictures or a caption, or an error.
 
     `notices` are sentences for the person whose job it is: what was rounded, left out or replaced. What stands beside
-    the result (`timings`, `notices`, `components`) never costs the result: it is left out when it is not of its shape.
+    the result (`info`, `timings`, `notices`, `components`) never costs the result: it is left out when it is not of its
+    shape.
     """
 
-    images: list[PaintedImage] = []
+    images: Annotated[list[PaintedImage], BeforeValidator(lambda value: [] if value is None else value)] = []
     caption: str | None = None
-    info: dict[str, Any] | str | None = None
+    info: Annotated[dict[str, Any] | str | None, WrapValidator(_or_nothing)] = None
     timings: Annotated[Timings | None, WrapValidator(_believed)] = None
     notices: Annotated[list[str], WrapValidator(lambda value, _: _sentences(value))] = []
     components: Annotated[Components | None, WrapValidator(_or_nothing)] = None

@@ -121,6 +121,7 @@ class Deletions:
             asked=asked.model_dump(mode="json", exclude_unset=True),
             filters=filters,
             started_at=precise(moment(now)),
+            stepped_at=precise(moment(now)),
             expires_at=int(now) + KEPT_SECONDS,
             below=filters.high,
         )

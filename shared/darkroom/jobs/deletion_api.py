@@ -12,8 +12,8 @@ MOST_IDS = 100
 
 
 def _listed(value: object) -> object:
-    """One word stands for a list of one."""
-    return [value] if isinstance(value, str) else value
+    """One word or number stands for a list of one."""
+    return [value] if isinstance(value, str | int) else value
 
 
 class _Range(BaseModel):

@@ -10,8 +10,9 @@ How steps are fenced and counted is in `darkroom.steps`.
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from darkroom import ids
@@ -20,6 +21,7 @@ from darkroom.jobs.history import fill, plan
 from darkroom.jobs.ports import Deletion, DeletionStore, JobStore
 from darkroom.jobs.removal import Removal
 from darkroom.jobs.state import FAIL
+from darkroom.stalled import Stalled, stands_still
 from darkroom.steps import ATTEMPTS, KILLED_COUNTS_AS, StepQueue, UnknownStep, may_run, pause
 from darkroom.times import moment, precise
 
@@ -90,8 +92,9 @@ class DeletionSteps:
         if row.attempts >= ATTEMPTS:
             self._end(row, FAIL, "Its steps were broken off again and again.")
             return f"deletion {step.deletion} (given up)"
-        attempts = row.attempts + KILLED_COUNTS_AS
-        begun = self._store.change(row, replace(row, step=step.number, step_token=step.token, attempts=attempts))
+        attempts, now = row.attempts + KILLED_COUNTS_AS, self._now()
+        stepping = replace(row, step=step.number, step_token=step.token, attempts=attempts, stepped_at=now)
+        begun = self._store.change(row, stepping)
         if begun is not None:
             self._go_on(begun, failures=row.attempts + 1)
         return f"deletion {step.deletion}"
@@ -170,11 +173,33 @@ class DeletionSteps:
             leave(self._queue, row, pause(row.attempts))
 
     def _end(self, row: Deletion, status: Any, reason: str | None = None) -> bool:
-        ended = replace(row, status=status, reason=reason, ended_at=self._now())
-        return self._store.change(row, ended) is not None
+        return _end(self._store, row, status, self._now(), reason)
 
     def _now(self) -> str:
         return precise(moment(self._clock()))
+
+
+class StalledDeletions:
+    """The deletions that stand still."""
+
+    def __init__(self, store: DeletionStore, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives epoch seconds."""
+        self._store = store
+        self._clock = clock
+
+    def find(self) -> Iterator[Stalled]:
+        """Each as it is now."""
+        why = "No step was made for an hour. Start it again: what was deleted stays deleted."
+        for deletion_id in self._store.running():
+            row, now = self._store.find(deletion_id), self._clock()
+            if row and row.status == "running" and stands_still(row.stepped_at or row.started_at, now):
+                end = partial(_end, self._store, row, FAIL, precise(moment(now)), why)
+                yield Stalled(f"deletion {row.id}", end)
+
+
+def _end(store: DeletionStore, row: Deletion, status: Any, now: str, reason: str | None) -> bool:
+    """Write the end of a deletion; False when the row was changed meanwhile."""
+    return store.change(row, replace(row, status=status, reason=reason, ended_at=now)) is not None
 
 
 def _jobs(count: int) -> str:

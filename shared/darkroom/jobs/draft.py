@@ -44,10 +44,11 @@ class Draft:
 
 
 def draft_of(request: JobIn) -> Draft:
-    """The draft of a request, checked without looking anything up. Raises Invalid."""
+    """The draft of a request, checked without looking anything up. Raises Invalid and TooLarge."""
     sent, notices = rounded(request.parameters.fields())
     notices += passed_on_styles(sent)
     fields, extracted, references = extract(sent)
+    _check_length(fields)
     check_count(len(request.images) + len(extracted))
     _check_names(request, extracted, references)
     check_batch(request.type, fields)
@@ -66,9 +67,9 @@ def draft_again(job: Job, endpoint: str | None) -> Draft:
     return Draft(line.type, line.mode, named_again(job), job.parameters, job.inputs, endpoint)
 
 
-def check_limits(work: Draft) -> None:
-    """What a request may hold at most. Raises TooLarge `parameters_too_large`."""
-    if len(as_json(work.parameters)) > MAX_PARAMETER_BYTES:
+def _check_length(fields: dict[str, Any]) -> None:
+    """Raises TooLarge `parameters_too_large`. Called before texts are searched, which takes long for long ones."""
+    if len(as_json(fields)) > MAX_PARAMETER_BYTES:
         raise TooLarge(
             "parameters_too_large",
             f"`parameters` are over {MAX_PARAMETER_BYTES} bytes without their pictures.",
@@ -114,10 +115,26 @@ def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str]
         prompt=prompt[:PROMPT_IN_LINE] if prompt else None,
         lora=tuple(work.models.files.get("lora", ())),
         price=placement.price,
+        seeds=_seeds_asked(work),
+        batch=_batch(work),
+        notice_count=len(work.notices),
     )
     models, spellings = work.models.files, work.models.spellings
     job = Job(line, work.parameters, inputs, models, spellings, expires_at, placement.instance_type)
     return replace(job, notices=work.notices, objects=work.models.objects)
+
+
+def _seeds_asked(work: Draft) -> tuple[int, ...]:
+    """The seed of the first picture, if the job asks for a fixed one."""
+    seed = work.parameters.get("seed")
+    return (seed,) if isinstance(seed, int) and seed >= 0 and JOB_TYPES[work.type].needs_checkpoint else ()
+
+
+def _batch(work: Draft) -> int | None:
+    """How many pictures a job asks for, None for a job of another type."""
+    if not JOB_TYPES[work.type].needs_checkpoint:
+        return None
+    return int(work.parameters.get("batch_size") or 1) * int(work.parameters.get("n_iter") or 1)
 
 
 def _mode(request: JobIn, names: set[str]) -> Mode | None:

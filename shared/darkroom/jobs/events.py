@@ -1,68 +1,102 @@
-"""The messages of the queue: SageMaker's notifications and the workers' progress.
+"""The messages of the queue of results: SageMaker's notifications.
 
-The notification's shape is that of SageMaker asynchronous inference (`invocationStatus`, `inferenceId`,
-`failureReason`, …). Delivery is at least once and unordered.
+Their shape is that of SageMaker asynchronous inference (`invocationStatus`, `inferenceId`, `failureReason`, …).
+Delivery is at least once and unordered.
 """
 
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
-from pydantic import ValidationError
-
-from darkroom import ids, logs
+from darkroom import logs
 from darkroom.dead_letters.model import About
-from darkroom.jobs.contract import Progress
-from darkroom.jobs.ending import Endings
 from darkroom.jobs.json_text import clean_json
-from darkroom.jobs.ports import JobStore
-from darkroom.jobs.state import CANCELLED
+from darkroom.jobs.results import Results
+from darkroom.jobs.runs import Run
+
+Outcome = Literal["Completed", "Failed", "Expired"]
+"""How SageMaker says that an invocation ended: `Expired` when its time in line was over."""
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+RESULT = "InferenceResult"
 
 
 class UnknownMessage(Exception):
-    """A message that is neither a notification nor progress: it stays in the queue and ends as a dead letter."""
+    """A message that nobody here understands: it stays in the queue and ends as a dead letter."""
 
 
 @dataclass(frozen=True)
 class Notification:
-    """SageMaker's report of one invocation; `answer` is the worker's answer if the message includes it."""
+    """SageMaker's report of one run; `answer` is the worker's answer if the message includes it, `answer_at` the S3 URI
+    of it if the message tells one."""
 
-    job_id: str
-    completed: bool
+    run: Run
+    outcome: Outcome
     answer: bytes | None
+    answer_at: str | None
     reason: str | None
 
 
+@dataclass(frozen=True)
+class TopicTest:
+    """SageMaker tries whether it may publish to the topic: when an endpoint is made, and at each change of it, so also
+    each time it wakes or sleeps."""
+
+
 class Events:
-    """Handles the messages of the queue. Each may come twice, late and out of order."""
+    """Handles the messages of the queue of results. Each may come twice, late and out of order."""
 
-    def __init__(self, store: JobStore, endings: Endings) -> None:
-        self._store = store
-        self._endings = endings
+    def __init__(self, results: Results, count: Callable[[str], None] = lambda metric: None) -> None:
+        """`count` counts one under the name of a metric."""
+        self._results = results
+        self._count = count
 
-    def receive(self, body: str) -> str:
-        """Act on one message; returns the job's id for the log.
+    def receive(self, body: str) -> str | None:
+        """Act on one message; returns the job's id for the log, None for a message that asks for nothing.
 
-        Raises UnknownMessage for a message that is neither a notification nor progress. Errors of AWS are raised too:
-        the queue then delivers the message again.
+        Raises UnknownMessage for a message that nobody understands. Errors of AWS are raised too: the queue then
+        delivers the message again.
         """
         message = parse(body)
-        logs.note_job(message.job_id)
-        if isinstance(message, Progress):
-            result = self._store.progress(message.job_id, message.progress, message.started_at)
-            if result.status == CANCELLED:
-                self._store.note_cancel_point(message.job_id, "during")
-        elif message.completed:
-            self._endings.completed(message.job_id, message.answer, "callback")
+        if isinstance(message, TopicTest):
+            self._count("topic_tests")
+            return None
+        run = message.run
+        logs.note_job(run.job_id)
+        if message.outcome == "Completed":
+            self._results.completed(run, message.answer, "callback", message.answer_at)
+        elif message.outcome == "Failed":
+            self._results.failed(run, message.answer, message.reason, "callback")
         else:
-            self._endings.failed(message.job_id, message.answer, message.reason, "callback")
-        return message.job_id
+            self._results.expired(run, "callback")
+        return run.job_id
 
 
-def parse(body: str) -> Progress | Notification:
+def parse(body: str) -> Notification | TopicTest:
     """What a message says; raises UnknownMessage."""
+    document = document_of(body)
+    name = document.get("eventName", RESULT)
+    if name == "TestNotification" and document.get("eventSource") == "aws:sagemaker":
+        return TopicTest()
+    status, run = document.get("invocationStatus"), Run.named(document.get("inferenceId"))
+    outcome = next((known for known in OUTCOMES if known == status), None)
+    if name != RESULT or outcome is None:
+        raise UnknownMessage("no notification that is known")
+    if run is None:
+        raise UnknownMessage("a notification of something that is no job")
+    return Notification(
+        run=run,
+        outcome=outcome,
+        answer=_included(document.get("responseBody")),
+        answer_at=_location(document.get("responseParameters")) if outcome == "Completed" else None,
+        reason=_text(document.get("failureReason")),
+    )
+
+
+def document_of(body: str) -> dict[str, Any]:
+    """The JSON object of a message; raises UnknownMessage."""
     try:
         document = clean_json(body)
     except (ValueError, RecursionError) as error:
@@ -71,21 +105,8 @@ def parse(body: str) -> Progress | Notification:
         raise UnknownMessage("no JSON object")
     # SNS may wrap what it could not deliver; the messages of a raw subscription have no such field.
     if document.get("Type") == "Notification" and isinstance(document.get("Message"), str):
-        return parse(document["Message"])
-    if document.get("event") == "darkroom.progress":
-        return _progress(document)
-    status, job_id = document.get("invocationStatus"), document.get("inferenceId")
-    if status not in ("Completed", "Failed"):
-        raise UnknownMessage("neither progress nor a notification")
-    if not isinstance(job_id, str) or not ids.is_id(job_id):
-        raise UnknownMessage("a notification of something that is no job")
-    reason = document.get("failureReason")
-    return Notification(
-        job_id=job_id,
-        completed=status == "Completed",
-        answer=_included(document.get("responseBody")),
-        reason=reason if isinstance(reason, str) else None,
-    )
+        return document_of(document["Message"])
+    return document
 
 
 def about(body: str) -> About:
@@ -94,19 +115,17 @@ def about(body: str) -> About:
         message = parse(body)
     except UnknownMessage as unknown:
         return About("unknown", reason=str(unknown))
-    if isinstance(message, Progress):
-        return About("progress", message.job_id)
-    return About("result", message.job_id, "Completed" if message.completed else "Failed")
+    if isinstance(message, TopicTest):
+        return About("test")
+    return About("result", message.run.job_id, message.outcome)
 
 
-def _progress(document: dict[str, Any]) -> Progress:
-    try:
-        progress = Progress.model_validate(document)
-    except ValidationError as error:
-        raise UnknownMessage("broken progress") from error
-    if not ids.is_id(progress.job_id):
-        raise UnknownMessage("progress of something that is no job")
-    return progress
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _location(parameters: object) -> str | None:
+    return _text(parameters.get("outputLocation")) if isinstance(parameters, dict) else None
 
 
 def _included(body: object) -> bytes | None:

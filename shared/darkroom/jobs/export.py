@@ -96,4 +96,6 @@ def to_ndjson(page: JobPage) -> str:
 def _cell(value: object) -> object:
     if value is None:
         return ""
+    if isinstance(value, list):
+        value = "; ".join(value)
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -9,12 +9,15 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import Field
 
 from darkroom import ids, words
+from darkroom.jobs.answer import MAX_SEED
 from darkroom.jobs.model import JobLine
 from darkroom.jobs.state import SUCCEED, Status
 from darkroom.jobs.types import JobType
 from darkroom.webui import spelling
 
 Text = Annotated[str | None, Field(min_length=1, max_length=255)]
+Rating = Annotated[int, Field(ge=1, le=5)]
+Tag = Annotated[str, Field(min_length=1, max_length=50)]
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Rule:
     hold fewer jobs for a value.
     """
 
-    test: Callable[[JobLine, tuple[str, ...]], bool] | None = None
+    test: Callable[[JobLine, tuple[Any, ...]], bool] | None = None
     index: str | None = None
     rank: int = 0
     sharded: bool = False
@@ -53,6 +56,23 @@ def _names(spelled: tuple[str, ...]) -> frozenset[str]:
 def _has_lora(line: JobLine, spelled: tuple[str, ...]) -> bool:
     names = _names(spelled)
     return any(not names.isdisjoint(map(spelling.folded, (file, spelling.stem(file)))) for file in line.lora)
+
+
+def _has_rating(line: JobLine, ratings: tuple[int, ...]) -> bool:
+    return line.rating in ratings
+
+
+@lru_cache(maxsize=16)
+def _folded(texts: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(words.folded(text.strip()) for text in texts)
+
+
+def _has_tags(line: JobLine, tags: tuple[str, ...]) -> bool:
+    return _folded(tags) <= _folded(line.tags)
+
+
+def _has_seed(line: JobLine, seeds: tuple[int, ...]) -> bool:
+    return not set(seeds).isdisjoint(line.seeds)
 
 
 @dataclass(frozen=True)
@@ -91,6 +111,21 @@ class Filters:
         Field(min_length=1, max_length=500, description="words that all occur in the prompt, in any case and width"),
         Rule(test=_has_words),
     ] = None
+    rating: Annotated[
+        list[Rating] | None,
+        Field(description="one of these ratings, 1 to 5"),
+        Rule(test=_has_rating),
+    ] = None
+    tag: Annotated[
+        list[Tag] | None,
+        Field(description="all of these tags, in any case and width"),
+        Rule(test=_has_tags),
+    ] = None
+    seed: Annotated[
+        int | None,
+        Field(ge=0, le=MAX_SEED, description="the seed of one of its first 32 pictures"),
+        Rule(test=_has_seed),
+    ] = None
     meant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     low: str = ids.LOWEST
     high: str = ids.HIGHEST
@@ -102,16 +137,16 @@ class Filters:
         return {name: sorted(values) for name, values in given.items() if values}
 
     @cached_property
-    def compared_here(self) -> dict[str, tuple[str, ...]]:
+    def compared_here(self) -> dict[str, tuple[Any, ...]]:
         """The values of the other filters, by name."""
         given = {name: self._values(name) for name, rule in FILTERS.items() if rule.test}
         return {name: values for name, values in given.items() if values}
 
-    def _values(self, name: str) -> tuple[str, ...]:
+    def _values(self, name: str) -> tuple[Any, ...]:
         value = getattr(self, name)
-        if not value:
+        if value is None or value in ("", []):
             return ()
-        return self.meant.get(name) or ((value,) if isinstance(value, str) else tuple(value))
+        return self.meant.get(name) or (tuple(value) if isinstance(value, list | tuple) else (value,))
 
     def match(self, line: JobLine) -> bool:
         """Whether a line is to be listed."""

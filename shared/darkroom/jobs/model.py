@@ -1,7 +1,7 @@
 """A job as Darkroom stores it, its transitions, and the keys of its objects in S3."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,8 @@ from darkroom import ids
 from darkroom.checkpoints.model import KINDS, Kind, ModelKey
 from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
 from darkroom.jobs.media import media_of_key
-from darkroom.jobs.state import OPEN, Basis, CancelPoint, Status
+from darkroom.jobs.runs import MAX_RUNS
+from darkroom.jobs.state import CREATED, IN_PROGRESS, OPEN, Basis, CancelPoint, Status
 from darkroom.jobs.types import JobType, Mode
 from darkroom.times import iso
 
@@ -26,9 +27,12 @@ class JobLine:
     """The part of a job that lists show and filters compare.
 
     `completed_at` is ISO 8601 in UTC, `first_image` the S3 key of a small picture of the result, `prompt` the prompt as
-    far as lines keep it;
-    `run_seconds` are those an instance worked for it, `price` what an hour of its share of
-    an instance cost when it was made. A job that is not handed over yet may have no `endpoint` and no `price`.
+    far as lines keep it; `run_seconds` are those an instance worked for it, `price` what an hour of its share of an
+    instance cost when it was made. A job that is not handed over yet may have no `endpoint` and no `price`.
+
+    `seeds` are those of its pictures, each once, as far as lines keep them; before its end the one that it asks for, if
+    it asks for one. `batch` is how many pictures it asks for, `notice_count` how many notices it has. Title, rating
+    (1 to 5) and tags are what its owner gave it.
     """
 
     id: str
@@ -45,6 +49,12 @@ class JobLine:
     lora: tuple[str, ...] = ()
     run_seconds: float | None = None
     price: float | None = None
+    seeds: tuple[int, ...] = ()
+    batch: int | None = None
+    notice_count: int = 0
+    title: str | None = None
+    rating: int | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def created_at(self) -> str:
@@ -85,10 +95,11 @@ class Job:
     """The whole job. `inputs` maps picture names (`init`, `mask`, …) to image ids (SHA-256 in hex);
     `models` maps kinds to file names, `objects` kinds to the S3 keys of those files whose names do not tell them, and
     `spellings` kinds to the names that its body says for them (None for a job
-    from before they were kept); `expires_at` is in epoch seconds. `hand_overs` counts how often the sweeper
-    handed it over, the last time at `handed_over_at`. `notices` are sentences for its owner, `components` what made its
-    pictures. `uses` counts the pictures whose use was written with the job, None for a job from before that was
-    done."""
+    from before they were kept); `expires_at` is in epoch seconds. `output_location` is where SageMaker puts the answer
+    of the present run (an S3 URI), None until it took it; `run` counts the runs, one more each time that its worker was
+    stopped. `hand_overs` counts how often the sweeper handed it over, the last time at `handed_over_at`. `notices` are
+    sentences for its owner, `components` what made its pictures. `uses` counts the pictures whose use was written with
+    the job, None for a job from before that was done."""
 
     line: JobLine
     parameters: dict[str, Any]
@@ -107,6 +118,8 @@ class Job:
     submitted_at: str | None = None
     replay_of: str | None = None
     cancelled_when: CancelPoint | None = None
+    output_location: str | None = None
+    run: int = 1
     hand_overs: int = 0
     handed_over_at: str | None = None
     objects: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -127,21 +140,59 @@ class Job:
         return self.objects.get(key.kind, {}).get(key.name) or key.default_object
 
     @property
+    def listed_at_first(self) -> Status:
+        """The status that a new job is listed as. It is handed over right after it is written, so it is listed as
+        handed over; one without an endpoint waits."""
+        handed_over = self.line.status == CREATED and self.line.endpoint is not None
+        return IN_PROGRESS if handed_over else self.line.status
+
+    @property
+    def answer_at(self) -> str:
+        """Where the answer of the present run is put: the place that SageMaker named, as an S3 URI, or the key that it
+        is asked for."""
+        return self.output_location or answer_key(self.line.id, self.run)
+
+    @property
+    def awaits_hand_over(self) -> bool:
+        """Whether the job is open and SageMaker has not confirmed that it took its present run."""
+        if self.line.status == CREATED:
+            return True
+        return self.run > 1 and self.line.status == IN_PROGRESS and self.output_location is None
+
+    @property
     def cancel_point(self) -> CancelPoint:
         """How far a job that is cancelled now has come."""
         return "during" if self.started_at else "before"
+
+
+def again(job: Job, now: str, notice: str) -> Job:
+    """An open job at the beginning of its next run, at `now` (ISO 8601), with a sentence more for its owner."""
+    return replace(
+        job,
+        line=replace(job.line, status=IN_PROGRESS, notice_count=job.line.notice_count + 1),
+        run=job.run + 1,
+        submitted_at=now,
+        handed_over_at=now,
+        notices=(*job.notices, notice),
+        output_location=None,
+        failure_location=None,
+        started_at=None,
+        progress=None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One transition to `status`, resting on `basis`, with what it brings; None leaves an attribute as it is.
 
-    With `only_for`, it is made only if the job is of one of these types. `notices` come behind those that the job has.
+    With `only_for`, it is made only if the job is of one of these types, with `run` only while the job is at that run.
+    `notices` come behind those that the job has.
     """
 
     status: Status
     basis: Basis
     only_for: tuple[JobType, ...] | None = None
+    run: int | None = None
     output_location: str | None = None
     failure_location: str | None = None
     images: tuple[PaintedImage, ...] | None = None
@@ -168,6 +219,27 @@ class Transition:
         return None
 
 
+MOST_SEEDS = 32
+"""Seeds that a line keeps: it is written to every index, and 32 pictures are a large batch."""
+
+
+def seeds_of(images: tuple[PaintedImage, ...]) -> tuple[int, ...]:
+    """The seeds of pictures, each once, in their order, as far as a line keeps them."""
+    seeds = dict.fromkeys(image.seed for image in images if image.seed is not None and image.seed >= 0)
+    return tuple(seeds)[:MOST_SEEDS]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What the owner of a job gives it. `changed` names the fields that change (`title`, `rating`, `tags`); None and no
+    tags take the old value away."""
+
+    changed: frozenset[str]
+    title: str | None = None
+    rating: int | None = None
+    tags: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class JobTimeouts:
     """How long a job may wait in SageMaker's queue, how long it may run, and after how long without news the
@@ -185,8 +257,9 @@ class JobTimeouts:
     @property
     def forgotten(self) -> int:
         """Seconds after its creation from when nothing can happen to a job any more: it may be handed over as late
-        as its first deadline, has a second one from then, and a third is left for a sweeper that is late."""
-        return 3 * self.deadline
+        as its first deadline, each run has one of its own from then, and the last is left for a sweeper that is
+        late."""
+        return (MAX_RUNS + 2) * self.deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +290,19 @@ ANSWER_NAME = "response.json"
 """The name SageMaker writes the worker's answer under (`Filename`, at most 32 characters with one dot)."""
 
 
-def answer_key(job_id: str) -> str:
-    """The S3 key of the worker's answer."""
-    return output_prefix(job_id) + ANSWER_NAME
+def answer_name(run: int) -> str:
+    """The name for the answer of a run: each has its own, so that no answer is taken for that of another run."""
+    return ANSWER_NAME if run == 1 else f"response-{run}.json"
+
+
+def answer_key(job_id: str, run: int = 1) -> str:
+    """The S3 key that is asked for the worker's answer."""
+    return output_prefix(job_id) + answer_name(run)
+
+
+def answer_keys(job_id: str) -> set[str]:
+    """The S3 keys that are asked for the answers of all runs that a job can have."""
+    return {answer_key(job_id, run) for run in range(1, MAX_RUNS + 1)}
 
 
 def as_json(value: object) -> bytes:

@@ -45,7 +45,8 @@ class JobsByEndpoint:
         while True:
             page = fill(self._store.read, replace(filters, high=before), plan(filters, self._shards), PAGE)
             for line in page.lines:
-                if self._outputs.has_answer(line.id):
+                job = self._store.get(line.id)
+                if job and self._outputs.has_answer(line.id, job.answer_at):
                     continue  # The message of its answer, or the sweeper, ends it.
                 if self._endings.fail(line, WorkError(code=code, message=message), "endpoint"):
                     failed += 1

@@ -1,24 +1,35 @@
-"""What an open job is doing: waiting for an instance to wake, waiting in line, or running."""
+"""What an open job is doing: waiting for an instance to wake, waiting in line, or running; and when to ask again."""
 
 from dataclasses import dataclass
 from typing import Literal
 
+from darkroom import ids
 from darkroom.endpoints.service import Endpoints
 from darkroom.jobs.model import Job
 
 PhaseName = Literal["waking", "in_line", "running"]
+FRESH_SECONDS = 10.0
+"""For so long after its creation a job may be done at any moment, on an endpoint that is awake and idle."""
+WAKING_SECONDS = 15
+"""When to ask again about a job whose endpoint wakes. That takes minutes, so nobody notices the difference."""
+SOONEST, LATEST = 2, 5
+"""When to ask again about a job that waits in line, and about one whose endpoint has just been as long awake as its
+last wake-ups took."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """The phase and a sentence about it."""
+    """The phase, a sentence about it, and in how many seconds it is worth to ask again: None for a job that is worth
+    waiting for at once."""
 
     name: PhaseName
     detail: str
+    ask_again: int | None
 
 
-def phase_of(job: Job, endpoints: Endpoints) -> Phase | None:
-    """The phase of an open job; None for a settled job, and when its endpoint is gone or takes no jobs.
+def phase_of(job: Job, endpoints: Endpoints, now: float) -> Phase | None:
+    """The phase of an open job at `now`, in epoch seconds; None for a settled job, and when its endpoint is gone or
+    takes no jobs.
 
     That a job is running is known from its worker's reports. For other jobs SageMaker is asked about the endpoint, and
     the answer is used for a few seconds.
@@ -27,19 +38,39 @@ def phase_of(job: Job, endpoints: Endpoints) -> Phase | None:
     if line.settled:
         return None
     if job.started_at is not None:
-        return Phase("running", f"It is being painted since {job.started_at}.")
+        return Phase("running", f"It is being painted since {job.started_at}.", None)
+    age = age_of(job, now)
     if line.endpoint is None:
-        return Phase("in_line", "It waits for an endpoint.")
+        return Phase("in_line", "It waits for an endpoint.", _in_line(age))
     details = endpoints.details(line.endpoint)
     if details is None or not details.endpoint.serving:
         return None
     if details.current:
-        return Phase("in_line", f"It waits in line; {line.endpoint} has {_counted(details.current)} running.")
+        running = _counted(details.current)
+        return Phase("in_line", f"It waits in line; {line.endpoint} has {running} running.", _in_line(age))
     durations = endpoints.wakeups(line.endpoint)
     experience = "How long that takes is not known yet; minutes often."
     if durations:
         experience = f"The last wake-ups took {_joined(durations)}."
-    return Phase("waking", f"{line.endpoint} sleeps, and the job wakes it. {experience}")
+    detail = f"{line.endpoint} sleeps, and the job wakes it. {experience}"
+    return Phase("waking", detail, _waking(age, durations))
+
+
+def age_of(job: Job, now: float) -> float:
+    """How many seconds ago a job was made; `now` is in epoch seconds."""
+    return now - ids.created_at(job.line.id).timestamp()
+
+
+def _in_line(age: float) -> int:
+    """A tenth of the time it has waited: nobody knows a job's place in SageMaker's queue, but one that has waited long
+    stands in a long line."""
+    return max(SOONEST, min(LATEST, int(age / 10)))
+
+
+def _waking(age: float, durations: list[float]) -> int:
+    """Seldom while the endpoint cannot be awake yet; `durations` are the seconds that the last wake-ups took."""
+    left = min(durations) - age if durations else WAKING_SECONDS
+    return max(LATEST, min(WAKING_SECONDS, int(left)))
 
 
 def _counted(instances: int) -> str:

@@ -5,8 +5,6 @@ arguments of other scripts. `image:<name>` replaces it. A picture is recognised 
 place; a picture of a format that Darkroom does not take is refused in every place, too.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from typing import Any
 
 from darkroom.errors import FieldError, Invalid
 from darkroom.images.formats import START_BYTES, foreign_format, format_of, why_not
+from darkroom.jobs.base64_text import DATA_URI, decoded
 from darkroom.jobs.contract import IMAGE_REFERENCE, MAX_INPUTS, starting_pictures
 from darkroom.jobs.types import JOB_TYPES, JobType
 
@@ -34,12 +33,10 @@ _EMPTY = frozenset({"", "none"})
 _WORDS = frozenset({"prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt", "styles", "infotext"})
 """Fields of text: their values are never taken for a picture or a reference to one."""
 
-_DATA_URI = re.compile(r"\s*data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*,", re.ASCII | re.IGNORECASE)
 _SHORTEST = 64
 """No picture in base64 is shorter than this, so shorter strings are not decoded."""
 _START = START_BYTES // 3 * 4
 """Characters of base64 for as many bytes as are needed to recognise a format."""
-_URL_SAFE = str.maketrans("-_", "+/")
 _REFERENCE = re.compile(re.escape(IMAGE_REFERENCE) + r"([a-z0-9_]{1,64})")
 
 
@@ -102,7 +99,7 @@ def check_batch(job_type: JobType, fields: dict[str, Any]) -> None:
 
 def _decode(text: str, path: Path) -> bytes | None:
     """The bytes of a picture in base64, None for a string that is no picture. Raises Invalid `image_unreadable`."""
-    uri = _DATA_URI.match(text)
+    uri = DATA_URI.match(text)
     must_be = _must_be_picture(path) or bool(uri and (uri[1] or "").lower().startswith("image/"))
     if must_be and text.strip().lower() in _EMPTY:
         return None
@@ -111,24 +108,15 @@ def _decode(text: str, path: Path) -> bytes | None:
         if len(text) < _SHORTEST:
             return None
         # Mail programs and `base64` wrap their lines, so there may be line breaks between the characters.
-        start = _bytes("".join(encoded[: _START * 2].split())[:_START]) or b""
+        start = decoded("".join(encoded[: _START * 2].split())[:_START]) or b""
         if format_of(start) is None and foreign_format(start) is None:
             return None
-    content = _bytes("".join(encoded.split()))
+    content = decoded(encoded)
     if content is None:
         raise _unreadable(path, "it is no base64; send a PNG, JPEG or WebP file as base64 or as a data URI")
     if reason := why_not(content):
         raise _unreadable(path, reason)
     return content
-
-
-def _bytes(encoded: str) -> bytes | None:
-    """The bytes in base64 of either alphabet, with or without its padding; None when it is no base64."""
-    letters = encoded.rstrip("=").translate(_URL_SAFE)
-    try:
-        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return None
 
 
 def _must_be_picture(path: Path) -> bool:

@@ -8,7 +8,8 @@ from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
-from darkroom.jobs.model import Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.runs import Run
 from darkroom.jobs.state import CancelPoint, DeletionStatus, Status
 from darkroom.jobs.types import JobType
 
@@ -16,13 +17,16 @@ from darkroom.jobs.types import JobType
 @dataclass(frozen=True)
 class WriteResult:
     """What a conditional write met: whether it was applied, and whether the job is there at all. When it was not
-    applied, where the job stands instead, where SageMaker puts its failure file (an S3 URI), and its type."""
+    applied, where the job stands instead, where SageMaker puts its failure file (an S3 URI), its type, where SageMaker
+    puts its answer (an S3 URI), and its run."""
 
     applied: bool
     exists: bool
     status: Status | None = None
     failure_location: str | None = None
     type: JobType | None = None
+    output_location: str | None = None
+    run: int = 1
 
 
 class KeyUsed(Exception):
@@ -60,8 +64,8 @@ class Deletion:
 
     `asked` are the filters as the caller wrote them, `filters` what they mean; the highest id they take is older than
     the deletion. `failures` maps jobs that could not be deleted to the reasons. `page` are the ids that are being
-    deleted, `below` is the highest id that was not looked at yet ("" when all were). `step`, `step_token` and
-    `attempts` are as for an import, `version` counts the changes; `expires_at` is in epoch seconds.
+    deleted, `below` is the highest id that was not looked at yet ("" when all were). `step`, `step_token`, `stepped_at`
+    and `attempts` are as for an import, `version` counts the changes; `expires_at` is in epoch seconds.
     """
 
     id: str
@@ -79,6 +83,7 @@ class Deletion:
     page: tuple[str, ...] = ()
     step: int = 0
     step_token: str | None = None
+    stepped_at: str | None = None
     attempts: int = 0
     version: int = 0
 
@@ -104,6 +109,9 @@ class DeletionStore(Protocol):
 
     def find(self, deletion_id: str) -> Deletion | None:
         """The row as it is now (a consistent read)."""
+
+    def running(self) -> list[str]:
+        """The ids of all deletions that run; a change of this moment may not be seen yet."""
 
     def change(self, old: Deletion, new: Deletion) -> Deletion | None:
         """Replace a row that is still as it was; None when it is not. A row that was stopped meanwhile stays stopped,
@@ -138,21 +146,38 @@ class JobStore(Protocol):
     def apply(self, job_id: str, transition: Transition) -> WriteResult:
         """Write a transition if the job's status allows it (`state.origins`)."""
 
+    def list_as_created(self, job_id: str) -> WriteResult:
+        """Show `created` in lists for a job that is `created` and whose hand-over did not happen: until then, lists
+        show it as handed over (`Job.listed_at_first`)."""
+
+    def edit(self, job_id: str, edit: Edit, scope: str | None) -> Job | None:
+        """Change what the owner gave the job, and return the job as it is then; None when there is none, or when
+        `scope`, the one owner whose jobs may be touched (None for all), is not its owner."""
+
     def progress(self, job_id: str, progress: float, started_at: str) -> WriteResult:
         """Write the progress of an open job; a lower one than the stored is not applied."""
 
-    def claim_hand_over(self, job_id: str, before: int, now: str) -> bool:
-        """Record that the job is handed over once more, at `now` (ISO 8601), after `before` recorded times.
+    def claim_hand_over(self, job_id: str, before: int, now: str, run: int = 1) -> bool:
+        """Record that the `run` of a job is handed over once more, at `now` (ISO 8601), after `before` recorded times.
 
-        True if this caller may hand it over. False when the job is not `created` any more, its worker has begun, or
-        another caller recorded it first. The same claim sent twice gives True both times.
+        True if this caller may hand it over. False when SageMaker has confirmed that it took this run, the job has
+        ended or is at another run, its worker has begun, or another caller recorded it first. The same claim sent twice
+        gives True both times.
+        """
+
+    def begin_again(self, job: Job, now: str, notice: str) -> Job | None:
+        """Begin the next run of an open job, at `now` (ISO 8601): it is in progress, nothing of its last run is left in
+        the row, and its owner reads `notice`.
+
+        Returns the job as it is then, None when the job is not open and at this run any more.
         """
 
     def note_cancel_point(self, job_id: str, point: CancelPoint) -> WriteResult:
         """Write how far a cancelled job had come; an earlier point than the stored one is not applied."""
 
-    def note_failure(self, job_id: str, failure_location: str) -> WriteResult:
-        """Store where SageMaker puts the failure file of a job, if the job exists, whatever its status."""
+    def note_failure(self, job_id: str, failure_location: str, output_location: str | None = None) -> WriteResult:
+        """Store where SageMaker puts the failure file of a job, and its answer if that is given, if the job exists,
+        whatever its status."""
 
     def delete(self, job_id: str) -> Status | None:
         """Remove the row; returns the status that the job had, None when there was no row."""
@@ -177,14 +202,18 @@ class Bookmarks(Protocol):
 class Inference(Protocol):
     """SageMaker asynchronous inference."""
 
-    def invoke(self, endpoint: str, job_id: str, body: bytes) -> tuple[str, str | None]:
-        """Hand over a request; returns output and failure location. Raises EndpointRefused."""
+    def invoke(self, endpoint: str, run: Run, body: bytes) -> tuple[str, str | None]:
+        """Hand over the request for a run; returns output and failure location. Raises EndpointRefused."""
 
 
 class Outputs(Protocol):
-    """The objects of jobs in the pictures bucket."""
+    """The objects of jobs in the pictures bucket.
 
-    def read_answer(self, job_id: str, limit: int = ANSWER_LIMIT) -> bytes | None:
+    `at` is where an answer lies: the S3 URI that SageMaker named, or a key; None for the usual key. A place that no
+    worker may write to is as if nothing were there.
+    """
+
+    def read_answer(self, job_id: str, limit: int = ANSWER_LIMIT, at: str | None = None) -> bytes | None:
         """The worker's answer as SageMaker stored it, None when it is not there. Raises AnswerTooLarge for one of more
         than `limit` bytes."""
 
@@ -198,10 +227,11 @@ class Outputs(Protocol):
     def read_failure(self, failure_location: str) -> bytes | None:
         """The beginning of what SageMaker left in a failure file (an S3 URI), None when it is not there."""
 
-    def mark_cancelled(self, job_id: str, failure_location: str | None) -> None:
-        """Put the marker that tells the worker to stop. It remembers the failure file for `delete`."""
+    def mark_cancelled(self, job_id: str, failure_location: str | None, at: str | None = None) -> None:
+        """Put the marker that tells the worker to stop. It remembers the failure file, and the place of the answer, for
+        `delete`."""
 
-    def has_answer(self, job_id: str) -> bool:
+    def has_answer(self, job_id: str, at: str | None = None) -> bool:
         """Whether the worker's answer lies there."""
 
     def is_marked(self, job_id: str) -> bool:
@@ -210,12 +240,14 @@ class Outputs(Protocol):
     def unmark(self, job_id: str) -> None:
         """Take the marker away."""
 
-    def delete(self, job_id: str, failure_location: str | None = None, keep_marker: bool = False) -> None:
-        """Remove everything under `jobs/<id>/` (with `keep_marker` all but the marker), and SageMaker's failure file
-        (an S3 URI) if there is one or the marker remembers one."""
+    def delete(
+        self, job_id: str, failure_location: str | None = None, at: str | None = None, keep_marker: bool = False
+    ) -> None:
+        """Remove everything under `jobs/<id>/` (with `keep_marker` all but the marker), SageMaker's failure file (an S3
+        URI) and an answer that lies elsewhere, if there are any or the marker remembers them."""
 
-    def delete_pictures(self, job_id: str) -> None:
-        """Remove what a job painted; the answer stays, for it tells why the job failed."""
+    def delete_pictures(self, job_id: str, at: str | None = None) -> None:
+        """Remove what a job painted; its answers stay, for they tell why the job failed."""
 
     def folders(self, after: str, until: str) -> list[str]:
         """Ids under `jobs/` that have objects, in order, beyond `after` and up to `until`, at most 1,000; an empty

@@ -27,7 +27,7 @@ def named(filters: Filters, resolver: ModelResolver, endpoints: Endpoints) -> Fi
     spelling, whether or not it is there any more."""
     meant: dict[str, tuple[str, ...]] = {}
     if filters.endpoint:
-        meant["endpoint"] = (endpoints.full_name(filters.endpoint),)
+        meant["endpoint"] = endpoints.names_meant(filters.endpoint)
     if filters.checkpoint:
         meant["checkpoint"] = resolver.files_meant("stable-diffusion", filters.checkpoint)
     if filters.lora:

@@ -62,8 +62,8 @@ class Removal:
         job_id = job.line.id
         may_run = self._may_run(job)
         if may_run:
-            self._outputs.mark_cancelled(job_id, job.failure_location)
-        self._outputs.delete(job_id, job.failure_location, keep_marker=may_run)
+            self._outputs.mark_cancelled(job_id, job.failure_location, job.output_location)
+        self._outputs.delete(job_id, job.failure_location, job.output_location, keep_marker=may_run)
         if job.uses:
             # Before the row goes: a look too many changes nothing, one too few would leave the pictures to expire.
             at = precise(moment(self._clock() + DAY))

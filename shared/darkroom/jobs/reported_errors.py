@@ -14,6 +14,10 @@ from darkroom.jobs.contract import WorkError
 NO_WORDS = "The worker reports an error and says nothing about it. Look at the worker's log for this job."
 _WORDS = ("message", "detail", "errors")
 """Where an error's words stand, the best first."""
+_DEEPEST = 3
+"""How many lists and objects deep words are looked for."""
+_DIGITS = 12
+"""Digits of a number that is told as an error, such as a status."""
 _CAPTIONS = re.compile(
     r".*<error>"
     r"|(?:Exception|Error|ERROR)\s*[:<].*"
@@ -32,9 +36,9 @@ def reported_error(document: dict[str, Any]) -> WorkError | None:
     error = document.get("error")
     if isinstance(error, dict) and error:
         code = error.get("code")
-        return _error(_words(error) or NO_WORDS, code if isinstance(code, str) and code.strip() else WORKER_FAILED)
+        return _error(_text(error) or NO_WORDS, code if isinstance(code, str) and code.strip() else WORKER_FAILED)
     if error:
-        name = error.strip() if isinstance(error, str) else ""
+        name = _text(error)
         return _error(_named(name, _words(document)) or NO_WORDS)
     if not has_result(document) and (words := _words(document)):
         return _error(words)
@@ -74,14 +78,16 @@ def _words(document: dict[str, Any]) -> str:
     return next((words for name in _WORDS if (words := _text(document.get(name)))), "")
 
 
-def _text(value: object) -> str:
-    """A text, a list of texts or of FastAPI's complaints, or an object with words of its own, as one text."""
+def _text(value: object, depth: int = _DEEPEST) -> str:
+    """A text, a number, a list of these or of FastAPI's complaints, or an object with words of its own, as one text."""
     if isinstance(value, str):
         return value.strip()
-    if isinstance(value, list):
-        return "; ".join(text for text in map(_text, value[:20]) if text)
-    if isinstance(value, dict):
-        words = next((text for name in ("msg", *_WORDS) if isinstance(text := value.get(name), str)), "").strip()
+    if type(value) is int:
+        return str(value) if abs(value) < 10**_DIGITS else ""
+    if depth and isinstance(value, list):
+        return "; ".join(text for each in value[:20] if (text := _text(each, depth - 1)))
+    if depth and isinstance(value, dict):
+        words = next((text for name in ("msg", *_WORDS, "error") if (text := _text(value.get(name), depth - 1))), "")
         place = value.get("loc")
         where = ".".join(str(part) for part in place if part != "body") if isinstance(place, list) else ""
         return f"{where}: {words}" if where and words else words

@@ -2,19 +2,19 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from darkroom import ids
 from darkroom.checkpoints.resolver import ModelResolver
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy, Conflict, Missing
 from darkroom.images.service import Images
-from darkroom.jobs.api import HistoryQuery, JobOut, JobPage, Summary, job_out, line_out
+from darkroom.jobs.api import HistoryQuery, JobEditIn, JobOut, JobPage, Summary, job_out, line_out
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import fill, plan
 from darkroom.jobs.model import Job
-from darkroom.jobs.phase import Phase, phase_of
+from darkroom.jobs.phase import FRESH_SECONDS, LATEST, Phase, age_of, phase_of
 from darkroom.jobs.ports import JobStore, Outputs
 from darkroom.jobs.query import filters_of, named, time_range
 from darkroom.jobs.removal import Removal
@@ -22,6 +22,15 @@ from darkroom.jobs.state import CANCELLED
 from darkroom.jobs.summary import summarize
 
 POLL_SECONDS = 0.7
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """A job that somebody waited for. `retry_after` is in how many seconds it is worth to ask again; None when the job
+    has ended, and when it is worth waiting for at once."""
+
+    job: JobOut
+    retry_after: int | None
 
 
 class Jobs:
@@ -37,9 +46,12 @@ class Jobs:
         endings: Endings,
         removal: Removal,
         shards: int,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`shards` is the number of shards of the feed; `sleep` takes seconds."""
+        """`shards` is the number of shards of the feed. `clock` gives epoch seconds, `monotonic` seconds of any other
+        beginning, and `sleep` takes seconds."""
         self._store = store
         self._images = images
         self._outputs = outputs
@@ -48,19 +60,40 @@ class Jobs:
         self._endings = endings
         self._removal = removal
         self._shards = shards
+        self._clock = clock
+        self._monotonic = monotonic
         self._sleep = sleep
 
-    def get(self, job_id: str, wait: int = 0, scope: str | None = None) -> JobOut:
-        """The whole job; with `wait`, after at most so many seconds, sooner once it is settled.
+    def get(self, job_id: str, scope: str | None = None) -> JobOut:
+        """The whole job. `scope` is the one owner whose jobs may be seen, None for all. Raises Missing
+        `job_not_found`."""
+        return self.wait_for(job_id, 0, scope).job
 
-        `scope` is the one owner whose jobs may be seen, None for all. Raises Missing `job_not_found`.
+    def wait_for(self, job_id: str, seconds: int, scope: str | None = None) -> Awaited:
+        """The whole job, after at most so many seconds, sooner once it is settled.
+
+        Waiting occupies a Lambda function and reads the job again and again. So a job is waited for only while its end
+        may be near: once it has started, or for a moment after it was made if its endpoint is awake. About any other
+        job the caller is told when to ask again. `scope` and errors are as for `get`.
         """
-        deadline = time.monotonic() + wait
-        job = self.find(job_id, scope)
-        while not job.line.settled and (left := deadline - time.monotonic()) > 0:
+        deadline = self._monotonic() + seconds
+        job = found = self.find(job_id, scope)
+        phase = self._phase(found)
+        asleep = phase is not None and phase.name == "waking"
+        while self._may_end_soon(job, asleep) and (left := deadline - self._monotonic()) > 0:
             self._sleep(min(POLL_SECONDS, left))
             job = self.find(job_id, scope)
-        return self.show(job, self._phase(job))
+        if job is not found:
+            phase = self._phase(job)
+        retry_after = None
+        if not job.line.settled and not self._may_end_soon(job, asleep):
+            retry_after = phase.ask_again if phase else LATEST
+        return Awaited(self.show(job, phase), retry_after)
+
+    def _may_end_soon(self, job: Job, asleep: bool) -> bool:
+        if job.line.settled:
+            return False
+        return job.started_at is not None or (not asleep and age_of(job, self._clock()) < FRESH_SECONDS)
 
     def page(self, query: HistoryQuery, *, scope: str | None = None) -> JobPage:
         """A page of the history, newest first. Raises Malformed with the name of a field that makes no sense."""
@@ -91,7 +124,7 @@ class Jobs:
                 # An earlier cancel may have broken off after its marker, and the job ended all the same.
                 self._outputs.unmark(job_id)
             return self._cancelled(job)
-        self._outputs.mark_cancelled(job_id, job.failure_location)
+        self._outputs.mark_cancelled(job_id, job.failure_location, job.output_location)
         cancelled = self._endings.cancel(job, "caller")
         if cancelled is None:
             found = self.find(job_id, scope)
@@ -113,11 +146,19 @@ class Jobs:
         for all. Raises Missing `job_not_found`."""
         self._removal.remove(self.find(job_id, scope))
 
+    def edit(self, job_id: str, request: JobEditIn, scope: str | None = None) -> JobOut:
+        """Change title, rating or tags of a job. `scope` is the one owner whose jobs may be touched, None for all.
+        Raises Missing `job_not_found`."""
+        job = self._store.edit(job_id, request.edit(), scope) if ids.is_id(job_id) else None
+        if job is None:
+            raise _not_found(job_id)
+        return self.show(job)
+
     def find(self, job_id: str, scope: str | None = None) -> Job:
         """The job. Raises Missing `job_not_found`, also for a job of another owner than `scope`."""
         job = self._store.get(job_id) if ids.is_id(job_id) else None
         if job is None or scope not in (None, job.line.owner):
-            raise Missing("job_not_found", f"There is no job {job_id[:64]!r}.")
+            raise _not_found(job_id)
         return job
 
     def show(self, job: Job, phase: Phase | None = None) -> JobOut:
@@ -128,6 +169,10 @@ class Jobs:
     def _phase(self, job: Job) -> Phase | None:
         """The phase of an open job, None when SageMaker does not answer."""
         try:
-            return phase_of(job, self._endpoints)
+            return phase_of(job, self._endpoints, self._clock())
         except Busy:
             return None
+
+
+def _not_found(job_id: str) -> Missing:
+    return Missing("job_not_found", f"There is no job {job_id[:64]!r}.")

@@ -2,6 +2,7 @@
 
     created ──▶ in_progress ──▶ succeed | fail | cancelled
     created ──▶ succeed | fail | cancelled      (the callback overtook the mark)
+    in_progress ──▶ in_progress                 (its worker was stopped, and it was handed over again)
     fail(timed_out) ──▶ succeed                 (the result came after the deadline)
 
 Nothing follows `succeed` and `cancelled`. How far the run of a cancelled job was may be learned later, and
@@ -34,6 +35,8 @@ DeletionStatus = Literal["running", "done", "stopped", "fail"]
 """Where a deletion of many jobs stands."""
 TIMED_OUT = "timed_out"
 ENDPOINT_GONE = "endpoint_gone"
+EXPIRED = "expired"
+"""The error of a job whose time in SageMaker's line was over before an instance took it."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,16 @@ _ORIGINS: dict[Status, tuple[Origin, ...]] = {
 }
 
 
-def origins(target: Status) -> tuple[Origin, ...]:
-    """Every status from which a job may go to `target`."""
+def origins(target: Status, run: int | None = None) -> tuple[Origin, ...]:
+    """Every status from which a job may go to `target`. A job whose later `run` is marked is in progress already."""
+    if target == IN_PROGRESS and run is not None and run > 1:
+        return (Origin(IN_PROGRESS),)
     return _ORIGINS[target]
 
 
-def may(target: Status, status: Status, error_code: str | None) -> bool:
+def may(target: Status, status: Status, error_code: str | None, run: int | None = None) -> bool:
     """Whether a job that stands at `status` (and failed with `error_code`, if it did) may go to `target`."""
-    return any(origin.status == status and origin.error_code in (None, error_code) for origin in origins(target))
+    return any(origin.status == status and origin.error_code in (None, error_code) for origin in origins(target, run))
 
 
 def short_of(point: CancelPoint) -> tuple[CancelPoint, ...]:

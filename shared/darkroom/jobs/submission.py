@@ -19,7 +19,6 @@ from darkroom.jobs.dispatcher import REFUSED, Dispatcher, StageResources
 from darkroom.jobs.draft import (
     Draft,
     Placement,
-    check_limits,
     check_sizes,
     draft_again,
     draft_of,
@@ -103,9 +102,7 @@ class Submission:
         self._limiter.admit(owner, open_jobs_limit)
         draft = draft_of(request)
         check_count(draft.named)
-        work = self._resolve_models(draft)
-        check_limits(work)
-        return self._complete(owner, work, options)
+        return self._complete(owner, self._resolve_models(draft), options)
 
     def replay(
         self,

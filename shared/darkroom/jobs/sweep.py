@@ -16,6 +16,7 @@ from darkroom.jobs.dispatcher import Dispatcher
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.model import JobTimeouts
 from darkroom.jobs.ports import Bookmarks, JobStore, Outputs
+from darkroom.jobs.results import Results
 from darkroom.jobs.state import CANCELLED, FAIL, OPEN, Status
 from darkroom.jobs.sweep_pictures import PictureTidying
 from darkroom.jobs.sweep_rules import Rules
@@ -37,6 +38,7 @@ class Sweep:
         uses: PictureUses,
         images: ImageStore,
         endings: Endings,
+        results: Results,
         dispatcher: Dispatcher,
         endpoints: Endpoints,
         timeouts: JobTimeouts,
@@ -51,6 +53,7 @@ class Sweep:
         self._uses = uses
         self._images = images
         self._endings = endings
+        self._results = results
         self._dispatcher = dispatcher
         self._endpoints = endpoints
         self._timeouts = timeouts
@@ -67,7 +70,8 @@ class Sweep:
         bookmarks = self._bookmarks.load(NAME)
         save = partial(self._bookmarks.save, NAME)
         walker = Walker(this, self._store, bookmarks, save, self._shards, self._clock)
-        rules = Rules(this, self._store, self._outputs, self._endings, self._dispatcher, self._timeouts, self._clock)
+        parts_of_rules = (self._store, self._outputs, self._endings, self._results, self._dispatcher)
+        rules = Rules(this, *parts_of_rules, self._timeouts, self._clock)
         tidying = Tidying(this, walker, self._store, self._outputs, self._timeouts, self._clock)
         pictures = PictureTidying(this, self._store, self._uses, self._images, self._shards, self._clock)
         errors: list[Exception] = []

@@ -11,7 +11,9 @@ from darkroom.jobs.dispatcher import Dispatcher
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.model import Job, JobTimeouts
 from darkroom.jobs.ports import AnswerTooLarge, JobStore, Outputs
-from darkroom.jobs.state import CANCELLED, CREATED, ENDPOINT_GONE, FAIL, TIMED_OUT, Basis
+from darkroom.jobs.results import Results
+from darkroom.jobs.runs import Run
+from darkroom.jobs.state import CANCELLED, ENDPOINT_GONE, FAIL, TIMED_OUT, Basis
 from darkroom.jobs.sweep_walker import Round
 from darkroom.times import moment, precise
 
@@ -32,6 +34,7 @@ class Rules:
         store: JobStore,
         outputs: Outputs,
         endings: Endings,
+        results: Results,
         dispatcher: Dispatcher,
         timeouts: JobTimeouts,
         clock: Callable[[], float],
@@ -41,6 +44,7 @@ class Rules:
         self._store = store
         self._outputs = outputs
         self._endings = endings
+        self._results = results
         self._dispatcher = dispatcher
         self._timeouts = timeouts
         self._clock = clock
@@ -78,7 +82,7 @@ class Rules:
         elif serving is not None and job.line.endpoint not in serving:
             message = f"The endpoint {job.line.endpoint} is gone, and the job with it. Replay it on another one."
             self._give_up(job, WorkError(code=ENDPOINT_GONE, message=message), "endpoint")
-        elif job.line.status == CREATED and (serving is None or serving[job.line.endpoint]):
+        elif job.awaits_hand_over and (serving is None or serving[job.line.endpoint]):
             # An endpoint that takes no jobs now may do so later; a refusal would end the job.
             self._hand_over_again(job)
 
@@ -90,31 +94,31 @@ class Rules:
         if job is None:
             return
         if job.line.status == CANCELLED:
-            self._outputs.delete(job.line.id, job.failure_location)
+            self._outputs.delete(job.line.id, job.failure_location, job.output_location)
             self._round.count("tidied")
             return
         if job.error and job.error.code == TIMED_OUT and self._answered(job):
             job = self._store.get(job_id)
         if job and job.line.status == FAIL:
-            self._outputs.delete_pictures(job.line.id)
+            self._outputs.delete_pictures(job.line.id, job.output_location)
 
     def _answered(self, job: Job) -> bool:
-        """Settle the job by its answer or failure file in S3; False when there is neither."""
-        job_id = job.line.id
+        """Take in the job's answer or failure file in S3; False when there is neither."""
+        run = Run(job.line.id, job.run)
         try:
-            content = self._outputs.read_answer(job_id, LIGHT)
+            content = self._outputs.read_answer(run.job_id, LIGHT, job.answer_at)
         except AnswerTooLarge:
             with self._heavy:
-                ended = self._endings.completed(job_id, None, "s3")
+                ended = self._results.completed(run, None, "s3", job.answer_at)
         else:
             if content is not None:
-                ended = self._endings.completed(job_id, content, "s3")
+                ended = self._results.completed(run, content, "s3")
             else:
                 location = job.failure_location
                 failure = self._outputs.read_failure(location) if location else None
                 if failure is None:
                     return False
-                ended = self._endings.failed(job_id, failure, None, "s3")
+                ended = self._results.failed(run, failure, None, "s3")
         if ended:
             self._round.count(ended)
         return True
@@ -131,12 +135,12 @@ class Rules:
         wait = self._timeouts.settle_after * 2 ** (job.hand_overs - 1)
         if job.handed_over_at and self._since(job.handed_over_at) < wait:
             return
-        if self._store.claim_hand_over(job.line.id, job.hand_overs, precise(moment(self._clock()))):
+        if self._store.claim_hand_over(job.line.id, job.hand_overs, precise(moment(self._clock())), job.run):
             self._dispatcher.dispatch(job)
             self._round.count("invoked")
 
     def _give_up(self, job: Job, error: WorkError, basis: Basis) -> None:
-        if self._endings.give_up(job.line.id, error, basis):
+        if self._endings.give_up(job, error, basis):
             self._round.count(error.code)
 
     def _cancel(self, job: Job) -> None:

@@ -4,16 +4,17 @@ txt2img and img2img answer `{"images": […], "info": "<JSON>"}`, extra-single-i
 extra-batch-images `{"images": […], "html_info": "…"}`.
 """
 
-import base64
-import binascii
 from typing import Any
 
 from darkroom.images.source import NotAnImage
 from darkroom.jobs.answer import MAX_SEED, MAX_SIDE, Answer, RawPicture, Unusable
+from darkroom.jobs.base64_text import DATA_URI, decoded
 from darkroom.jobs.contract import MAX_PAINTED
 from darkroom.jobs.json_text import clean_json
 from darkroom.jobs.manifests import bounded_texts
 from darkroom.jobs.media import EXTENSIONS, Size, media_of, size_of
+
+_SEED_DIGITS = 20
 
 
 def is_webui(document: dict[str, Any]) -> bool:
@@ -78,11 +79,20 @@ def _first(info: dict[str, Any], count: int) -> int | None:
 def _seeds(info: dict[str, Any], count: int) -> list[int | None]:
     """The seed of each picture. The WebUI's list of seeds has none for grids, and none for what scripts put behind the
     pictures. Without knowing where the pictures begin, a seed is told only if there is one for each."""
-    seeds = [seed if type(seed) is int and 0 <= seed <= MAX_SEED else None for seed in _list(info.get("all_seeds"))]
+    seeds = [_seed(seed) for seed in _list(info.get("all_seeds")) or [info.get("seed")]]
     first = _first(info, count)
     if first is None:
         first, seeds = 0, seeds if len(seeds) == count else []
     return _padded([None] * first + seeds, count)
+
+
+def _seed(value: object) -> int | None:
+    """A seed, also as a number with a point or as text: numbers of 64 bits are more than some languages have."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _SEED_DIGITS:
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= MAX_SEED else None
 
 
 def _infotexts(info: dict[str, Any], count: int) -> list[str | None]:
@@ -109,8 +119,9 @@ def _list(value: object) -> list[Any]:
 
 
 def _picture(encoded: str, number: int) -> bytes:
-    """The bytes of a picture in base64 or in a data URI, in one line or in several."""
-    try:
-        return base64.b64decode("".join(encoded.rpartition(",")[2].split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Unusable(f"picture {number} is no base64") from error
+    """The bytes of a picture in base64 or in a data URI."""
+    uri = DATA_URI.match(encoded)
+    content = decoded(encoded[uri.end() :] if uri else encoded)
+    if content is None:
+        raise Unusable(f"picture {number} is no base64")
+    return content

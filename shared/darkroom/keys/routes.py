@@ -22,6 +22,7 @@ ROUTES: dict[tuple[str, str], Permission] = {
     ("POST", "/jobs/deletions/{deletion_id}/stop"): "work",
     ("POST", "/jobs/{job_id}/cancel"): "work",
     ("POST", "/jobs/{job_id}/replay"): "work",
+    ("PATCH", "/jobs/{job_id}"): "work",
     ("DELETE", "/jobs/{job_id}"): "work",
     ("GET", "/checkpoints"): "read",
     ("POST", "/checkpoints"): "work",

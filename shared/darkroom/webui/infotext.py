@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-_PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
-_SIZE = re.compile(r"(\d+)x(\d+)")
+_PAIR = re.compile(r'(\w[\w \-/]{1,100}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+"""A label has an end, or a long text without a colon would take the square of its length."""
+_SIZE = re.compile(r"(\d{1,9})x(\d{1,9})")
 _NEGATIVE = "Negative prompt:"
 _CALLS = ("txt2img", "img2img")
 _LEAST_PAIRS = 3
@@ -125,6 +126,13 @@ def read(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
         lines.pop()
     fields = _prompts(lines)
     settings: dict[str, Any] = {}
+    if net := _unquoted(pairs.get("Hypernet", "").strip()):
+        strength = _unquoted(pairs.get("Hypernet strength", "1.0").strip())
+        fields["prompt"] += f"<hypernet:{net}:{strength}>"
+    if modules := _modules(pairs, "Module "):
+        settings["forge_additional_modules"] = modules
+    if modules := _modules(pairs, "Hires Module "):
+        fields["hr_additional_modules"] = modules
     for label, written in pairs.items():
         value = _unquoted(written.strip())
         if label in _SIZES and (size := _SIZE.fullmatch(value)):
@@ -164,6 +172,11 @@ def _prompts(lines: list[str]) -> dict[str, Any]:
             bare = bare[len(_NEGATIVE) :].strip()
         current.append(bare)
     return {"prompt": "\n".join(prompt).strip(), "negative_prompt": "\n".join(negative).strip()}
+
+
+def _modules(pairs: dict[str, str], label: str) -> list[str]:
+    """The text encoders and VAEs that Forge lists one by one: `Module 1: ae, Module 2: clip_l`."""
+    return [_unquoted(value.strip()) for name, value in pairs.items() if re.fullmatch(rf"{label}\d+", name)]
 
 
 def _unquoted(value: str) -> str:

@@ -6,21 +6,34 @@ that are switched off, tags in comments and in negative prompts, scripts that do
 """
 
 import re
-import shlex
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, Final
 
 from darkroom.checkpoints.model import Kind
 from darkroom.webui import axes, prompt, upscalers
+from darkroom.webui.lines import read_lines
 from darkroom.webui.scripts import Path, Script, running, units
+from darkroom.webui.truth import is_false, is_true
 
 CHECKPOINT: Final = "stable-diffusion"
 VAE: Final = "vae"
 LORA: Final = "lora"
 UPSCALER: Final = "upscaler"
-_SAME = frozenset({"", "none", "automatic", "use same checkpoint", "use same vae", "use same choices"})
+_SAME = frozenset(
+    {
+        "",
+        "none",
+        "automatic",
+        "auto",
+        "built-in",
+        "passthrough",
+        "use same checkpoint",
+        "use same vae",
+        "use same choices",
+    }
+)
 """Values of a setting that name no model, in lower case."""
 _PICTURE = "image:"
 """How a reference to a picture begins, which is left where the picture stood."""
@@ -72,8 +85,13 @@ class _Found:
             return
         shown = prompt.without_comments(text, self.comments)
         self.words.append(prompt.words(shown))
-        if self.tags and not negative:
-            self.models += [Mention((kind,), name, path) for kind, name in prompt.tags(shown)]
+        if not negative:
+            self.tagged(shown, path)
+
+    def tagged(self, text: str, path: Path, required: bool = True) -> None:
+        """The tags of a text without comments."""
+        if self.tags:
+            self.models += [Mention((kind,), name, path, required) for kind, name in prompt.tags(text)]
 
 
 def mentions(call: str, fields: dict[str, Any]) -> Mentions:
@@ -81,19 +99,21 @@ def mentions(call: str, fields: dict[str, Any]) -> Mentions:
     settings = fields.get("override_settings")
     settings = settings if isinstance(settings, dict) else {}
     found = _Found(
-        comments=settings.get("enable_prompt_comments") is not False,
-        tags=fields.get("disable_extra_networks") is not True,
+        comments=not is_false(settings.get("enable_prompt_comments")),
+        tags=not is_true(fields.get("disable_extra_networks")),
     )
     if call == "extras":
         _extras(found, fields)
         return Mentions(models=tuple(found.models))
     _prompts(found, fields)
-    if call == "txt2img" and fields.get("enable_hr") is True:
+    if call == "txt2img" and is_true(fields.get("enable_hr")):
         _hires(found, fields)
     found.model(CHECKPOINT, fields.get("refiner_checkpoint"), ("refiner_checkpoint",))
     _settings(found, call, settings)
     for script in running(fields):
         _script(found, script, call)
+        if script.title == axes.TITLE:
+            _replaced(found, script, fields.get("prompt"))
     return Mentions(
         _setting(settings, "sd_model_checkpoint", CHECKPOINT),
         _setting(settings, "sd_vae", VAE),
@@ -158,8 +178,11 @@ def _script(found: _Found, script: Script, call: str) -> None:
         _axes(found, script, call)
     elif script.title == "sd upscale" and len(script.args) > 2:
         found.model(UPSCALER, script.args[2], (*script.path, 2))
+    elif script.title == "tiled diffusion" and len(script.args) > 10 and call == "img2img":
+        found.model(UPSCALER, script.args[10], (*script.path, 10))
     elif script.title == "prompts from file or textbox":
         _lines(found, script)
+        return
     elif script.title.startswith("controlnet"):
         for unit, path in units(script):
             found.model("controlnet", unit.get("model"), (*path, "model"))
@@ -184,39 +207,42 @@ def _detailer(found: _Found, unit: dict[str, Any], path: Path) -> None:
         ("ad_use_vae", "ad_vae", VAE),
     )
     for switch, name, kind in switches:
-        if unit.get(switch) is True:
+        if is_true(unit.get(switch)):
             found.model(kind, unit.get(name), (*path, name))
     found.model("controlnet", unit.get("ad_controlnet_model"), (*path, "ad_controlnet_model"))
 
 
+def _replaced(found: _Found, script: Script, text: Any) -> None:
+    """What "Prompt S/R" makes of the tags of the prompt. Whole tags among its words are found as texts already."""
+    if isinstance(text, str):
+        shown = prompt.without_comments(text, found.comments)
+        for made, path, certain in axes.replaced(script, prompt.whole_tags(shown)):
+            found.tagged(made, path, required=certain)
+
+
 def _lines(found: _Found, script: Script) -> None:
-    """Lines of prompts may have options as on a command line: `--sd_model name --prompt "…"`."""
+    """Each line is a prompt, or has options as on a command line: `--sd_model name --prompt "…"`."""
     for number, argument in enumerate(script.args):
-        for line in argument.splitlines() if isinstance(argument, str) else ():
-            if "--sd_model" not in line:
-                continue
-            try:
-                parts = shlex.split(line)
-            except ValueError:
-                continue
-            for option, value in pairwise(parts):
-                if option == "--sd_model":
-                    found.model(CHECKPOINT, value, (*script.path, number))
+        path: Path = (*script.path, number)
+        for line in read_lines(argument) if isinstance(argument, str) else ():
+            found.model(CHECKPOINT, line.get("sd_model"), path)
+            found.text(line.get("prompt"), path)
+            found.text(line.get("negative_prompt"), path, negative=True)
 
 
 def _texts(script: Script) -> Iterator[tuple[str, Path]]:
     """Every text among the arguments of a script, as deep as it stands; not those of units that are switched off."""
     on = {path[-1] for _, path in units(script)}
     off = {number for number, argument in enumerate(script.args) if isinstance(argument, dict) and number not in on}
-    stack: list[tuple[Any, Path]] = [
+    queue: deque[tuple[Any, Path]] = deque(
         (argument, (*script.path, number)) for number, argument in enumerate(script.args) if number not in off
-    ]
-    while stack:
-        value, path = stack.pop(0)
+    )
+    while queue:
+        value, path = queue.popleft()
         if isinstance(value, str):
             if not value.startswith(_PICTURE):
                 yield value, path
         elif isinstance(value, dict):
-            stack += [(item, (*path, key)) for key, item in value.items()]
+            queue += [(item, (*path, key)) for key, item in value.items()]
         elif isinstance(value, list):
-            stack += [(item, (*path, number)) for number, item in enumerate(value)]
+            queue += [(item, (*path, number)) for number, item in enumerate(value)]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from darkroom.webui.truth import is_false
+
 Path = tuple[str | int, ...]
 
 
@@ -42,7 +44,11 @@ def units(script: Script) -> Iterator[tuple[dict[str, Any], Path]]:
 
 
 def _unit_off(unit: dict[str, Any]) -> bool:
-    return unit.get("enabled") is False or unit.get("ad_tab_enable") is False or unit.get("ad_model") == "None"
+    return unit.get("ad_model") == "None" or any(is_false(unit.get(switch)) for switch in _SWITCHES)
+
+
+_SWITCHES = ("enabled", "enable", "ad_tab_enable")
+"""What units call their switch: ControlNet, AnimateDiff, ADetailer."""
 
 
 def _arguments(said: Any) -> tuple[list[Any], Path] | None:

@@ -16,7 +16,6 @@ from unicodedata import normalize
 from darkroom.checkpoints.model import PICKLES, SAFE
 
 EXTENSIONS = SAFE + PICKLES
-_HASH_BEHIND = re.compile(r"\s*\[([^\[\]]*)\]$")
 _OLD_HASH = re.compile(r"[0-9a-f]{8}")
 _HASH = re.compile(r"[0-9a-f]{10}|[0-9a-f]{12}|[0-9a-f]{64}")
 """The digits of a file's SHA-256 that the WebUI shows: ten behind a checkpoint, twelve of a LoRA, or all."""
@@ -38,11 +37,19 @@ def stem(name: str) -> str:
     return next((name[: -len(end)] for end in EXTENSIONS if low.endswith(end) and len(name) > len(end)), name)
 
 
+def _without_hash(text: str) -> tuple[str, str | None]:
+    """A name without the hash in brackets behind it, and that hash; None when there are no brackets at the end."""
+    name, bracket, digits = text.removesuffix("]").rpartition("[")
+    if not text.endswith("]") or not bracket or "]" in digits:
+        return text, None
+    return name.rstrip(), digits
+
+
 def possible_names(text: str) -> tuple[str, ...]:
     """The file names that a spelling may mean, whether or not such files are there: as it is written, without folder
     and hash, and with each extension if it has none; each also with its accents apart, as jobs of earlier versions
     named files from a Mac."""
-    path = _HASH_BEHIND.sub("", composed(text).strip()).replace("\\", "/")
+    path = _without_hash(composed(text).strip())[0].replace("\\", "/")
     written = [name for name in dict.fromkeys((composed(text), path, path.rpartition("/")[2])) if name]
     ends = [name + end for name in written if stem(name) == name for end in EXTENSIONS]
     return tuple(dict.fromkeys(normalize(form, name) for form in ("NFC", "NFD") for name in (*written, *ends)))
@@ -98,17 +105,16 @@ class FileNames:
         metadata change. It counts only where the name means no file.
         """
         whole = composed(text).strip()
-        bare = _HASH_BEHIND.sub("", whole)
-        behind = _HASH_BEHIND.search(whole)
+        bare, behind = _without_hash(whole)
         for spelled in dict.fromkeys((whole, bare)):
             try:
                 if found := self._by_name(spelled):
                     return found
             except Ambiguous as several:
-                if behind and (meant := self._by_hash(behind[1])) in several.names:
+                if behind is not None and (meant := self._by_hash(behind)) in several.names:
                     return meant
                 raise
-        return self._by_hash(bare) or (self._by_hash(behind[1]) if behind else None)
+        return self._by_hash(bare) or (self._by_hash(behind) if behind is not None else None)
 
     def object_of(self, name: str) -> str | None:
         """Where the bytes of the file with exactly this name are stored; None where its name tells."""

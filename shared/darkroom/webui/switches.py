@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from darkroom.webui.calls import CALL_OF, CALLS
+from darkroom.webui.truth import is_true
 
 _MASK = (
     "mask_blur",
@@ -28,7 +29,7 @@ def switched_off(call: str, fields: dict[str, Any], masked: bool) -> Iterator[st
     if call not in CALL_OF:
         return
     own = CALLS[CALL_OF[call]]
-    hires = call == "txt2img" and fields.get("enable_hr") is True
+    hires = call == "txt2img" and is_true(fields.get("enable_hr"))
     for name in fields:
         second_pass = name.startswith("hr_") or (name in _HIRES and call == "txt2img")
         if (

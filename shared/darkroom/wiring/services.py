@@ -27,13 +27,16 @@ if TYPE_CHECKING:
     from darkroom.jobs.ending import Endings
     from darkroom.jobs.events import Events
     from darkroom.jobs.limiter import OpenJobLimiter
+    from darkroom.jobs.progress import ProgressReports
     from darkroom.jobs.removal import Removal
+    from darkroom.jobs.results import Results
     from darkroom.jobs.service import Jobs
     from darkroom.jobs.submission import Submission
     from darkroom.jobs.sweep import Sweep
     from darkroom.keys.rate_limiter import RateLimiter
     from darkroom.keys.service import Authenticator, Keys
     from darkroom.settings import Settings
+    from darkroom.stalled import StalledWork
     from darkroom.wiring.adapters import Adapters
 
 Round = Callable[[Callable[[], float]], Mapping[str, int | list[str]]]
@@ -114,7 +117,19 @@ class Services:
             self.adapters.import_queue,
             self.checkpoints,
             self._monotonic,
+            self.adapters.clock,
         )
+
+    @cached_property
+    def stalled_work(self) -> StalledWork:
+        """The sweeper's round over imports and deletions that stand still."""
+        from darkroom.checkpoints.stalled import StalledImports
+        from darkroom.jobs.deletion_steps import StalledDeletions
+        from darkroom.stalled import StalledWork
+
+        adapters = self.adapters
+        imports = StalledImports(adapters.registry, adapters.model_files, adapters.clock)
+        return StalledWork([imports.find, StalledDeletions(adapters.deletion_store, adapters.clock).find])
 
     @cached_property
     def endpoints(self) -> Endpoints:
@@ -177,6 +192,8 @@ class Services:
             self.endings,
             self.removal,
             self.settings.feed_shards,
+            self.adapters.clock,
+            self._monotonic,
         )
 
     @cached_property
@@ -244,10 +261,28 @@ class Services:
 
     @cached_property
     def events(self) -> Events:
-        """Handles the messages of the events queue."""
+        """Handles the messages of the queue of results."""
         from darkroom.jobs.events import Events
 
-        return Events(self.adapters.store, self.endings)
+        return Events(self.results, self._count)
+
+    @cached_property
+    def results(self) -> Results:
+        """Takes in the results of runs."""
+        from darkroom.jobs.results import Results
+
+        adapters = self.adapters
+        # Most results need no dispatcher, and a client of SageMaker is slow to make.
+        return Results(
+            adapters.store, adapters.outputs, self.endings, lambda job: self.dispatcher.dispatch(job), adapters.clock
+        )
+
+    @cached_property
+    def progress(self) -> ProgressReports:
+        """Handles the messages of the queue of progress."""
+        from darkroom.jobs.progress import ProgressReports
+
+        return ProgressReports(self.adapters.store)
 
     @cached_property
     def job_sweep(self) -> Sweep:
@@ -261,6 +296,7 @@ class Services:
             self.adapters.picture_uses,
             self.adapters.image_store,
             self.endings,
+            self.results,
             self.dispatcher,
             self.endpoints,
             self.adapters.timeouts,
@@ -289,6 +325,7 @@ class Services:
             self.adapters.inference,
             self.resources,
             self.adapters.clock,
+            self._count,
         )
 
     @cached_property
@@ -320,7 +357,7 @@ class Services:
         return StageResources(
             self.settings.pictures_bucket,
             self.settings.models_bucket,
-            self.settings.events_queue_url,
+            self.settings.progress_queue_url,
             self.settings.retention_days,
             self.settings.feed_shards,
             self.settings.prices,
@@ -329,7 +366,11 @@ class Services:
     @cached_property
     def rounds(self) -> dict[str, Round]:
         """The parts of the sweeper's work, by name."""
-        return {"jobs": self.job_sweep.run, "endpoints": lambda left: self.endpoint_sweep.run(left).counts()}
+        return {
+            "jobs": self.job_sweep.run,
+            "endpoints": lambda left: self.endpoint_sweep.run(left).counts(),
+            "steps": lambda left: self.stalled_work.run(left),
+        }
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
@@ -340,14 +381,22 @@ class Services:
         from darkroom.endpoints import events as endpoint_events
         from darkroom.jobs import deletion_steps
         from darkroom.jobs import events as job_events
+        from darkroom.jobs import progress as job_progress
 
         queues = [Queue.parse(text) for text in self.settings.dead_letter_queues]
         about = {
             "events": job_events.about,
             "undelivered": job_events.about,
+            "progress": job_progress.about,
             "imports": imports.about,
             "deletions": deletion_steps.about,
             "endpoints": endpoint_events.about,
             "sweeps": about_round,
         }
         return DeadLetters(queues, self.adapters.letters, about, self._monotonic)
+
+    def _count(self, metric: str) -> None:
+        """Count one under the name of a metric of this stage."""
+        from darkroom.edge.metrics import publish
+
+        publish({"stage": self.settings.stage}, {metric: 1})

@@ -7,7 +7,7 @@ from diffusers.models.controlnets.controlnet import ControlNetModel
 
 from worker.engines.diffusers.families import unsupported
 from worker.engines.diffusers.files import WeightFile, missing, open_weights
-from worker.engines.diffusers.models import Model, fill
+from worker.engines.diffusers.models import Model, layout_in, prepare
 from worker.engines.diffusers.unets import Layout, Level, controlnet_layout, controlnet_names
 from worker.errors import JobError
 
@@ -41,9 +41,8 @@ def read(path: Path, name: str, model: Model, *, pickles: bool = False) -> Contr
         if words != own:
             why = f"a ControlNet for prompts of {words} numbers a token; those of {model.name} have {own}"
             raise _refused(name, why)
-        made: ControlNetModel = fill(
-            weights, prefix, layout, ControlNetModel, model.placement.device, model.placement.dtype
-        )
+        prepared = prepare(weights, prefix, layout, ControlNetModel)
+        made: ControlNetModel = prepared.fill(weights, model.placement.device, model.placement.dtype)
         return made
 
 
@@ -59,10 +58,7 @@ def _layout(weights: WeightFile) -> tuple[str, Layout]:
     shapes = weights.under(prefix)
     if "input_hint_block.0.weight" not in shapes:
         raise unsupported(weights.name, "no ControlNet")
-    try:
-        return prefix, controlnet_layout(shapes)
-    except (KeyError, StopIteration) as error:
-        raise missing(weights.name, [f"{prefix}{error.args[0] if error.args else '*.proj_in.weight'}"]) from error
+    return prefix, layout_in(weights, prefix, controlnet_layout)
 
 
 def _as_diffusers_keeps_it(weights: WeightFile) -> Layout:

@@ -76,6 +76,8 @@ def _vectors(content: Any, name: str) -> dict[str | None, torch.Tensor]:
     params = content.get("string_to_param", content)
     # Files of older torch keep a whole module of parameters.
     params = getattr(params, "_parameters", params)
+    if not isinstance(params, Mapping):
+        raise _no_embedding(name)
     tensors = {key: value for key, value in params.items() if isinstance(value, torch.Tensor)}
     if {"clip_l", "clip_g"} <= tensors.keys():
         return {key: _rows(tensors[key], name) for key in ("clip_l", "clip_g")}

@@ -47,18 +47,18 @@ class DiffusersEngine:
     def __init__(self, files: ModelFiles | None = None, models: Models | None = None) -> None:
         self._pickles = os.environ.get("DARKROOM_PICKLES", "weights_only") in PICKLES
         self._files = files or ModelFiles(Store())
-        self._models = models or Models(pickles=self._pickles)
+        self.models = models or Models(pickles=self._pickles)
         self._painting = threading.Lock()
         self._used: dict[str, list[UsedFile]] = {}
 
     @property
     def device(self) -> str:
         """See Engine."""
-        return self._models.placement.device
+        return self.models.placement.device
 
     def models_loaded(self) -> list[str]:
         """See Engine."""
-        return self._models.loaded
+        return self.models.loaded
 
     def load(self, task: Task) -> None:
         """See Engine."""
@@ -67,7 +67,7 @@ class DiffusersEngine:
         checkpoint = _checkpoint(task.request)
         look = partial(task.step, 0.0)
         with self._alone(look):
-            self._models.get(self._files.path(checkpoint, look), checkpoint.name, look)
+            self.models.get(self._files.path(checkpoint, look), checkpoint.name, look)
 
     def paint(self, task: Task) -> Iterator[Painting]:
         """See Engine."""
@@ -96,7 +96,7 @@ class DiffusersEngine:
     def components(self, task: Task) -> Components:
         """See Engine."""
         used = self._used.pop(task.request.job_id, [])
-        precision = str(self._models.placement.dtype).removeprefix("torch.")
+        precision = str(self.models.placement.dtype).removeprefix("torch.")
         return Components(engine="diffusers", version=RELEASE, attention="sdpa", precision=precision, files=used)
 
     def caption(self, task: Task) -> str:
@@ -110,7 +110,7 @@ class DiffusersEngine:
         seeds = seeds_of(request, settings)
         look = partial(task.step, 0.0)
         told: dict[str, Any] = {}
-        with Studio(request, self._models, files, look, pickles=self._pickles, tiling=settings.tiling) as studio:
+        with Studio(request, self.models, files, look, pickles=self._pickles, tiling=settings.tiling) as studio:
             number = 0
             larger = self._upscaling(task, files).whole(plan.hires.upscaler if plan.hires else "None")
             for turn in range(settings.n_iter):

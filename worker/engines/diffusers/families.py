@@ -121,7 +121,7 @@ def recognise(weights: WeightFile, yaml: str | None = None) -> Kind:
     Raises JobError: `model_unsupported`, with the name of the family, for what is no checkpoint of Family, and
     `model_unreadable` for one that lacks a whole part.
     """
-    known = f"{UNET}input_blocks.0.0.weight" in weights.shapes
+    known = any(key.startswith(f"{UNET}input_blocks.") for key in weights.shapes)
     for part, what in OTHERS:
         # A checkpoint of a known family may carry more than it needs.
         suspicious = not known or part in _DECISIVE
@@ -129,10 +129,16 @@ def recognise(weights: WeightFile, yaml: str | None = None) -> Kind:
             raise unsupported(weights.name, what)
     if not known:
         raise _no_unet(weights)
-    channels = weights.shapes[f"{UNET}input_blocks.0.0.weight"][1]
+    first = f"{UNET}input_blocks.0.0.weight"
+    if first not in weights.shapes:
+        raise missing(weights.name, [first])
+    channels = weights.shapes[first][1]
     if channels in CHANNELS:
         raise unsupported(weights.name, CHANNELS[channels])
     family = _family(weights)
+    vector = f"{UNET}label_emb.0.0.weight"
+    if family in (Family.SDXL, Family.REFINER) and vector not in weights.shapes:
+        raise missing(weights.name, [vector])
     prediction = _prediction(weights, yaml)
     inpainting = channels == INPAINTING_CHANNELS
     if prediction is None and (family is not Family.SD2 or inpainting):
@@ -158,8 +164,6 @@ _DECISIVE = {
 
 
 def _no_unet(weights: WeightFile) -> JobError:
-    if any(key.startswith(UNET) for key in weights.shapes):
-        return missing(weights.name, [f"{UNET}input_blocks.0.0.weight"])
     if {"encoder.conv_in.weight", "decoder.conv_in.weight"} & weights.shapes.keys():
         return unsupported(weights.name, "a VAE, and no checkpoint")
     return unsupported(weights.name, "no checkpoint that this engine knows")

@@ -1,7 +1,7 @@
 """LoRA files: their tensors by module, whatever names the trainer gave them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,25 +69,6 @@ class Strengths:
     unet: float = 1.0
     text: float = 1.0
     dyn: int | None = None
-
-
-def strengths(arguments: Sequence[str]) -> Strengths:
-    """The strengths in a prompt's `<lora:name:…>`, from what stands after the name: text encoder, UNet and rank in
-    this order, or by name (`te=`, `unet=`, `dyn=`). The UNet's is that of the text encoder unless it is given.
-
-    JobError `parameter_invalid` for what is no number.
-    """
-    named = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
-    plain = [argument for argument in arguments if "=" not in argument]
-    try:
-        text = float(named.get("te", plain[0] if plain else 1.0))
-        unet = float(named.get("unet", plain[1] if len(plain) > 1 else text))
-        rank = named.get("dyn", plain[2] if len(plain) > 2 else None)
-        dyn = None if rank is None else int(rank)
-    except ValueError as error:
-        message = f"'{':'.join(arguments)}' is not how strong a LoRA can be: write numbers, as in <lora:name:0.8>."
-        raise JobError("parameter_invalid", message) from error
-    return Strengths(unet, text, dyn)
 
 
 def read(path: Path, name: str, device: str = "cpu", *, pickles: bool = False) -> Lora:

@@ -118,44 +118,62 @@ def load(path: Path, name: str, placed: Placement, *, pickles: bool = False, ste
     with open_weights(path, name, pickles=pickles, device=placed.device) as weights, torch.no_grad():
         step()
         kind = recognise(weights, yaml)
-        encoders = []
-        for key, prefix in ENCODERS[kind.family].items():
-            encoders.append(load_encoder(weights, key, prefix, placed))
-            step()
         scale = SCALING[kind.family]
-        vae = load_vae(weights, VAE, scale, placed.device, placed.vae_dtype)
+        # All are prepared before one is filled, so that a missing tensor is found before gigabytes are read.
+        encoders = [prepare_encoder(weights, key, prefix) for key, prefix in ENCODERS[kind.family].items()]
+        vae = prepare_vae(weights, VAE, scale)
+        layout = layout_in(weights, UNET, unet_layout)
+        unet = prepare(weights, UNET, layout, UNet2DConditionModel)
         step()
-        layout = _layout(weights, UNET, unet_layout)
-        unet = fill(weights, UNET, layout, UNet2DConditionModel, placed.device, placed.dtype)
+        for prepared, dtype in (*((each, placed.dtype) for each in encoders), (vae, placed.vae_dtype)):
+            prepared.fill(weights, placed.device, dtype)
+            step()
+        unet.fill(weights, placed.device, placed.dtype)
         step()
     if kind.prediction is None:
-        kind = replace(kind, prediction=measured_prediction(unet))
-    return Model(name, kind, unet, vae, tuple(encoders), layout, scale, placed)
+        kind = replace(kind, prediction=measured_prediction(unet.module))
+    texts = tuple(each.module for each in encoders)
+    return Model(name, kind, unet.module, vae.module, texts, layout, scale, placed)
 
 
-def load_vae(weights: WeightFile, prefix: str, scale: float, device: str, dtype: torch.dtype) -> AutoencoderKL:
+@dataclass(frozen=True)
+class Prepared:
+    """A module without tensors yet, and where in the file each of them is."""
+
+    module: Any
+    sources: Mapping[str, Source]
+
+    def fill(self, weights: WeightFile, device: str, dtype: torch.dtype) -> Any:
+        """The module with the file's tensors. JobError `model_unreadable` for one that cannot be read or has another
+        shape."""
+        _assign(self.module, weights, self.sources, device, dtype)
+        if isinstance(self.module, TextEncoder):
+            # The only tensor that is in no file.
+            self.module.text_model.embeddings.position_ids = torch.arange(TOKENS, device=device).unsqueeze(0)
+        return self.module
+
+
+def prepare_vae(weights: WeightFile, prefix: str, scale: float) -> Prepared:
     """The VAE whose tensors' names begin with `prefix`."""
-    layout = _layout(weights, prefix, lambda shapes: vae_layout(shapes, scale))
-    vae: AutoencoderKL = fill(weights, prefix, layout, AutoencoderKL, device, dtype)
-    return vae
+    layout = layout_in(weights, prefix, lambda shapes: vae_layout(shapes, scale))
+    return prepare(weights, prefix, layout, AutoencoderKL)
 
 
-def load_encoder(weights: WeightFile, key: str, prefix: str, placed: Placement) -> TextEncoder:
+def prepare_encoder(weights: WeightFile, key: str, prefix: str) -> Prepared:
     """The text encoder `key`, whose tensors' names begin with `prefix`."""
-    layout = _layout(weights, prefix, encoder_layout)
+    layout = layout_in(weights, prefix, encoder_layout)
+    if key == "clip_g" and layout.projection is None:
+        raise missing(weights.name, [f"{prefix}model.text_projection"])
     with torch.device("meta"):
         encoder = TextEncoder(key, layout.config, layout.projection)
     sources = {ours: (prefix + theirs, change) for ours, (theirs, change) in layout.sources.items()}
-    _assign(encoder, weights, sources, placed.device, placed.dtype)
-    # The only tensor that is in no file.
-    encoder.text_model.embeddings.position_ids = torch.arange(TOKENS, device=placed.device).unsqueeze(0)
-    return encoder
+    return _complete(weights, encoder, sources)
 
 
-def fill(weights: WeightFile, prefix: str, layout: Layout, module: type[Any], device: str, dtype: torch.dtype) -> Any:
-    """A module of the class `module` with the tensors of the file; the names of those begin with `prefix`.
+def prepare(weights: WeightFile, prefix: str, layout: Layout, module: type[Any]) -> Prepared:
+    """A module of the class `module` (of diffusers) for the tensors whose names begin with `prefix`.
 
-    Raises JobError `model_unreadable`, which names the tensors that are missing or of another shape.
+    Raises JobError `model_unreadable`, which names the tensors that are missing.
     """
     with torch.device("meta"):
         made = module.from_config({**layout.config})
@@ -165,11 +183,17 @@ def fill(weights: WeightFile, prefix: str, layout: Layout, module: type[Any], de
         if theirs is None:
             raise broken(weights.name, KeyError(ours))
         sources[ours] = (prefix + theirs, lambda tensor: tensor)
-    _assign(made, weights, sources, device, dtype)
-    return made
+    return _complete(weights, made, sources)
 
 
-def _layout(weights: WeightFile, prefix: str, layout_of: Callable[[Mapping[str, Any]], Any]) -> Any:
+def _complete(weights: WeightFile, module: torch.nn.Module, sources: Mapping[str, Source]) -> Prepared:
+    wanted = {theirs for theirs, _ in sources.values()}
+    if absent := sorted(wanted - weights.shapes.keys()):
+        raise missing(weights.name, absent)
+    return Prepared(module, sources)
+
+
+def layout_in(weights: WeightFile, prefix: str, layout_of: Callable[[Mapping[str, Any]], Any]) -> Any:
     """What `layout_of` makes of the shapes under `prefix`; a tensor that it misses is named."""
     try:
         return layout_of(weights.under(prefix))
@@ -183,9 +207,6 @@ def _assign(
     module: torch.nn.Module, weights: WeightFile, sources: Mapping[str, Source], device: str, dtype: torch.dtype
 ) -> None:
     """Puts the file's tensors into a module that has none yet."""
-    wanted = {theirs for theirs, _ in sources.values()}
-    if absent := sorted(wanted - weights.shapes.keys()):
-        raise missing(weights.name, absent)
     state = {}
     for ours, empty in module.state_dict().items():
         theirs, change = sources[ours]

@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 
-from worker.engines.diffusers import tiny
+from worker.engines.diffusers import tiny, upscalers
 from worker.engines.diffusers.families import Family
 from worker.engines.diffusers.models import Model
 from worker.engines.diffusers.tiny import TINY, WIDTH, Tensors
-from worker.engines.diffusers.upscalers import spandrel
 from worker.engines.diffusers.weights import modules_of
 
 RANK = 4
@@ -179,7 +178,7 @@ def upscaler(scale: int = 2, seed: int = 0) -> Tensors:
     """The tensors of an ESRGAN that makes pictures `scale` times larger."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        made = spandrel.architectures.ESRGAN.ESRGAN(num_filters=8, num_blocks=1, scale=scale)
+        made = upscalers.esrgan(num_filters=8, num_blocks=1, scale=scale)
     return {name: tensor.contiguous() for name, tensor in made.state_dict().items()}
 
 

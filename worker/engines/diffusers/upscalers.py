@@ -8,7 +8,7 @@ from types import ModuleType
 
 import torch
 
-from worker.engines.diffusers.files import broken, open_weights
+from worker.engines.diffusers.files import SAFE, broken, load_pickle, open_weights
 from worker.errors import JobError
 
 
@@ -42,8 +42,14 @@ def read(path: Path, name: str, device: str, *, pickles: bool = False) -> spandr
     JobError `model_unsupported` for an architecture that is unknown or no upscaler, `model_unreadable` for a broken
     file.
     """
-    with open_weights(path, name, pickles=pickles) as weights:
-        tensors = weights.tensors()
+    if path.suffix.lower() in SAFE or name.lower().endswith(SAFE):
+        with open_weights(path, name) as weights:
+            tensors = weights.tensors()
+    else:
+        # Their tensors may lie deeper (`params_ema`); spandrel knows where.
+        tensors = load_pickle(path, name, pickles=pickles)
+        if not isinstance(tensors, dict):
+            raise JobError("model_unsupported", f"The file '{name}' is no upscaler that this engine knows.")
     try:
         found = spandrel.ModelLoader().load_from_state_dict(tensors)
     except spandrel.UnsupportedModelError as error:
@@ -56,3 +62,11 @@ def read(path: Path, name: str, device: str, *, pickles: bool = False) -> spandr
         )
     found.model.requires_grad_(requires_grad=False)
     return found.to(torch.device(device)).eval()
+
+
+def esrgan(num_filters: int, num_blocks: int, scale: int) -> torch.nn.Module:
+    """A fresh ESRGAN with random weights."""
+    made: torch.nn.Module = spandrel.architectures.ESRGAN.ESRGAN(
+        num_filters=num_filters, num_blocks=num_blocks, scale=scale
+    )
+    return made

@@ -9,7 +9,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 from worker.engines.diffusers.families import VAE, unsupported
 from worker.engines.diffusers.files import WeightFile, open_weights
-from worker.engines.diffusers.models import Model, load_vae
+from worker.engines.diffusers.models import Model, prepare_vae
 from worker.errors import JobError
 
 LATENT_CHANNELS = 4
@@ -19,7 +19,9 @@ def read(path: Path, name: str, model: Model, *, pickles: bool = False) -> Autoe
     """The VAE in the file at `path`, for the checkpoint `model`. JobError `model_unreadable`, `model_unsupported`."""
     with open_weights(path, name, pickles=pickles, device=model.placement.device) as weights, torch.no_grad():
         prefix = _prefix(weights)
-        return load_vae(weights, prefix, model.latent_scale, model.placement.device, model.placement.vae_dtype)
+        prepared = prepare_vae(weights, prefix, model.latent_scale)
+        vae: AutoencoderKL = prepared.fill(weights, model.placement.device, model.placement.vae_dtype)
+        return vae
 
 
 def _prefix(weights: WeightFile) -> str:

@@ -1,4 +1,4 @@
-"""`darkroom jobs list | show | get | cancel | replay | delete | deletion`."""
+"""`darkroom jobs list | show | get | edit | cancel | replay | delete | deletion`."""
 
 from itertools import islice
 from pathlib import Path
@@ -79,17 +79,21 @@ def get(
     job_ids: JobIds,
     folder: Annotated[Path, typer.Option("--to", help="The folder to save them in.")] = Path(),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until the job has ended.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the job has ended, and say what it is doing.")
+    ] = False,
     timeout: Annotated[float, typer.Option("--timeout", min=0, help="How many minutes to wait at most.")] = 30,
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
     """Save the pictures of jobs as <id>-1.png and so on, and print where they are."""
-    with reported_errors(), connected(url, key_file) as darkroom:
+    stopped = "Stopped waiting; the job goes on in the cloud." if wait else "Stopped."
+    with reported_errors(stopped), connected(url, key_file) as darkroom:
+        from darkroom_cli import waiting
         from darkroom_client import Failure
 
         for job_id in job_ids:
-            job = darkroom.settled(job_id, timeout * 60) if wait else darkroom.job(job_id)
+            job = waiting.settled(darkroom, job_id, timeout) if wait else darkroom.job(job_id)
             if not job["images"]:
                 why = f": {job['error']['message']}" if job["error"] else ""
                 raise Failure(f"The job {job_id} has no pictures; its status is {job['status']}{why}")
@@ -109,6 +113,33 @@ def replay(job_id: JobId, url: Url = None, key_file: KeyFile = None) -> None:
     """Submit a job again with the same inputs; prints the new job's label."""
     with reported_errors(), connected(url, key_file) as darkroom:
         typer.echo(darkroom.replay(job_id)["label"])
+
+
+@app.command()
+def edit(
+    job_id: JobId,
+    title: Annotated[str | None, typer.Option("--title", help='A title; "" takes it away.')] = None,
+    rating: Annotated[
+        int | None, typer.Option("--rating", min=0, max=5, help="A rating, 1 to 5; 0 takes it away.")
+    ] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", help="A tag, in place of those it has; may repeat.")
+    ] = None,
+    no_tags: Annotated[bool, typer.Option("--no-tags", help="Take all tags away.")] = False,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Change the title, rating or tags of a job; prints its label."""
+    with reported_errors(), connected(url, key_file) as darkroom:
+        from darkroom_client import Failure
+
+        if tags and no_tags:
+            raise Failure("--tag and --no-tags exclude each other.")
+        given = {"title": title, "rating": rating, "tags": [] if no_tags else tags or None}
+        changes = {name: value or None for name, value in given.items() if value is not None}
+        if not changes:
+            raise Failure("Say what to change: --title, --rating, --tag or --no-tags.")
+        typer.echo(darkroom.edit(job_id, **changes)["label"])
 
 
 @app.command("delete")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkroom.checkpoints.model import TAGS, Kind
-from darkroom.webui.prompt import TAG, without_comments
+from darkroom.webui.prompt import every_tag, without_comments, without_tags
 from worker.errors import JobError
 
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
@@ -33,8 +33,9 @@ def read(prompt: str, *, comments: bool = True) -> tuple[str, list[NetworkUse]]:
     Raises JobError `parameter_invalid` for a number that is none.
     """
     text = without_comments(prompt, comments)
-    uses = [use for found in TAG.finditer(text) if (use := _use(found[1], found[2].split(":"), found[0]))]
-    return TAG.sub("", text), uses
+    found = ((tag, text[tag.begin : tag.end]) for tag in every_tag(text))
+    uses = [use for tag, whole in found if (use := _use(tag.type, tag.arguments.split(":"), whole))]
+    return without_tags(text), uses
 
 
 def _use(tag: str, arguments: Sequence[str], whole: str) -> NetworkUse | None:

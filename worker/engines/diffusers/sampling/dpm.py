@@ -119,14 +119,17 @@ def dpm_adaptive(
     """
     count = len(x)
     end = to_log(torch.tensor(lowest))
-    times = [to_log(torch.tensor(highest))] * count
+    begin = to_log(torch.tensor(highest))
+    times = [begin] * count
     lengths = [FIRST_STEP] * count
     before = x
     rounds = 0
     while any(time < end - END for time in times):
-        ends = [torch.minimum(end, time + length) for time, length in zip(times, lengths, strict=True)]
-        aims = [_noisy_end(time, there, end, eta) for time, there in zip(times, ends, strict=True)]
-        here, there = (torch.stack(part).to(x.device) for part in (times, [aim for aim, _ in aims]))
+        # A picture that is done takes the first step again, for nothing: one of no length would divide by zero.
+        now = [begin if time >= end - END else time for time in times]
+        ends = [torch.minimum(end, time + length) for time, length in zip(now, lengths, strict=True)]
+        aims = [_noisy_end(time, there, end, eta) for time, there in zip(now, ends, strict=True)]
+        here, there = (torch.stack(part).to(x.device) for part in (now, [aim for aim, _ in aims]))
         step = Step(denoise, x, here, there)
         on_step(rounds, step.clean)
         low, high = step.second_order_at_third(), step.third_order()

@@ -1,0 +1,20 @@
+"""Metrics that functions count: a log line that CloudWatch turns into metrics (embedded metric format)."""
+
+from collections.abc import Mapping
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from darkroom.settings import METRICS
+
+
+def publish(dimensions: Mapping[str, str], counts: Mapping[str, int], request_id: str | None = None) -> None:
+    """Write counts under these dimensions, and the request they are of if it is given."""
+    # The empty service keeps Powertools from adding a dimension of its own, with which no alarm would match.
+    metrics = EphemeralMetrics(namespace=METRICS, service="")
+    for name, value in dimensions.items():
+        metrics.add_dimension(name, value)
+    for what, count in counts.items():
+        metrics.add_metric(what, MetricUnit.Count, count)
+    if request_id is not None:
+        metrics.add_metadata("request_id", request_id)
+    metrics.flush_metrics()
