@@ -74,8 +74,12 @@ def test_what_comes_without_tls_is_refused(darkroom: Running) -> None:
     for service, operation, arguments in calls:
         client = darkroom.aws(service)
         client.meta.events.register("before-send", in_the_clear)
-        with pytest.raises(ClientError) as refused:
-            getattr(client, operation)(**arguments)
+        try:
+            with pytest.raises(ClientError) as refused:
+                getattr(client, operation)(**arguments)
+        finally:
+            # Other tests use the same client.
+            client.meta.events.unregister("before-send", in_the_clear)
         assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403, service
 
 
