@@ -68,7 +68,7 @@ basics = st.fixed_dictionaries(
         "height": sides,
     }
 )
-variations = st.one_of(
+variations: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
     st.fixed_dictionaries({"subseed": seeds, "subseed_strength": st.sampled_from([0.25, 0.5, 1.0])}),
 )

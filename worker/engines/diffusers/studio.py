@@ -36,6 +36,10 @@ class Files(Protocol):
         """The path of a file, which is fetched if it is not there. `look` is called meanwhile."""
         ...
 
+
+class HashedFiles(Files, Protocol):
+    """The same, with their hashes: what stands under the pictures that they paint."""
+
     def sha256(self, file: ModelFile, look: Callable[[], None]) -> str:
         """The SHA-256 of a file in hex."""
         ...
@@ -63,7 +67,7 @@ class Studio:
         self,
         request: WorkRequest,
         models: Models,
-        files: Files,
+        files: HashedFiles,
         look: Callable[[], None],
         *,
         pickles: bool,
