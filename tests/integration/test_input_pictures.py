@@ -347,11 +347,11 @@ def test_a_replay_uses_the_pictures_too(stage: Stage, clock: Clock, picture: str
 
 def test_many_models_beside_many_pictures_fit_one_transaction(stage: Stage, clock: Clock) -> None:
     assert submission.models_beside(0) == MAX_MODELS
-    assert 2 + 64 + submission.models_beside(64) == submission.TRANSACTION_ITEMS
-    names = [f"film-{number}" for number in range(60)]
+    assert 2 + 32 + submission.models_beside(32) == submission.TRANSACTION_ITEMS
+    names = [f"film-{number}" for number in range(80)]
     for name in names:
         stage.model(f"{name}.safetensors", "lora")
-    pictures = {f"extra_{number}": stage.upload(png(color=(number, 0, 0))) for number in range(31)}
+    pictures = {f"extra_{number}": stage.upload(png(color=(number, 0, 0))) for number in range(11)}
     tags = " ".join(f"<lora:{name}:1>" for name in names)
     inline = [{"image": base64.b64encode(png(color=(0, number, 1))).decode()} for number in range(20)]
     body = {
@@ -361,6 +361,6 @@ def test_many_models_beside_many_pictures_fit_one_transaction(stage: Stage, cloc
     }
     reply = call("POST", "/jobs", body)
     assert reply.status == 201, reply.body
-    assert len(rows(stage)) == 52
-    stage.model("film-59.safetensors", "lora", status="fail")
+    assert len(rows(stage)) == 32
+    stage.model("film-79.safetensors", "lora", status="fail")
     assert call("POST", "/jobs", body).status == 422

@@ -70,7 +70,7 @@ def test_a_request_that_breaks_is_written_with_its_id_and_leaves_nothing_to_the_
     def breaks(*_: Any, **__: Any) -> Any:
         raise ValueError("a pier")
 
-    monkeypatch.setattr(stage.services.jobs, "get", breaks)
+    monkeypatch.setattr(stage.services.jobs, "wait_for", breaks)
     with written() as lines:
         assert call("GET", f"/jobs/{UNKNOWN}", request_id="req-1").status == 500
         logger().info("between requests")

@@ -68,7 +68,7 @@ PATTERNS = (
     "%Y-%m-%d %H:%M:%S",
 )
 RESOLVER = ModelResolver(SimpleNamespace(known_files=lambda kind: SHELF[kind]))
-STAGE = Endpoints(None, None, None, PREFIX)  # type: ignore[arg-type]
+STAGE = Endpoints(SimpleNamespace(all=list), None, None, PREFIX)  # type: ignore[arg-type]
 
 moments = st.sampled_from([0, 5, 59, 60, 3600, 86_400, 3 * 86_400, 8 * 86_400, 40 * 86_400, 400 * 86_400]).map(
     lambda seconds: FIRST + timedelta(seconds=seconds)
