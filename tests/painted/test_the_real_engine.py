@@ -3,14 +3,18 @@
 `make test-worker` runs this in the environment of the stack; the worker runs in its own.
 """
 
+import base64
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from bench.likeness import likeness, painted, pictures
 from darkroom_client import Darkroom
 from darkroom_client.answers import Job
 from local import stack
@@ -78,3 +82,43 @@ def test_what_the_engine_does_not_know_fails_with_its_name(darkroom: Darkroom) -
     job = settled(darkroom, {"type": "txt2img", "parameters": with_script})
     assert job["error"] is not None
     assert (job["error"]["code"], "wildcards" in job["error"]["message"]) == ("script_unknown", True)
+
+
+def test_a_controlnet_looks_at_a_picture_in_the_body(darkroom: Darkroom) -> None:
+    edges, content = Image.new("RGB", (64, 64)), io.BytesIO()
+    edges.paste("white", (16, 16, 48, 48))
+    edges.save(content, "PNG")
+
+    def painted(module: str) -> Job:
+        unit = {"enabled": True, "module": module, "model": "tiny-sd15-canny", "processor_res": 64}
+        unit["image"] = base64.b64encode(content.getvalue()).decode()
+        parameters = {"prompt": "a pier", "alwayson_scripts": {"ControlNet": {"args": [unit]}}}
+        return settled(darkroom, {"type": "txt2img", "parameters": parameters})
+
+    steered = painted("canny")
+    assert steered["models"] == {"controlnet": ["tiny-sd15-canny.safetensors"]}
+    plain = settled(darkroom, {"type": "txt2img", "parameters": {"prompt": "a pier"}})
+    assert picture_of(steered).tobytes() != picture_of(plain).tobytes()
+    error = painted("openpose")["error"]
+    assert error is not None
+    assert (error["code"], "--for openpose" in error["message"]) == ("model_missing", True)
+
+
+def test_a_picture_that_is_painted_anew_from_its_infotext_is_the_same(darkroom: Darkroom, tmp_path: Path) -> None:
+    body = {"type": "txt2img", "parameters": {"prompt": "a pier, (fog:1.2)", "negative_prompt": "blurry"}}
+    original = picture_of(settled(darkroom, body))
+    notes = PngInfo()
+    notes.add_text("parameters", original.info["parameters"])
+    original.save(tmp_path / "a.png", pnginfo=notes)
+    Image.new("RGB", (8, 8)).save(tmp_path / "without text.png")
+    [(path, picture, text)] = pictures(tmp_path)
+    assert path.name == "a.png"
+    assert likeness(picture, painted(darkroom, text)).equal == 1
+
+
+def test_pictures_that_differ_are_told_apart() -> None:
+    black, grey = Image.new("RGB", (10, 10)), Image.new("RGB", (10, 10))
+    grey.paste((51, 51, 51), (0, 0, 10, 5))
+    like = likeness(black, grey)
+    assert (like.difference, like.equal) == (25.5, 0.5)
+    assert 16 < like.decibels < 18

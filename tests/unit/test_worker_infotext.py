@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from darkroom.jobs.contract import PaintedImage, WorkRequest
-from worker.controlnet_text import controlnet_fields
-from worker.findings import Findings
 from worker.infotext import info, infotext, quote
 from worker.parameters import settings_of
 
@@ -141,35 +139,3 @@ def test_the_info_lists_every_picture() -> None:
     assert answer["all_prompts"] == ["a pier", "a pier"]
     assert (answer["seed"], answer["steps"], answer["sampler_name"], answer["cfg_scale"]) == (5, 20, "DDIM", 7.0)
     assert (answer["width"], answer["height"], answer["version"]) == (512, 512, "Darkroom test")
-
-
-def test_units_of_controlnet_are_written_as_the_extension_does() -> None:
-    unit = {
-        "module": "canny",
-        "model": "control_v11p_sd15_canny [d14c016b]",
-        "weight": 0.8,
-        "resize_mode": "Crop and Resize",
-        "processor_res": 512,
-        "threshold_a": 100.0,
-        "threshold_b": 200.0,
-        "guidance_start": 0.0,
-        "guidance_end": 1.0,
-        "pixel_perfect": True,
-        "control_mode": "Balanced",
-    }
-    units = controlnet_fields([unit, {**unit, "model": "a, b"}])
-    request = job({"prompt": "a pier", "enable_hr": True})
-    text = infotext(
-        request,
-        settings_of(request),
-        seed=1,
-        subseed=9,
-        size=(512, 512),
-        version="Darkroom test",
-        found=Findings(scripts=units),
-    )
-    assert (
-        'ControlNet 0: "Module: canny, Model: control_v11p_sd15_canny [d14c016b], Weight: 0.8, Resize Mode: Crop and '
-        "Resize, Processor Res: 512, Threshold A: 100.0, Threshold B: 200.0, Guidance Start: 0.0, Guidance End: 1.0, "
-        'Pixel Perfect: True, Control Mode: Balanced", ControlNet 1: , Hires upscale: 2.0'
-    ) in text

@@ -51,6 +51,7 @@ def request_of(
     job: str = "txt2img",
     mode: str | None = None,
     models: Mapping[str, list[ModelFile]] | None = None,
+    files: Mapping[str, list[ModelFile]] | None = None,
     pictures: Mapping[str, Image.Image] | None = None,
     **fields: Any,
 ) -> WorkRequest:
@@ -65,6 +66,7 @@ def request_of(
             "images": {name: f"s3://pictures/{name}" for name in pictures or {}},
             "checkpoint": file(checkpoint_file(checkpoint).name),
             "models": {kind: [each.model_dump() for each in files] for kind, files in (models or {}).items()},
+            "files": {purpose: [each.model_dump() for each in given] for purpose, given in (files or {}).items()},
             "output": "s3://pictures/jobs/job-1/output/",
         }
     )

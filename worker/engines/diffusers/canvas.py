@@ -71,6 +71,11 @@ def canvas(init: Image.Image, mask: Image.Image | None, settings: GenerationSett
     return Canvas(start, soft, overlay, box)
 
 
+def painted_part(mask: Image.Image, settings: GenerationSettings, size: Size) -> Box | None:
+    """The part of the picture that is painted in `size` where only the masked part is; None for an empty mask."""
+    return _box(blurred(_binary(mask), settings.blur), settings.inpaint_full_res_padding, size)
+
+
 def blurred(mask: Image.Image, blur: tuple[int, int]) -> Image.Image:
     """The mask with soft edges, inwards and outwards, by a normal distribution of that many pixels across and down."""
     pixels = np.asarray(mask)

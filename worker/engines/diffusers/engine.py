@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,9 +15,11 @@ from PIL import Image
 from darkroom.jobs.contract import Components, ModelFile, UsedFile, WorkRequest, starting_pictures
 from worker.engines import Painting, Task, painting
 from worker.engines.diffusers.canvas import Canvas, canvas
+from worker.engines.diffusers.control.controls import Controls
+from worker.engines.diffusers.control.units import replacements, units_of
 from worker.engines.diffusers.models import Models
 from worker.engines.diffusers.passes import Batch, Passes
-from worker.engines.diffusers.plan import Plan, plan_of
+from worker.engines.diffusers.plan import Plan, controls_of, plan_of
 from worker.engines.diffusers.sampling.fields import noise_seed_delta
 from worker.engines.diffusers.studio import Studio
 from worker.engines.diffusers.upscaling import Upscaling
@@ -50,6 +53,7 @@ class DiffusersEngine:
         self.models = models or Models(pickles=self._pickles)
         self._painting = threading.Lock()
         self._used: dict[str, list[UsedFile]] = {}
+        self._noticed: dict[str, list[str]] = {}
 
     @property
     def device(self) -> str:
@@ -65,6 +69,8 @@ class DiffusersEngine:
         if task.request.type not in ("txt2img", "img2img"):
             return
         checkpoint = _checkpoint(task.request)
+        # What cannot be done is refused before a large file is read.
+        units_of(task.request, [*controls_of(task.request)])
         look = partial(task.step, 0.0)
         with self._alone(look):
             self.models.get(self._files.path(checkpoint, look), checkpoint.name, look)
@@ -91,7 +97,9 @@ class DiffusersEngine:
 
     def notices(self, task: Task) -> list[str]:
         """See Engine."""
-        return enlarging_notices(enlarging_settings_of(task.request)) if task.request.type == "extras" else []
+        if task.request.type == "extras":
+            return enlarging_notices(enlarging_settings_of(task.request))
+        return [*replacements(controls_of(task.request)), *self._noticed.pop(task.request.job_id, [])]
 
     def components(self, task: Task) -> Components:
         """See Engine."""
@@ -107,6 +115,7 @@ class DiffusersEngine:
         request, settings = task.request, task.settings
         starts = [_start(task, name) for name in starting_pictures(request.parameters)] if _is_img2img(request) else []
         plan = plan_of(request, settings, starts[0].size if starts else None)
+        controls = Controls(task, plan, files, self.device, pickles=self._pickles)
         seeds = seeds_of(request, settings)
         look = partial(task.step, 0.0)
         told: dict[str, Any] = {}
@@ -115,14 +124,18 @@ class DiffusersEngine:
             larger = self._upscaling(task, files).whole(plan.hires.upscaler if plan.hires else "None")
             for turn in range(settings.n_iter):
                 share = partial(_share, task.step, turn, settings.n_iter)
-                passes = Passes(plan, studio, _checkpoint(request), look=share, enlarge=larger, told=told)
+                passes = Passes(
+                    plan, studio, _checkpoint(request), look=share, enlarge=larger, controls=controls, told=told
+                )
                 here = seeds[turn * settings.batch_size : (turn + 1) * settings.batch_size]
                 batch = Batch([seed for seed, _ in here], [subseed for _, subseed in here])
                 for picture in self._batch(passes, batch, task, plan, starts):
                     seed, subseed = seeds[number]
                     number += 1
-                    found = self._findings(task, plan, files, passes, told)
+                    found = replace(self._findings(task, plan, files, passes, told), scripts=controls.said)
                     yield self._finished(task, plan, picture, (seed, subseed), found)
+            if noticed := [*studio.notices, *controls.notices]:
+                self._noticed[request.job_id] = noticed
 
     def _batch(
         self, passes: Passes, batch: Batch, task: Task, plan: Plan, starts: Sequence[Image.Image]

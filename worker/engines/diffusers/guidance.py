@@ -27,7 +27,12 @@ class Control(Protocol):
 
     def residuals(self, latents: Tensor, timestep: Tensor, told: "Told", share: float) -> Residuals | None:
         """What to add for a batch, which holds `told.wanted` times the pictures with what is wanted, then the pictures
-        with what is not. `latents` are of variance one; `share` of the pass is done. None: nothing."""
+        with what is not. `latents` are of variance one; `share` is that of the pass which the WebUI counts as done.
+        None: nothing."""
+        ...
+
+    def corrected(self, clean: Tensor, told: "Told") -> Tensor:
+        """What becomes of the clean latents that the UNet answered for such a batch."""
         ...
 
 
@@ -121,12 +126,23 @@ class Guidance:
 
     def _predict(self, x: Tensor, sigma: Tensor, told: Told) -> Tensor:
         predict = predictor(self._unet, self.levels, self.sampler, _PREDICTIONS[self.model.prediction.value])
-        return predict(x, sigma, told)
+        clean = predict(x, sigma, told)
+        for control in self.controls:
+            clean = control.corrected(clean, told)
+        return clean
+
+    def _counted(self) -> float:
+        """The share of the steps that the WebUI counts as done: a step counts once the next one has begun.
+
+        Some samplers ask more often than expected; what is to steer to the end still does then, other than there.
+        """
+        a_step = self.sampler.calls(1)
+        return min(1.0, max(0, self.calls - 1) // a_step * a_step / max(1, self.expected))
 
     def _unet(self, latents: Tensor, timestep: Tensor, told: Told) -> Tensor:
         dtype = self.model.unet.dtype
         more: dict[str, Any] = {}
-        share = min(1.0, self.calls / max(1, self.expected))
+        share = self._counted()
         for control in self.controls:
             added = control.residuals(latents, timestep, told, share)
             if added is not None:

@@ -37,6 +37,8 @@ from worker.infotext import short_title
 CHANNELS = 4
 Enlarge = Callable[[Image.Image, Size], Image.Image]
 """An upscaler: a picture and the size that it gets."""
+Controls = Callable[[Model, Size, bool], Sequence[Control]]
+"""What steers a pass: by which model, of which size, and whether it is the second."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,12 @@ class Passes:
         *,
         look: Callable[[float], None],
         enlarge: Enlarge,
-        controls: Sequence[Control] = (),
+        controls: Controls = lambda model, size, second: (),
         told: dict[str, Any] | None = None,
     ) -> None:
-        """`look` gets the share of a batch that is done. `enlarge` is the upscaler of the hires pass. `told` gets what
-        is said under the pictures about how they were painted, in the WebUI's order."""
+        """`look` gets the share of a batch that is done; `enlarge` is the upscaler of the hires pass; `controls` says
+        what steers a pass. `told` gets what is said under the pictures about how they were painted, in the WebUI's
+        order."""
         self._plan = plan
         self._studio = studio
         self._checkpoint = checkpoint
@@ -206,7 +209,7 @@ class Passes:
             scale=plan.settings.cfg_scale,
             expected=this.sampler.calls(this.taken),
             beside=beside,
-            controls=self._controls,
+            controls=self._controls(model, this.size, this.before is not None),
             look=lambda share: self._look(self._done + self._weight * share),
             before_call=self._refining(this),
             told=self._told,

@@ -108,7 +108,7 @@ def plan_of(request: WorkRequest, settings: GenerationSettings, start: Size | No
         prompts=prompts,
         hires=None,
         refiner=_refiner(request, settings),
-        controls=tuple(_controls(request)),
+        controls=tuple(controls_of(request)),
         named=_is_named(settings.sampler, settings.scheduler),
         noise=_multiplier(request, settings),
     )
@@ -244,7 +244,8 @@ def _refiner(request: WorkRequest, settings: GenerationSettings) -> Refiner | No
     return Refiner(needed_file(request, "stable-diffusion", name), float(share), by_steps, passes)
 
 
-def _controls(request: WorkRequest) -> Iterator[dict[str, Any]]:
+def controls_of(request: WorkRequest) -> Iterator[dict[str, Any]]:
+    """The ControlNet units of a job that are switched on, as they stand in the body."""
     for script in scripts.running(request.parameters):
         if script.title == CONTROLNET:
             for unit, _ in scripts.units(script):

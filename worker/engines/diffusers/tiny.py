@@ -83,6 +83,9 @@ def controlnet(family: Family, seed: int = 0) -> Tensors:
         for parameter in made.parameters():
             if not parameter.any():
                 torch.nn.init.normal_(parameter, std=0.1)
+        for parameter in made.controlnet_cond_embedding.parameters():
+            # Those of a fresh one are so small that the picture would hardly count.
+            torch.nn.init.normal_(parameter, std=0.2)
     return _under("control_model.", _as_file(made, Layout({}, controlnet_names(list(tiny.levels), hints=8))))
 
 
