@@ -8,6 +8,7 @@ from darkroom.engines.capabilities import ENGINES
 from darkroom.engines.check import refusals
 from darkroom.jobs.contract import WorkRequest
 from worker.engines.diffusers import plan
+from worker.engines.diffusers.control.names import PREPROCESSORS
 from worker.engines.diffusers.sampling import names
 from worker.errors import JobError
 from worker.parameters import settings_of
@@ -32,6 +33,10 @@ def test_limits_scripts_and_formats_are_those_of_the_engine() -> None:
         file_options({"samples_format": form})
     with pytest.raises(JobError):
         file_options({"samples_format": "avif"})
+
+
+def test_preprocessors_are_those_of_the_engine() -> None:
+    assert list(TABLE.preprocessors or ()) == list(PREPROCESSORS)
 
 
 def takes(parameters: dict[str, Any]) -> bool:
