@@ -11,7 +11,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test test-code test-stack test-worker coverage check audit fix bench chaos fuzz lock openapi permissions reliability wheels clean
+.PHONY: help install demo up down status url test test-code test-stack test-worker coverage check audit fix bench chaos fuzz lock openapi permissions capabilities reliability wheels clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -113,6 +113,9 @@ permissions: install ## write docs/permissions.md anew from the templates
 
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json
+
+capabilities: install ## write what the engines take into the command line's copy
+	@python -m darkroom.engines > cli/src/darkroom_cli/engines.json
 
 reliability: install ## break every AWS call once, and write what becomes of it into tests/integration/snapshots/faults.md
 	@python -m tests.support.fault_table

@@ -7,6 +7,7 @@ A copy is used as long as the object in S3 is the same, by its ETag. `DARKROOM_M
 import hashlib
 import json
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from worker.errors import JobError
 from worker.store import Location, Store
 
 CHUNK = 4 * 1024 * 1024
+HEADER_LENGTH = 8
+"""Bytes at the beginning of a .safetensors file that say how long its header is."""
+DIGEST = re.compile("[0-9a-f]{64}")
 FOLDERS_LEFT_OUT = frozenset({".git", "__pycache__"})
 
 
@@ -66,18 +70,35 @@ class ModelFiles:
         finally:
             self._fetching.release()
 
-    def digest(self, path: Path) -> str:
-        """The SHA-256 of a file in hex. It is computed once and kept beside the file, in the cache."""
+    def digest(self, path: Path, look: Callable[[], None] = lambda: None) -> str:
+        """The SHA-256 of a file in hex. It is computed once and kept beside the file, in the cache; `look` is called
+        between the file's pieces."""
+        return self._noted(path, "digest", lambda: sha256_of(path, 0, look))
+
+    def digest_behind_header(self, path: Path, look: Callable[[], None] = lambda: None) -> str:
+        """The SHA-256 of what stands behind the header of a .safetensors file: what the WebUI calls a LoRA's hash, as
+        it stays the same when somebody edits the file's metadata. See `digest`."""
+
+        def compute() -> str:
+            with path.open("rb") as content:
+                length = int.from_bytes(content.read(HEADER_LENGTH), "little")
+            return sha256_of(path, HEADER_LENGTH + length, look)
+
+        return self._noted(path, "content", compute)
+
+    def _noted(self, path: Path, kind: str, compute: Callable[[], str]) -> str:
+        """What was noted about a file, computed if it was not; a file that changed has no note."""
+        note = self._note(path, kind)
+        if note.is_file() and DIGEST.fullmatch(found := note.read_text()):
+            return found
+        found = compute()
+        _keep(note, found)
+        return found
+
+    def _note(self, path: Path, kind: str) -> Path:
         about = path.stat()
         key = hashlib.sha256(f"{path} {about.st_size} {about.st_mtime_ns}".encode()).hexdigest()
-        note = self.cache / f"{key}.digest"
-        if note.is_file():
-            return note.read_text()
-        with path.open("rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(found)
-        return found
+        return self.cache / f"{key}.{kind}"
 
     def _fetched(self, file: ModelFile, at: Location, look: Callable[[], None]) -> Path:
         etag = self.store.etag(at)
@@ -87,17 +108,21 @@ class ModelFiles:
         if path.is_file():
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
             try:
                 for piece in self.store.pieces(at, etag, CHUNK):
                     look()
                     part.write(piece)
+                    digest.update(piece)
                 part.close()
                 # In one move: a file of this name is always whole.
                 os.replace(part.name, path)
             except BaseException:
                 Path(part.name).unlink(missing_ok=True)
                 raise
+        # A large file is read once: its digest stands under every picture that it paints.
+        _keep(self._note(path, "digest"), digest.hexdigest())
         return path
 
     def _in_folder(self, name: str) -> Path | None:
@@ -108,6 +133,25 @@ class ModelFiles:
         if name not in self._known or not self._known[name].is_file():
             self._known = _files_below(self.local)
         return self._known.get(name)
+
+
+def sha256_of(path: Path, begin: int, look: Callable[[], None]) -> str:
+    """The SHA-256 of a file from the byte `begin` on, in hex; `look` is called between its pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as content:
+        content.seek(begin)
+        while piece := content.read(CHUNK):
+            look()
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _keep(note: Path, text: str) -> None:
+    """Writes a note in one move: two workers may share the folder."""
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=note.parent, suffix=".part", delete=False) as part:
+        part.write(text)
+    os.replace(part.name, note)
 
 
 def _files_below(root: Path) -> dict[str, Path]:

@@ -1,11 +1,8 @@
 """Decoding and encoding pictures, removing transparency, and preparing masks."""
 
 import io
-from collections.abc import Callable
-from typing import IO, cast
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
-from PIL.PngImagePlugin import PngInfo
 
 from darkroom.images.header import MAX_PIXELS, MAX_SIDE, bare, read_header
 from darkroom.images.source import NotAnImage
@@ -141,18 +138,6 @@ def _fill_edges(image: Image.Image, inner: tuple[int, int, int, int]) -> None:
             image.paste(image.crop(edge).resize((free[2] - free[0], free[3] - free[1])), free[:2])
 
 
-def encode(image: Image.Image, infotext: str, look: Callable[[], object] = lambda: None) -> bytes:
-    """A PNG with its infotext as the text chunk `parameters` (iTXt where Latin-1 does not reach).
-
-    `look` is called before each piece of the file, and what it raises ends the encoding.
-    """
-    notes = PngInfo()
-    notes.add_text("parameters", infotext)
-    out = _Looking(look)
-    image.save(cast("IO[bytes]", out), "PNG", pnginfo=notes, compress_level=4)
-    return out.content.getvalue()
-
-
 def thumbnail(image: Image.Image) -> bytes | None:
     """A small WebP of `image`; None when it is small itself."""
     if max(image.size) <= THUMBNAIL_SIDE:
@@ -162,15 +147,3 @@ def thumbnail(image: Image.Image) -> bytes | None:
     out = io.BytesIO()
     small.save(out, "WEBP", quality=80, method=2)
     return out.getvalue()
-
-
-class _Looking:
-    """A file in memory that calls `look` before each write: a picture of 8192 by 8192 pixels is some seconds' work."""
-
-    def __init__(self, look: Callable[[], object]) -> None:
-        self.content = io.BytesIO()
-        self._look = look
-
-    def write(self, data: bytes) -> int:
-        self._look()
-        return self.content.write(data)

@@ -26,6 +26,7 @@ from tests.contract.worker_client import (
 )
 from worker.engines import Task
 from worker.engines.preview import PreviewEngine
+from worker.release import RELEASE
 from worker.server import create_app
 
 # -- health --------------------------------------------------------------------------------------------
@@ -89,7 +90,7 @@ def test_a_large_picture_has_a_thumbnail_beside_it_and_a_small_one_has_none(work
 
 def test_the_answer_says_what_made_it(worker: TestClient) -> None:
     answer = invoke(worker, checkpoint={"name": "sd.safetensors", "s3": "s3://m/sd"})
-    assert answer.components == Components(engine="preview", version="Darkroom preview")
+    assert answer.components == Components(engine="preview", version=RELEASE)
     assert answer.notices == []
 
 

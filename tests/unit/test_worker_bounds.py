@@ -88,7 +88,7 @@ def paint(pictures: dict[str, Image.Image] | None = None, steps: list[float] | N
     request = request_of(images={name: f"s3://bucket/{name}" for name in pictures or {}}, **fields)
     task = Task(request, settings_of(request), pictures or {}, (steps if steps is not None else []).append)
     made: list[Painting] = list(PreviewEngine().paint(task))
-    return [len(painting.png) for painting in made]
+    return [len(painting.content) for painting in made]
 
 
 # -- the caption ---------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def test_a_picture_is_enlarged_by_the_file_that_the_webuis_name_means() -> None:
     painted = extras(photo((40, 24)), upscaler_1="R-ESRGAN 2x+", upscaling_resize=3)
     assert (painted.width, painted.height) == (120, 72)
     plain = extras(photo((40, 24)), upscaler_1="Lanczos", upscaling_resize=3)
-    assert painted.png != plain.png
+    assert painted.content != plain.content
     assert "Postprocess upscaler: R-ESRGAN 2x+" in painted.infotext
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from worker.engines import Painting, Task
+from worker.engines import Painting, Task, painting
 from worker.enlarging import Box, EnlargingSettings, Size, enlarged_size, enlarging_infotext, enlarging_settings_of
-from worker.pictures import encode, flatten, thumbnail
+from worker.picture_files import PARAMETERS, POSTPROCESSING
+from worker.pictures import flatten
 
 Scale = Callable[[Image.Image, str, Box, Size], Image.Image]
 """Enlarges a part of a picture by an upscaler: the picture (RGB), the upscaler's name, the part, the size it gets."""
@@ -30,9 +31,7 @@ def enlarge(task: Task, picture: Image.Image, scale: Scale = lanczos) -> Paintin
     brought = picture.info.get("parameters")
     texts = [brought if isinstance(brought, str) else "", enlarging_infotext(settings)]
     text = "\n".join(text for text in texts if text)
-    return Painting(
-        encode(image, text, lambda: task.step(0.9)), image.width, image.height, None, text, thumbnail(image)
-    )
+    return painting(task, image, dict(zip((PARAMETERS, POSTPROCESSING), texts, strict=True)), text, 0.9)
 
 
 def enlarging_notices(settings: EnlargingSettings) -> list[str]:

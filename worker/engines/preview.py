@@ -12,7 +12,7 @@ from functools import partial
 from PIL import Image
 
 from darkroom.jobs.contract import Components, WorkRequest, starting_pictures
-from worker.engines import Painting, Task
+from worker.engines import Painting, Task, painting
 from worker.engines.banner import stamp
 from worker.engines.describe import sentence, tags
 from worker.engines.enlarge import enlarge, enlarging_notices
@@ -22,7 +22,9 @@ from worker.enlarging import enlarging_settings_of
 from worker.errors import JobError
 from worker.infotext import infotext
 from worker.parameters import GenerationSettings, is_masked, seeds_of
-from worker.pictures import encode, feather, fit, flatten, thumbnail
+from worker.picture_files import PARAMETERS
+from worker.pictures import feather, fit, flatten
+from worker.release import RELEASE
 
 TXT2IMG_SIDE = 512
 MAX_SIDE = 8192
@@ -47,7 +49,7 @@ class Canvas:
 class PreviewEngine:
     """Draws a scene that depends on the job only: the same job always gives the same bytes."""
 
-    version = "Darkroom preview"
+    version = f"Darkroom preview {RELEASE}"
     device = "cpu"
 
     def models_loaded(self) -> list[str]:
@@ -83,7 +85,7 @@ class PreviewEngine:
             )
             varied = f" {subseed}" if task.settings.subseed_strength else ""
             image = _painted(canvas, task.settings, f"{subject} {seed}{varied}", f"seed {seed}", look)
-            yield Painting(encode(image, text, look), image.width, image.height, seed, text, thumbnail(image))
+            yield painting(task, image, {PARAMETERS: text}, text, number / len(seeds), seed)
 
     def notices(self, task: Task) -> list[str]:
         """See Engine; every other picture says itself that it is a preview."""
@@ -100,7 +102,7 @@ class PreviewEngine:
 
     def components(self, task: Task) -> Components:
         """See Engine; it computes nothing and reads no model file."""
-        return Components(engine="preview", version=self.version)
+        return Components(engine="preview", version=RELEASE)
 
     def caption(self, task: Task) -> str:
         """See Engine. The description has only what can be measured: colours, light, shape."""

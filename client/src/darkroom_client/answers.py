@@ -298,6 +298,7 @@ class Endpoint(TypedDict):
     modified_at: str
     instance_type: str | None
     image: str | None
+    engine: str | None
     instances: int
     wanted_instances: int
     min_instances: int | None

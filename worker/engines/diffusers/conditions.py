@@ -31,8 +31,9 @@ XL = frozenset({Family.SDXL, Family.REFINER})
 
 @dataclass(frozen=True, eq=False)
 class _Inversion:
-    """An embedding: its vectors (n, width) by text encoder."""
+    """An embedding: its name, and its vectors (n, width) by text encoder."""
 
+    name: str
     by_encoder: Mapping[str, Tensor]
 
     @property
@@ -73,24 +74,30 @@ class Teller:
         options: PromptOptions,
         embeddings: Mapping[str, Mapping[str, Tensor]] | None = None,
         step: Callable[[], None] = lambda: None,
+        hashes: Mapping[str, str] | None = None,
     ) -> None:
-        """`embeddings` are by the words that call them, their vectors (n, width) by text encoder (`for_model`).
-        `step` is called before each text that is encoded."""
+        """`embeddings` are by the words that call them, their vectors (n, width) by text encoder (`for_model`), and so
+        are their `hashes`. `step` is called before each text that is encoded."""
         self._model = model
         self._options = options
         self._step = step
-        named = {tuple(self._tokens(name)): _Inversion(each) for name, each in (embeddings or {}).items()}
+        self.told: dict[str, str] = {}
+        """What is said of the prompts under the picture."""
+        self._hashes = hashes or {}
+        named = {tuple(self._tokens(name)): _Inversion(name, each) for name, each in (embeddings or {}).items()}
         self._vocabulary = Vocabulary(self._tokens, COMMA, named)
 
     @torch.no_grad()
     def conditions(self, prompt: str, negative: str, steps: PassSteps, size: tuple[int, int]) -> Conditions:
         """The conditions of a pass; `size` is the picture's width and height in pixels."""
+        # As in the WebUI what is not wanted comes first; the text under a picture shows it.
+        unwanted = schedule(negative, steps)
+        not_told = self._all(unwanted.texts, size, negative=True)
         positive = []
         for part in parts(prompt) if prompt else [Part("")]:
             plan = schedule(part.prompt, steps)
             positive.append((part.weight, plan, self._all(plan.texts, size, negative=False)))
-        plan = schedule(negative, steps)
-        return Conditions(tuple(positive), (plan, self._all(plan.texts, size, negative=True)))
+        return Conditions(tuple(positive), (unwanted, not_told))
 
     def _all(self, texts: Iterable[str], size: tuple[int, int], *, negative: bool) -> tuple[Condition, ...]:
         known: dict[str, Condition] = {}
@@ -105,6 +112,7 @@ class Teller:
         if len(read) > MOST_CHUNKS:
             why = f"has {len(read)} chunks of {LENGTH} tokens; this engine takes {MOST_CHUNKS}"
             raise JobError("parameter_invalid", f"The prompt {why}. Make it shorter.")
+        self._tell(text, read)
         encoded = [self._encoded(encoder, read) for encoder in self._model.encoders]
         words = torch.cat([words for words, _ in encoded], dim=-1)
         if not torch.isfinite(words).all():
@@ -116,6 +124,17 @@ class Teller:
             # SDXL was trained with zeros for "no words".
             words, pooled = torch.zeros_like(words), torch.zeros_like(pooled)
         return Condition(words, pooled, self._ids(size, negative=negative))
+
+    def _tell(self, text: str, read: Sequence[Chunk]) -> None:
+        """Notes which embeddings a text called, and how its emphasis was meant if not as usual."""
+        names = dict.fromkeys(cast("_Inversion", each).name for chunk in read for _, each in chunk.embeddings)
+        called = [f"{name.translate(LEFT_OUT)}: {self._hashes[name]}" for name in names if name in self._hashes]
+        before = self.told.get("TI hashes")
+        told = [*called, *(before.split(", ") if before else [])]
+        if told:
+            self.told["TI hashes"] = ", ".join(dict.fromkeys(told))
+        if ("(" in text or "[" in text) and self._options.emphasis != "Original":
+            self.told["Emphasis"] = self._options.emphasis
 
     def _ids(self, size: tuple[int, int], *, negative: bool) -> Tensor:
         options, (width, height) = self._options, size
@@ -172,6 +191,7 @@ class Teller:
         return list(self._model.tokenizer(text, add_special_tokens=False)["input_ids"]) if text.strip() else []
 
 
+LEFT_OUT = str.maketrans("", "", ":,")
 USED_OF_CLIP_H = 23
 """Layers of the text encoder of SD 2.x whose answer the UNet was trained with."""
 MOST_CHUNKS = 400

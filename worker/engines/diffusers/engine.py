@@ -1,16 +1,19 @@
 """The engine `diffusers`: paints with real model files, on a GPU or any processor, one job at a time."""
 
+import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 from PIL import Image
 
 from darkroom.jobs.contract import Components, ModelFile, UsedFile, WorkRequest, starting_pictures
-from worker.engines import Painting, Task
+from worker.engines import Painting, Task, painting
 from worker.engines.diffusers.canvas import Canvas, canvas
 from worker.engines.diffusers.control.controls import Controls
 from worker.engines.diffusers.control.units import replacements, units_of
@@ -18,19 +21,24 @@ from worker.engines.diffusers.interrogating.interrogator import Interrogator
 from worker.engines.diffusers.models import Models
 from worker.engines.diffusers.passes import Batch, Passes
 from worker.engines.diffusers.plan import Plan, controls_of, plan_of
+from worker.engines.diffusers.sampling.fields import noise_seed_delta
 from worker.engines.diffusers.studio import Studio
 from worker.engines.diffusers.upscaling import Upscaling
 from worker.engines.enlarge import enlarge, enlarging_notices
 from worker.engines.inputs import masked, picture_of
 from worker.enlarging import enlarging_settings_of
 from worker.errors import JobError
+from worker.findings import Findings
 from worker.infotext import infotext
 from worker.model_files import ModelFiles
 from worker.parameters import is_masked, seeds_of
-from worker.pictures import encode, flatten, thumbnail
+from worker.picture_files import PARAMETERS
+from worker.pictures import flatten
+from worker.release import RELEASE
 from worker.store import Store
+from worker.used_files import JobFiles
 
-VERSION = "Darkroom diffusers"
+VERSION = f"Darkroom diffusers {RELEASE}"
 PICKLES = frozenset({"weights_only", "any"})
 """The values of the stage's setting `pickles` with which this engine reads pickles; it never runs what is in them."""
 
@@ -45,6 +53,7 @@ class DiffusersEngine:
         self._files = files or ModelFiles(Store())
         self.models = models or Models(pickles=self._pickles)
         self._painting = threading.Lock()
+        self._used: dict[str, list[UsedFile]] = {}
         self._noticed: dict[str, list[str]] = {}
 
     @property
@@ -70,20 +79,22 @@ class DiffusersEngine:
     def paint(self, task: Task) -> Iterator[Painting]:
         """See Engine."""
         look = partial(task.step, 0.0)
+        files = JobFiles(self._files, task.request)
         with self._alone(look):
             if task.request.type == "extras":
-                yield self._enlarged(task)
+                yield self._enlarged(task, files)
             else:
-                yield from self._painted(task)
+                yield from self._painted(task, files)
+        self._used[task.request.job_id] = files.used(look)
 
-    def _upscaling(self, task: Task) -> Upscaling:
-        return Upscaling(task.request, self._files, self.device, partial(task.step, 0.5), pickles=self._pickles)
+    def _upscaling(self, task: Task, files: JobFiles) -> Upscaling:
+        return Upscaling(task.request, files, self.device, partial(task.step, 0.5), pickles=self._pickles)
 
-    def _enlarged(self, task: Task) -> Painting:
+    def _enlarged(self, task: Task, files: JobFiles) -> Painting:
         if enlarging_settings_of(task.request).restores_faces:
             message = "This engine restores no faces: set gfpgan_visibility and codeformer_visibility to 0."
             raise JobError("parameter_invalid", message)
-        return enlarge(task, picture_of(task, "init"), self._upscaling(task).scale)
+        return enlarge(task, picture_of(task, "init"), self._upscaling(task, files).scale)
 
     def notices(self, task: Task) -> list[str]:
         """See Engine."""
@@ -93,39 +104,44 @@ class DiffusersEngine:
 
     def components(self, task: Task) -> Components:
         """See Engine."""
-        used = [UsedFile(kind=kind, name=file.name) for kind, file in _files(task.request)]
+        used = self._used.pop(task.request.job_id, [])
         precision = str(self.models.placement.dtype).removeprefix("torch.")
-        return Components(engine="diffusers", version=self.version, attention="sdpa", precision=precision, files=used)
+        return Components(engine="diffusers", version=RELEASE, attention="sdpa", precision=precision, files=used)
 
     def caption(self, task: Task) -> str:
         """See Engine."""
-        look = partial(task.step, 0.5)
+        request, look = task.request, partial(task.step, 0.5)
+        files = JobFiles(self._files, request)
         with self._alone(look):
-            placed = self.models.placement
-            describing = Interrogator(task.request, self._files, placed, look, pickles=self._pickles)
+            describing = Interrogator(request, files, self.models.placement, look, pickles=self._pickles)
             caption = describing.describe(flatten(picture_of(task, "init")))
-            self._noticed[task.request.job_id] = describing.notices
+        self._noticed[request.job_id] = describing.notices
+        self._used[request.job_id] = files.used(look)
         return caption
 
-    def _painted(self, task: Task) -> Iterator[Painting]:
+    def _painted(self, task: Task, files: JobFiles) -> Iterator[Painting]:
         request, settings = task.request, task.settings
         starts = [_start(task, name) for name in starting_pictures(request.parameters)] if _is_img2img(request) else []
         plan = plan_of(request, settings, starts[0].size if starts else None)
-        controls = Controls(task, plan, self._files, self.device, pickles=self._pickles)
+        controls = Controls(task, plan, files, self.device, pickles=self._pickles)
         seeds = seeds_of(request, settings)
         look = partial(task.step, 0.0)
-        with Studio(request, self.models, self._files, look, pickles=self._pickles, tiling=settings.tiling) as studio:
+        told: dict[str, Any] = {}
+        with Studio(request, self.models, files, look, pickles=self._pickles, tiling=settings.tiling) as studio:
             number = 0
-            larger = self._upscaling(task).whole(plan.hires.upscaler if plan.hires else "None")
+            larger = self._upscaling(task, files).whole(plan.hires.upscaler if plan.hires else "None")
             for turn in range(settings.n_iter):
                 share = partial(_share, task.step, turn, settings.n_iter)
-                passes = Passes(plan, studio, _checkpoint(request), look=share, enlarge=larger, controls=controls)
+                passes = Passes(
+                    plan, studio, _checkpoint(request), look=share, enlarge=larger, controls=controls, told=told
+                )
                 here = seeds[turn * settings.batch_size : (turn + 1) * settings.batch_size]
                 batch = Batch([seed for seed, _ in here], [subseed for _, subseed in here])
                 for picture in self._batch(passes, batch, task, plan, starts):
                     seed, subseed = seeds[number]
                     number += 1
-                    yield self._finished(task, plan, picture, seed, subseed)
+                    found = replace(self._findings(task, plan, files, passes, told), scripts=controls.said)
+                    yield self._finished(task, plan, picture, (seed, subseed), found)
             if noticed := [*studio.notices, *controls.notices]:
                 self._noticed[request.job_id] = noticed
 
@@ -137,10 +153,37 @@ class DiffusersEngine:
         many = starts if len(starts) > 1 else list(starts) * len(batch.seeds)
         return passes.from_pictures(batch, [_canvas(task, plan, start) for start in many])
 
-    def _finished(self, task: Task, plan: Plan, picture: Image.Image, seed: int, subseed: int) -> Painting:
-        text = infotext(task.request, task.settings, seed=seed, subseed=subseed, size=plan.size, version=self.version)
-        png = encode(picture, text, partial(task.step, 1.0))
-        return Painting(png, picture.width, picture.height, seed, text, thumbnail(picture))
+    def _findings(self, task: Task, plan: Plan, files: JobFiles, passes: Passes, told: Mapping[str, Any]) -> Findings:
+        """What is said under a picture and does not stand in the job."""
+        request, look = task.request, partial(task.step, 1.0)
+        vae = next((file for file in request.models.get("vae", []) if file.s3), None)
+        second = plan.hires.checkpoint if plan.hires else None
+        return Findings(
+            model_hash=files.sha256(_checkpoint(request), look),
+            vae_hash=files.sha256(vae, look) if vae else None,
+            hires_checkpoint=(second.name, files.sha256(second, look)) if second else None,
+            mask_weight=1.0 if passes.sees_mask else None,
+            noise_seed_delta=noise_seed_delta(plan.sampler, plan.sampling),
+            start_hash=_start_hash(task),
+            empty_mask=passes.empty_mask,
+            painted=dict(told),
+        )
+
+    def _finished(
+        self, task: Task, plan: Plan, picture: Image.Image, seeds: tuple[int, int], found: Findings
+    ) -> Painting:
+        settings = task.settings
+        text = infotext(
+            task.request,
+            settings,
+            seed=seeds[0],
+            subseed=seeds[1],
+            # As it was asked for: the WebUI tells this size, though it paints whole multiples of 8 pixels.
+            size=(settings.width or plan.size[0], settings.height or plan.size[1]),
+            version=self.version,
+            found=found,
+        )
+        return painting(task, picture, {PARAMETERS: text}, text, 1.0, seeds[0], found)
 
     @contextmanager
     def _alone(self, look: Callable[[], None]) -> Iterator[None]:
@@ -168,13 +211,12 @@ def _checkpoint(request: WorkRequest) -> ModelFile:
     return request.checkpoint
 
 
-def _files(request: WorkRequest) -> Iterator[tuple[str, ModelFile]]:
-    if request.checkpoint:
-        yield "stable-diffusion", request.checkpoint
-    for kind, files in request.models.items():
-        yield from ((kind, file) for file in files if file.s3)
-    for files in request.files.values():
-        yield from (("engine-file", file) for file in files)
+def _start_hash(task: Task) -> str | None:
+    """The hash of the last picture that img2img starts from, where the option `save_init_img` asks for it."""
+    if not _is_img2img(task.request) or task.settings.override_settings.get("save_init_img") is not True:
+        return None
+    last = picture_of(task, starting_pictures(task.request.parameters)[-1])
+    return hashlib.md5(last.tobytes(), usedforsecurity=False).hexdigest()
 
 
 def _start(task: Task, name: str) -> Image.Image:

@@ -59,7 +59,8 @@ class Guidance:
     """Answers clean latents for a sampler. `scale` is the CFG scale of this pass, times `sampler.guidance`; `calls`
     counts how often it was asked, and `expected` is how often it will be.
 
-    `beside` (B, 5, h, w) are the channels that an inpainting model sees beside the latents.
+    `beside` (B, 5, h, w) are the channels that an inpainting model sees beside the latents. `told` gets what is said
+    under the picture of what was left out.
     """
 
     model: Model
@@ -73,6 +74,7 @@ class Guidance:
     controls: Sequence[Control] = ()
     look: Callable[[float], None] = lambda share: None
     before_call: Callable[["Guidance", Tensor], None] = lambda guidance, sigma: None
+    told: dict[str, Any] = field(default_factory=dict)
     calls: int = field(default=0, init=False)
 
     def denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
@@ -101,9 +103,10 @@ class Guidance:
         level = float(sigma.max())
         if self.sampler.timesteps:
             level = float(self.levels.timestep(sigma).max())
-        if len(wanted) == 1 and wanted[0][0] * self.scale == 1 and self.sampler.guidance == 1:
+        if self.options.skips_uncond(self.calls, self.expected, level):
+            self.told |= self.options.skip_fields(self.calls, self.expected)
             return True
-        return self.options.skips_uncond(self.calls, self.expected, level)
+        return len(wanted) == 1 and wanted[0][0] * self.scale == 1 and self.sampler.guidance == 1
 
     def _ask(self, x: Tensor, sigma: Tensor, wanted: list[Condition], unwanted: Condition | None) -> list[Tensor]:
         """The clean latents for each condition; in one call where all have as many words."""

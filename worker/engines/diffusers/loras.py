@@ -53,11 +53,13 @@ FOREIGN = (
 @dataclass(frozen=True)
 class Lora:
     """A LoRA file. `modules` has its tensors by part of the model and name of the module, with `_` for each dot:
-    `("unet", "down_blocks_0_attentions_0_proj_in")`. `embeddings` are those that are bundled in the file."""
+    `("unet", "down_blocks_0_attentions_0_proj_in")`. `embeddings` are those that are bundled in the file,
+    `stated_hash` is the hash that its metadata says, or empty."""
 
     name: str
     modules: Mapping[tuple[str, str], Mapping[str, torch.Tensor]]
     embeddings: tuple[Embedding, ...] = ()
+    stated_hash: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def read(path: Path, name: str, device: str = "cpu", *, pickles: bool = False) -
     """
     with open_weights(path, name, pickles=pickles) as weights:
         tensors = {key: weights.read(key) for key in weights.shapes}
+        stated = weights.metadata.get("sshs_model_hash", "")
         alphas = _adapter_alphas(metadata_json(weights.metadata, "lora_adapter_metadata"))
     modules: dict[tuple[str, str], dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():
@@ -97,7 +100,7 @@ def read(path: Path, name: str, device: str = "cpu", *, pickles: bool = False) -
             raise JobError("model_unsupported", message)
     if not modules:
         raise JobError("model_unsupported", f"The file '{name}' is no LoRA.")
-    return Lora(name, modules, bundled(BUNDLE, tensors))
+    return Lora(name, modules, bundled(BUNDLE, tensors), stated)
 
 
 def _adapter_alphas(adapter: Mapping[str, object]) -> dict[str, float]:

@@ -6,6 +6,7 @@ As in the WebUI 1.10 (modules/processing.py: `StableDiffusionProcessingTxt2Img.s
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from worker.engines.diffusers.latents import FACTOR, LATENT_MODES, image, pixels
 from worker.engines.diffusers.models import Model
 from worker.engines.diffusers.plan import Hires, Plan, Prompts, Size
 from worker.engines.diffusers.prompts.schedule import PassSteps
+from worker.engines.diffusers.sampling.fields import sampling_fields
 from worker.engines.diffusers.sampling.levels import alphas_cumprod, levels_for
 from worker.engines.diffusers.sampling.masking import Denoise, DenoiseBoth, masked, masked_both
 from worker.engines.diffusers.sampling.names import Sampler, Scheduler
@@ -30,6 +32,7 @@ from worker.engines.diffusers.sampling.noise import ImageNoise, NoiseSource, Var
 from worker.engines.diffusers.sampling.run import Sampling, from_latent, from_noise
 from worker.engines.diffusers.sampling.steps import steps_from_latent
 from worker.engines.diffusers.studio import Equipped, Studio
+from worker.infotext import short_title
 
 CHANNELS = 4
 Enlarge = Callable[[Image.Image, Size], Image.Image]
@@ -49,7 +52,8 @@ class Batch:
 @dataclass(frozen=True)
 class _Pass:
     """What differs from pass to pass. `steps` is what the prompts' schedules count, `taken` how many of them are done;
-    `before` is how often the model was asked in the first pass, None in the first."""
+    `named` is False where the schedule is the model's own, `over` says that latents are painted over. `before` is how
+    often the model was asked in the first pass, None in the first."""
 
     sampler: Sampler
     scheduler: Scheduler
@@ -57,6 +61,8 @@ class _Pass:
     size: Size
     steps: int
     taken: int
+    named: bool
+    over: bool = True
     before: int | None = None
 
 
@@ -80,9 +86,11 @@ class Passes:
         look: Callable[[float], None],
         enlarge: Enlarge,
         controls: Controls = lambda model, size, second: (),
+        told: dict[str, Any] | None = None,
     ) -> None:
         """`look` gets the share of a batch that is done; `enlarge` is the upscaler of the hires pass; `controls` says
-        what steers a pass."""
+        what steers a pass. `told` gets what is said under the pictures about how they were painted, in the WebUI's
+        order."""
         self._plan = plan
         self._studio = studio
         self._checkpoint = checkpoint
@@ -90,12 +98,18 @@ class Passes:
         self._controls = controls
         self._enlarge = enlarge
         self._done, self._weight = 0.0, 1.0
+        self._told = told if told is not None else {}
+        self.sees_mask = False
+        """Whether an inpainting model painted."""
+        self.empty_mask = False
+        """Whether only the masked part was to be painted, and the mask covers nothing."""
 
     def from_noise(self, batch: Batch) -> Iterator[Image.Image]:
         """The pictures of txt2img, one by one."""
         plan = self._plan
         self._done, self._weight = 0.0, 0.5 if plan.hires else 1.0
-        first = _Pass(plan.sampler, plan.scheduler, plan.prompts, plan.size, plan.settings.steps, plan.settings.steps)
+        steps = plan.settings.steps
+        first = _Pass(plan.sampler, plan.scheduler, plan.prompts, plan.size, steps, steps, plan.named, over=False)
         equipped = self._studio.use(self._checkpoint, plan.prompts)
         noise = self._noise(batch, plan.size, equipped.model)
         beside = self._beside_nothing(equipped.model, len(batch.seeds), plan.size)
@@ -108,6 +122,8 @@ class Passes:
         """The pictures of img2img, one by one, each from its canvas: what was kept is laid over."""
         plan, settings = self._plan, self._plan.settings
         self._done, self._weight = 0.0, 1.0
+        first = canvases[0]
+        self.empty_mask = settings.inpaint_full_res and first.mask is not None and first.paste is None
         equipped = self._studio.use(self._checkpoint, plan.prompts)
         model = equipped.model
         starts = pixels([each.start for each in canvases], torch.device(model.placement.device))
@@ -118,7 +134,8 @@ class Passes:
         if mask:
             latents = mask.kept
         planned = steps_from_latent(settings.steps, settings.denoising_strength, exact=plan.sampling.img2img_fix_steps)
-        this = _Pass(plan.sampler, plan.scheduler, plan.prompts, plan.size, settings.steps, planned.taken + 1)
+        taken = planned.taken + 1
+        this = _Pass(plan.sampler, plan.scheduler, plan.prompts, plan.size, settings.steps, taken, plan.named)
         noise = self._noise(batch, plan.size, model)
         beside = self._beside(model, starts, latents.shape[-2:], [each.mask for each in canvases])
         sampling = self._sampling(this, equipped, noise, beside, mask)
@@ -148,7 +165,16 @@ class Passes:
         self._done = self._weight = 0.5
         # The hires pass does as many steps as it says, whatever its strength.
         first = plan.sampler.calls(plan.settings.steps)
-        this = _Pass(hires.sampler, hires.scheduler, hires.prompts, hires.cut, hires.steps, hires.steps, first)
+        this = _Pass(
+            hires.sampler,
+            hires.scheduler,
+            hires.prompts,
+            hires.cut,
+            hires.steps,
+            hires.steps,
+            hires.named,
+            before=first,
+        )
         noise = self._noise(batch, hires.cut, model)
         beside = self._beside_latents(model, latents)
         sampling = self._sampling(this, equipped, noise, beside)
@@ -168,13 +194,15 @@ class Passes:
         mask: _Mask | None = None,
     ) -> Sampling:
         plan, model, options = self._plan, equipped.model, self._plan.sampling
+        conditions = self._conditions(this, equipped)
+        self._tell(this)
         alphas = alphas_cumprod(
             zero_terminal_snr=model.kind.zero_snr or options.sd_noise_schedule == "Zero Terminal SNR",
             downcast=options.use_downcasted_alpha_bar,
         )
         guidance = Guidance(
             model=model,
-            conditions=self._conditions(this, equipped),
+            conditions=conditions,
             levels=levels_for(this.sampler, alphas, rounded=options.enable_quantization),
             sampler=this.sampler,
             options=options,
@@ -184,6 +212,7 @@ class Passes:
             controls=self._controls(model, this.size, this.before is not None),
             look=lambda share: self._look(self._done + self._weight * share),
             before_call=self._refining(this),
+            told=self._told,
         )
         denoise, both = _within(guidance, mask)
         return Sampling(
@@ -198,9 +227,31 @@ class Passes:
         )
 
     def _conditions(self, this: _Pass, equipped: Equipped) -> Conditions:
-        teller = Teller(equipped.model, self._plan.prompting, equipped.embeddings, lambda: self._look(self._done))
+        self.sees_mask = self.sees_mask or equipped.model.kind.inpainting
+        if equipped.lora_hashes:
+            known = self._told.get("Lora hashes")
+            named = [*(known.split(", ") if known else []), *(f"{k}: {v}" for k, v in equipped.lora_hashes.items())]
+            self._told["Lora hashes"] = ", ".join(dict.fromkeys(named))
+        teller = Teller(
+            equipped.model,
+            self._plan.prompting,
+            equipped.embeddings,
+            lambda: self._look(self._done),
+            equipped.embedding_hashes,
+        )
+        teller.told |= {name: self._told[name] for name in ("TI hashes",) if name in self._told}
         steps = PassSteps(this.sampler.calls(this.steps), this.before, self._plan.prompting.use_old_scheduling)
-        return teller.conditions(this.prompts.positive, this.prompts.negative, steps, this.size)
+        conditions = teller.conditions(this.prompts.positive, this.prompts.negative, steps, this.size)
+        self._told.update(teller.told)
+        return conditions
+
+    def _tell(self, this: _Pass) -> None:
+        """Notes what is special about how a pass is sampled."""
+        plan = self._plan
+        if plan.noise != 1.0:
+            self._told["Noise multiplier"] = plan.noise
+        fields = sampling_fields(this.sampler, this.scheduler, plan.sampling, named=this.named, over=this.over)
+        self._told.update(fields)
 
     def _refining(self, this: _Pass) -> Callable[[Guidance, Tensor], None]:
         """What changes to the refiner when its time has come."""
@@ -215,12 +266,18 @@ class Passes:
             nonlocal changed
             if changed:
                 return
+            if refiner.by_steps:
+                self._told["Refiner switch by sampling steps"] = True
             done = guidance.calls / max(1, guidance.expected)
             if not refiner.by_steps:
                 done = (999 - float(guidance.levels.timestep(sigma).max().round())) / 1000
             if done < refiner.at:
                 return
             changed = True
+            if hires and refiner.passes != "second pass":
+                self._told["Hires refiner"] = refiner.passes
+            title = short_title(refiner.checkpoint.name, self._studio.sha256(refiner.checkpoint))
+            self._told |= {"Refiner": title, "Refiner switch at": refiner.at}
             equipped = self._studio.use(refiner.checkpoint, this.prompts, second=True)
             guidance.model = equipped.model
             guidance.conditions = self._conditions(this, equipped)

@@ -15,17 +15,16 @@ from darkroom.webui.spelling import folded, stem
 from darkroom.webui.upscalers import needs_file
 from worker.engines.diffusers.prompts.networks import NetworkUse, read
 from worker.engines.diffusers.prompts.options import PromptOptions, prompt_options_of
-from worker.engines.diffusers.sampling.names import Sampler, Scheduler, resolve
+from worker.engines.diffusers.sampling.names import AUTOMATIC, Sampler, Scheduler, labels, resolve
 from worker.engines.diffusers.sampling.options import SamplingOptions, options_of
 from worker.errors import JobError
+from worker.infotext import own_choice
 from worker.parameters import GenerationSettings
 
 MOST_STEPS = 1000
 """As many as a model has noise levels: more steps than that go over the same ones again."""
 MOST_PIXELS = 4096 * 4096
 GRID = 8
-SAME = frozenset({"", "none", "use same sampler", "use same scheduler", "use same checkpoint"})
-"""What the WebUI calls no choice of its own for the second pass."""
 CONTROLNET = "controlnet"
 REFINER = "refiner"
 KNOWN_SCRIPTS = frozenset({CONTROLNET, REFINER})
@@ -55,6 +54,7 @@ class Hires:
     scheduler: Scheduler
     prompts: Prompts
     checkpoint: ModelFile | None
+    named: bool
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Refiner:
 
 @dataclass(frozen=True)
 class Plan:
-    """A txt2img or img2img job. `size` is that of the first pass, a multiple of 8 pixels a side."""
+    """A txt2img or img2img job. `size` is that of the first pass, a multiple of 8 pixels a side. `named` is False where
+    the schedule is the model's own: Automatic, for a sampler that has none."""
 
     settings: GenerationSettings
     size: Size
@@ -82,6 +83,7 @@ class Plan:
     hires: Hires | None
     refiner: Refiner | None
     controls: tuple[dict[str, Any], ...]
+    named: bool
     noise: float = 1.0
 
 
@@ -107,6 +109,7 @@ def plan_of(request: WorkRequest, settings: GenerationSettings, start: Size | No
         hires=None,
         refiner=_refiner(request, settings),
         controls=tuple(controls_of(request)),
+        named=_is_named(settings.sampler, settings.scheduler),
         noise=_multiplier(request, settings),
     )
     if request.type == "txt2img" and settings.enable_hr:
@@ -169,7 +172,7 @@ def _hires(request: WorkRequest, plan: Plan, comments: bool) -> Hires:
     settings = plan.settings
     size, cut = _hires_sizes(settings, plan.size)
     sampler, scheduler = plan.sampler, plan.scheduler
-    named, schedule = _choice(settings.hr_sampler_name), _choice(settings.hr_scheduler)
+    named, schedule = own_choice(settings.hr_sampler_name), own_choice(settings.hr_scheduler)
     if named or schedule:
         sampler, scheduler = resolve(named or settings.sampler, schedule or settings.scheduler)
     prompts = _prompts(
@@ -181,7 +184,7 @@ def _hires(request: WorkRequest, plan: Plan, comments: bool) -> Hires:
     upscaler = settings.hr_upscaler or "Latent"
     if needs_file(upscaler):
         needed_file(request, "upscaler", upscaler)
-    checkpoint = _choice(settings.hr_checkpoint_name)
+    checkpoint = own_choice(settings.hr_checkpoint_name)
     return Hires(
         size=_checked(size),
         cut=cut,
@@ -191,6 +194,7 @@ def _hires(request: WorkRequest, plan: Plan, comments: bool) -> Hires:
         scheduler=scheduler,
         prompts=prompts,
         checkpoint=needed_file(request, "stable-diffusion", checkpoint) if checkpoint else None,
+        named=_is_named(named or settings.sampler, schedule or settings.scheduler),
     )
 
 
@@ -218,15 +222,15 @@ def _grid(size: Size) -> Size:
     return max(GRID, size[0] // GRID * GRID), max(GRID, size[1] // GRID * GRID)
 
 
-def _choice(name: str | None) -> str | None:
-    return name if name and name.strip().casefold() not in SAME else None
+def _is_named(sampler: str, scheduler: str | None) -> bool:
+    return labels(sampler, scheduler)[1] != AUTOMATIC
 
 
 def _refiner(request: WorkRequest, settings: GenerationSettings) -> Refiner | None:
-    name, at = _choice(settings.refiner_checkpoint), settings.refiner_switch_at
+    name, at = own_choice(settings.refiner_checkpoint), settings.refiner_switch_at
     for script in scripts.running(request.parameters):
         if script.title == REFINER and len(script.args) > 1 and isinstance(script.args[1], str):
-            name, at = _choice(script.args[1]), script.args[2] if len(script.args) > 2 else None
+            name, at = own_choice(script.args[1]), script.args[2] if len(script.args) > 2 else None
     if name is None:
         return None
     options = settings.override_settings

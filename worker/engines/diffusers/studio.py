@@ -3,6 +3,7 @@
 Whatever is put on is taken off again, bit for bit, when the job is done or goes on with another checkpoint.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,12 +14,19 @@ import torch
 from torch import Tensor
 
 from darkroom.jobs.contract import ModelFile, WorkRequest
+from darkroom.webui.spelling import stem
 from worker.engines.diffusers import embeddings, hypernetworks, loras, vaes, weights
 from worker.engines.diffusers.loras import Strengths
 from worker.engines.diffusers.models import Model, Models
 from worker.engines.diffusers.plan import Prompts, needed_file
 from worker.engines.diffusers.prompts.networks import NetworkUse
 from worker.errors import JobError
+
+HASH = 12
+"""Digits of the hashes of LoRAs and embeddings."""
+STATED = re.compile("[0-9a-f]{12,64}")
+LEFT_OUT = str.maketrans("", "", ":,")
+"""What the WebUI leaves out of a name that stands in a list of names and hashes."""
 
 
 class Files(Protocol):
@@ -29,12 +37,27 @@ class Files(Protocol):
         ...
 
 
+class HashedFiles(Files, Protocol):
+    """The same, with their hashes: what stands under the pictures that they paint."""
+
+    def sha256(self, file: ModelFile, look: Callable[[], None]) -> str:
+        """The SHA-256 of a file in hex."""
+        ...
+
+    def content_sha256(self, file: ModelFile, look: Callable[[], None]) -> str:
+        """The hash that the WebUI shows of a LoRA."""
+        ...
+
+
 @dataclass(frozen=True)
 class Equipped:
-    """A model that is ready for a pass, and the embeddings that its prompts may call, by their words."""
+    """A model that is ready for a pass, and the embeddings that its prompts may call, by their words. The hashes are
+    what the text under a picture says of them: of embeddings and of LoRAs, by their names."""
 
     model: Model
     embeddings: Mapping[str, Mapping[str, Tensor]]
+    embedding_hashes: Mapping[str, str]
+    lora_hashes: Mapping[str, str]
 
 
 class Studio:
@@ -44,7 +67,7 @@ class Studio:
         self,
         request: WorkRequest,
         models: Models,
-        files: Files,
+        files: HashedFiles,
         look: Callable[[], None],
         *,
         pickles: bool,
@@ -78,7 +101,7 @@ class Studio:
         self._take_off()
         model = self._models.get(self._path(checkpoint), checkpoint.name, self._look)
         try:
-            equipped = Equipped(model, self._put_on(model, prompts.uses, second))
+            equipped = self._put_on(model, prompts.uses, second)
         except BaseException:
             self._take_off()
             raise
@@ -96,21 +119,39 @@ class Studio:
         self._now = None
         self._worn.close()
 
-    def _put_on(self, model: Model, uses: tuple[NetworkUse, ...], second: bool) -> Mapping[str, Mapping[str, Tensor]]:
-        found = [embeddings.read(self._path(file), file.name, pickles=self._pickles) for file in self._of("embedding")]
+    def _put_on(self, model: Model, uses: tuple[NetworkUse, ...], second: bool) -> Equipped:
+        found, hashes, lora_hashes = [], {}, {}
+        for file in self._of("embedding"):
+            found.append(embeddings.read(self._path(file), file.name, pickles=self._pickles))
+            hashes[found[-1].name] = self._files.sha256(file, self._look)[:HASH]
         chosen = next((file for file in self._of("vae") if file.s3), None)
         vae = vaes.read(self._path(chosen), chosen.name, model, pickles=self._pickles) if chosen else None
         self._worn.enter_context(vaes.chosen(model, vae))
         for use in uses:
-            if use.kind == "lora":
-                found += self._put_on_lora(model, use, second)
+            if use.kind == "lora" and (lora := self._put_on_lora(model, use, second)):
+                found += lora.embeddings
+                # The WebUI names the file of an embedding that came in a LoRA, where its hash would be.
+                hashes |= {each.name: stem(lora.name) for each in lora.embeddings}
+                lora_hashes[use.name.translate(LEFT_OUT)] = self._lora_hash(lora, use)
         networks = [self._hypernetwork(model, use) for use in uses if use.kind == "hypernetwork"]
         self._worn.enter_context(hypernetworks.apply(model, networks))
         if self._tiling:
             self._worn.enter_context(_tiled(model))
-        return {each.name: vectors for each in found if (vectors := each.for_model(model)) is not None}
+        fitting = {each.name: vectors for each in found if (vectors := each.for_model(model)) is not None}
+        return Equipped(model, fitting, hashes, lora_hashes)
 
-    def _put_on_lora(self, model: Model, use: NetworkUse, second: bool) -> list[embeddings.Embedding]:
+    def sha256(self, file: ModelFile) -> str:
+        """The SHA-256 of a file of the job."""
+        return self._files.sha256(file, self._look)
+
+    def _lora_hash(self, lora: loras.Lora, use: NetworkUse) -> str:
+        """The one that the file says of itself, as in the WebUI; else that of its content."""
+        if STATED.fullmatch(lora.stated_hash):
+            return lora.stated_hash[:HASH]
+        return self._files.content_sha256(needed_file(self._request, "lora", use.name), self._look)[:HASH]
+
+    def _put_on_lora(self, model: Model, use: NetworkUse, second: bool) -> loras.Lora | None:
+        """The LoRA, None when it was left out."""
         file = needed_file(self._request, "lora", use.name)
         lora = loras.read(self._path(file), file.name, model.placement.device, pickles=self._pickles)
         strengths = Strengths(unet=use.unet, text=use.encoders, dyn=use.rank)
@@ -120,7 +161,8 @@ class Studio:
             if not second or error.code != "model_unsupported":
                 raise
             self.notices.append(f"{file.name} was left out where {model.name} paints: it is of another family.")
-        return list(lora.embeddings)
+            return None
+        return lora
 
     def _hypernetwork(self, model: Model, use: NetworkUse) -> tuple[hypernetworks.Hypernetwork, float]:
         file = needed_file(self._request, "hypernetwork", use.name)

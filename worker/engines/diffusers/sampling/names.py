@@ -6,6 +6,8 @@ from worker.errors import JobError
 
 CHURN = ("s_churn", "s_tmin", "s_tmax", "s_noise")
 AUTOMATIC = "Automatic"
+NO_OWN_SCHEDULE = "Uniform"
+"""What Automatic means for a sampler that has no schedule of its own."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Sampler:
 
     name: str
     aliases: tuple[str, ...]
-    scheduler: str = "Uniform"
+    scheduler: str = NO_OWN_SCHEDULE
     takes: tuple[str, ...] = ()
     second_order: bool = False
     drops_penultimate: bool = False
@@ -116,6 +118,17 @@ def resolve(sampler: str | None, scheduler: str | None = None) -> tuple[Sampler,
     if named.label == AUTOMATIC:
         named = ending or scheduler_of(found.scheduler)
     return found, scheduler_of(found.scheduler) if named.label == AUTOMATIC else named
+
+
+def labels(sampler: str | None, scheduler: str | None = None) -> tuple[Sampler, str]:
+    """The sampler, and the schedule's label as the WebUI writes it under a picture: it stays Automatic where the
+    sampler has no schedule of its own. Raises JobError `parameter_invalid`."""
+    found, ending = _split(sampler or "Euler")
+    named = scheduler_of(scheduler or AUTOMATIC)
+    if named.label == AUTOMATIC:
+        named = ending or named
+    own = found.scheduler if found.scheduler != NO_OWN_SCHEDULE and not found.timesteps else AUTOMATIC
+    return found, own if named.label == AUTOMATIC else named.label
 
 
 def scheduler_of(name: str) -> Scheduler:

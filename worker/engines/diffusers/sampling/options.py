@@ -59,9 +59,18 @@ class SamplingOptions(BaseModel):
         `call` counts the model's answers of this pass from 0, `calls` is Sampler.calls. `sigma` is the noise level, or
         for a sampler that goes by timesteps the timestep, as the WebUI compares that one.
         """
-        if self.skip_early_cond and call / calls <= self.skip_early_cond:
+        if self._is_early(call, calls):
             return True
         return (call % 2 == 1 or self.s_min_uncond_all) and self.s_min_uncond > 0 and sigma < self.s_min_uncond
+
+    def skip_fields(self, call: int, calls: int) -> dict[str, Any]:
+        """What the WebUI writes under the picture when `skips_uncond` says yes."""
+        if self._is_early(call, calls):
+            return {"Skip Early CFG": self.skip_early_cond}
+        return {"NGMS": self.s_min_uncond, **({"NGMS all steps": True} if self.s_min_uncond_all else {})}
+
+    def _is_early(self, call: int, calls: int) -> bool:
+        return self.skip_early_cond != 0 and call / calls <= self.skip_early_cond
 
 
 def options_of(parameters: Mapping[str, Any]) -> SamplingOptions:
