@@ -11,10 +11,10 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test test-code test-stack coverage check audit fix bench chaos fuzz lock openapi permissions reliability wheels clean
+.PHONY: help install demo up down status url test test-code test-stack test-worker coverage check audit fix bench chaos fuzz lock openapi permissions capabilities reliability wheels clean
 
 help: ## list what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 install: .venv/installed node_modules/installed ## install everything into .venv and node_modules
 
@@ -32,10 +32,16 @@ node_modules/installed: package-lock.json .venv/installed
 	@npm ci --silent --no-audit --no-fund --no-update-notifier
 	@touch $@
 
-demo: install ## run three jobs from picture to history on this machine
+# What the worker paints with: make up ENGINE=diffusers MODELS=<a WebUI's models folder>
+ENGINE ?= preview
+export DARKROOM_ENGINE := $(ENGINE)
+export DARKROOM_MODELS := $(MODELS)
+PAINTER := $(if $(filter diffusers,$(ENGINE)),.venv-worker/installed)
+
+demo: install $(PAINTER) ## run three jobs from picture to history on this machine
 	@python -m local demo
 
-up: install ## start the local stack and keep it running
+up: install $(PAINTER) ## start the local stack and keep it running
 	@python -m local up
 
 down: .venv/installed ## stop the local stack; its state stays under .darkroom
@@ -52,14 +58,27 @@ test: install ## run every test (ten minutes)
 	@echo "All tests run, those of the running stack beside the others. What they say is printed when they are done."
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-code test-stack
 
+# The engine `diffusers`, on the CPU. One thread a process: with more, two busy cores are many times slower.
+test-worker: .venv-worker/installed ## test the engine that paints with real models, in an environment of its own
+	@OMP_NUM_THREADS=1 .venv-worker/bin/python -m pytest -n 2 tests/worker $(ARGS)
+	@OMP_NUM_THREADS=1 python -m pytest tests/painted
+
+# uv does not read pip's settings, so the folder that pip would look for torch in is handed on.
+.venv-worker/installed: worker/requirements.lock worker/torch.txt .venv/installed
+	@echo "Installing torch and the packages of the worker into .venv-worker ..." >&2
+	@test -x .venv-worker/bin/python || $(PYTHON) -m venv --without-pip .venv-worker || { rm -rf .venv-worker; exit 1; }
+	@uv pip sync --quiet --compile-bytecode --python .venv-worker/bin/python --require-hashes worker/requirements.lock
+	@uv pip install --quiet --compile-bytecode --python .venv-worker/bin/python $(addprefix --find-links ,$(PIP_FIND_LINKS)) -r worker/torch.txt
+	@touch $@
+
 test-code:
-	@python -m pytest -n 2 --ignore=tests/e2e
+	@python -m pytest -n 2 --ignore=tests/e2e --ignore=tests/painted
 
 test-stack:
 	@python -m pytest tests/e2e
 
 coverage: install ## run every test but the end-to-end ones, and print the lines that no test ran
-	@python -m pytest -n 2 --ignore=tests/e2e --cov --cov-report=term-missing
+	@python -m pytest -n 2 --ignore=tests/e2e --ignore=tests/painted --cov --cov-report=term-missing
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
 check: install ## format, lint, types, imports, licences, then every test (templates are linted there)
@@ -95,6 +114,9 @@ permissions: install ## write docs/permissions.md anew from the templates
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json
 
+capabilities: install ## write what the engines take into the command line's copy
+	@python -m darkroom.engines > cli/src/darkroom_cli/engines.json
+
 reliability: install ## break every AWS call once, and write what becomes of it into tests/integration/snapshots/faults.md
 	@python -m tests.support.fault_table
 
@@ -105,6 +127,7 @@ wheels: install ## build the wheels of client and command line into dist/
 lock: .venv/installed ## resolve all packages anew
 	uv pip compile -q --upgrade pyproject.toml cli/pyproject.toml --group infra --group local --group worker --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
 	uv pip compile -q pyproject.toml -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/dependencies/requirements.txt
+	uv pip compile -q --group painting --group painting-tests -c requirements.lock --override worker/overrides.txt $(foreach package,torch torchvision timm,--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o worker/requirements.lock
 
 clean: down ## stop the stack and remove all it left, but not .venv
 	rm -rf .darkroom .build cdk.out dist

@@ -137,7 +137,11 @@ class Permissions:
             list_bucket(resources.pictures_bucket),
             # It lists all endpoints of the account; the code keeps those with the stage's prefix.
             allow(["sagemaker:ListEndpoints"], NO_RESOURCE),
-            allow(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], resources.endpoints),
+            # The tags tell which engine an endpoint has.
+            allow(
+                ["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint", "sagemaker:ListTags"],
+                resources.endpoints,
+            ),
             allow(["sagemaker:DescribeEndpointConfig"], resources.endpoint_configs),
             allow(["application-autoscaling:DescribeScalingActivities"], NO_RESOURCE),
             allow(["sqs:SendMessage"], self._deletions.queue.queue_arn),

@@ -79,7 +79,7 @@ def _licences() -> int:
 
 def _audit() -> int:
     unknown, known, vulnerable = 0, 0, 0
-    for lock in (LAYER, ROOT / "requirements.lock"):
+    for lock in (LAYER, ROOT / "requirements.lock", ROOT / "worker" / "requirements.lock"):
         tool = str(Path(sys.executable).with_name("pip-audit"))
         command = [
             tool,

@@ -44,9 +44,10 @@ def _demo(home: Home, say: Callable[[str], None]) -> int:
     error."""
     was_running = stack.partly_running(home)
     try:
-        up = stack.up(home, say)
+        painter = stack.Painter.asked_for()
+        up = stack.up(home, say, painter)
         with Darkroom(up.api, home.key_file.read_text()) as client:
-            jobs = demo.run(client, home.folder("pictures"), say)
+            jobs = demo.run(client, home.folder("pictures"), say, real=painter.engine != "preview")
         say("the history:")
         for job in reversed(jobs):
             say(f"  {job['label']}")
@@ -58,7 +59,7 @@ def _demo(home: Home, say: Callable[[str], None]) -> int:
 
 
 def _up(home: Home, say: Callable[[str], None]) -> int:
-    up = stack.up(home, say)
+    up = stack.up(home, say, stack.Painter.asked_for())
     say("Darkroom runs. Stop it with `make down`.")
     say(f"  API      {up.api}")
     say(f"  key      {home.key_file} (send it as `Authorization: Bearer <key>`)")

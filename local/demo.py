@@ -11,16 +11,17 @@ from PIL import Image, ImageDraw
 from darkroom_client import Darkroom
 from darkroom_client.answers import Job
 from local.processes import StackError
-from local.seed import CHECKPOINT
+from local.seed import CHECKPOINT, TINY
 
 Say = Callable[[str], None]
 SETTLE_SECONDS = 60.0
 PROMPT = "a lighthouse on a cliff at dusk, long exposure, film grain"
 
 
-def run(client: Darkroom, folder: Path, say: Say) -> list[Job]:
-    """Submit three jobs, wait until they have ended, and save their pictures in `folder`; returns the jobs. Raises
-    StackError when one fails."""
+def run(client: Darkroom, folder: Path, say: Say, *, real: bool = False) -> list[Job]:
+    """Submit three jobs, wait until they have ended, and save their pictures in `folder`; returns the jobs. With a
+    `real` engine it is two smaller ones with the first checkpoint of the shelf, as describing needs files of its own.
+    Raises StackError when one fails."""
     init, mask = client.upload(_room()), client.upload(_window())
     pictures = {"init": init, "mask": mask}
     bodies: list[dict[str, Any]] = [
@@ -38,7 +39,24 @@ def run(client: Darkroom, folder: Path, say: Say) -> list[Job]:
         },
         {"type": "interrogate_clip", "images": {"init": init}},
     ]
+    if real:
+        bodies = [_for_real(body, _first_checkpoint(client)) for body in bodies[:2]]
     return [_one(client, body, folder, say) for body in bodies]
+
+
+def _first_checkpoint(client: Darkroom) -> str:
+    found = client.request("GET", "/checkpoints?kind=stable-diffusion&limit=100")["checkpoints"]
+    names = [row["name"] for row in found if row["status"] == "active" and row["name"] != CHECKPOINT]
+    if not names:
+        raise StackError(
+            "There is no checkpoint on the shelf. Give a folder with one: MODELS=<a WebUI's models folder>."
+        )
+    return f"{TINY}.safetensors" if f"{TINY}.safetensors" in names else str(names[0])
+
+
+def _for_real(body: dict[str, Any], checkpoint: str) -> dict[str, Any]:
+    """The job with a real checkpoint, and so small that a processor paints it in seconds."""
+    return {**body, "checkpoint": checkpoint, "parameters": {**body["parameters"], "width": 256, "height": 256}}
 
 
 def _one(client: Darkroom, body: dict[str, Any], folder: Path, say: Say) -> Job:

@@ -14,7 +14,8 @@ class Record:
 
     `ports` and `processes` have an entry for each part, by its name. A process is its pid and the time when it started,
     because the system reuses pids. `deployed` is the digest of the deployed sources, `code` that of the sources that
-    the processes run, `outputs` are the outputs of both stacks.
+    the processes run, `outputs` are the outputs of both stacks. `engine` is what the worker paints with, `models` the
+    folder with its model files, None for none.
     """
 
     ports: dict[str, int] = field(default_factory=dict)
@@ -22,6 +23,8 @@ class Record:
     deployed: str | None = None
     code: str | None = None
     outputs: dict[str, str] = field(default_factory=dict)
+    engine: str = "preview"
+    models: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,19 +17,27 @@ from darkroom.times import iso
 from darkroom_client import Darkroom
 from local.deploy import STAGE
 from local.processes import StackError
+from local.shelf import register
 
 REGION = "us-east-1"
 CHECKPOINT = "v1-5-pruned-emaonly.safetensors"
+TINY = "tiny-sd15"
+"""The checkpoint of the tiny random models."""
 NAME = "preview"
 ENDPOINT = endpoint_prefix(STAGE) + NAME
 _EMPTY_SAFETENSORS = (2).to_bytes(8, "little") + b"{}"
 """The smallest valid safetensors file, which is enough because the preview engine needs no weights."""
 
 
-def seed(outputs: Mapping[str, str], aws: str, darkroom: Darkroom, timeout: float = 30) -> None:
-    """Make checkpoint and endpoint unless they exist, and wait until the endpoint takes jobs. Raises StackError after
-    `timeout` seconds."""
-    _checkpoint(outputs, aws)
+def seed(
+    outputs: Mapping[str, str], aws: str, darkroom: Darkroom, models: Path | None = None, timeout: float = 30
+) -> None:
+    """Make checkpoint and endpoint unless they exist, and wait until the endpoint takes jobs. With a folder of `models`
+    its files are put on the shelf in place of the checkpoint. Raises StackError after `timeout` seconds."""
+    if models:
+        register(models, _client("dynamodb", aws), outputs["ModelsTable"])
+    else:
+        _checkpoint(outputs, aws)
     _endpoint(darkroom, timeout)
 
 

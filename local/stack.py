@@ -1,9 +1,11 @@
 """The local stack: MiniStack with the deployed stage in it, the SageMaker simulator, and the worker."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import psutil
@@ -11,7 +13,7 @@ import psutil
 from darkroom_client import Darkroom
 from local import deploy, processes, seed
 from local.home import ROOT, Home, Record
-from local.seed import REGION
+from local.seed import REGION, TINY
 
 Say = Callable[[str], None]
 PORTS = {"aws": 4566, "sagemaker": 4567, "worker": 4568}
@@ -44,9 +46,27 @@ def partly_running(home: Home) -> bool:
     return bool(_alive(home.read()))
 
 
-def up(home: Home, say: Say) -> Stack:
+@dataclass(frozen=True)
+class Painter:
+    """What the worker paints with: an engine, and a WebUI's `models` folder for one that needs model files."""
+
+    engine: str = "preview"
+    models: Path | None = None
+
+    @classmethod
+    def asked_for(cls) -> "Painter":
+        """The one that `DARKROOM_ENGINE` and `DARKROOM_MODELS` name. Raises StackError for a missing folder."""
+        models = os.environ.get("DARKROOM_MODELS")
+        folder = Path(models).expanduser().resolve() if models else None
+        if folder and not folder.is_dir():
+            raise processes.StackError(f"MODELS: there is no folder {folder}.")
+        return cls(os.environ.get("DARKROOM_ENGINE") or "preview", folder)
+
+
+def up(home: Home, say: Say, painter: Painter | None = None) -> Stack:
     """Start the parts that do not run, deploy the stage if its sources changed, and seed it; returns the stack. Raises
     StackError."""
+    _choose(home, painter or Painter(), say)
     try:
         _make_ready(home, say)
     except processes.EndedError:
@@ -59,8 +79,52 @@ def up(home: Home, say: Say) -> Stack:
     key = seed.admin_key(stack.outputs, stack.aws)
     home.write_key(key)
     with Darkroom(stack.api, key) as darkroom:
-        seed.seed(stack.outputs, stack.aws, darkroom)
+        seed.seed(stack.outputs, stack.aws, darkroom, _models(home.read()))
     return stack
+
+
+def _choose(home: Home, painter: Painter, say: Say) -> None:
+    """Write down what the worker paints with; a worker that runs with another engine is stopped."""
+    record = home.read()
+    models = painter.models
+    if painter.engine != "preview" and models is None:
+        models = _tiny_models(home, say)
+    chosen = (painter.engine, str(models) if models else None)
+    if chosen == (record.engine, record.models):
+        return
+    running = record.processes.pop("worker", None)
+    if running:
+        processes.stop(running, _STOP_SECONDS["worker"])
+    record.engine, record.models = chosen
+    home.write(record)
+
+
+def _tiny_models(home: Home, say: Say) -> Path:
+    """A folder with tiny random models, for people without weights; made once."""
+    folder = home.folder("tiny-models") / "models"
+    if not (folder / "Stable-diffusion" / f"{TINY}.safetensors").is_file():
+        say("making tiny random models, as no MODELS folder is given")
+        command = [_python("diffusers"), "-m", "worker.engines.diffusers.tiny", str(folder)]
+        paths = os.pathsep.join([str(ROOT), str(ROOT / "shared")])
+        variables = {**os.environ, "PYTHONPATH": paths}
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=variables)  # noqa: S603 - the command is our own
+    return folder
+
+
+def _python(engine: str) -> str:
+    """The Python of an engine: the preview engine needs nothing that is not here already. Raises StackError."""
+    if engine == "preview":
+        return sys.executable
+    python = ROOT / ".venv-worker" / "bin" / "python"
+    if not python.is_file():
+        raise processes.StackError(
+            f"The engine {engine} has an environment of its own; make it with `make .venv-worker/installed`."
+        )
+    return str(python)
+
+
+def _models(record: Record) -> Path | None:
+    return Path(record.models) if record.models else None
 
 
 def _make_ready(home: Home, say: Say, usual_ports: bool = True) -> None:
@@ -232,12 +296,18 @@ def _commands(home: Home, record: Record, enforced: bool) -> dict[str, tuple[lis
         "AWS_ACCESS_KEY_ID": None,
         "AWS_SECRET_ACCESS_KEY": None,
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{_url(record, 'sagemaker')}/_simulator/credentials",
+        "DARKROOM_MODELS": record.models,
     }
     return {
         "aws": ([python, "-m", "local.aws"], ministack),
         "sagemaker": (simulator, {}),
-        "worker": ([python, "-m", "worker.server", "--port", ports["worker"], "--host", "127.0.0.1"], container),
+        "worker": (_worker(record), container),
     }
+
+
+def _worker(record: Record) -> list[str]:
+    command = [_python(record.engine), "-m", "worker.server", "--engine", record.engine]
+    return [*command, "--port", str(record.ports["worker"]), "--host", "127.0.0.1"]
 
 
 def _url(record: Record, name: str) -> str:

@@ -64,8 +64,13 @@ class GenerationSettings(BaseModel):
     hr_upscaler: Name | None = None
     hr_second_pass_steps: Whole = 0
     hr_sampler_name: Name | None = None
+    hr_scheduler: Name | None = None
+    hr_checkpoint_name: Name | None = None
     hr_prompt: Text = ""
     hr_negative_prompt: Text = ""
+    refiner_checkpoint: Name | None = None
+    refiner_switch_at: Real | None = None
+    disable_extra_networks: bool = False
     override_settings: dict[str, Any] = {}
 
     @model_validator(mode="before")

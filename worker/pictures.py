@@ -1,11 +1,8 @@
 """Decoding and encoding pictures, removing transparency, and preparing masks."""
 
 import io
-from collections.abc import Callable
-from typing import IO, cast
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
-from PIL.PngImagePlugin import PngInfo
 
 from darkroom.images.header import MAX_PIXELS, MAX_SIDE, bare, read_header
 from darkroom.images.source import NotAnImage
@@ -104,31 +101,41 @@ def feather(mask: Image.Image, blur: tuple[int, int]) -> Image.Image:
 
 
 def fit(image: Image.Image, size: tuple[int, int], resize_mode: int) -> Image.Image:
-    """`image` resized to `size` (pixels) by one of the WebUI's resize modes; the same object when it has that size."""
+    """`image` resized to `size` (pixels) by one of the WebUI's resize modes; the same object when it has that size.
+
+    As in the WebUI's modules/images.py (`resize_image`): what "resize and fill" leaves free gets the colours of the
+    nearest edge.
+    """
     if image.size == size:
         return image
     if resize_mode == CROP_AND_RESIZE:
         return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
-    stretched = image.resize(size, Image.Resampling.LANCZOS)
-    if resize_mode == RESIZE_AND_FILL:
-        scale = min(size[0] / image.width, size[1] / image.height)
-        # Of a picture a thousand times as wide as high at least one row is left.
-        inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-        whole = image.resize(inner, Image.Resampling.LANCZOS)
-        stretched.paste(whole, ((size[0] - whole.width) // 2, (size[1] - whole.height) // 2))
-    return stretched
+    if resize_mode != RESIZE_AND_FILL:
+        return image.resize(size, Image.Resampling.LANCZOS)
+    # Of a picture a thousand times as wide as high at least one row is left.
+    if size[0] * image.height < size[1] * image.width:
+        inner = size[0], max(1, image.height * size[0] // image.width)
+    else:
+        inner = max(1, image.width * size[1] // image.height), size[1]
+    left, top = size[0] // 2 - inner[0] // 2, size[1] // 2 - inner[1] // 2
+    result = Image.new(image.mode, size)
+    result.paste(image.resize(inner, Image.Resampling.LANCZOS), (left, top))
+    _fill_edges(result, (left, top, left + inner[0], top + inner[1]))
+    return result
 
 
-def encode(image: Image.Image, infotext: str, look: Callable[[], object] = lambda: None) -> bytes:
-    """A PNG with its infotext as the text chunk `parameters` (iTXt where Latin-1 does not reach).
-
-    `look` is called before each piece of the file, and what it raises ends the encoding.
-    """
-    notes = PngInfo()
-    notes.add_text("parameters", infotext)
-    out = _Looking(look)
-    image.save(cast("IO[bytes]", out), "PNG", pnginfo=notes, compress_level=4)
-    return out.content.getvalue()
+def _fill_edges(image: Image.Image, inner: tuple[int, int, int, int]) -> None:
+    """Draws the outermost rows and columns of the part `inner` over what is beside it."""
+    left, top, right, bottom = inner
+    width, height = image.size
+    for edge, free in (
+        ((left, top, right, top + 1), (left, 0, right, top)),
+        ((left, bottom - 1, right, bottom), (left, bottom, right, height)),
+        ((left, 0, left + 1, height), (0, 0, left, height)),
+        ((right - 1, 0, right, height), (right, 0, width, height)),
+    ):
+        if free[2] > free[0] and free[3] > free[1]:
+            image.paste(image.crop(edge).resize((free[2] - free[0], free[3] - free[1])), free[:2])
 
 
 def thumbnail(image: Image.Image) -> bytes | None:
@@ -140,15 +147,3 @@ def thumbnail(image: Image.Image) -> bytes | None:
     out = io.BytesIO()
     small.save(out, "WEBP", quality=80, method=2)
     return out.getvalue()
-
-
-class _Looking:
-    """A file in memory that calls `look` before each write: a picture of 8192 by 8192 pixels is some seconds' work."""
-
-    def __init__(self, look: Callable[[], object]) -> None:
-        self.content = io.BytesIO()
-        self._look = look
-
-    def write(self, data: bytes) -> int:
-        self._look()
-        return self.content.write(data)

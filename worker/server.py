@@ -36,8 +36,8 @@ MOST_AT_ONCE = 16
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_ID, MAX_KEY = 200, 1_000
 MAX_MODELS = 128
-"""What one request may be: bytes, characters of an id and of `output`, models with their kinds. Darkroom's API
-allows as much, or less."""
+"""What one request may be: bytes, characters of an id and of `output`, models with their kinds, and files with their
+purposes. Darkroom's API allows as much, or less."""
 
 
 def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
@@ -121,8 +121,9 @@ def _counted(body: bytes) -> object:
     fields = document if isinstance(document, dict) else {}
     if _entries(fields.get("images")) > MAX_INPUTS:
         raise ValueError(f"images: must be at most {MAX_INPUTS}")
-    if _entries(fields.get("models")) > MAX_MODELS:
-        raise ValueError(f"models: must be at most {MAX_MODELS}")
+    for name in ("models", "files"):
+        if _entries(fields.get(name)) > MAX_MODELS:
+            raise ValueError(f"{name}: must be at most {MAX_MODELS}")
     return document
 
 

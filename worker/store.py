@@ -5,7 +5,7 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,6 +88,15 @@ class Store:
                 content += piece
                 look()
         return bytes(content)
+
+    def etag(self, at: Location) -> str:
+        """The ETag of an object. Raises botocore's errors."""
+        return self._s3.head_object(Bucket=at.bucket, Key=at.key)["ETag"].strip('"')
+
+    def pieces(self, at: Location, etag: str, size: int) -> Iterator[bytes]:
+        """The bytes of an object in pieces of `size`, as long as it has that ETag. Raises botocore's errors."""
+        with closing(self._s3.get_object(Bucket=at.bucket, Key=at.key, IfMatch=etag)["Body"]) as body:
+            yield from body.iter_chunks(size)
 
     def write(self, at: Location, content: bytes, content_type: str) -> str:
         """Stores a picture and returns its SHA-256 (hex); S3 refuses it should a byte change on the way."""

@@ -9,8 +9,10 @@ from PIL import Image
 from darkroom.jobs.contract import PaintedImage, Timings, WorkAnswer, WorkError, WorkRequest
 from worker.engines import Engine, Task
 from worker.errors import JobError
+from worker.findings import NOTHING, Findings
 from worker.infotext import bounded, info
 from worker.parameters import settings_of
+from worker.picture_files import file_options
 from worker.pictures import decode
 from worker.store import Location, Store
 from worker.watch import Watch
@@ -19,6 +21,7 @@ DESCRIBED = frozenset({"interrogate_clip", "interrogate_deepbooru"})
 """The types of jobs that a caption answers; pictures answer the others."""
 MAX_PIXELS_TOGETHER = 400_000_000
 MAX_INFOTEXT_BYTES = 64 * 1024
+UNTOLD = "The text is too long for a file of this format, so the pictures came without it. A PNG holds all of it."
 
 
 def perform(
@@ -40,10 +43,11 @@ def _perform(request: WorkRequest, engine: Engine, store: Store, watch: Watch, q
     watch.step(0.0)
     # Before anything is fetched: what cannot be painted is refused without it.
     settings = settings_of(request)
+    file_options(settings.override_settings)
     begun = time.monotonic()
     task = Task(request, settings, _pictures(request, store, watch), watch.step)
     fetched = time.monotonic()
-    engine.load(request)
+    engine.load(task)
     loaded = time.monotonic()
     watch.step(0.0)
     answer = WorkAnswer(caption=engine.caption(task)) if request.type in DESCRIBED else _paint(task, engine, store)
@@ -53,7 +57,11 @@ def _perform(request: WorkRequest, engine: Engine, store: Store, watch: Watch, q
         load=round(loaded - fetched, 3),
         run=round(time.monotonic() - loaded, 3),
     )
-    beside = {"timings": timings, "notices": engine.notices(task), "components": engine.components(task)}
+    beside = {
+        "timings": timings,
+        "notices": [*answer.notices, *engine.notices(task)],
+        "components": engine.components(task),
+    }
     return answer.model_copy(update=beside)
 
 
@@ -75,13 +83,18 @@ def _pictures(request: WorkRequest, store: Store, watch: Watch) -> dict[str, Ima
 def _paint(task: Task, engine: Engine, store: Store) -> WorkAnswer:
     output = Location.parse(task.request.output)
     images: list[PaintedImage] = []
+    found: Findings | None = None
+    untold = False
     # One picture at a time, because a hundred large ones would not fit into memory.
     for number, painting in enumerate(engine.paint(task)):
-        at = output.within(f"{number}.png")
-        sha256 = store.write(at, painting.png, "image/png")
+        file = painting.file
+        at = output.within(f"{number}.{file.extension}")
+        sha256 = store.write(at, file.content, file.media_type)
         thumbnail = output.within(f"thumbnails/{number}.webp") if painting.thumbnail else None
         if thumbnail and painting.thumbnail:
             store.write(thumbnail, painting.thumbnail, "image/webp")
+        found = found or painting.found
+        untold = untold or not file.told
         images.append(
             PaintedImage(
                 key=at.key,
@@ -90,15 +103,17 @@ def _paint(task: Task, engine: Engine, store: Store) -> WorkAnswer:
                 seed=painting.seed,
                 infotext=painting.infotext,
                 sha256=sha256,
-                bytes=len(painting.png),
+                bytes=len(file.content),
                 thumbnail=thumbnail.key if thumbnail else None,
             )
         )
     short = _with_short_infotexts(images)
+    notices = [UNTOLD] if untold else []
     if task.request.type == "extras":
         # The WebUI tells no `info` of them, for there is no seed and no prompt.
-        return WorkAnswer(images=short)
-    return WorkAnswer(images=short, info=bounded(info(task.request, task.settings, images, engine.version)))
+        return WorkAnswer(images=short, notices=notices)
+    told = bounded(info(task.request, task.settings, images, engine.version, found or NOTHING))
+    return WorkAnswer(images=short, info=told, notices=notices)
 
 
 def _with_short_infotexts(images: list[PaintedImage]) -> list[PaintedImage]:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
-from darkroom.jobs.contract import Components, WorkRequest
+from darkroom.jobs.contract import Components
 from tests.contract.worker_client import (
     BUCKET,
     JOB,
@@ -24,7 +24,9 @@ from tests.contract.worker_client import (
     upload,
     worker_with,
 )
+from worker.engines import Task
 from worker.engines.preview import PreviewEngine
+from worker.release import RELEASE
 from worker.server import create_app
 
 # -- health --------------------------------------------------------------------------------------------
@@ -88,7 +90,7 @@ def test_a_large_picture_has_a_thumbnail_beside_it_and_a_small_one_has_none(work
 
 def test_the_answer_says_what_made_it(worker: TestClient) -> None:
     answer = invoke(worker, checkpoint={"name": "sd.safetensors", "s3": "s3://m/sd"})
-    assert answer.components == Components(engine="preview", version="Darkroom preview")
+    assert answer.components == Components(engine="preview", version=RELEASE)
     assert answer.notices == []
 
 
@@ -221,7 +223,7 @@ def test_a_prompt_without_a_blank_is_painted_and_kept(worker: TestClient, letter
 class BrokenEngine(PreviewEngine):
     """Fails before it paints, with a message that must not be passed on."""
 
-    def load(self, request: WorkRequest) -> None:
+    def load(self, task: Task) -> None:
         raise MemoryError("secret-prompt")
 
 

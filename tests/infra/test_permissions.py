@@ -85,6 +85,7 @@ EXPECTED = {
         "sagemaker:DescribeEndpointConfig",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:ListEndpoints",
+        "sagemaker:ListTags",
         "sqs:SendMessage",
     },
     "job_deletions": {

@@ -517,3 +517,15 @@ def test_of_two_messages_that_read_the_row_at_the_same_moment_one_is_carried_out
         assert deliver_to("checkpoint_imports", net) == []
     assert [len(tokens) for tokens in begun.messages.values()] == [1]
     assert len(queue.waiting) == 3
+
+
+def test_a_list_of_words_is_imported_for_an_engine(stage: Stage, queue: Queue, web: Web) -> None:
+    web.content = b"in the style of nobody\n" * 5
+    body = {"kind": "engine-file", "url": "https://e.com/lists/flavors.txt", "purpose": "interrogate_clip"}
+    reply = call("POST", "/checkpoints/import", body)
+    assert (reply.status, reply.json["name"], reply.json["purpose"]) == (202, "flavors.txt", "interrogate_clip")
+    run(queue)
+    [row] = call("GET", "/checkpoints?kind=engine-file").json["checkpoints"]
+    assert (row["status"], row["purpose"]) == ("active", "interrogate_clip")
+    # No other kind may be a list: the URL of one names no model file.
+    assert call("POST", "/checkpoints/import", {"kind": "lora", "url": body["url"]}).code == "invalid_request"

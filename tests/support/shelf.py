@@ -159,7 +159,7 @@ class Shelf:
 
 def row_of(kind: str, name: str, **changes: Any) -> dict[str, Any]:
     """A row as the API answers it."""
-    nothing = dict.fromkeys(("size", "sha256", "created_at", "base_model", "reason", "done", "folder"))
+    nothing = dict.fromkeys(("size", "sha256", "created_at", "base_model", "reason", "done", "folder", "purpose"))
     pickle = not name.endswith(".safetensors")
     row: dict[str, Any] = {
         "kind": kind,

@@ -217,3 +217,35 @@ def test_delete_asks_for_confirmation(shelf: Shelf) -> None:
     assert shelf.rows
     assert "Deleted vae z.pt" in checkpoints("delete", "vae", "z.pt", "--yes")
     assert "checkpoint_not_found" in checkpoints("delete", "vae", "z.pt", "--yes", code=1)
+
+
+def test_a_file_for_an_engine_is_brought_with_its_purpose(shelf: Shelf, tmp_path: Path) -> None:
+    (tmp_path / "blip.safetensors").write_bytes(os.urandom(40))
+    (tmp_path / "artists.txt").write_text("somebody\nsomebody else\n")
+    paths = (tmp_path / "blip.safetensors", tmp_path / "artists.txt")
+    output = checkpoints("upload", *paths, "--kind", "engine-file", "--for", "interrogate_clip")
+    assert "2 uploaded." in output
+    assert {row["purpose"] for row in shelf.rows.values()} == {"interrogate_clip"}
+    assert "engine-file\tartists.txt\t" in checkpoints("list")
+    assert checkpoints("list").count("\tinterrogate_clip") == 2
+
+
+def test_a_folder_of_lists_is_brought_for_an_engine_and_the_lists_of_no_other_kind(shelf: Shelf, lora: Path) -> None:
+    lists = lora.parents[2] / "interrogate"
+    lists.mkdir()
+    (lists / "mediums.txt").write_text("an oil painting\n")
+    (lora.parent / "readme.txt").write_text("words of somebody")
+    checkpoints("upload", lists, lora.parent, "--kind", "engine-file", "--for", "interrogate_clip")
+    assert [(kind, row["purpose"]) for (kind, _), row in sorted(shelf.rows.items())] == [
+        ("engine-file", "interrogate_clip"),
+        ("lora", None),
+    ]
+
+
+def test_without_for_a_file_for_an_engine_is_refused_and_no_other_has_it(shelf: Shelf, lora: Path) -> None:
+    output = checkpoints("upload", lora, "--kind", "engine-file", code=1)
+    assert "--for: interrogate_clip, interrogate_deepbooru, openpose, depth_anything" in output
+    assert "--kind engine-file" in checkpoints("upload", lora, "--for", "openpose", code=1)
+    source = ("import", "https://e.com/x.safetensors", "--kind", "engine-file")
+    assert "--for: interrogate_clip" in checkpoints(*source, code=1)
+    assert shelf.rows == {}

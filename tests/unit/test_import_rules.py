@@ -49,7 +49,7 @@ BREACHES = {
         ("infra/stage.py", "from darkroom.jobs import state"),
         ("layers/supply.py", "from darkroom.gallery import service"),
     ],
-    "the worker knows the contract, and what a picture is, only": [
+    "the worker knows the contract, pictures, and the words of the WebUI, and no service": [
         ("worker/store.py", "from darkroom.jobs import model"),
         ("worker/pictures.py", "from darkroom.images import service"),
         ("worker/engines/preview.py", "from darkroom.gallery import service"),

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import get_args
 
 import darkroom
-from darkroom.checkpoints.model import KINDS, TAGS
+from darkroom.checkpoints.model import JOB_KINDS, KINDS, TAGS
+from darkroom.checkpoints.purposes import NEEDS, PURPOSES
 from darkroom.jobs.api import ModelsIn
 from darkroom.jobs.model import MODEL_KINDS
 from darkroom.jobs.state import STATUSES
 from darkroom.jobs.types import JOB_TYPES, JobType, Mode, implied_mode
 from darkroom_client.answers import Kind as ClientKind
+from darkroom_client.answers import Purpose as ClientPurpose
 from darkroom_client.model_files import FOLDERS
 
 JOBS = Path(darkroom.__path__[0]) / "jobs"
@@ -38,7 +40,7 @@ def test_every_tag_of_a_prompt_names_a_kind() -> None:
 
 def test_the_client_knows_every_kind_and_a_folder_of_each() -> None:
     assert get_args(ClientKind) == KINDS
-    assert set(FOLDERS.values()) == set(KINDS)
+    assert set(FOLDERS.values()) == set(JOB_KINDS)
 
 
 def test_no_other_module_of_jobs_has_a_status_or_a_job_type_as_text() -> None:
@@ -48,3 +50,9 @@ def test_no_other_module_of_jobs_has_a_status_or_a_job_type_as_text() -> None:
         if path.name not in ("state.py", "types.py", "model.py"):
             constants = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
             assert names.isdisjoint(value for value in constants if isinstance(value, str)), path.name
+
+
+def test_the_client_knows_every_purpose_of_a_file_for_an_engine() -> None:
+    assert get_args(ClientPurpose) == PURPOSES
+    assert set(NEEDS) == set(PURPOSES)
+    assert {need.job_type for need in NEEDS.values() if need.job_type} <= set(JOB_TYPES)

@@ -4,9 +4,11 @@ import re
 
 from layers.supply import LAYER, ROOT, licences, locked, refused, shipped
 
+LOCKS = (LAYER, ROOT / "requirements.lock", ROOT / "worker" / "requirements.lock")
 
-def test_every_package_of_both_locks_is_pinned_by_hash() -> None:
-    for lock in (LAYER, ROOT / "requirements.lock"):
+
+def test_every_package_of_every_lock_is_pinned_by_hash() -> None:
+    for lock in LOCKS:
         entries = re.split(r"\n(?=\S)", lock.read_text().strip())
         assert len(entries) > 10
         for entry in entries:
@@ -17,6 +19,20 @@ def test_every_package_of_both_locks_is_pinned_by_hash() -> None:
 def test_the_layer_ships_the_versions_that_are_tested() -> None:
     tested = locked(ROOT / "requirements.lock")
     assert {name: tested[name] for name in locked(LAYER)} == locked(LAYER)
+
+
+def test_the_worker_is_tested_with_the_versions_of_the_project_wherever_both_have_a_package() -> None:
+    tested = locked(ROOT / "requirements.lock")
+    own = locked(ROOT / "worker" / "requirements.lock")
+    common = tested.keys() & own.keys()
+    assert {"boto3", "pillow", "pydantic", "pytest"} <= common
+    assert {name: tested[name] for name in common} == {name: own[name] for name in common}
+
+
+def test_torch_is_in_no_lock_because_machines_take_different_builds_of_it() -> None:
+    for lock in LOCKS:
+        assert not {"torch", "torchvision"} & locked(lock).keys()
+    assert "torch==" in (ROOT / "worker" / "torch.txt").read_text()
 
 
 def test_the_packages_of_the_worker_and_of_the_layer_are_checked() -> None:

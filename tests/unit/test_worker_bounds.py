@@ -88,7 +88,7 @@ def paint(pictures: dict[str, Image.Image] | None = None, steps: list[float] | N
     request = request_of(images={name: f"s3://bucket/{name}" for name in pictures or {}}, **fields)
     task = Task(request, settings_of(request), pictures or {}, (steps if steps is not None else []).append)
     made: list[Painting] = list(PreviewEngine().paint(task))
-    return [len(painting.png) for painting in made]
+    return [len(painting.content) for painting in made]
 
 
 # -- the caption ---------------------------------------------------------------------------------------
@@ -327,6 +327,7 @@ def body(**fields: Any) -> bytes:
         (body(models={"lora": [5] * 100_000}), "models"),
         (body(models={str(n): 5 for n in range(100_000)}), "models"),
         (body(models={"lora": {str(n): 5 for n in range(100_000)}}), "models"),
+        (body(files={"openpose": [5] * 100_000}), "files"),
         (body(job_id="1" * 201), "job_id"),
         (body(output="s3://bucket/" + "x" * 1_000 + "/"), "job_id, output"),
         (b"[" * 100_000, "body"),

@@ -38,7 +38,8 @@ def test_the_infotext_of_txt2img_is_that_of_the_webui() -> None:
     assert text == (
         "a pier, at night\n"
         "Negative prompt: people: many\n"
-        "Steps: 20, Sampler: Euler a, CFG scale: 7.0, Seed: 1, Size: 512x768, Model hash: 6ce0161689, "
+        "Steps: 20, Sampler: Euler a, Schedule type: Automatic, CFG scale: 7.0, Seed: 1, Size: 512x768, "
+        "Model hash: 6ce0161689, "
         "Model: v1-5-pruned-emaonly, Version: Darkroom test"
     )
 

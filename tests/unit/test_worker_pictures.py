@@ -8,7 +8,8 @@ from PIL import Image, ImageChops
 from darkroom.images import header
 from worker.engines.describe import sentence, tags
 from worker.errors import JobError
-from worker.pictures import decode, encode, flatten
+from worker.picture_files import FileOptions, encode
+from worker.pictures import decode, flatten
 
 
 def file_of(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -93,7 +94,7 @@ def test_a_decompression_bomb_is_refused_by_its_header(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("text", ["plain\nSteps: 20", "grüner Turm, 猫の絵\nSteps: 20"])
 def test_the_infotext_comes_back_out_of_the_png(text: str) -> None:
-    image = Image.open(io.BytesIO(encode(halves(), text)), formats=["png"])
+    image = Image.open(io.BytesIO(encode(halves(), {"parameters": text}, FileOptions()).content), formats=["png"])
     assert image.info["parameters"] == text
     assert image.tobytes() == halves().tobytes()
 

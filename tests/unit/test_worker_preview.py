@@ -30,7 +30,7 @@ def paint(pictures: Mapping[str, Image.Image] | None = None, **fields: Any) -> l
 
 
 def pixels(painting: Painting) -> Image.Image:
-    image = Image.open(io.BytesIO(painting.png), formats=["png"])
+    image = Image.open(io.BytesIO(painting.content), formats=["png"])
     assert (image.mode, image.size) == ("RGB", (painting.width, painting.height))
     return image
 
@@ -75,7 +75,7 @@ def share_changed(result: Image.Image, init: Image.Image, where: Image.Image) ->
 
 
 def test_the_same_job_paints_the_same_bytes() -> None:
-    assert txt2img(prompt="a pier", seed=7).png == txt2img(prompt="a pier", seed=7).png
+    assert txt2img(prompt="a pier", seed=7).content == txt2img(prompt="a pier", seed=7).content
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,9 @@ def test_every_setting_that_a_model_uses_changes_the_picture(other: dict[str, An
 
 def test_another_checkpoint_paints_another_picture() -> None:
     parameters = {"prompt": "a pier", "seed": 7, "width": 64, "height": 64}
-    one, other = (paint(checkpoint=ModelFile(name=name, s3=None), parameters=parameters)[0].png for name in ("a", "b"))
+    one, other = (
+        paint(checkpoint=ModelFile(name=name, s3=None), parameters=parameters)[0].content for name in ("a", "b")
+    )
     assert pixels_of(one) != pixels_of(other)
 
 
@@ -116,7 +118,7 @@ def test_a_missing_seed_comes_from_the_job_id_so_that_a_second_attempt_is_the_sa
     assert first[0].seed == again[0].seed
     assert first[0].seed is not None
     assert first[0].seed >= 0
-    assert first[0].png == again[0].png
+    assert first[0].content == again[0].content
     assert paint(job_id="job-2", parameters=parameters)[0].seed != first[0].seed
 
 
@@ -126,7 +128,7 @@ def test_a_missing_seed_comes_from_the_job_id_so_that_a_second_attempt_is_the_sa
 def test_the_seed_grows_by_one_in_a_batch() -> None:
     paintings = paint(parameters={"seed": 100, "batch_size": 2, "n_iter": 3, "width": 64, "height": 64})
     assert [painting.seed for painting in paintings] == [100, 101, 102, 103, 104, 105]
-    assert len({pixels_of(painting.png) for painting in paintings}) == 6
+    assert len({pixels_of(painting.content) for painting in paintings}) == 6
 
 
 def test_with_a_variation_only_the_variation_seed_grows() -> None:
@@ -143,7 +145,7 @@ def test_with_a_variation_only_the_variation_seed_grows() -> None:
     assert [painting.seed for painting in paintings] == [100, 100]
     assert "Variation seed: 7," in paintings[0].infotext
     assert "Variation seed: 8," in paintings[1].infotext
-    assert pixels_of(paintings[0].png) != pixels_of(paintings[1].png)
+    assert pixels_of(paintings[0].content) != pixels_of(paintings[1].content)
 
 
 @pytest.mark.parametrize(

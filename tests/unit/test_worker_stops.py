@@ -15,7 +15,7 @@ from worker.engines import Task
 from worker.engines.preview import PreviewEngine
 from worker.errors import JobError
 from worker.parameters import settings_of
-from worker.pictures import encode
+from worker.picture_files import FileOptions, encode
 from worker.store import Location, Store
 from worker.work import perform
 
@@ -169,13 +169,14 @@ def test_a_stop_between_two_pictures_begins_no_other(monkeypatch: pytest.MonkeyP
 def test_a_stop_while_a_png_is_written_leaves_the_rest_of_it() -> None:
     picture = Image.merge("RGB", [effect_noise((600, 600), 90)] * 3)
     never = At()
-    whole = encode(picture, "text", never.is_set)
+    texts = {"parameters": "text"}
+    whole = encode(picture, texts, FileOptions(), look=never.is_set).content
     assert never.asked > len(whole) // (64 * 1024) > 3
     for number in range(1, never.asked + 1):
         stopping = At(number)
         task = watch.Watch(job(), Shelf(b""), stopping)
         with pytest.raises(JobError) as stopped:
-            encode(picture, "text", partial(task.step, 0.5))
+            encode(picture, texts, FileOptions(), look=partial(task.step, 0.5))
         assert (stopped.value.code, stopping.asked) == ("worker_stopped", number)
 
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from PIL import Image
 
 from darkroom.jobs.contract import Components, WorkRequest
+from worker.findings import NOTHING, Findings
 from worker.parameters import GenerationSettings
+from worker.picture_files import PictureFile, encode, file_options
+from worker.pictures import thumbnail
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,37 @@ class Task:
 
 @dataclass(frozen=True)
 class Painting:
-    """One finished picture: its PNG, which carries `infotext`, and its size in pixels. `thumbnail` is a small WebP of
-    it; None for a picture that is small itself."""
+    """One finished picture: its file, which carries `infotext`, and its size in pixels. `thumbnail` is a small WebP of
+    it; None for a picture that is small itself. `found` is what the text says and the job does not."""
 
-    png: bytes
+    file: PictureFile
     width: int
     height: int
     seed: int | None
     infotext: str
     thumbnail: bytes | None = None
+    found: Findings = NOTHING
+
+    @property
+    def content(self) -> bytes:
+        """The file's bytes."""
+        return self.file.content
+
+
+def painting(
+    task: Task,
+    image: Image.Image,
+    texts: Mapping[str, str],
+    infotext: str,
+    share: float,
+    seed: int | None = None,
+    found: Findings = NOTHING,
+) -> Painting:
+    """A finished picture as a file of the format that the job asks for. `texts` are what the file carries by the names
+    of its chunks; `share` is how much of the job is done."""
+    options = file_options(task.settings.override_settings)
+    file = encode(image, texts, options, task.request.job_id, partial(task.step, share))
+    return Painting(file, image.width, image.height, seed, infotext, thumbnail(image), found)
 
 
 class Engine(Protocol):
@@ -58,7 +84,7 @@ class Engine(Protocol):
         """The names of the model files that are ready; asked for beside a job that is painted."""
         ...
 
-    def load(self, request: WorkRequest) -> None:
+    def load(self, task: Task) -> None:
         """Loads the models that the job names; returns at once for those that are loaded already."""
         ...
 
@@ -85,8 +111,14 @@ def _preview() -> Engine:
     return PreviewEngine()
 
 
+def _diffusers() -> Engine:
+    from worker.engines.diffusers.engine import DiffusersEngine
+
+    return DiffusersEngine()
+
+
 # An engine is imported when it is made, because the others may need packages that are not installed.
-ENGINES: dict[str, Callable[[], Engine]] = {"preview": _preview}
+ENGINES: dict[str, Callable[[], Engine]] = {"preview": _preview, "diffusers": _diffusers}
 
 
 def make_engine(name: str) -> Engine:

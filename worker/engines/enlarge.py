@@ -1,37 +1,39 @@
-"""Extras by the preview engine: Pillow's own resizing, and a word about what it did not do."""
+"""Extras, as every engine does them: a picture enlarged by one upscaler or by a mixture of two."""
+
+from collections.abc import Callable
 
 from PIL import Image
 
-from worker.engines import Painting, Task
-from worker.enlarging import EnlargingSettings, enlarged_size, enlarging_infotext, enlarging_settings_of
-from worker.pictures import encode, flatten, thumbnail
+from worker.engines import Painting, Task, painting
+from worker.enlarging import Box, EnlargingSettings, Size, enlarged_size, enlarging_infotext, enlarging_settings_of
+from worker.picture_files import PARAMETERS, POSTPROCESSING
+from worker.pictures import flatten
+
+Scale = Callable[[Image.Image, str, Box, Size], Image.Image]
+"""Enlarges a part of a picture by an upscaler: the picture (RGB), the upscaler's name, the part, the size it gets."""
 
 
-def enlarge(task: Task, picture: Image.Image) -> Painting:
+def lanczos(picture: Image.Image, name: str, part: Box, size: Size) -> Image.Image:
+    """Pillow's own resizing, whatever the upscaler is called; only for `Nearest` pixels stay pixels."""
+    way = Image.Resampling.NEAREST if name == "Nearest" else Image.Resampling.LANCZOS
+    return picture.resize(size, way, box=part)
+
+
+def enlarge(task: Task, picture: Image.Image, scale: Scale = lanczos) -> Painting:
     """The picture of an extras job. Its infotext begins with the one that the picture brought."""
     settings = enlarging_settings_of(task.request)
     image = flatten(picture)
     if settings.enlarges:
         part, size = enlarged_size(image.size, settings)
         task.step(0.1)
-        image = image.resize(size, Image.Resampling.LANCZOS, box=part)
+        first, *second = [scale(image, name, part, size) for name in settings.upscalers]
+        image = Image.blend(first, second[0], settings.extras_upscaler_2_visibility) if second else first
     brought = picture.info.get("parameters")
     texts = [brought if isinstance(brought, str) else "", enlarging_infotext(settings)]
     text = "\n".join(text for text in texts if text)
-    return Painting(
-        encode(image, text, lambda: task.step(0.5)), image.width, image.height, None, text, thumbnail(image)
-    )
+    return painting(task, image, dict(zip((PARAMETERS, POSTPROCESSING), texts, strict=True)), text, 0.9)
 
 
 def enlarging_notices(settings: EnlargingSettings) -> list[str]:
-    """Sentences about what the preview engine did otherwise than the body says."""
-    notices = []
-    if not settings.enlarges:
-        notices.append("No upscaler is named in upscaler_1, so the picture keeps its size.")
-    else:
-        names = " and ".join(name[:100] for name in settings.upscalers)
-        if names != "Lanczos":
-            notices.append(f"This is a preview: it was resized with Lanczos, not with {names}.")
-    if settings.restores_faces:
-        notices.append("This is a preview: no face was restored.")
-    return notices
+    """Sentences about what the body does not ask for."""
+    return [] if settings.enlarges else ["No upscaler is named in upscaler_1, so the picture keeps its size."]

@@ -12,16 +12,19 @@ from functools import partial
 from PIL import Image
 
 from darkroom.jobs.contract import Components, WorkRequest, starting_pictures
-from worker.engines import Painting, Task
+from worker.engines import Painting, Task, painting
 from worker.engines.banner import stamp
 from worker.engines.describe import sentence, tags
 from worker.engines.enlarge import enlarge, enlarging_notices
+from worker.engines.inputs import masked, picture_of
 from worker.engines.scene import draw_scene
 from worker.enlarging import enlarging_settings_of
 from worker.errors import JobError
 from worker.infotext import infotext
 from worker.parameters import GenerationSettings, is_masked, seeds_of
-from worker.pictures import difference, encode, feather, fit, flatten, mask_of, thumbnail
+from worker.picture_files import PARAMETERS
+from worker.pictures import feather, fit, flatten
+from worker.release import RELEASE
 
 TXT2IMG_SIDE = 512
 MAX_SIDE = 8192
@@ -46,21 +49,21 @@ class Canvas:
 class PreviewEngine:
     """Draws a scene that depends on the job only: the same job always gives the same bytes."""
 
-    version = "Darkroom preview"
+    version = f"Darkroom preview {RELEASE}"
     device = "cpu"
 
     def models_loaded(self) -> list[str]:
         """None, as it has no models."""
         return []
 
-    def load(self, request: WorkRequest) -> None:
+    def load(self, task: Task) -> None:
         """Nothing to load."""
 
     def paint(self, task: Task) -> Iterator[Painting]:
         """See Engine. Raises JobError `image_missing` without a needed picture, and `sizes_differ` for a mask of
         another size."""
         if task.request.type == "extras":
-            yield enlarge(task, _picture(task, "init"))
+            yield enlarge(task, picture_of(task, "init"))
             return
         starts = starting_pictures(task.request.parameters)
         canvas = _canvas(task, starts[0], partial(task.step, 0.0))
@@ -82,19 +85,28 @@ class PreviewEngine:
             )
             varied = f" {subseed}" if task.settings.subseed_strength else ""
             image = _painted(canvas, task.settings, f"{subject} {seed}{varied}", f"seed {seed}", look)
-            yield Painting(encode(image, text, look), image.width, image.height, seed, text, thumbnail(image))
+            yield painting(task, image, {PARAMETERS: text}, text, number / len(seeds), seed)
 
     def notices(self, task: Task) -> list[str]:
         """See Engine; every other picture says itself that it is a preview."""
-        return enlarging_notices(enlarging_settings_of(task.request)) if task.request.type == "extras" else []
+        if task.request.type != "extras":
+            return []
+        settings = enlarging_settings_of(task.request)
+        notices = enlarging_notices(settings)
+        names = " and ".join(name[:100] for name in settings.upscalers)
+        if settings.enlarges and names not in ("Lanczos", "Nearest"):
+            notices.append(f"This is a preview: it was resized with Lanczos, not with {names}.")
+        if settings.restores_faces:
+            notices.append("This is a preview: no face was restored.")
+        return notices
 
     def components(self, task: Task) -> Components:
         """See Engine; it computes nothing and reads no model file."""
-        return Components(engine="preview", version=self.version)
+        return Components(engine="preview", version=RELEASE)
 
     def caption(self, task: Task) -> str:
         """See Engine. The description has only what can be measured: colours, light, shape."""
-        picture = flatten(_picture(task, "init"))
+        picture = flatten(picture_of(task, "init"))
         return sentence(picture) if task.request.type == "interrogate_clip" else tags(picture)
 
 
@@ -142,11 +154,11 @@ def _canvas(task: Task, name: str, look: Callable[[], None], size: tuple[int, in
     if task.request.type == "txt2img":
         requested = (settings.width or TXT2IMG_SIDE, settings.height or TXT2IMG_SIDE)
         return Canvas(size=_hires(requested, settings) if settings.enable_hr else requested, requested=requested)
-    init = flatten(_picture(task, name))
+    init = flatten(picture_of(task, name))
     requested = size or (settings.width or init.width, settings.height or init.height)
     if not is_masked(task.request):
         return Canvas(size=requested, requested=requested, start=fit(init, requested, settings.resize_mode))
-    start, mask = _masked(task, init)
+    start, mask = masked(task, init)
     # "Only masked" pastes what it paints back into the picture as it came; "whole picture" resizes it first.
     size = init.size if settings.inpaint_full_res else requested
     fitted = []
@@ -156,30 +168,6 @@ def _canvas(task: Task, name: str, look: Callable[[], None], size: tuple[int, in
     look()
     start, kept, mask = fitted
     return Canvas(size, requested, start, kept, mask, soft=feather(mask, settings.blur))
-
-
-def _masked(task: Task, init: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """The picture to start from, and the mask."""
-    invert = task.settings.inpainting_mask_invert
-    if task.request.mode == "inpaint_sketch":
-        drawn = _same_size(task, "sketch", init)
-        sketch = flatten(drawn, paper=init)
-        return sketch, mask_of(difference(sketch, init), invert=invert)
-    return init, mask_of(_same_size(task, "mask", init), invert=invert)
-
-
-def _same_size(task: Task, name: str, init: Image.Image) -> Image.Image:
-    picture = _picture(task, name)
-    if picture.size != init.size:
-        sizes = f"{picture.width}x{picture.height} and {init.width}x{init.height}"
-        raise JobError("sizes_differ", f"The images '{name}' and 'init' must be of one size, not {sizes}.")
-    return picture
-
-
-def _picture(task: Task, name: str) -> Image.Image:
-    if name not in task.pictures:
-        raise JobError("image_missing", f"This job needs the image '{name}', and it came without.")
-    return task.pictures[name]
 
 
 def _hires(requested: tuple[int, int], settings: GenerationSettings) -> tuple[int, int]:

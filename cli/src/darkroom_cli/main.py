@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from darkroom_cli.commands import checkpoints, dead_letters, endpoints, jobs, keys, login
+from darkroom_cli.commands import checkpoints, dead_letters, endpoints, jobs, keys, login, worker
 
 app = typer.Typer(
     name="darkroom", help="Darkroom on the command line.", no_args_is_help=True, pretty_exceptions_show_locals=False
@@ -17,6 +17,7 @@ app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(keys.app, name="keys")
+app.add_typer(worker.app, name="worker")
 
 
 def main() -> None:

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer
 
 from darkroom_cli.console import print_error
 from darkroom_cli.progress import Silent, watching
 from darkroom_client import Darkroom, Failure, Refused, checkpoints, model_files, model_names
-from darkroom_client.answers import Kind
-from darkroom_client.model_files import ModelFile, Selection
+from darkroom_client.answers import Kind, Purpose
+from darkroom_client.model_files import ENGINE_FILE, ModelFile, Selection
 from darkroom_client.model_folders import NOT_WORTH_A_LINE, LeftOut, counted
 from darkroom_client.upload import Outcome, upload
 
@@ -61,9 +61,14 @@ class Report:
         }
 
 
-def selected(darkroom: Darkroom, paths: Iterable[Path], kind: Kind | None, called: str | None) -> Selection:
-    """The files to upload, with their names on the shelf; `called` is that of a single file. Raises Failure."""
+def selected(
+    darkroom: Darkroom, paths: Iterable[Path], kind: Kind | None, called: str | None, purpose: Purpose | None = None
+) -> Selection:
+    """The files to upload, with their names on the shelf; `called` is that of a single file, `purpose` what an engine
+    needs the files for. Raises Failure."""
+    check_purpose(kind, purpose)
     selection = model_files.select(paths, kind)
+    selection.files = [replace(file, purpose=purpose) if file.kind == ENGINE_FILE else file for file in selection.files]
     if called:
         if len(selection.files) != 1:
             raise Failure(f"--as names one file, and these are {len(selection.files)}.")
@@ -72,6 +77,14 @@ def selected(darkroom: Darkroom, paths: Iterable[Path], kind: Kind | None, calle
         selection.files = [replace(file, called=called, aliases=(*file.aliases, *other))]
     kinds = sorted({file.kind for file in selection.files})
     return model_names.choose(selection, (row for one in kinds for row in checkpoints.listed(darkroom, one)))
+
+
+def check_purpose(kind: Kind | None, purpose: Purpose | None) -> None:
+    """Raises Failure when a file for an engine does not say what it is for, or any other kind says so."""
+    if kind == ENGINE_FILE and purpose is None:
+        raise Failure(f"Say what the engine needs it for, with --for: {', '.join(get_args(Purpose))}.")
+    if kind != ENGINE_FILE and purpose is not None:
+        raise Failure(f"--for is for files of an engine alone: add --kind {ENGINE_FILE}.")
 
 
 def upload_all(darkroom: Darkroom, selection: Selection, parallel: int, quiet: bool) -> Report:

@@ -12,7 +12,18 @@ Status = Literal["created", "in_progress", "succeed", "fail", "cancelled"]
 Phase = Literal["waking", "in_line", "running"]
 DeletionStatus = Literal["running", "done", "stopped", "fail"]
 CancelledWhen = Literal["before", "during", "after"]
-Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet", "upscaler", "text_encoder"]
+Kind = Literal[
+    "stable-diffusion",
+    "vae",
+    "lora",
+    "hypernetwork",
+    "embedding",
+    "controlnet",
+    "upscaler",
+    "text_encoder",
+    "engine-file",
+]
+Purpose = Literal["interrogate_clip", "interrogate_deepbooru", "openpose", "depth_anything"]
 ModelStatus = Literal["uploading", "importing", "active", "fail"]
 Role = Literal["viewer", "artist", "admin"]
 
@@ -210,7 +221,8 @@ class Image(TypedDict):
 class Checkpoint(TypedDict):
     """A model file. `size` is in bytes. `pickle` marks formats that can run code when they are loaded. `reason` says
     why the file failed or why an import waits. `done` is how many bytes of an import are stored so far. `folder` is
-    where the file lies in the WebUI, and `aliases` are other names that it is called by."""
+    where the file lies in the WebUI, and `aliases` are other names that it is called by. `purpose` is what an engine
+    needs an `engine-file` for."""
 
     kind: Kind
     name: str
@@ -226,6 +238,7 @@ class Checkpoint(TypedDict):
     done: int | None
     folder: str | None
     aliases: list[str]
+    purpose: Purpose | None
 
 
 class CheckpointList(TypedDict):
@@ -285,6 +298,7 @@ class Endpoint(TypedDict):
     modified_at: str
     instance_type: str | None
     image: str | None
+    engine: str | None
     instances: int
     wanted_instances: int
     min_instances: int | None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unicodedata import normalize
 
-from darkroom_client.answers import Checkpoint, CheckpointList, Kind, Parts, Registered
+from darkroom_client.answers import Checkpoint, CheckpointList, Kind, Parts, Purpose, Registered
 from darkroom_client.client import Darkroom, expect, without_none
 from darkroom_client.errors import Failure
 from darkroom_client.model_files import ModelFile
@@ -31,9 +31,12 @@ def delete(darkroom: Darkroom, kind: Kind, name: str) -> None:
     darkroom.request("DELETE", "/checkpoints", params={"kind": kind, "name": name})
 
 
-def import_from(darkroom: Darkroom, url: str, kind: Kind, name: str | None = None) -> Checkpoint:
-    """Let the cloud fetch a model file from an https or s3 URL; returns its row, which shows the progress."""
-    body = without_none({"kind": kind, "url": url, "name": name})
+def import_from(
+    darkroom: Darkroom, url: str, kind: Kind, name: str | None = None, purpose: Purpose | None = None
+) -> Checkpoint:
+    """Let the cloud fetch a model file from an https or s3 URL; returns its row, which shows the progress. `purpose` is
+    what an engine needs an `engine-file` for."""
+    body = without_none({"kind": kind, "url": url, "name": name, "purpose": purpose})
     return expect(Checkpoint, darkroom.request("POST", "/checkpoints/import", json=body))
 
 
@@ -60,7 +63,9 @@ def rename(darkroom: Darkroom, kind: Kind, name: str, to: str) -> Checkpoint:
 
 def register(darkroom: Darkroom, file: ModelFile, size: int) -> Registered:
     """Begin an upload of `size` bytes, or find the open one; the answer says how many parts it has."""
-    body = without_none({"kind": file.kind, "name": file.name, "size": size, "folder": file.folder})
+    body = without_none(
+        {"kind": file.kind, "name": file.name, "size": size, "folder": file.folder, "purpose": file.purpose}
+    )
     if file.aliases:
         body["aliases"] = list(file.aliases)
     return expect(Registered, darkroom.request("POST", "/checkpoints", json=body))

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unicodedata import normalize
 
-from darkroom_client.answers import Kind
+from darkroom_client.answers import Kind, Purpose
 from darkroom_client.errors import Failure
-from darkroom_client.model_folders import NO_KIND, SAME_FILE, SUFFIXES, LeftOut, read_folders
+from darkroom_client.model_folders import NO_KIND, NO_MODEL, SAME_FILE, SUFFIXES, TEXTS, LeftOut, read_folders
 
 FOLDERS: dict[str, Kind] = {
     "stable-diffusion": "stable-diffusion",
@@ -28,6 +28,8 @@ FOLDERS: dict[str, Kind] = {
     "text_encoder": "text_encoder",
 }
 """The kind of the files in each of the WebUI's folders, by the folder's name in lower case."""
+ENGINE_FILE: Kind = "engine-file"
+"""The kind of a file that no folder of a WebUI tells: an engine needs it for a purpose."""
 MAX_FOLDER = 200
 """Characters of a folder that the shelf keeps."""
 
@@ -37,7 +39,8 @@ class ModelFile:
     """A model file on this machine, with its kind.
 
     `folder` is where it lies below the folder of its kind, with slashes: empty right in it, None where no folder tells.
-    `called` is its name on the shelf if that is not its file name. `aliases` are further names for it.
+    `called` is its name on the shelf if that is not its file name. `aliases` are further names for it. `purpose` is
+    what an engine needs it for, of an `engine-file` alone.
     """
 
     path: Path
@@ -45,6 +48,7 @@ class ModelFile:
     folder: str | None = None
     called: str | None = None
     aliases: tuple[str, ...] = ()
+    purpose: Purpose | None = None
 
     @property
     def file_name(self) -> str:
@@ -119,8 +123,9 @@ def _single(path: Path, kind: Kind | None) -> ModelFile:
         raise Failure(f"{path}: the link leads to no file.")
     if not path.is_file():
         raise Failure(f"{path}: there is no such file.")
-    if path.suffix.lower() not in SUFFIXES:
-        raise Failure(f"{path}: not a model file; they end in {', '.join(SUFFIXES)}.")
+    suffixes = SUFFIXES + (TEXTS if kind == ENGINE_FILE else ())
+    if path.suffix.lower() not in suffixes:
+        raise Failure(f"{path}: not a model file; they end in {', '.join(suffixes)}.")
     told = _kind_and_folder(path)
     if kind is None and told is None:
         raise Failure(f"{path}: its folder does not tell what it is; say so with --kind.")
@@ -133,11 +138,15 @@ def _single(path: Path, kind: Kind | None) -> ModelFile:
 def _in_folder(directory: Path, kind: Kind | None, selection: Selection) -> list[ModelFile]:
     """The files of a folder, which may be a whole WebUI. Raises Failure when there are none."""
     roots, others = _roots(directory)
-    found = read_folders(roots, lambda folder: kind_of(folder / "any"))
+    suffixes = SUFFIXES + (TEXTS if kind == ENGINE_FILE else ())
+    found = read_folders(roots, lambda folder: kind_of(folder / "any"), suffixes)
     selection.left_out += [LeftOut(path, NO_KIND) for path in others] + found.left_out
     files = []
     for path in found.files:
-        if told := _kind_and_folder(path):
+        told = _kind_and_folder(path)
+        if told and path.suffix.lower() in TEXTS:
+            selection.left_out.append(LeftOut(path, NO_MODEL))
+        elif told:
             files.append(ModelFile(path, told[0], _below(path, told[1])))
         elif kind:
             files.append(ModelFile(path, kind, _below(path, directory)))

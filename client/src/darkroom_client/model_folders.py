@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
+TEXTS = (".txt",)
+"""Lists of words, which an engine may need."""
 
 NO_MODEL = "not a model file"
 HIDDEN = "hidden"
@@ -43,8 +45,8 @@ def counted(left_out: Iterable[LeftOut]) -> dict[str, int]:
     return dict(Counter(one.reason for one in left_out).most_common())
 
 
-def read_folders(roots: Iterable[Path], group: Callable[[Path], object]) -> Found:
-    """All model files below these folders, by name within each folder.
+def read_folders(roots: Iterable[Path], group: Callable[[Path], object], suffixes: tuple[str, ...] = SUFFIXES) -> Found:
+    """All files below these folders that end in one of `suffixes`, by name within each folder.
 
     Links to folders are followed, after all folders that are no links: so a folder goes by its own name and not by that
     of a link to it. A folder is read once for each value of `group`, which is asked with the folder's path.
@@ -64,13 +66,13 @@ def read_folders(roots: Iterable[Path], group: Callable[[Path], object]) -> Foun
         except OSError:
             found.left_out.append(LeftOut(folder, UNREADABLE))
             continue
-        below = _sort_entries(entries, found)
+        below = _sort_entries(entries, found, suffixes)
         links.extend(path for path in below if path.is_symlink())
         folders.extendleft(path for path in reversed(below) if not path.is_symlink())
     return found
 
 
-def _sort_entries(entries: list[Path], found: Found) -> list[Path]:
+def _sort_entries(entries: list[Path], found: Found, suffixes: tuple[str, ...]) -> list[Path]:
     """Add the model files among the entries of a folder to what was found; returns the folders among them."""
     folders = []
     for path in entries:
@@ -78,18 +80,18 @@ def _sort_entries(entries: list[Path], found: Found) -> list[Path]:
             found.left_out.append(LeftOut(path, HIDDEN))
         elif os.path.isdir(path):
             folders.append(path)
-        elif reason := _unfit(path):
+        elif reason := _unfit(path, suffixes):
             found.left_out.append(LeftOut(path, reason))
         else:
             found.files.append(path)
     return folders
 
 
-def _unfit(path: Path) -> str | None:
+def _unfit(path: Path, suffixes: tuple[str, ...]) -> str | None:
     """Why a path that is no folder cannot be a model file, None when it can."""
     if path.is_symlink() and not os.path.exists(path):
         return BROKEN_LINK
-    if path.suffix.lower() not in SUFFIXES or not os.path.isfile(path):
+    if path.suffix.lower() not in suffixes or not os.path.isfile(path):
         return NO_MODEL
     if path.name.lower().startswith("put") and path.stem.lower().endswith("here"):
         return PLACEHOLDER

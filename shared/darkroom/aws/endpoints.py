@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 VARIANT = "main"
 """Every endpoint has this one variant."""
-AT_ONCE_VARIABLE = "DARKROOM_JOBS_AT_ONCE"
-"""The environment variable that tells the container how many jobs SageMaker sends it side by side."""
+AT_ONCE_VARIABLE, ENGINE_VARIABLE = "DARKROOM_JOBS_AT_ONCE", "DARKROOM_ENGINE"
+"""The environment variables that tell the container how many jobs SageMaker sends it side by side, and what to paint
+with."""
 _PAGE = {"SortBy": "CreationTime", "SortOrder": "Descending", "PaginationConfig": {"PageSize": 100}}
 _VALIDATION = "ValidationException"
 """SageMaker's error code for a name that is taken, a name that does not exist, and an invalid value alike."""
@@ -160,7 +161,7 @@ class SageMakerControl:
             spec.parts,
             lambda: self._client.create_model(
                 ModelName=spec.parts,
-                PrimaryContainer={"Image": spec.image, "Environment": {AT_ONCE_VARIABLE: str(spec.at_once)}},
+                PrimaryContainer={"Image": spec.image, "Environment": _environment(spec)},
                 ExecutionRoleArn=self._defaults.role,
                 Tags=_tags(spec.tags),
             ),
@@ -273,6 +274,11 @@ def _refusal(error: ClientError) -> DarkroomError | None:
 
 def _code(error: ClientError) -> str:
     return error.response["Error"].get("Code", "")
+
+
+def _environment(spec: EndpointSpec) -> dict[str, str]:
+    engine = {ENGINE_VARIABLE: spec.engine} if spec.engine else {}
+    return {AT_ONCE_VARIABLE: str(spec.at_once), **engine}
 
 
 def _tags(tags: Mapping[str, str]) -> list[Any]:

@@ -100,6 +100,7 @@ def to_item(job: Job, shards: int, listed_as: Status | None = None) -> Item:
             "models": _json(job.models) if job.models else None,
             "spellings": _json(job.spellings) if job.spellings is not None else None,
             "objects": _json(job.objects) if job.objects else None,
+            "files": _json(job.files) if job.files else None,
             "instance_type": job.instance_type,
             "replay_of": job.replay_of,
             "notices": list(job.notices) or None,
@@ -248,6 +249,7 @@ def from_item(item: Mapping[str, Any]) -> Job:
         hand_overs=int(values.get("hand_overs", 0)),
         handed_over_at=values.get("handed_over_at"),
         objects=_read(values, "objects") or {},
+        files=_read(values, "files") or {},
         notices=tuple(values.get("notices", ())),
         components=Components.model_validate_json(components) if components else None,
     )

@@ -54,12 +54,12 @@ class DynamoModelRegistry:
             TableName=self._table,
             KeyConditionExpression="kind = :kind",
             FilterExpression="#status = :active",
-            ProjectionExpression="kind, #name, #status, folder, aliases, sha256, old_hash, #object",
+            ProjectionExpression="kind, #name, #status, folder, aliases, sha256, old_hash, #object, purpose",
             ExpressionAttributeNames={"#status": "status", "#name": "name", "#object": "object"},
             ExpressionAttributeValues={":kind": {"S": kind}, ":active": {"S": "active"}},
         )
         rows = [_row(item) for page in pages for item in page["Items"]]
-        return [KnownFile(row.key.name, row.folder, row.aliases, row.sha256, row.old_hash, row.object) for row in rows]
+        return [_known(row) for row in rows]
 
     def describe(self, row: Checkpoint) -> None:
         """See `ModelRegistry.describe`: one conditional PutItem."""
@@ -167,6 +167,11 @@ class DynamoModelRegistry:
         return True
 
 
+def _known(row: Checkpoint) -> KnownFile:
+    key = row.key
+    return KnownFile(key.name, row.folder, row.aliases, row.sha256, row.old_hash, row.object, row.purpose)
+
+
 def _key(key: ModelKey) -> Item:
     return {"kind": {"S": key.kind}, "name": {"S": key.name}}
 
@@ -186,6 +191,7 @@ _ATTRIBUTES = (
     "folder",
     "old_hash",
     "object",
+    "purpose",
 )
 _LISTS = ("trigger_words", "aliases")
 

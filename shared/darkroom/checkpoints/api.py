@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from darkroom.checkpoints.model import MAX_BYTES, Checkpoint, Kind, ModelStatus
+from darkroom.checkpoints.purposes import Purpose
 from darkroom.webui.spelling import composed
 
 FileName = Annotated[
@@ -46,12 +47,14 @@ Alias = Annotated[str, AfterValidator(composed), Field(max_length=400, pattern=r
 
 class CheckpointIn(ModelIn):
     """A model file about to be uploaded: how many bytes, the SHA-256 of all of them if it is known, the folder that
-    the WebUI shows before its name, and other names that it is called by: its file name there if it is another one."""
+    the WebUI shows before its name, and other names that it is called by: its file name there if it is another one.
+    `purpose` is what an engine needs it for, of an `engine-file` alone."""
 
     size: Annotated[int, Field(strict=True, ge=16, le=MAX_BYTES)]
     sha256: Sha256 | None = None
     folder: Folder | None = None
     aliases: Annotated[list[Alias], Field(max_length=20)] = []
+    purpose: Purpose | None = None
 
 
 class RenameIn(ModelIn):
@@ -62,13 +65,15 @@ class RenameIn(ModelIn):
 
 class ImportIn(BaseModel):
     """A model file to fetch: `url` is a direct `https://…` link or `s3://bucket/key`; `name` is its file name on
-    the shelf, the one at the end of the URL when it is left out."""
+    the shelf, the one at the end of the URL when it is left out. `purpose` is what an engine needs it for, of an
+    `engine-file` alone."""
 
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind
     url: Annotated[str, Field(max_length=2000, pattern=r"^(https://|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/)[^\s]+$")]
     name: FileName | None = None
+    purpose: Purpose | None = None
 
 
 class PartIn(BaseModel):
@@ -90,7 +95,8 @@ class CheckpointOut(BaseModel):
     """A model file. `size` is in bytes, `created_at` ISO 8601 in UTC. `pickle` marks formats that can run code when
     they are loaded. `base_model` and `trigger_words` are read from the file. `folder` is where it lies in the WebUI,
     and `aliases` are other names that it is called by. `reason` says why it failed, or why an import waits. `done` is
-    how many bytes of an import are stored so far."""
+    how many bytes of an import are stored so far. `purpose` is what an engine needs the file for, None for every kind
+    but `engine-file`."""
 
     kind: Kind
     name: str
@@ -106,6 +112,7 @@ class CheckpointOut(BaseModel):
     done: int | None = None
     folder: str | None = None
     aliases: list[str] = []
+    purpose: Purpose | None = None
 
     @classmethod
     def of(cls, row: Checkpoint) -> "CheckpointOut":
@@ -125,6 +132,7 @@ class CheckpointOut(BaseModel):
             done=(row.done or 0) if row.status == "importing" else None,
             folder=row.folder,
             aliases=list(row.aliases),
+            purpose=row.purpose,
         )
 
 

@@ -20,7 +20,9 @@ from darkroom.checkpoints.model import (
     MAX_BYTES,
     PICKLES,
     SAFE,
+    TEXTS,
     Checkpoint,
+    Kind,
     ModelKey,
     Part,
     new_object,
@@ -36,6 +38,7 @@ from darkroom.checkpoints.ports import (
     UploadGone,
     Web,
 )
+from darkroom.checkpoints.purposes import ENGINE_FILE, check_purpose
 from darkroom.checkpoints.safetensors import NotSafetensors, header_length
 from darkroom.checkpoints.service import Checkpoints
 from darkroom.checkpoints.stalled import fail_import
@@ -106,7 +109,8 @@ class Imports:
         A delayed copy of the first step is queued before the row is written. If this function is killed after it wrote
         the row, that copy begins the import, so a row never stays `importing` for ever.
         """
-        key = ModelKey(request.kind, request.name or _name_in(request.url))
+        key = ModelKey(request.kind, request.name or _name_in(request.url, request.kind))
+        check_purpose(request.kind, request.purpose)
         self._checkpoints.check_format(key)
         found = self._registry.get(key)
         if found and found.created_by(fingerprint):
@@ -126,6 +130,7 @@ class Imports:
             done=0,
             fingerprint=fingerprint,
             object=at,
+            purpose=request.purpose,
         )
         self._enqueue_next(row, delay=FALLBACK_DELAY)
         if not self._registry.begin(row):
@@ -206,7 +211,8 @@ class Imports:
         size = self._size(source)
         if not MIN_BYTES <= size <= MAX_BYTES:
             raise SourceRefused(f"the source has {size:,} bytes, which is no size of a model file")
-        if not row.key.is_pickle and header_length(self._read(source, 0, 8, size)) > size - 8:
+        has_header = not (row.key.is_pickle or row.key.is_text)
+        if has_header and header_length(self._read(source, 0, 8, size)) > size - 8:
             raise NotSafetensors("its header is longer than the file")
         sized = replace(row, size=size, attempts=0)
         if self._registry.change(row, sized):
@@ -261,7 +267,7 @@ def _is_whole(size: int, part: Part | None) -> bool:
     return part is not None and part.size == part_length(size, part.number)
 
 
-def _name_in(url: str) -> str:
+def _name_in(url: str, kind: Kind) -> str:
     """The name of a model file at the end of a URL's path; raises Invalid when there is none."""
     last = ""
     try:
@@ -269,7 +275,7 @@ def _name_in(url: str) -> str:
         name = _FILE_NAME.validate_python(last)
     except (ValidationError, ValueError):
         name = ""
-    if not name.lower().endswith(SAFE + PICKLES):
+    if not name.lower().endswith(SAFE + PICKLES + (TEXTS if kind == ENGINE_FILE else ())):
         shown = f"ends in {last[:100]!r}, which is no name of a model file" if last else "does not end in a file name"
         why = f"the URL {shown}; give `name`, with the extension, such as film.safetensors"
         raise Invalid("invalid_request", f"{why[0].upper()}{why[1:]}.", (FieldError(("body", "name"), why),))

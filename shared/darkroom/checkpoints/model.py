@@ -1,12 +1,26 @@
-"""Model files on the shelf: checkpoints and extra networks."""
+"""Model files on the shelf: checkpoints, extra networks, and what an engine needs besides."""
 
 import secrets
 from dataclasses import dataclass
 from math import ceil
 from typing import Literal, get_args
 
-Kind = Literal["stable-diffusion", "vae", "lora", "hypernetwork", "embedding", "controlnet", "upscaler", "text_encoder"]
+from darkroom.checkpoints.purposes import ENGINE_FILE, Purpose
+
+Kind = Literal[
+    "stable-diffusion",
+    "vae",
+    "lora",
+    "hypernetwork",
+    "embedding",
+    "controlnet",
+    "upscaler",
+    "text_encoder",
+    "engine-file",
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+JOB_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != ENGINE_FILE)
+"""Kinds of files that a job may name."""
 TAGS: dict[str, Kind] = {"lora": "lora", "lyco": "lora", "hypernet": "hypernetwork"}
 """The word of a tag in a prompt, as in `<lora:name:0.8>`, and the kind of file that it names. A kind without a tag is
 named in the request alone."""
@@ -16,6 +30,8 @@ MAX_BYTES = 50 * 1024**3
 SAFE = (".safetensors",)
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 """Formats that can run code when they are loaded (Python's pickle module says so of itself)."""
+TEXTS = (".txt",)
+"""Lists of words, which only an engine takes."""
 _MEGABYTE = 1024**2
 _LEAST_PART = 8 * _MEGABYTE
 
@@ -37,6 +53,11 @@ class ModelKey:
         """Whether its format can run code when it is loaded."""
         return self.name.lower().endswith(PICKLES)
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a list of words."""
+        return self.kind == ENGINE_FILE and self.name.lower().endswith(TEXTS)
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -50,7 +71,8 @@ class Checkpoint:
     `fingerprint` is that of the request that created the row, if it had an `Idempotency-Key`. `folder` is where the
     file lies in the WebUI below the folder of its kind, as its uploader stated it; `aliases` are other names that it is
     called by; `old_hash` is the WebUI's old hash of it (None in rows from before it was kept). `object` is the key of
-    its object in the models bucket (None: `ModelKey.default_object`).
+    its object in the models bucket (None: `ModelKey.default_object`). `purpose` is what an engine needs the file for,
+    None for every kind but `engine-file`.
     """
 
     key: ModelKey
@@ -74,6 +96,7 @@ class Checkpoint:
     aliases: tuple[str, ...] = ()
     old_hash: str | None = None
     object: str | None = None
+    purpose: Purpose | None = None
 
     @property
     def object_key(self) -> str:

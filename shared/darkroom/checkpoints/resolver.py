@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from darkroom.checkpoints.model import Kind, ModelKey
 from darkroom.checkpoints.ports import ModelRegistry
+from darkroom.checkpoints.purposes import ENGINE_FILE, Purpose
 from darkroom.webui import upscalers
 from darkroom.webui.mentions import Mention
 from darkroom.webui.spelling import Ambiguous, FileNames, KnownFile, folded, possible_names, stem
@@ -16,6 +17,8 @@ CACHE_SECONDS = 5.0
 a file that was just uploaded is found; one that was just deleted is refused when the job is written."""
 
 
+MOST_FOR_A_PURPOSE = 32
+"""How many files of a purpose a job gets: every request to a worker names them all."""
 NO_OBJECTS: Mapping[ModelKey, str] = {}
 
 
@@ -111,6 +114,14 @@ class ModelResolver:
             found = several.names
         former = [alias for name in found for alias in names.former_names(name)]
         return tuple(dict.fromkeys((*found, *former, *possible_names(text))))
+
+    def engine_files(self, purpose: Purpose) -> list[str]:
+        """The names of the files for a purpose, in their order, at most MOST_FOR_A_PURPOSE; none when there are
+        none."""
+        for fresh in (False, True):
+            if names := [file.name for file in self._names(ENGINE_FILE, fresh).files if file.purpose == purpose]:
+                return sorted(names)[:MOST_FOR_A_PURPOSE]
+        return []
 
     def objects(self, keys: Iterable[ModelKey]) -> dict[str, dict[str, str]]:
         """The S3 keys of the objects of files that were found, by kind and name; without those that stand in the

@@ -23,6 +23,7 @@ from darkroom.checkpoints.contents import header_of, names_of
 from darkroom.checkpoints.model import (
     PICKLES,
     SAFE,
+    TEXTS,
     Checkpoint,
     Kind,
     ModelKey,
@@ -34,6 +35,7 @@ from darkroom.checkpoints.model import (
     part_size,
 )
 from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, UploadGone
+from darkroom.checkpoints.purposes import ENGINE_FILE, check_purpose
 from darkroom.checkpoints.renaming import check_rename, renamed_row, taken
 from darkroom.checkpoints.safetensors import NotSafetensors
 from darkroom.errors import Busy, Conflict, FieldError, Forbidden, Invalid, Missing, TooMany
@@ -67,10 +69,11 @@ class Checkpoints:
         A repeated request has the `fingerprint` of the request that created the row, and finds that row whatever its
         status is. Everybody sees the whole shelf; here and below, `scope` is the only owner whose files may be
         changed (None: all), and a file of another owner raises Forbidden `not_your_checkpoint`.
-        Raises Invalid `format_not_taken`, Conflict `checkpoint_exists` or `checkpoint_uploading`, and TooMany as
-        `check_room` does.
+        Raises Invalid `format_not_taken` or `purpose_wrong`, Conflict `checkpoint_exists` or `checkpoint_uploading`,
+        and TooMany as `check_room` does.
         """
         key = ModelKey(request.kind, request.name)
+        check_purpose(request.kind, request.purpose)
         self.check_format(key)
         found = self._find(key)
         if found is None or (found.status == "fail" and not found.created_by(fingerprint)):
@@ -90,6 +93,7 @@ class Checkpoints:
                 folder=request.folder,
                 aliases=tuple(alias for alias in dict.fromkeys(request.aliases) if alias != key.name),
                 object=at,
+                purpose=request.purpose,
             )
             if self._registry.begin(row):
                 return _registered(row), True
@@ -224,9 +228,10 @@ class Checkpoints:
 
     def check_format(self, key: ModelKey) -> None:
         """Raises Invalid `format_not_taken` when this stage does not take files with the extension of this name."""
-        if key.name.lower().endswith(SAFE) or (key.is_pickle and self._pickles):
+        if key.name.lower().endswith(SAFE) or key.is_text or (key.is_pickle and self._pickles):
             return
-        extensions = ", ".join(SAFE + (PICKLES if self._pickles else ()))
+        texts = TEXTS if key.kind == ENGINE_FILE else ()
+        extensions = ", ".join(SAFE + (PICKLES if self._pickles else ()) + texts)
         why = f"is of a format that this stage does not take; it takes {extensions}"
         if stem(key.name) == key.name:
             why = f"does not end in the extension of a model file; this stage takes {extensions}"

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom.endpoints.service import EndpointView
+from darkroom.engines.model import EngineName
 
 Instances = Annotated[int, Field(strict=True, ge=0, le=100)]
 ShortName = Annotated[
@@ -30,6 +31,13 @@ class EndpointIn(BaseModel):
     min_instances: Instances = 0
     max_instances: Annotated[int, Field(strict=True, ge=1, le=100)] = 1
     jobs_at_once: Annotated[int, Field(strict=True, ge=1, le=16, description="on each instance")] = 1
+    engine: Annotated[
+        EngineName | None,
+        Field(
+            description="what the container paints with, if it is Darkroom's worker: jobs that this engine does not "
+            "take are refused before the endpoint wakes for them"
+        ),
+    ] = None
 
 
 class EndpointPatch(BaseModel):
@@ -57,6 +65,7 @@ class EndpointOut(BaseModel):
     modified_at: str
     instance_type: str | None
     image: str | None
+    engine: str | None
     instances: int
     wanted_instances: int
     min_instances: int | None
@@ -79,6 +88,7 @@ class EndpointOut(BaseModel):
             modified_at=endpoint.modified_at,
             instance_type=view.tags.instance_type,
             image=details.image,
+            engine=view.tags.engine,
             instances=details.current,
             wanted_instances=details.desired,
             min_instances=bounds.least if bounds else None,

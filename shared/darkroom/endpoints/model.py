@@ -13,6 +13,8 @@ changes its instances, so also while it wakes (API reference, EndpointSummary). 
 would refuse the jobs that woke it."""
 CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 """Statuses in which SageMaker refuses to change or delete an endpoint; each ends by itself."""
+ENGINE_TAG = "darkroom:engine"
+"""The tag that says what an endpoint's container paints with."""
 DELETION_TAG = "darkroom:delete"
 """The tag of an endpoint that somebody deleted while SageMaker refused to: it is deleted as soon as possible."""
 
@@ -84,6 +86,11 @@ class EndpointTags:
         return self.tags.get("darkroom:owner")
 
     @property
+    def engine(self) -> str | None:
+        """What it paints with, as the request that made it said; None when it did not say."""
+        return self.tags.get(ENGINE_TAG)
+
+    @property
     def bounds(self) -> Bounds | None:
         """The bounds that were last requested, None for an endpoint that was not made by Darkroom."""
         least, most = self.tags.get("darkroom:min"), self.tags.get("darkroom:max")
@@ -111,7 +118,7 @@ class EndpointTags:
 @dataclass(frozen=True)
 class EndpointSpec:
     """An endpoint to make. `parts` is the name of both its model and its configuration, `at_once` how many jobs each
-    instance runs at once."""
+    instance runs at once, `engine` what its container is to paint with (None: as the container has it)."""
 
     name: str
     parts: str
@@ -120,6 +127,7 @@ class EndpointSpec:
     bounds: Bounds
     at_once: int
     tags: dict[str, str]
+    engine: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from darkroom.endpoints.model import Bounds, Endpoint, EndpointDetails, EndpointTags, Machine
+from darkroom.endpoints.model import ENGINE_TAG, Bounds, Endpoint, EndpointDetails, EndpointTags, Machine
 from darkroom.endpoints.ports import EndpointJobs, EndpointSource, Scaling
 from darkroom.errors import Busy, Conflict, Invalid, Missing
 
@@ -51,6 +51,7 @@ class Endpoints:
         self._monotonic = monotonic
         self._cache: dict[str, tuple[float, object]] = {}
         self._machines: dict[tuple[str, str], Machine | None] = {}
+        self._engines: dict[tuple[str, str], str | None] = {}
 
     def full_name(self, name: str) -> str:
         """The name of a new endpoint in SageMaker; people may leave the stage's prefix out, and write it in any case.
@@ -95,13 +96,27 @@ class Endpoints:
 
     def machine(self, name: str) -> Machine | None:
         """The instances of an endpoint, None when it is gone. They never change, so they are cached for ever."""
-        created = next((endpoint.created_at for endpoint in self.all() if endpoint.name == name), None)
+        created = self._created(name)
         if created is None:
             return None
         if (name, created) not in self._machines:
-            details = self._source.describe(name)
+            details = self.details(name)
             self._machines[name, created] = self._source.machine(details.config) if details else None
         return self._machines[name, created]
+
+    def engine(self, name: str) -> str | None:
+        """What an endpoint paints with, None when nobody said it or the endpoint is gone. It never changes, so it is
+        cached for ever."""
+        created = self._created(name)
+        if created is None:
+            return None
+        if (name, created) not in self._engines:
+            details = self.details(name)
+            self._engines[name, created] = self._source.tags(details.arn).get(ENGINE_TAG) if details else None
+        return self._engines[name, created]
+
+    def _created(self, name: str) -> str | None:
+        return next((endpoint.created_at for endpoint in self.all() if endpoint.name == name), None)
 
     def details(self, name: str) -> EndpointDetails | None:
         """An endpoint with its instances, at most `CACHE_SECONDS` old; None when it is gone."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkroom.endpoints.api import EndpointIn
-from darkroom.endpoints.model import Bounds, EndpointSpec, bounds_tags, bounds_text
+from darkroom.endpoints.model import ENGINE_TAG, Bounds, EndpointSpec, bounds_tags, bounds_text
 from darkroom.errors import FieldError, Invalid
 
 MAX_NAME = 63
@@ -45,6 +45,8 @@ class Planner:
         check_bounds(bounds)
         # The names of parts contain a digest of their content. A part that exists already is therefore the right one.
         content = f"{instance_type}\n{image}\n{request.jobs_at_once}\n{max(1, bounds.least)}"
+        if request.engine is not None:
+            content += f"\n{request.engine}"
         return EndpointSpec(
             name=name,
             parts=f"{name}-{hashlib.sha256(content.encode()).hexdigest()[: _PARTS_SUFFIX - 1]}",
@@ -57,7 +59,9 @@ class Planner:
                 "darkroom:owner": _NOT_IN_TAGS.sub("_", owner)[:256],
                 "darkroom:asked": bounds_text(bounds),
                 **bounds_tags(bounds),
+                **({ENGINE_TAG: request.engine} if request.engine else {}),
             },
+            engine=request.engine,
         )
 
     def _name(self, short: str) -> str:
@@ -91,5 +95,7 @@ def check_bounds(bounds: Bounds) -> None:
 
 def _generated_name(owner: str, request: EndpointIn, instance_type: str, image: str) -> str:
     """A name for a request without one. It depends on the request alone, so that a repeat finds the same endpoint."""
-    content = f"{owner}\n{request.model_dump_json()}\n{instance_type}\n{image}"
+    # Without an engine the name is what it was before requests could say one.
+    told = request.model_dump_json(exclude={"engine"} if request.engine is None else None)
+    content = f"{owner}\n{told}\n{instance_type}\n{image}"
     return hashlib.sha256(content.encode()).hexdigest()[:12]

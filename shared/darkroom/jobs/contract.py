@@ -66,7 +66,7 @@ class WorkRequest(BaseModel):
     pictures starts from its own. The mask is `images["mask"]`, the painted-over picture of
     `inpaint_sketch` `images["sketch"]`. Numbers that JSON cannot say travel as the strings
     `Infinity`, `-Infinity`, `NaN`. An empty `models["vae"]` means Automatic. `files` are files that no job names and
-    an engine needs all the same, by purpose: `interrogate_clip`, `interrogate_deepbooru`.
+    an engine needs all the same, by purpose (`checkpoints.purposes`).
     """
 
     job_id: str

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from darkroom.checkpoints.model import ModelKey
 from darkroom.errors import Busy
@@ -147,6 +148,9 @@ class Dispatcher:
             no_vae = key.kind == "vae" and key.name == NO_VAE
             models.setdefault(key.kind, []).append(ModelFile(name=NO_VAE, s3=None) if no_vae else file(key))
         checkpoint = job.line.checkpoint
+        files = {purpose: [file(key) for key in keys] for purpose, keys in job.file_keys.items()}
+        # A request without them is the same as before there were any.
+        beside: dict[str, Any] = {"files": files} if files else {}
         return WorkRequest(
             job_id=job.line.id,
             type=job.line.type,
@@ -157,4 +161,5 @@ class Dispatcher:
             models=models,
             output=f"s3://{self._resources.pictures_bucket}/{output_prefix(job.line.id)}",
             progress_queue=self._resources.progress_queue,
+            **beside,
         ).model_dump(mode="json", exclude_unset=True)

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from darkroom import ids
-from darkroom.checkpoints.model import KINDS, Kind, ModelKey
+from darkroom.checkpoints.model import JOB_KINDS, Kind, ModelKey
+from darkroom.checkpoints.purposes import ENGINE_FILE
 from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
 from darkroom.jobs.media import media_of_key
 from darkroom.jobs.runs import MAX_RUNS
@@ -14,7 +15,7 @@ from darkroom.jobs.state import CREATED, IN_PROGRESS, OPEN, Basis, CancelPoint, 
 from darkroom.jobs.types import JobType, Mode
 from darkroom.times import iso
 
-MODEL_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "stable-diffusion")
+MODEL_KINDS: tuple[Kind, ...] = tuple(kind for kind in JOB_KINDS if kind != "stable-diffusion")
 """Kinds of model files a job may use besides its checkpoint (whose kind is `stable-diffusion`)."""
 EXTRA_KINDS: tuple[Kind, ...] = tuple(kind for kind in MODEL_KINDS if kind != "vae")
 """Those of which a job may use several files; of VAEs it uses at most one."""
@@ -99,7 +100,8 @@ class Job:
     of the present run (an S3 URI), None until it took it; `run` counts the runs, one more each time that its worker was
     stopped. `hand_overs` counts how often the sweeper handed it over, the last time at `handed_over_at`. `notices` are
     sentences for its owner, `components` what made its pictures. `uses` counts the pictures whose use was written with
-    the job, None for a job from before that was done."""
+    the job, None for a job from before that was done. `files` maps purposes to the names of the files that an engine
+    needs for them."""
 
     line: JobLine
     parameters: dict[str, Any]
@@ -126,14 +128,20 @@ class Job:
     notices: tuple[str, ...] = ()
     components: Components | None = None
     uses: int | None = None
+    files: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def model_keys(self) -> tuple[ModelKey, ...]:
         """Every model file that the job uses, the checkpoint first."""
         keys = [ModelKey("stable-diffusion", self.line.checkpoint)] if self.line.checkpoint else []
-        keys += [ModelKey(kind, name) for kind in KINDS for name in self.models.get(kind, ())]
+        keys += [ModelKey(kind, name) for kind in JOB_KINDS for name in self.models.get(kind, ())]
         no_vae = ModelKey("vae", NO_VAE)
         return tuple(key for key in dict.fromkeys(keys) if key != no_vae)
+
+    @property
+    def file_keys(self) -> dict[str, list[ModelKey]]:
+        """The files that an engine needs, by purpose."""
+        return {purpose: [ModelKey(ENGINE_FILE, name) for name in names] for purpose, names in self.files.items()}
 
     def object_key(self, key: ModelKey) -> str:
         """The S3 key of the object of a file that the job uses."""

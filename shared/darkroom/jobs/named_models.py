@@ -7,9 +7,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from darkroom.checkpoints.model import Kind, ModelKey
+from darkroom.checkpoints.purposes import ENGINE_FILE, Purpose
 from darkroom.checkpoints.resolver import Missing, ModelResolver, Resolution
 from darkroom.errors import FieldError, Invalid
 from darkroom.jobs.api import JobIn, ModelName
+from darkroom.jobs.engine_files import purposes_of
 from darkroom.jobs.model import EXTRA_KINDS, MODEL_KINDS, NO_VAE, Job
 from darkroom.jobs.types import JOB_TYPES
 from darkroom.webui.mentions import CHECKPOINT, VAE, Mention, mentions
@@ -26,8 +28,8 @@ _AUTOMATIC = frozenset({"", "automatic", "auto"})
 @dataclass(frozen=True)
 class NamedModels:
     """What a request names, as written. `vae` is None where nothing or Automatic is said, and `no_vae` is the WebUI's
-    `None`; `words` may call for embeddings. Of the job that is repeated, `spellings` are its own, and `objects` the S3
-    keys of the files that it used, by the names that they had then."""
+    `None`; `words` may call for embeddings; `purposes` are what an engine needs files for. Of the job that is repeated,
+    `spellings` are its own, and `objects` the S3 keys of the files that it used, by the names that they had then."""
 
     checkpoint: Mention | None = None
     vae: Mention | None = None
@@ -35,6 +37,7 @@ class NamedModels:
     no_vae: bool = False
     others: tuple[Mention, ...] = ()
     words: tuple[str, ...] = ()
+    purposes: tuple[Purpose, ...] = ()
     spellings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     objects: Mapping[ModelKey, str] = field(default_factory=dict)
 
@@ -48,13 +51,16 @@ class NamedModels:
 class JobModels:
     """The model files of a job. `files` maps kinds to file names, without the checkpoint; `spellings` maps kinds to
     the names in the request that are not the file's own, each with its file; `unchecked` are files that nobody named
-    outright; `objects` maps kinds to names with the S3 keys of their objects, where the name does not tell it."""
+    outright; `objects` maps kinds to names with the S3 keys of their objects, where the name does not tell it.
+    `engine_files` maps purposes to the names of files that no job names. They may be missing: only the engine knows
+    whether it needs them."""
 
     checkpoint: str | None = None
     files: dict[str, list[str]] = field(default_factory=dict)
     spellings: dict[str, dict[str, str]] = field(default_factory=dict)
     unchecked: frozenset[ModelKey] = frozenset()
     objects: dict[str, dict[str, str]] = field(default_factory=dict)
+    engine_files: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def keys(self) -> tuple[ModelKey, ...]:
@@ -69,9 +75,9 @@ class JobModels:
 def named_in(request: JobIn, fields: Mapping[str, Any]) -> NamedModels:
     """What a request for a job and the body in it name; nothing for a type that uses no models. What is said beside
     the body counts before what is said in its settings."""
-    rules = JOB_TYPES[request.type]
+    rules, purposes = JOB_TYPES[request.type], purposes_of(request.type, fields)
     if not rules.uses_models:
-        return NamedModels()
+        return NamedModels(purposes=purposes)
     found = mentions(request.type, dict(fields))
     given = request.models.model_dump()
     kinds = [kind for kind in EXTRA_KINDS if kind in rules.kinds]
@@ -89,14 +95,16 @@ def named_in(request: JobIn, fields: Mapping[str, Any]) -> NamedModels:
         no_vae=said == NO_VAE.lower(),
         others=others,
         words=found.words,
+        purposes=purposes,
     )
 
 
 def named_again(job: Job) -> NamedModels:
     """What a replay of a job names: the files it used. A job from before all places of a body were looked at names
-    what its body names, too."""
+    what its body names, too. What an engine needs is looked up anew."""
+    purposes = purposes_of(job.line.type, job.parameters)
     if not JOB_TYPES[job.line.type].uses_models:
-        return NamedModels()
+        return NamedModels(purposes=purposes)
     stored = [
         Mention((kind,), name, ("models", kind))
         for kind in (CHECKPOINT, *MODEL_KINDS)
@@ -111,6 +119,7 @@ def named_again(job: Job) -> NamedModels:
         no_vae=vae == NO_VAE,
         others=(*stored, *map(_in_body, body.models if body else ())),
         words=body.words if body else (),
+        purposes=purposes,
         spellings=job.spellings or {},
         objects={key: job.object_key(key) for key in job.model_keys},
     )
@@ -132,8 +141,12 @@ def resolve(named: NamedModels, resolver: ModelResolver) -> JobModels:
     found = {key for _, key in resolution.found}
     for key in sorted(implicit - found, key=lambda key: (key.kind, key.name)):
         files.setdefault(key.kind, []).append(key.name)
-    used = found | implicit
-    return JobModels(checkpoint, files, spellings, frozenset(implicit - found), resolver.objects(used))
+    engine_files: dict[str, list[str]] = {
+        purpose: names for purpose in named.purposes if (names := resolver.engine_files(purpose))
+    }
+    used = found | implicit | {ModelKey(ENGINE_FILE, name) for names in engine_files.values() for name in names}
+    objects = resolver.objects(used)
+    return JobModels(checkpoint, files, spellings, frozenset(implicit - found), objects, engine_files)
 
 
 def check_count(named: NamedModels) -> None:

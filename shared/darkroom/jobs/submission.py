@@ -10,7 +10,8 @@ from darkroom import ids, logs
 from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.checkpoints.resolver import ModelResolver
 from darkroom.endpoints.service import Endpoints
-from darkroom.errors import Busy, Conflict, Missing
+from darkroom.engines.check import refusals
+from darkroom.errors import Busy, Conflict, Invalid, Missing
 from darkroom.idempotency import IDEMPOTENCY_SECONDS, Idempotency, request_digest, reused
 from darkroom.images.service import Images, check, id_of
 from darkroom.jobs.api import JobIn, JobOut
@@ -143,6 +144,7 @@ class Submission:
         """From a draft with its models to a job that is handed over. Raises ModelsNotActive."""
         self._check_pictures(work, options.pictures_of)
         placement = self._place(work.endpoint)
+        self._check_engine(work, placement)
         self._check_models(work, stores_pictures=bool(work.extracted) or owner != options.pictures_of)
         inputs = work.images | self._store_pictures(owner, work, options.pictures_of)
         now = int(self._clock())
@@ -181,6 +183,19 @@ class Submission:
         price = self._resources.prices.get(machine.instance_type)
         # Jobs that run side by side share their instance.
         return Placement(endpoint, machine.instance_type, price / machine.at_once if price is not None else None)
+
+    def _check_engine(self, work: Draft, placement: Placement) -> None:
+        """Refuses what the endpoint's engine does not take: before a GPU wakes for it. Raises Invalid
+        `engine_refuses`. An endpoint whose engine nobody told, or SageMaker does not tell now, takes everything."""
+        try:
+            engine = self._endpoints.engine(placement.endpoint) if placement.endpoint else None
+        except Busy:
+            return
+        wrong = refusals(engine, work.type, work.parameters) if engine else ()
+        if wrong:
+            why = "; ".join(f"{'.'.join(map(str, each.loc[1:]))}: {each.msg}" for each in wrong)
+            message = f"The endpoint {placement.endpoint!r} paints with the engine {engine}, which refuses this: {why}."
+            raise Invalid("engine_refuses", message, wrong)
 
     def _usable(self, endpoint: str | None) -> str | None:
         """The endpoint if it takes jobs now, else None."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from darkroom.checkpoints.model import KINDS, Kind
+from darkroom.checkpoints.model import JOB_KINDS, Kind
 
 JobType = Literal["txt2img", "img2img", "extras", "interrogate_clip", "interrogate_deepbooru"]
 Mode = Literal["img2img", "sketch", "inpaint", "inpaint_sketch", "inpaint_upload"]
@@ -24,7 +24,7 @@ class Rules:
     meant when none is named.
     """
 
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: tuple[Kind, ...] = JOB_KINDS
     answers_with: AnswerKind = "pictures"
     pictures: tuple[str, ...] = ()
     modes: Mapping[Mode, tuple[str, ...]] = field(default_factory=dict)

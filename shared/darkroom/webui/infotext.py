@@ -23,6 +23,10 @@ def _whole(text: str) -> int:
     return int(float(text))
 
 
+def _truth(text: str) -> bool:
+    return text.strip().casefold() not in ("", "false", "0", "none")
+
+
 _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "Steps": ("steps", _whole),
     "Sampler": ("sampler_name", str),
@@ -44,8 +48,8 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "Hires negative prompt": ("hr_negative_prompt", str),
     "Refiner": ("refiner_checkpoint", str),
     "Refiner switch at": ("refiner_switch_at", float),
-    "Mask blur": ("mask_blur", _whole),
-    "Masked area padding": ("inpaint_full_res_padding", _whole),
+    "Tiling": ("tiling", _truth),
+    "Face restoration": ("restore_faces", _truth),
 }
 _SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "Model hash": ("sd_model_checkpoint", str),
@@ -53,7 +57,43 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "Clip skip": ("CLIP_stop_at_last_layers", _whole),
     "ENSD": ("eta_noise_seed_delta", _whole),
     "RNG": ("randn_source", str),
+    "Emphasis": ("emphasis", str),
+    "Conditional mask weight": ("inpainting_mask_weight", float),
+    "Noise multiplier": ("initial_noise_multiplier", float),
+    "Extra noise": ("img2img_extra_noise", float),
+    "Eta": ("eta_ancestral", float),
+    "Eta DDIM": ("eta_ddim", float),
+    "Sigma churn": ("s_churn", float),
+    "Sigma tmin": ("s_tmin", float),
+    "Sigma tmax": ("s_tmax", float),
+    "Sigma noise": ("s_noise", float),
+    "Schedule min sigma": ("sigma_min", float),
+    "Schedule max sigma": ("sigma_max", float),
+    "Schedule rho": ("rho", float),
+    "Beta schedule alpha": ("beta_dist_alpha", float),
+    "Beta schedule beta": ("beta_dist_beta", float),
+    "Discard penultimate sigma": ("always_discard_next_to_last_sigma", _truth),
+    "SGM noise multiplier": ("sgm_noise_multiplier", _truth),
+    "Noise Schedule": ("sd_noise_schedule", str),
+    "Downcast alphas_cumprod": ("use_downcasted_alpha_bar", _truth),
+    "Skip Early CFG": ("skip_early_cond", float),
+    "NGMS": ("s_min_uncond", float),
+    "NGMS all steps": ("s_min_uncond_all", _truth),
+    "Hires refiner": ("hires_fix_refiner_pass", str),
+    "Refiner switch by sampling steps": ("refiner_switch_by_sample_steps", _truth),
+    "VAE Encoder": ("sd_vae_encode_method", str),
+    "VAE Decoder": ("sd_vae_decode_method", str),
 }
+_CONTENTS = {"fill": 0, "original": 1, "latent noise": 2, "latent nothing": 3}
+_MASK: dict[str, tuple[str, Callable[[str], Any], Any]] = {
+    "Mask blur": ("mask_blur", _whole, 0),
+    "Mask mode": ("inpainting_mask_invert", lambda text: int(text == "Inpaint not masked"), 0),
+    "Masked content": ("inpainting_fill", lambda text: _CONTENTS[text], 1),
+    "Inpaint area": ("inpaint_full_res", lambda text: text == "Only masked", False),
+    "Masked area padding": ("inpaint_full_res_padding", _whole, 32),
+}
+"""The fields of a mask, and what the WebUI's form shows for a label that is not there. A picture that was painted with
+a mask has at least one of them."""
 _SIZES = {
     "Size": ("width", "height"),
     "Hires resize": ("hr_resize_x", "hr_resize_y"),
@@ -104,7 +144,21 @@ def read(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
                     into[name] = reads(value)
                 except (ValueError, OverflowError):
                     continue
-    return fields, settings
+    return fields | _mask(pairs), settings
+
+
+def _mask(pairs: dict[str, str]) -> dict[str, Any]:
+    """The fields of the mask; empty for a picture that was painted without one."""
+    if not pairs.keys() & _MASK.keys():
+        return {}
+    fields = {name: usual for name, _, usual in _MASK.values()}
+    for label, (name, reads, _) in _MASK.items():
+        if label in pairs:
+            try:
+                fields[name] = reads(_unquoted(pairs[label].strip()))
+            except (ValueError, OverflowError, KeyError):
+                del fields[name]
+    return fields
 
 
 def _prompts(lines: list[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _COMMENT = re.compile(r"#[^\n]*")
 
 
 @dataclass(frozen=True)
-class _Tag:
+class Tag:
     """A tag in a text: its type, what stands behind the type's colon, and where it begins and ends."""
 
     type: str
@@ -32,7 +32,7 @@ def without_comments(text: str, comments: bool = True) -> str:
 
 def tags(text: str) -> Iterator[tuple[Kind, str]]:
     """Kind of file and name of each tag that loads a file, in their order; a name may come twice."""
-    for tag in _tags(text):
+    for tag in every_tag(text):
         kind = TAGS.get(tag.type)
         name = next((part for part in tag.arguments.split(":") if part.count("=") != 1), "").strip()
         if kind and name:
@@ -41,20 +41,26 @@ def tags(text: str) -> Iterator[tuple[Kind, str]]:
 
 def whole_tags(text: str) -> Iterator[str]:
     """Each tag as it is written, with its brackets."""
-    return (text[tag.begin : tag.end] for tag in _tags(text))
+    return (text[tag.begin : tag.end] for tag in every_tag(text))
 
 
 def words(text: str) -> str:
     """The prompt without its tags: what is left may call for embeddings by their names."""
+    return without_tags(text, " ")
+
+
+def without_tags(text: str, gap: str = "") -> str:
+    """The prompt with `gap` in the place of each tag."""
     kept, at = [], 0
-    for tag in _tags(text):
+    for tag in every_tag(text):
         kept.append(text[at : tag.begin])
         at = tag.end
-    return " ".join([*kept, text[at:]])
+    return gap.join([*kept, text[at:]])
 
 
-def _tags(text: str) -> Iterator[_Tag]:
-    r"""The WebUI's `<(\w+):([^>]+)>`, which takes the square of the time for a text of brackets that nobody closes."""
+def every_tag(text: str) -> Iterator[Tag]:
+    r"""All tags of a text, also of types that nobody knows: the WebUI's `<(\w+):([^>]+)>`. That pattern itself takes
+    the square of the time for a text of brackets that nobody closes."""
     at = 0
     while found := _BEGIN.search(text, at):
         close = text.find(">", found.end())
@@ -62,5 +68,5 @@ def _tags(text: str) -> Iterator[_Tag]:
             return
         at = found.end()
         if close > at:
-            yield _Tag(found[1], text[at:close], found.start(), close + 1)
+            yield Tag(found[1], text[at:close], found.start(), close + 1)
             at = close + 1

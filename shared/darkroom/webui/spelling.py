@@ -60,7 +60,8 @@ class KnownFile:
     """A model file that is there. `folder` is where it lay in the WebUI, with slashes, empty right in the folder of its
     kind, None when nobody said;
     `aliases` are other names it is called by; `sha256` are the hex digits of the whole file, `old_hash` the eight of
-    `old_hash_of`; `object` is where its bytes are stored, None where its name tells."""
+    `old_hash_of`; `object` is where its bytes are stored, None where its name tells; `purpose` is what an engine needs
+    it for, None for a file that jobs name."""
 
     name: str
     folder: str | None = None
@@ -68,6 +69,7 @@ class KnownFile:
     sha256: str | None = None
     old_hash: str | None = None
     object: str | None = None
+    purpose: str | None = None
 
 
 OLD_HASH_START, OLD_HASH_BYTES = 0x100000, 0x10000

@@ -19,13 +19,14 @@ from darkroom_cli.console import (
     screen,
     show,
 )
-from darkroom_client.answers import Checkpoint, Kind
+from darkroom_client.answers import Checkpoint, Kind, Purpose
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 app = typer.Typer(help="The model files that jobs can name.", no_args_is_help=True)
 
+For = Annotated[Purpose | None, typer.Option("--for", help="What an engine needs it for, of an engine-file.")]
 UPLOAD_STOPPED = "Stopped. The same command goes on where it stopped."
 
 
@@ -33,6 +34,7 @@ UPLOAD_STOPPED = "Stopped. The same command goes on where it stopped."
 def upload(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_DIR", help="Model files, or a WebUI's directory.")],
     kind: Annotated[Kind | None, typer.Option("--kind", help="What they are, where no folder tells it.")] = None,
+    purpose: For = None,
     called: Annotated[str | None, typer.Option("--as", help="The name on the shelf of a single file.")] = None,
     parallel: Annotated[int, typer.Option("--parallel", min=1, max=32, help="How many parts are sent at once.")] = 4,
     as_json: AsJson = False,
@@ -46,7 +48,7 @@ def upload(
     with reported_errors(UPLOAD_STOPPED), connected(url, key_file) as darkroom:
         from darkroom_cli import uploads
 
-        selection = uploads.selected(darkroom, paths, kind, called)
+        selection = uploads.selected(darkroom, paths, kind, called, purpose)
         report = uploads.upload_all(darkroom, selection, parallel, quiet=as_json)
         if as_json:
             print_json(report.as_json())
@@ -60,6 +62,7 @@ def upload(
 def import_(
     source: Annotated[str, typer.Argument(metavar="URL", help="A direct https link, or s3://bucket/key.")],
     kind: Annotated[Kind, typer.Option("--kind", help="What it is.")],
+    purpose: For = None,
     name: Annotated[
         str | None, typer.Option("--as", "--name", help="Its name on the shelf, if not that of the URL.")
     ] = None,
@@ -69,10 +72,12 @@ def import_(
 ) -> None:
     """Let the cloud fetch a model file; nothing passes through this machine."""
     with reported_errors("Stopped waiting; the import goes on."), connected(url, key_file) as darkroom:
+        from darkroom_cli.uploads import check_purpose
         from darkroom_client import Failure, Refused, checkpoints
 
+        check_purpose(kind, purpose)
         try:
-            row = checkpoints.import_from(darkroom, source, kind, name)
+            row = checkpoints.import_from(darkroom, source, kind, name, purpose)
         except Refused as refused:
             if name or ["body", "name"] not in [list(error["loc"]) for error in refused.errors]:
                 raise
@@ -145,7 +150,7 @@ def table_of(rows: Iterable[Checkpoint]) -> "Table":
 
     table = Table("Kind", "Name", header_style="bold")
     table.add_column("Size", justify="right")
-    for header in ("Owner", "When", "Status", "Base model", "Pickle"):
+    for header in ("Owner", "When", "Status", "Base model", "Pickle", "For"):
         table.add_column(header)
     by_kind: dict[str, list[Checkpoint]] = {kind: [] for kind in get_args(Kind)}
     for row in rows:
@@ -168,7 +173,8 @@ def _cells(row: Checkpoint) -> tuple[str, ...]:
     status = f"{row['status']}: {row['reason']}" if row["status"] == "fail" and row["reason"] else row["status"]
     size = "" if row["size"] is None else decimal(row["size"])
     pickle = "pickle" if row["pickle"] else ""
-    return (row["name"], size, row["owner"] or "", minute(row["created_at"]), status, row["base_model"] or "", pickle)
+    owner, base_model, purpose = row["owner"] or "", row["base_model"] or "", row["purpose"] or ""
+    return (row["name"], size, owner, minute(row["created_at"]), status, base_model, pickle, purpose)
 
 
 def _progress_text(name: str, done: int, size: int | None) -> str:

@@ -33,6 +33,7 @@ def create(
     least: Least = None,
     most: Most = None,
     at_once: Annotated[int | None, typer.Option("--at-once", min=1, max=16, help="Jobs at once.")] = None,
+    engine: Annotated[str | None, typer.Option("--engine", help="What Darkroom's worker paints with.")] = None,
     wait: Wait = True,
     timeout: Minutes = 30,
     url: Url = None,
@@ -50,6 +51,7 @@ def create(
             "min_instances": least,
             "max_instances": most,
             "jobs_at_once": at_once,
+            "engine": engine,
         }
         endpoint = endpoints.create(darkroom, without_none(body))
         typer.echo(f"{endpoint['name']}: {endpoint['status']}")

@@ -1,0 +1,228 @@
+"""The engine `diffusers`: paints with real model files, on a GPU or any processor, one job at a time."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from PIL import Image
+
+from darkroom.jobs.contract import Components, ModelFile, UsedFile, WorkRequest, starting_pictures
+from worker.engines import Painting, Task, painting
+from worker.engines.diffusers.canvas import Canvas, canvas
+from worker.engines.diffusers.control.controls import Controls
+from worker.engines.diffusers.control.units import replacements, units_of
+from worker.engines.diffusers.interrogating.interrogator import Interrogator
+from worker.engines.diffusers.models import Models
+from worker.engines.diffusers.passes import Batch, Passes
+from worker.engines.diffusers.plan import Plan, controls_of, plan_of
+from worker.engines.diffusers.sampling.fields import noise_seed_delta
+from worker.engines.diffusers.studio import Studio
+from worker.engines.diffusers.upscaling import Upscaling
+from worker.engines.enlarge import enlarge, enlarging_notices
+from worker.engines.inputs import masked, picture_of
+from worker.enlarging import enlarging_settings_of
+from worker.errors import JobError
+from worker.findings import Findings
+from worker.infotext import infotext
+from worker.model_files import ModelFiles
+from worker.parameters import is_masked, seeds_of
+from worker.picture_files import PARAMETERS
+from worker.pictures import flatten
+from worker.release import RELEASE
+from worker.store import Store
+from worker.used_files import JobFiles
+
+VERSION = f"Darkroom diffusers {RELEASE}"
+PICKLES = frozenset({"weights_only", "any"})
+"""The values of the stage's setting `pickles` with which this engine reads pickles; it never runs what is in them."""
+
+
+class DiffusersEngine:
+    """Paints one job at a time: the weights of the checkpoint in memory are changed for each."""
+
+    version = VERSION
+
+    def __init__(self, files: ModelFiles | None = None, models: Models | None = None) -> None:
+        self._pickles = os.environ.get("DARKROOM_PICKLES", "weights_only") in PICKLES
+        self._files = files or ModelFiles(Store())
+        self.models = models or Models(pickles=self._pickles)
+        self._painting = threading.Lock()
+        self._used: dict[str, list[UsedFile]] = {}
+        self._noticed: dict[str, list[str]] = {}
+
+    @property
+    def device(self) -> str:
+        """See Engine."""
+        return self.models.placement.device
+
+    def models_loaded(self) -> list[str]:
+        """See Engine."""
+        return self.models.loaded
+
+    def load(self, task: Task) -> None:
+        """See Engine."""
+        if task.request.type not in ("txt2img", "img2img"):
+            return
+        checkpoint = _checkpoint(task.request)
+        # What cannot be done is refused before a large file is read.
+        units_of(task.request, [*controls_of(task.request)])
+        look = partial(task.step, 0.0)
+        with self._alone(look):
+            self.models.get(self._files.path(checkpoint, look), checkpoint.name, look)
+
+    def paint(self, task: Task) -> Iterator[Painting]:
+        """See Engine."""
+        look = partial(task.step, 0.0)
+        files = JobFiles(self._files, task.request)
+        with self._alone(look):
+            if task.request.type == "extras":
+                yield self._enlarged(task, files)
+            else:
+                yield from self._painted(task, files)
+        self._used[task.request.job_id] = files.used(look)
+
+    def _upscaling(self, task: Task, files: JobFiles) -> Upscaling:
+        return Upscaling(task.request, files, self.device, partial(task.step, 0.5), pickles=self._pickles)
+
+    def _enlarged(self, task: Task, files: JobFiles) -> Painting:
+        if enlarging_settings_of(task.request).restores_faces:
+            message = "This engine restores no faces: set gfpgan_visibility and codeformer_visibility to 0."
+            raise JobError("parameter_invalid", message)
+        return enlarge(task, picture_of(task, "init"), self._upscaling(task, files).scale)
+
+    def notices(self, task: Task) -> list[str]:
+        """See Engine."""
+        if task.request.type == "extras":
+            return enlarging_notices(enlarging_settings_of(task.request))
+        return [*replacements(controls_of(task.request)), *self._noticed.pop(task.request.job_id, [])]
+
+    def components(self, task: Task) -> Components:
+        """See Engine."""
+        used = self._used.pop(task.request.job_id, [])
+        precision = str(self.models.placement.dtype).removeprefix("torch.")
+        return Components(engine="diffusers", version=RELEASE, attention="sdpa", precision=precision, files=used)
+
+    def caption(self, task: Task) -> str:
+        """See Engine."""
+        request, look = task.request, partial(task.step, 0.5)
+        files = JobFiles(self._files, request)
+        with self._alone(look):
+            describing = Interrogator(request, files, self.models.placement, look, pickles=self._pickles)
+            caption = describing.describe(flatten(picture_of(task, "init")))
+        self._noticed[request.job_id] = describing.notices
+        self._used[request.job_id] = files.used(look)
+        return caption
+
+    def _painted(self, task: Task, files: JobFiles) -> Iterator[Painting]:
+        request, settings = task.request, task.settings
+        starts = [_start(task, name) for name in starting_pictures(request.parameters)] if _is_img2img(request) else []
+        plan = plan_of(request, settings, starts[0].size if starts else None)
+        controls = Controls(task, plan, files, self.device, pickles=self._pickles)
+        seeds = seeds_of(request, settings)
+        look = partial(task.step, 0.0)
+        told: dict[str, Any] = {}
+        with Studio(request, self.models, files, look, pickles=self._pickles, tiling=settings.tiling) as studio:
+            number = 0
+            larger = self._upscaling(task, files).whole(plan.hires.upscaler if plan.hires else "None")
+            for turn in range(settings.n_iter):
+                share = partial(_share, task.step, turn, settings.n_iter)
+                passes = Passes(
+                    plan, studio, _checkpoint(request), look=share, enlarge=larger, controls=controls, told=told
+                )
+                here = seeds[turn * settings.batch_size : (turn + 1) * settings.batch_size]
+                batch = Batch([seed for seed, _ in here], [subseed for _, subseed in here])
+                for picture in self._batch(passes, batch, task, plan, starts):
+                    seed, subseed = seeds[number]
+                    number += 1
+                    found = replace(self._findings(task, plan, files, passes, told), scripts=controls.said)
+                    yield self._finished(task, plan, picture, (seed, subseed), found)
+            if noticed := [*studio.notices, *controls.notices]:
+                self._noticed[request.job_id] = noticed
+
+    def _batch(
+        self, passes: Passes, batch: Batch, task: Task, plan: Plan, starts: Sequence[Image.Image]
+    ) -> Iterator[Image.Image]:
+        if not starts:
+            return passes.from_noise(batch)
+        many = starts if len(starts) > 1 else list(starts) * len(batch.seeds)
+        return passes.from_pictures(batch, [_canvas(task, plan, start) for start in many])
+
+    def _findings(self, task: Task, plan: Plan, files: JobFiles, passes: Passes, told: Mapping[str, Any]) -> Findings:
+        """What is said under a picture and does not stand in the job."""
+        request, look = task.request, partial(task.step, 1.0)
+        vae = next((file for file in request.models.get("vae", []) if file.s3), None)
+        second = plan.hires.checkpoint if plan.hires else None
+        return Findings(
+            model_hash=files.sha256(_checkpoint(request), look),
+            vae_hash=files.sha256(vae, look) if vae else None,
+            hires_checkpoint=(second.name, files.sha256(second, look)) if second else None,
+            mask_weight=1.0 if passes.sees_mask else None,
+            noise_seed_delta=noise_seed_delta(plan.sampler, plan.sampling),
+            start_hash=_start_hash(task),
+            empty_mask=passes.empty_mask,
+            painted=dict(told),
+        )
+
+    def _finished(
+        self, task: Task, plan: Plan, picture: Image.Image, seeds: tuple[int, int], found: Findings
+    ) -> Painting:
+        settings = task.settings
+        text = infotext(
+            task.request,
+            settings,
+            seed=seeds[0],
+            subseed=seeds[1],
+            # As it was asked for: the WebUI tells this size, though it paints whole multiples of 8 pixels.
+            size=(settings.width or plan.size[0], settings.height or plan.size[1]),
+            version=self.version,
+            found=found,
+        )
+        return painting(task, picture, {PARAMETERS: text}, text, 1.0, seeds[0], found)
+
+    @contextmanager
+    def _alone(self, look: Callable[[], None]) -> Iterator[None]:
+        """Waits until no other job is painted."""
+        while not self._painting.acquire(timeout=1):
+            look()
+        try:
+            with torch.inference_mode(mode=False):
+                yield
+        finally:
+            self._painting.release()
+
+
+def _share(step: Callable[[float], None], turn: int, turns: int, share: float) -> None:
+    step((turn + share) / turns)
+
+
+def _is_img2img(request: WorkRequest) -> bool:
+    return request.type == "img2img"
+
+
+def _checkpoint(request: WorkRequest) -> ModelFile:
+    if request.checkpoint is None:
+        raise JobError("model_missing", "The job names no checkpoint; choose one.")
+    return request.checkpoint
+
+
+def _start_hash(task: Task) -> str | None:
+    """The hash of the last picture that img2img starts from, where the option `save_init_img` asks for it."""
+    if not _is_img2img(task.request) or task.settings.override_settings.get("save_init_img") is not True:
+        return None
+    last = picture_of(task, starting_pictures(task.request.parameters)[-1])
+    return hashlib.md5(last.tobytes(), usedforsecurity=False).hexdigest()
+
+
+def _start(task: Task, name: str) -> Image.Image:
+    return flatten(picture_of(task, name))
+
+
+def _canvas(task: Task, plan: Plan, init: Image.Image) -> Canvas:
+    start, mask = masked(task, init) if is_masked(task.request) else (init, None)
+    return canvas(start, mask, task.settings, plan.size)

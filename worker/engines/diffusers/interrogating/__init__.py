@@ -1,0 +1,1 @@
+"""Describing pictures: by a sentence and words that fit it (Interrogate CLIP), or by tags (DeepBooru)."""
