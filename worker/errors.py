@@ -2,6 +2,8 @@
 
 MAX_MESSAGE = 2_000
 """Characters of a message: it may name what the job named, and Darkroom keeps no more."""
+FILES_MISSING = "files_missing"
+"""The code of a job whose engine needs files that no job names, and that are not on the shelf."""
 
 
 class JobError(Exception):

@@ -101,7 +101,7 @@ def test_a_controlnet_looks_at_a_picture_in_the_body(darkroom: Darkroom) -> None
     assert picture_of(steered).tobytes() != picture_of(plain).tobytes()
     error = painted("openpose")["error"]
     assert error is not None
-    assert (error["code"], "--for openpose" in error["message"]) == ("model_missing", True)
+    assert (error["code"], "--for openpose" in error["message"]) == ("files_missing", True)
 
 
 def test_a_picture_that_is_painted_anew_from_its_infotext_is_the_same(darkroom: Darkroom, tmp_path: Path) -> None:

@@ -14,8 +14,7 @@ from tests.worker.files import folder
 from tests.worker.jobs import file, photo
 from tests.worker.test_painting import apart
 from tests.worker.units import refused, steered, unit
-from worker.engines.diffusers import tiny
-from worker.engines.diffusers.control import foreign
+from worker.engines.diffusers import foreign, tiny
 from worker.engines.diffusers.control.depth import Depth, depth_config
 from worker.engines.diffusers.control.people import People, detector_config, pose_config
 from worker.errors import JobError
@@ -240,7 +239,7 @@ def test_openpose_draws_what_the_models_see_and_bends_the_picture() -> None:
 def test_the_file_that_is_missing_of_two_is_named(given: Any, lacks: str) -> None:
     with pytest.raises(JobError, match=lacks) as error:
         refused(unit(module="openpose"), files={"openpose": [given()]})
-    assert error.value.code == "model_missing"
+    assert error.value.code == "files_missing"
     assert "--for openpose FILE" in error.value.message
 
 

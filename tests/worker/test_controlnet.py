@@ -342,7 +342,7 @@ def test_missing_files_of_a_preprocessor_are_named_with_the_way_to_bring_them(
 ) -> None:
     with pytest.raises(JobError) as error:
         refused(unit(module=module))
-    assert error.value.code == "model_missing"
+    assert error.value.code == "files_missing"
     assert what in error.value.message
     assert f"darkroom checkpoints upload --kind engine-file --for {purpose} FILE" in error.value.message
 

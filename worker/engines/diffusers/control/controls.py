@@ -19,12 +19,12 @@ from worker.engines.diffusers import controlnets, vaes
 from worker.engines.diffusers.control.arrays import Picture, Size, enlarged, fitted
 from worker.engines.diffusers.control.colours import ColourFix
 from worker.engines.diffusers.control.depth import Depth
-from worker.engines.diffusers.control.foreign import shapes_of
 from worker.engines.diffusers.control.maps import Look, look_of, map_of
 from worker.engines.diffusers.control.names import DEPTH, OPENPOSE, Preprocessor
 from worker.engines.diffusers.control.people import People, is_detector, is_pose_model
 from worker.engines.diffusers.control.poses import drawn
 from worker.engines.diffusers.control.units import Mode, Passes, Unit, lacking, units_of
+from worker.engines.diffusers.foreign import shapes_of
 from worker.engines.diffusers.guidance import Residuals, Told
 from worker.engines.diffusers.models import Model
 from worker.engines.diffusers.plan import Plan

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import torch
 
-from worker.engines.diffusers.control import foreign
+from worker.engines.diffusers import foreign
 from worker.engines.diffusers.control.arrays import Picture, Size, three
-from worker.engines.diffusers.control.foreign import count, first
 from worker.engines.diffusers.files import Shape
+from worker.engines.diffusers.foreign import count, first
 
 SIDE, LONGEST, PATCH = 518, 2072, 14
 """Pixels of the shorter and at most of the longer side of what the model looks at, and of its patches."""

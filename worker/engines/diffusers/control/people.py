@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from worker.engines.diffusers.control import foreign
+from worker.engines.diffusers import foreign
 from worker.engines.diffusers.control.arrays import Picture
-from worker.engines.diffusers.control.foreign import count, first
 from worker.engines.diffusers.control.poses import Point, body
 from worker.engines.diffusers.files import Shape
+from worker.engines.diffusers.foreign import count, first
 from worker.engines.diffusers.models import Step
 
 PERSON = 0

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from darkroom.jobs.contract import IMAGE_REFERENCE, ModelFile, WorkRequest
 from worker.engines.diffusers.control.names import DEPTH, OPENPOSE, Fit, Preprocessor, notice, preprocessor
 from worker.engines.diffusers.plan import needed_file
-from worker.errors import JobError
+from worker.errors import FILES_MISSING, JobError
 
 MOST_UNITS = 10
 """As many as the extension's page can show."""
@@ -138,8 +138,8 @@ class Unit(BaseModel):
 def units_of(request: WorkRequest, bodies: Sequence[Mapping[str, Any]]) -> list[tuple[Unit, ModelFile]]:
     """The units of a job and the files of their ControlNets.
 
-    JobError `parameter_invalid`, `preprocessor_unknown` or `model_missing` for what cannot be done, before anything is
-    loaded.
+    JobError `parameter_invalid`, `preprocessor_unknown`, `files_missing` or `model_missing` for what cannot be done,
+    before anything is loaded.
     """
     if len(bodies) > MOST_UNITS:
         raise JobError("parameter_invalid", f"The job has {len(bodies)} ControlNet units; at most {MOST_UNITS} work.")
@@ -176,7 +176,7 @@ def lacking(name: str, purpose: str, what: str | None = None) -> JobError:
         f"The ControlNet preprocessor {name} needs {what or _UPLOADS[purpose]}, which this stage does not have. "
         f"Upload each with: darkroom checkpoints upload --kind engine-file --for {purpose} FILE"
     )
-    return JobError("model_missing", message)
+    return JobError(FILES_MISSING, message)
 
 
 def _shortest(number: float) -> float:

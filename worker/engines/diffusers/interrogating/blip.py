@@ -12,8 +12,8 @@ from PIL import Image
 from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration, StoppingCriteria, StoppingCriteriaList
 
 from worker.engines.diffusers.files import WeightFile, missing
+from worker.engines.diffusers.foreign import count, filled, heads
 from worker.engines.diffusers.interrogating.lists import WordList
-from worker.engines.diffusers.interrogating.modules import filled, heads, layers
 from worker.engines.diffusers.interrogating.options import InterrogateOptions
 from worker.engines.diffusers.interrogating.pixels import squeezed
 from worker.engines.diffusers.models import Placement
@@ -102,7 +102,7 @@ def read(weights: WeightFile, vocabulary: WordList, placed: Placement) -> Blip:
     config.text_config.bos_token_id = words
     config.text_config.sep_token_id = tokenizer.sep_token_id
     config.text_config.pad_token_id = tokenizer.pad_token_id
-    model = filled(weights, BlipForConditionalGeneration, config, placed, _renamed)
+    model = filled(weights, BlipForConditionalGeneration, config, placed.device, placed.dtype, _renamed)
     return Blip(model, tokenizer, words, config.vision_config.image_size, placed)
 
 
@@ -124,14 +124,14 @@ def _config(shapes: dict[str, Any], weights: WeightFile) -> BlipConfig:
             "hidden_size": width,
             "encoder_hidden_size": shapes[f"{_TEXT}encoder.layer.0.crossattention.self.key.weight"][1],
             "intermediate_size": shapes[f"{_TEXT}encoder.layer.0.intermediate.dense.weight"][0],
-            "num_hidden_layers": layers(renamed, f"{_TEXT}encoder.layer."),
+            "num_hidden_layers": count(renamed.shapes, f"{_TEXT}encoder.layer."),
             "num_attention_heads": heads(width),
             "max_position_embeddings": shapes[f"{_TEXT}embeddings.position_embeddings.weight"][0],
         },
         vision_config={
             "hidden_size": seen,
             "intermediate_size": shapes["vision_model.encoder.layers.0.mlp.fc1.weight"][0],
-            "num_hidden_layers": layers(renamed, "vision_model.encoder.layers."),
+            "num_hidden_layers": count(renamed.shapes, "vision_model.encoder.layers."),
             "num_attention_heads": heads(seen),
             "image_size": patch * isqrt(patches),
             "patch_size": patch,

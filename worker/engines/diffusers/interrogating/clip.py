@@ -12,7 +12,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from worker.engines.diffusers.encoders import LEGACY_END, TOKENS
 from worker.engines.diffusers.files import WeightFile, missing
-from worker.engines.diffusers.interrogating.modules import filled, heads, layers
+from worker.engines.diffusers.foreign import count, filled, heads
 from worker.engines.diffusers.interrogating.pixels import middle
 from worker.engines.diffusers.models import Placement
 from worker.engines.diffusers.tokens import END, START, tokenizer
@@ -78,7 +78,9 @@ def read(weights: WeightFile, placed: Placement) -> Clip:
         config = _config(weights)
     except KeyError as error:
         raise missing(weights.name, [str(error.args[0])]) from error
-    return Clip(filled(weights, CLIPModel, config, placed), config.vision_config.image_size, placed)
+    return Clip(
+        filled(weights, CLIPModel, config, placed.device, placed.dtype), config.vision_config.image_size, placed
+    )
 
 
 def _config(weights: WeightFile) -> CLIPConfig:
@@ -92,7 +94,7 @@ def _config(weights: WeightFile) -> CLIPConfig:
             "vocab_size": words,
             "hidden_size": width,
             "intermediate_size": shapes["text_model.encoder.layers.0.mlp.fc1.weight"][0],
-            "num_hidden_layers": layers(weights, "text_model.encoder.layers."),
+            "num_hidden_layers": count(weights.shapes, "text_model.encoder.layers."),
             "num_attention_heads": heads(width),
             "max_position_embeddings": shapes["text_model.embeddings.position_embedding.weight"][0],
             "projection_dim": shapes["text_projection.weight"][0],
@@ -103,7 +105,7 @@ def _config(weights: WeightFile) -> CLIPConfig:
         vision_config={
             "hidden_size": seen,
             "intermediate_size": shapes["vision_model.encoder.layers.0.mlp.fc1.weight"][0],
-            "num_hidden_layers": layers(weights, "vision_model.encoder.layers."),
+            "num_hidden_layers": count(weights.shapes, "vision_model.encoder.layers."),
             "num_attention_heads": heads(seen),
             "image_size": patch * isqrt(patches),
             "patch_size": patch,

@@ -2,10 +2,7 @@
 
 from collections.abc import Iterable
 
-from worker.errors import JobError
-
-MISSING = "files_missing"
-"""The code of a job whose engine lacks files that no job names."""
+from worker.errors import FILES_MISSING, JobError
 
 
 def lacking(purpose: str, what: Iterable[tuple[str, str]]) -> JobError:
@@ -16,4 +13,4 @@ def lacking(purpose: str, what: Iterable[tuple[str, str]]) -> JobError:
     commands = "; ".join(
         f"darkroom checkpoints upload {file} --kind engine-file --for {purpose}" for _, file in entries
     )
-    return JobError(MISSING, f"For {purpose} this engine needs {named}. Upload what is missing: {commands}.")
+    return JobError(FILES_MISSING, f"For {purpose} this engine needs {named}. Upload what is missing: {commands}.")

@@ -1,5 +1,5 @@
-"""Models of the library transformers from single .safetensors files. Their configurations are not in the files; they
-follow from the names and shapes of the tensors."""
+"""Models of the library transformers from single files, for captions, poses and depth. Their configurations are not in
+the files; they follow from the names and shapes of the tensors."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,17 +31,29 @@ def load(path: Path, name: str, module: type[Any], config_of: ConfigOf, device: 
     JobError `model_unreadable` for a file that is broken or lacks tensors, and what `config_of` raises.
     """
     with open_weights(path, name, device=device) as weights:
-        return _filled(weights, module, config_of(weights.shapes, name), device)
+        return filled(weights, module, config_of(weights.shapes, name), device)
 
 
-def _filled(weights: WeightFile, module: type[Any], config: Any, device: str) -> Any:
+def filled(
+    weights: WeightFile,
+    module: type[Any],
+    config: Any,
+    device: str,
+    dtype: torch.dtype = torch.float32,
+    rename: Callable[[str], str] = str,
+) -> Any:
+    """The model of the class `module` with the file's tensors, whose names `rename` turns into the library's.
+
+    JobError `model_unreadable` for a file that is broken or lacks tensors.
+    """
+    tensors = {rename(key): weights.read(key) for key in weights.shapes}
     try:
         with _silence():
             made, found = module.from_pretrained(
                 None,
                 config=config,
-                state_dict=weights.tensors(),
-                dtype=torch.float32,
+                state_dict=tensors,
+                dtype=dtype,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,
                 local_files_only=True,
@@ -76,6 +88,11 @@ def count(shapes: Mapping[str, Shape], before: str) -> int:
     while any(key.startswith(f"{before}{number}.") for key in shapes):
         number += 1
     return number
+
+
+def heads(width: int, channels: int = 64) -> int:
+    """How many heads of that many channels a layer of that width has."""
+    return max(1, width // channels)
 
 
 def unknown(name: str, what: str, wanted: str) -> JobError:
