@@ -8,7 +8,7 @@ _JOBS = ("jobs_table", "models_table", "pictures_table", "feed_shards", "picture
 _MODELS = ("models_table", "models_bucket", "imports_queue_url", "pickles", "worker_image")
 _API = ("keys_table", "origins")
 """For every function behind the API: it counts requests, and allows web pages to read its answers."""
-_ENDPOINTS = ("stage", "instance_type", "worker_image", "worker_role", "results_topic")
+_ENDPOINTS = ("stage", "instance_type", "worker_image", "worker_role", "results_topic", "pickles")
 _TIMEOUTS = ("job_wait_seconds", "job_run_seconds", "settle_after_seconds")
 _HAND_OVER = ("models_bucket", "progress_queue_url", "retention_days", "prices", "stage", *_TIMEOUTS)
 _LIMITS = ("max_open_jobs", "max_open_jobs_per_owner")

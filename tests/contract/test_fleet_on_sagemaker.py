@@ -41,7 +41,7 @@ class DarkroomStage:
     def __post_init__(self) -> None:
         self.source = SageMakerEndpoints(self.stage.sagemaker, self.prefix)
         defaults = EndpointDefaults(
-            "arn:aws:iam::000000000000:role/worker", "pictures", "arn:aws:sns:us-east-1:000000000000:r"
+            "arn:aws:iam::000000000000:role/worker", "pictures", "arn:aws:sns:us-east-1:000000000000:r", "weights_only"
         )
         self.control = SageMakerControl(self.stage.sagemaker, self.source, defaults)
         self.scaling = AutoScaling(self.stage.autoscaling, self.stage.cloudwatch, self.prefix)
@@ -219,14 +219,17 @@ def test_an_endpoint_in_creation_is_deleted_as_soon_as_it_is_in_service(darkroom
     assert darkroom.resources() == []
 
 
-def test_a_container_is_told_how_many_jobs_come_side_by_side(darkroom: DarkroomStage) -> None:
+def test_a_container_is_told_how_many_jobs_come_side_by_side_and_whether_pickles_do(darkroom: DarkroomStage) -> None:
     darkroom.fleet.create("alice", EndpointIn(name="anime", jobs_at_once=4))
     sagemaker = darkroom.stage.sagemaker
     config = sagemaker.describe_endpoint_config(
         EndpointConfigName=sagemaker.describe_endpoint(EndpointName=darkroom.name)["EndpointConfigName"]
     )
     model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
-    assert model["PrimaryContainer"]["Environment"] == {"DARKROOM_JOBS_AT_ONCE": "4"}
+    assert model["PrimaryContainer"]["Environment"] == {
+        "DARKROOM_JOBS_AT_ONCE": "4",
+        "DARKROOM_PICKLES": "weights_only",
+    }
 
 
 def test_a_refusal_of_sagemaker_is_passed_on_and_leaves_no_resources(darkroom: DarkroomStage) -> None:

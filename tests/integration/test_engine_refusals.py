@@ -91,7 +91,8 @@ def test_the_container_is_told_its_engine(stage: Stage) -> None:
 
     client = stage.clients("sagemaker")
     source = SageMakerEndpoints(client, "darkroom-test-")
-    defaults = EndpointDefaults("arn:aws:iam::123456789012:role/worker", "pictures", "arn:aws:sns:eu-west-1:1:results")
+    role, topic = "arn:aws:iam::123456789012:role/worker", "arn:aws:sns:eu-west-1:1:results"
+    defaults = EndpointDefaults(role, "pictures", topic, "weights_only")
     planner = Planner("test", "ml.g5.xlarge", "worker:1", lambda name: f"darkroom-test-{name}")
     told = planner.spec("alice", EndpointIn(name="told", engine="diffusers"))
     plain = planner.spec("alice", EndpointIn(name="told"))
@@ -102,7 +103,7 @@ def test_the_container_is_told_its_engine(stage: Stage) -> None:
         client.describe_model(ModelName=spec.parts)["PrimaryContainer"]["Environment"] for spec in (told, plain)
     ]
     assert environments == [
-        {"DARKROOM_JOBS_AT_ONCE": "1", "DARKROOM_ENGINE": "diffusers"},
-        {"DARKROOM_JOBS_AT_ONCE": "1"},
+        {"DARKROOM_JOBS_AT_ONCE": "1", "DARKROOM_PICKLES": "weights_only", "DARKROOM_ENGINE": "diffusers"},
+        {"DARKROOM_JOBS_AT_ONCE": "1", "DARKROOM_PICKLES": "weights_only"},
     ]
     assert told.parts != plain.parts

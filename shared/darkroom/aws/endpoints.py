@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 VARIANT = "main"
 """Every endpoint has this one variant."""
 AT_ONCE_VARIABLE, ENGINE_VARIABLE = "DARKROOM_JOBS_AT_ONCE", "DARKROOM_ENGINE"
-"""The environment variables that tell the container how many jobs SageMaker sends it side by side, and what to paint
-with."""
+PICKLES_VARIABLE = "DARKROOM_PICKLES"
+"""The environment variables that tell the container how many jobs SageMaker sends it side by side, what to paint with,
+and whether the stage takes pickles."""
 _PAGE = {"SortBy": "CreationTime", "SortOrder": "Descending", "PaginationConfig": {"PageSize": 100}}
 _VALIDATION = "ValidationException"
 """SageMaker's error code for a name that is taken, a name that does not exist, and an invalid value alike."""
@@ -35,12 +36,13 @@ _VALIDATION = "ValidationException"
 
 @dataclass(frozen=True)
 class EndpointDefaults:
-    """What all endpoints of a stage share: the role of their containers, the bucket for answers, and the ARN of the
-    topic for SageMaker's notifications."""
+    """What all endpoints of a stage share: the role of their containers, the bucket for answers, the ARN of the topic
+    for SageMaker's notifications, and the setting `pickles`."""
 
     role: str
     bucket: str
     topic: str
+    pickles: str
 
 
 class SageMakerEndpoints:
@@ -161,11 +163,15 @@ class SageMakerControl:
             spec.parts,
             lambda: self._client.create_model(
                 ModelName=spec.parts,
-                PrimaryContainer={"Image": spec.image, "Environment": _environment(spec)},
+                PrimaryContainer={"Image": spec.image, "Environment": self._environment(spec)},
                 ExecutionRoleArn=self._defaults.role,
                 Tags=_tags(spec.tags),
             ),
         )
+
+    def _environment(self, spec: EndpointSpec) -> dict[str, str]:
+        engine = {ENGINE_VARIABLE: spec.engine} if spec.engine else {}
+        return {AT_ONCE_VARIABLE: str(spec.at_once), PICKLES_VARIABLE: self._defaults.pickles, **engine}
 
     def make_config(self, spec: EndpointSpec) -> None:
         """See `EndpointControl.make_config`: one CreateEndpointConfig.
@@ -274,11 +280,6 @@ def _refusal(error: ClientError) -> DarkroomError | None:
 
 def _code(error: ClientError) -> str:
     return error.response["Error"].get("Code", "")
-
-
-def _environment(spec: EndpointSpec) -> dict[str, str]:
-    engine = {ENGINE_VARIABLE: spec.engine} if spec.engine else {}
-    return {AT_ONCE_VARIABLE: str(spec.at_once), **engine}
 
 
 def _tags(tags: Mapping[str, str]) -> list[Any]:

@@ -143,7 +143,9 @@ class Adapters:
         from darkroom.aws.endpoints import EndpointDefaults, SageMakerControl, SageMakerEndpoints
 
         settings = self.settings
-        defaults = EndpointDefaults(settings.worker_role, settings.pictures_bucket, settings.results_topic)
+        defaults = EndpointDefaults(
+            settings.worker_role, settings.pictures_bucket, settings.results_topic, settings.pickles
+        )
         sagemaker = self.clients("sagemaker")
         return SageMakerControl(sagemaker, SageMakerEndpoints(sagemaker, settings.endpoint_prefix), defaults)
 
