@@ -16,6 +16,9 @@ from local.home import ROOT, Home, Record
 from local.seed import REGION, TINY
 
 Say = Callable[[str], None]
+PREVIEW = "preview"
+ENGINES = (PREVIEW, "diffusers")
+"""What the worker can paint with: without models, or with real ones."""
 PORTS = {"aws": 4566, "sagemaker": 4567, "worker": 4568}
 ACCOUNT = "000000000000"
 _TITLES = {"aws": "MiniStack", "sagemaker": "The SageMaker simulator", "worker": "The worker"}
@@ -50,17 +53,21 @@ def partly_running(home: Home) -> bool:
 class Painter:
     """What the worker paints with: an engine, and a WebUI's `models` folder for one that needs model files."""
 
-    engine: str = "preview"
+    engine: str = PREVIEW
     models: Path | None = None
 
     @classmethod
     def asked_for(cls) -> "Painter":
-        """The one that `DARKROOM_ENGINE` and `DARKROOM_MODELS` name. Raises StackError for a missing folder."""
+        """The one that `DARKROOM_ENGINE` and `DARKROOM_MODELS` name. Raises StackError for an engine or a folder that is
+        not there."""
+        engine = os.environ.get("DARKROOM_ENGINE") or PREVIEW
+        if engine not in ENGINES:
+            raise processes.StackError(f"There is no engine {engine}; there are: {', '.join(ENGINES)}.")
         models = os.environ.get("DARKROOM_MODELS")
         folder = Path(models).expanduser().resolve() if models else None
         if folder and not folder.is_dir():
             raise processes.StackError(f"MODELS: there is no folder {folder}.")
-        return cls(os.environ.get("DARKROOM_ENGINE") or "preview", folder)
+        return cls(engine, folder)
 
 
 def up(home: Home, say: Say, painter: Painter | None = None) -> Stack:
@@ -87,7 +94,7 @@ def _choose(home: Home, painter: Painter, say: Say) -> None:
     """Write down what the worker paints with; a worker that runs with another engine is stopped."""
     record = home.read()
     models = painter.models
-    if painter.engine != "preview" and models is None:
+    if painter.engine != PREVIEW and models is None:
         models = _tiny_models(home, say)
     chosen = (painter.engine, str(models) if models else None)
     if chosen == (record.engine, record.models):
@@ -113,7 +120,7 @@ def _tiny_models(home: Home, say: Say) -> Path:
 
 def _python(engine: str) -> str:
     """The Python of an engine: the preview engine needs nothing that is not here already. Raises StackError."""
-    if engine == "preview":
+    if engine == PREVIEW:
         return sys.executable
     python = ROOT / ".venv-worker" / "bin" / "python"
     if not python.is_file():

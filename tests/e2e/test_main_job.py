@@ -84,11 +84,12 @@ def test_interrogate_answers_a_caption(darkroom: Running, kind: str) -> None:
 
 
 def test_extras_enlarges_a_picture_and_says_what_it_did_not_do(darkroom: Running) -> None:
-    parameters = {"image": base64.b64encode(encoded(INIT)).decode(), "upscaling_resize": 4, "upscaler_1": "Nearest"}
+    init = base64.b64encode(encoded(INIT)).decode()
+    parameters = {"image": init, "upscaling_resize": 4, "upscaler_1": "Nearest", "codeformer_visibility": 0.5}
     job, picture, content = painted(darkroom, {"type": "extras", "parameters": parameters})
     assert picture.size == (512, 384)
     assert (job["checkpoint"], job["images"][0]["bytes"]) == (None, len(content))
-    assert job["notices"] == ["This is a preview: it was resized with Lanczos, not with Nearest."]
+    assert job["notices"] == ["This is a preview: no face was restored."]
     assert job["components"] is not None
     assert job["components"]["engine"] == "preview"
     assert job["thumbnail"] is not None

@@ -101,12 +101,27 @@ def test_the_demo_runs_twice_on_busy_ports_and_leaves_no_process_behind(demos: D
 
 
 def test_a_demo_that_cannot_work_says_what_failed_and_ends_with_1(demos: Demos) -> None:
-    done = command(demos.home, "demo", DARKROOM_ENGINE="there-is-none")
+    done = command(demos.home, "demo", DARKROOM_JOBS_AT_ONCE="there-is-none")
     assert done.returncode == 1
     assert "demo failed:" in done.stdout
     assert "there-is-none" in done.stdout
     assert "trying other ports" in done.stdout
     assert left_behind(demos.home) == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"DARKROOM_ENGINE": "there-is-none"}, "There is no engine there-is-none; there are: preview, diffusers."),
+        ({"DARKROOM_MODELS": "/there/is/none"}, "MODELS: there is no folder /there/is/none."),
+    ],
+)
+def test_what_the_worker_cannot_paint_with_is_refused_before_anything_starts(
+    tmp_path: Path, environment: dict[str, str], said: str
+) -> None:
+    done = command(tmp_path, "up", **environment)
+    assert (done.returncode, said in done.stdout) == (1, True)
+    assert left_behind(tmp_path) == []
 
 
 def test_status_and_down_say_how_it_stands_when_nothing_runs(tmp_path: Path) -> None:
