@@ -58,8 +58,8 @@ class Painter:
 
     @classmethod
     def asked_for(cls) -> "Painter":
-        """The one that `DARKROOM_ENGINE` and `DARKROOM_MODELS` name. Raises StackError for an engine or a folder that is
-        not there."""
+        """The one that `DARKROOM_ENGINE` and `DARKROOM_MODELS` name. Raises StackError for an engine or a folder that
+        is not there."""
         engine = os.environ.get("DARKROOM_ENGINE") or PREVIEW
         if engine not in ENGINES:
             raise processes.StackError(f"There is no engine {engine}; there are: {', '.join(ENGINES)}.")
