@@ -235,6 +235,17 @@ def test_the_sweeper_finds_a_stop_that_nobody_told_and_no_old_answer(stage: Stag
     assert shown(job_id)["status"] == "succeed"
 
 
+def test_a_cancel_while_the_sweeper_hands_over_keeps_the_marker_for_the_next_worker(
+    stage: Stage, clock: Clock, job_id: str
+) -> None:
+    put_answer(stage, job_id, STOPPED)
+    clock.seconds = TIMEOUTS.settle_after + 1
+    stage.sagemaker.before_answer = lambda taken: call("POST", f"/jobs/{taken}/cancel")
+    sweep(stage)
+    assert shown(job_id)["status"] == "cancelled"
+    assert f"jobs/{job_id}/cancelled" in stage.objects()
+
+
 def test_each_run_has_a_deadline_of_its_own(stage: Stage, clock: Clock, job_id: str) -> None:
     clock.seconds = TIMEOUTS.deadline - 60
     deliver(stopped(job_id))
