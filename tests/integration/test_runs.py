@@ -11,6 +11,7 @@ from darkroom.errors import Busy
 from darkroom.jobs.model import answer_key
 from darkroom.jobs.runs import Run
 from darkroom.jobs.sweep import Sweep
+from darkroom.jobs.sweep_rules import HAND_OVERS
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, deliver, expired, failed, manifest, progress, put_picture, stopped
 from tests.support.http import call
@@ -206,6 +207,19 @@ def test_the_sweeper_hands_over_what_was_claimed_and_not_taken(stage: Stage, clo
     assert shown(job_id)["status"] == "succeed"
 
 
+def test_a_run_has_its_own_tries_of_the_sweeper_however_many_the_run_before_took(stage: Stage, clock: Clock) -> None:
+    stage.sagemaker.on_call = lambda name: _busy() if name == "InvokeEndpointAsync" else None
+    job_id = call("POST", "/jobs", BODY).json["id"]
+    for tries in range(HAND_OVERS):
+        clock.seconds += TIMEOUTS.settle_after * 2**tries + 1
+        sweep(stage)
+    deliver(stopped(job_id))  # SageMaker had taken one of them all the same.
+    stage.sagemaker.on_call = lambda name: None
+    clock.seconds += TIMEOUTS.settle_after + 1
+    sweep(stage)
+    assert stage.sagemaker.runs[-1] == Run(job_id, 2)
+
+
 def test_the_sweeper_finds_a_stop_that_nobody_told_and_no_old_answer(stage: Stage, clock: Clock, job_id: str) -> None:
     put_answer(stage, job_id, STOPPED)
     clock.seconds = TIMEOUTS.settle_after + 1
@@ -219,6 +233,17 @@ def test_the_sweeper_finds_a_stop_that_nobody_told_and_no_old_answer(stage: Stag
     clock.seconds += TIMEOUTS.settle_after
     sweep(stage)
     assert shown(job_id)["status"] == "succeed"
+
+
+def test_a_cancel_while_the_sweeper_hands_over_keeps_the_marker_for_the_next_worker(
+    stage: Stage, clock: Clock, job_id: str
+) -> None:
+    put_answer(stage, job_id, STOPPED)
+    clock.seconds = TIMEOUTS.settle_after + 1
+    stage.sagemaker.before_answer = lambda taken: call("POST", f"/jobs/{taken}/cancel")
+    sweep(stage)
+    assert shown(job_id)["status"] == "cancelled"
+    assert f"jobs/{job_id}/cancelled" in stage.objects()
 
 
 def test_each_run_has_a_deadline_of_its_own(stage: Stage, clock: Clock, job_id: str) -> None:

@@ -297,7 +297,7 @@ class DynamoJobs:
         update.set("handed_over_at", now)
         update.append("notices", [notice])
         update.add(f"{LINE}.notice_count", 1)
-        update.remove("output_location", "failure_location", "started_at", "progress")
+        update.remove("output_location", "failure_location", "started_at", "progress", "hand_overs")
         condition = f"{update.stands_at(Origin(status) for status in OPEN)} AND {_at_run(update, job.run)}"
         if self._conditional(job_id, update, condition).applied:
             return following

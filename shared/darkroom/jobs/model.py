@@ -98,10 +98,10 @@ class Job:
     `spellings` kinds to the names that its body says for them (None for a job
     from before they were kept); `expires_at` is in epoch seconds. `output_location` is where SageMaker puts the answer
     of the present run (an S3 URI), None until it took it; `run` counts the runs, one more each time that its worker was
-    stopped. `hand_overs` counts how often the sweeper handed it over, the last time at `handed_over_at`. `notices` are
-    sentences for its owner, `components` what made its pictures. `uses` counts the pictures whose use was written with
-    the job, None for a job from before that was done. `files` maps purposes to the names of the files that an engine
-    needs for them."""
+    stopped. `hand_overs` counts how often the sweeper handed that run over, the last time at `handed_over_at`.
+    `notices` are sentences for its owner, `components` what made its pictures. `uses` counts the pictures whose use was
+    written with the job, None for a job from before that was done. `files` maps purposes to the names of the files that
+    an engine needs for them."""
 
     line: JobLine
     parameters: dict[str, Any]
@@ -180,6 +180,7 @@ def again(job: Job, now: str, notice: str) -> Job:
         line=replace(job.line, status=IN_PROGRESS, notice_count=job.line.notice_count + 1),
         run=job.run + 1,
         submitted_at=now,
+        hand_overs=0,
         handed_over_at=now,
         notices=(*job.notices, notice),
         output_location=None,

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 
 from darkroom import ids
 from darkroom.errors import Busy
@@ -59,9 +60,11 @@ class Rules:
             return  # The index is a moment behind the table.
         late = self._age(job) > self._timeouts.deadline
         try:
-            if self._answered(job):
-                # A cancel that broke off may have left a marker, and the job has no worker to stop any more.
-                self._outputs.unmark(job_id)
+            if found := self._answered(job):
+                if found == "ended":
+                    # A cancel that broke off may have left a marker, and the job has no worker to stop any more. One
+                    # that was handed over again has one.
+                    self._outputs.unmark(job_id)
                 return
         except Busy:
             raise
@@ -102,8 +105,8 @@ class Rules:
         if job and job.line.status == FAIL:
             self._outputs.delete_pictures(job.line.id, job.output_location)
 
-    def _answered(self, job: Job) -> bool:
-        """Take in the job's answer or failure file in S3; False when there is neither."""
+    def _answered(self, job: Job) -> Literal["ended", "taken in"] | None:
+        """Take in the job's answer or failure file in S3, which may end the job; None when there is neither."""
         run = Run(job.line.id, job.run)
         try:
             content = self._outputs.read_answer(run.job_id, LIGHT, job.answer_at)
@@ -117,11 +120,12 @@ class Rules:
                 location = job.failure_location
                 failure = self._outputs.read_failure(location) if location else None
                 if failure is None:
-                    return False
+                    return None
                 ended = self._results.failed(run, failure, None, "s3")
-        if ended:
-            self._round.count(ended)
-        return True
+        if ended is None:
+            return "taken in"
+        self._round.count(ended)
+        return "ended"
 
     def _hand_over_again(self, job: Job) -> None:
         """Hand the job over once more, at most `HAND_OVERS` times and each time after twice as long.
