@@ -13,10 +13,10 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from darkroom import ids
-from darkroom.jobs.state import ENDS, TIMED_OUT
+from darkroom.jobs.state import ENDS, WITHOUT_RESULT
 from darkroom.tables import LINE
 
-_LEGAL = {("fail", TIMED_OUT), ("succeed", None)}
+_LEGAL = [{("fail", code), ("succeed", None)} for code in WITHOUT_RESULT]
 """Two ends that one job may have: given up on, and answered after all."""
 _READ = TypeDeserializer().deserialize
 
@@ -100,7 +100,7 @@ class Ledger:
             found = {
                 job_id
                 for job_id, ends in self._ends.items()
-                if len(ends) > 1 and (len(ends) > len(_LEGAL) or {(e.status, e.error_code) for e in ends} != _LEGAL)
+                if len(ends) > 2 or (len(ends) == 2 and {(e.status, e.error_code) for e in ends} not in _LEGAL)
             }
             return found | self.reopened
 

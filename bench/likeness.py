@@ -49,7 +49,7 @@ def likeness(one: Image.Image, other: Image.Image) -> Likeness:
 def pictures(folder: Path) -> Iterator[tuple[Path, Image.Image, str]]:
     """The PNGs below a folder that a prompt alone made: path, picture, infotext."""
     for path in sorted(folder.rglob("*.png")):
-        with Image.open(path) as picture:
+        with Image.open(path, formats=["PNG"]) as picture:
             picture.load()
             text = picture.info.get("parameters")
             if isinstance(text, str) and not FROM_A_PICTURE.search(text.rpartition("\n")[2]):
@@ -66,7 +66,7 @@ def painted(client: Darkroom, text: str) -> Image.Image:
     if job["status"] != "succeed":
         raise Failure(job["error"]["message"] if job["error"] else f"the job is {job['status']}")
     content = httpx.get(job["images"][0]["url"], trust_env=False, timeout=60).content
-    return Image.open(io.BytesIO(content))
+    return Image.open(io.BytesIO(content), formats=["PNG", "JPEG", "WEBP"])
 
 
 def main() -> int:

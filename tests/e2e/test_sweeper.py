@@ -75,7 +75,8 @@ def test_a_replay_paints_the_same_picture_again(darkroom: Running) -> None:
     new = darkroom.client.settled(label.split("->")[-1], 30)
     assert (new["status"], new["replay_of"]) == ("succeed", old["id"])
     # The files differ in one text: the id of their job.
-    first, second = (Image.open(BytesIO(darkroom.client.download(job["images"][0]["url"]))) for job in (old, new))
+    contents = [darkroom.client.download(job["images"][0]["url"]) for job in (old, new)]
+    first, second = (Image.open(BytesIO(content), formats=["PNG"]) for content in contents)
     assert first.tobytes() == second.tobytes()
     assert first.info["parameters"] == second.info["parameters"]
     assert (first.info["darkroom-job"], second.info["darkroom-job"]) == (old["id"], new["id"])

@@ -240,7 +240,11 @@ def test_a_cancel_while_the_sweeper_hands_over_keeps_the_marker_for_the_next_wor
 ) -> None:
     put_answer(stage, job_id, STOPPED)
     clock.seconds = TIMEOUTS.settle_after + 1
-    stage.sagemaker.before_answer = lambda taken: call("POST", f"/jobs/{taken}/cancel")
+
+    def cancel(taken: str) -> None:
+        call("POST", f"/jobs/{taken}/cancel")
+
+    stage.sagemaker.before_answer = cancel
     sweep(stage)
     assert shown(job_id)["status"] == "cancelled"
     assert f"jobs/{job_id}/cancelled" in stage.objects()
@@ -276,5 +280,13 @@ def test_a_job_that_expired_in_line_ends_at_once_with_a_code_of_its_own(stage: S
     error = shown(job_id)["error"]
     assert (shown(job_id)["status"], error["code"]) == ("fail", "expired")
     assert "Submit it again" in error["message"]
-    assert deliver(expired(job_id), completed(job_id, manifest(job_id))) == []
+    assert deliver(expired(job_id)) == []
     assert shown(job_id)["error"] == error
+
+
+def test_a_picture_that_comes_after_one_of_two_invocations_expired_is_not_thrown_away(
+    stage: Stage, job_id: str
+) -> None:
+    """The sweeper invokes again when it does not know whether the first invocation arrived."""
+    assert deliver(expired(job_id), completed(job_id, manifest(job_id)), expired(job_id)) == []
+    assert (shown(job_id)["status"], shown(job_id)["error"]) == ("succeed", None)

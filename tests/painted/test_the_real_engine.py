@@ -43,7 +43,7 @@ def settled(darkroom: Darkroom, body: dict[str, Any]) -> Job:
 def picture_of(job: Job) -> Image.Image:
     assert job["status"] == "succeed", job["error"]
     [image] = job["images"]
-    return Image.open(io.BytesIO(httpx.get(image["url"], trust_env=False).content))
+    return Image.open(io.BytesIO(httpx.get(image["url"], trust_env=False).content), formats=["PNG"])
 
 
 def test_the_shelf_has_the_files_of_the_folder(darkroom: Darkroom) -> None:

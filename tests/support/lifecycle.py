@@ -32,7 +32,7 @@ from darkroom.jobs.removal import Removal
 from darkroom.jobs.results import Results
 from darkroom.jobs.runs import MAX_RUNS, Run
 from darkroom.jobs.service import Jobs
-from darkroom.jobs.state import OPEN, TIMED_OUT
+from darkroom.jobs.state import OPEN, WITHOUT_RESULT
 from darkroom.jobs.submission import Submission
 from darkroom.jobs.sweep import Sweep
 from darkroom.jobs.sweep_rules import HAND_OVERS
@@ -136,8 +136,8 @@ LEGAL: dict[str, set[str]] = {
 
 def reachable(before: JobOut, after: JobOut) -> bool:
     """Whether legal transitions lead from one to the other."""
-    timed_out = before.error is not None and before.error.code == TIMED_OUT
-    return after.status in LEGAL[before.status] or (timed_out and after.status == "succeed")
+    without_result = before.error is not None and before.error.code in WITHOUT_RESULT
+    return after.status in LEGAL[before.status] or (without_result and after.status == "succeed")
 
 
 WRONG = {"code": "out_of_memory", "message": "The second run had no memory."}
@@ -392,7 +392,8 @@ class Lifecycle(RuleBasedStateMachine):
             assert reachable(before, after), f"{before.status} -> {after.status}"
             if before.completed_at and after.completed_at != before.completed_at:
                 assert before.error is not None
-                assert (before.error.code, after.status) == (TIMED_OUT, "succeed")
+                assert before.error.code in WITHOUT_RESULT
+                assert after.status == "succeed"
             assert (after.completed_at is not None) == (after.status not in OPEN)
             assert (after.error is not None) == (after.status == "fail")
             assert (after.cancelled is not None) == (after.status == "cancelled")

@@ -26,6 +26,8 @@ HASH = "6ce0161689b3853acaa03779ec93eafe75a02f4ced659bee03f50797806fa2fa"
 CHECKPOINT = {"name": "v1-5-pruned.safetensors", "s3": "s3://models/v1-5"}
 REFINER = "refiner [31e35c80fc]"
 
+FORMATS = ["PNG", "JPEG", "WEBP"]
+
 
 def request_of(parameters: dict[str, Any], call: str = "txt2img", **fields: Any) -> WorkRequest:
     basic = {"job_id": "job-1", "type": call, "output": "s3://b/jobs/job-1/output/", "checkpoint": CHECKPOINT, **fields}
@@ -202,7 +204,7 @@ def test_another_program_reads_the_text_in_every_format(form: str) -> None:
 def test_jpeg_and_webp_carry_the_text_as_the_webui_writes_it_there(form: str, kind: str) -> None:
     content, text, media_type = painted(samples_format=form)
     assert media_type == kind
-    with Image.open(io.BytesIO(content)) as picture:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
         assert picture.get_format_mimetype() == kind
         exif = piexif.load(picture.info["exif"])
     comment = exif["Exif"][piexif.ExifIFD.UserComment]
@@ -213,7 +215,7 @@ def test_jpeg_and_webp_carry_the_text_as_the_webui_writes_it_there(form: str, ki
 
 def test_the_jobs_id_stands_in_a_chunk_of_its_own() -> None:
     content, text, media_type = painted()
-    with Image.open(io.BytesIO(content)) as picture:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
         assert (media_type, picture.info) == ("image/png", {"parameters": text, "darkroom-job": "job-1"})
     assert "job-1" not in text
 
@@ -222,16 +224,20 @@ def test_the_options_of_a_file_are_heeded() -> None:
     fine, coarse = (painted(samples_format="jpg", jpeg_quality=quality)[0] for quality in (95, 10))
     assert len(fine) > 2 * len(coarse)
     lossless, _, _ = painted(samples_format="webp", webp_lossless=True)
-    with Image.open(io.BytesIO(lossless)) as one, Image.open(io.BytesIO(painted()[0])) as other:
+    png = painted()[0]
+    with (
+        Image.open(io.BytesIO(lossless), formats=FORMATS) as one,
+        Image.open(io.BytesIO(png), formats=FORMATS) as other,
+    ):
         assert one.convert("RGB").tobytes() == other.convert("RGB").tobytes()
-    with Image.open(io.BytesIO(painted(enable_pnginfo=False)[0])) as bare:
+    with Image.open(io.BytesIO(painted(enable_pnginfo=False)[0]), formats=FORMATS) as bare:
         assert bare.info == {"darkroom-job": "job-1"}
 
 
 def test_a_text_that_is_too_long_for_a_jpeg_costs_no_picture() -> None:
     picture = Image.new("RGB", (8, 8))
     made = encode(picture, {"parameters": "猫" * 40_000}, FileOptions(samples_format="jpg"), "job-1")
-    with Image.open(io.BytesIO(made.content)) as read:
+    with Image.open(io.BytesIO(made.content), formats=FORMATS) as read:
         assert (made.told, read.size) == (False, (8, 8))
         assert piexif.ExifIFD.UserComment not in piexif.load(read.info["exif"])["Exif"]
 

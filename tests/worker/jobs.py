@@ -87,7 +87,7 @@ def paint(checkpoint: str = "tiny-sd15", *, look: Any = None, **what: Any) -> li
 
 def pictures_of(paintings: list[Painting]) -> list[Image.Image]:
     """The paintings decoded."""
-    return [Image.open(io.BytesIO(each.content)).convert("RGB") for each in paintings]
+    return [Image.open(io.BytesIO(each.content), formats=["PNG", "JPEG", "WEBP"]).convert("RGB") for each in paintings]
 
 
 def picture(checkpoint: str = "tiny-sd15", **what: Any) -> Image.Image:

@@ -3,7 +3,7 @@
     created ──▶ in_progress ──▶ succeed | fail | cancelled
     created ──▶ succeed | fail | cancelled      (the callback overtook the mark)
     in_progress ──▶ in_progress                 (its worker was stopped, and it was handed over again)
-    fail(timed_out) ──▶ succeed                 (the result came after the deadline)
+    fail(timed_out, expired) ──▶ succeed        (the result came after all)
 
 Nothing follows `succeed` and `cancelled`. How far the run of a cancelled job was may be learned later, and
 only goes forward: before ── during ── after. A transition that is not legal from the status of the job
@@ -37,6 +37,9 @@ TIMED_OUT = "timed_out"
 ENDPOINT_GONE = "endpoint_gone"
 EXPIRED = "expired"
 """The error of a job whose time in SageMaker's line was over before an instance took it."""
+WITHOUT_RESULT = (TIMED_OUT, EXPIRED)
+"""The errors of jobs of which no result is known. One may come all the same: of an invocation that was sent twice,
+because nobody knew whether the first had arrived, one may expire and the other paint."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Origin:
 _ORIGINS: dict[Status, tuple[Origin, ...]] = {
     CREATED: (),
     IN_PROGRESS: (Origin(CREATED),),
-    SUCCEED: (Origin(CREATED), Origin(IN_PROGRESS), Origin(FAIL, TIMED_OUT)),
+    SUCCEED: (Origin(CREATED), Origin(IN_PROGRESS), *(Origin(FAIL, code) for code in WITHOUT_RESULT)),
     FAIL: (Origin(CREATED), Origin(IN_PROGRESS)),
     CANCELLED: (Origin(CREATED), Origin(IN_PROGRESS)),
 }

@@ -99,7 +99,7 @@ def _rows(tensor: torch.Tensor, name: str) -> torch.Tensor:
 def _in_picture(path: Path, name: str) -> Mapping[str, Any]:
     """What a picture of the WebUI carries: as text, or in the low bits of two strips at its sides."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=["PNG", "WEBP", "AVIF"]) as picture:
             picture.load()
             text = getattr(picture, "text", picture.info).get(CHUNK)
             found = _from_json(base64.b64decode(text)) if text else _from_strips(np.array(picture.convert("RGB")))
