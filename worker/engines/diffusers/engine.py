@@ -14,13 +14,13 @@ from PIL import Image
 
 from darkroom.jobs.contract import Components, ModelFile, UsedFile, WorkRequest, starting_pictures
 from worker.engines import Painting, Task, painting
-from worker.engines.diffusers.canvas import Canvas, canvas
+from worker.engines.diffusers.canvas import LATENT_RESIZE, Canvas, canvas
 from worker.engines.diffusers.control.controls import Controls
 from worker.engines.diffusers.control.units import replacements, units_of
 from worker.engines.diffusers.interrogating.interrogator import Interrogator
 from worker.engines.diffusers.models import Models
 from worker.engines.diffusers.passes import Batch, Passes
-from worker.engines.diffusers.plan import Plan, controls_of, plan_of
+from worker.engines.diffusers.plan import GRID, Plan, checked, controls_of, plan_of
 from worker.engines.diffusers.sampling.fields import noise_seed_delta
 from worker.engines.diffusers.studio import Studio
 from worker.engines.diffusers.upscaling import Upscaling
@@ -150,6 +150,8 @@ class DiffusersEngine:
     ) -> Iterator[Image.Image]:
         if not starts:
             return passes.from_noise(batch)
+        if task.settings.resize_mode == LATENT_RESIZE and not is_masked(task.request):
+            _check_stretched(starts)
         many = starts if len(starts) > 1 else list(starts) * len(batch.seeds)
         return passes.from_pictures(batch, [_canvas(task, plan, start) for start in many])
 
@@ -162,7 +164,7 @@ class DiffusersEngine:
             model_hash=files.sha256(_checkpoint(request), look),
             vae_hash=files.sha256(vae, look) if vae else None,
             hires_checkpoint=(second.name, files.sha256(second, look)) if second else None,
-            mask_weight=1.0 if passes.sees_mask else None,
+            mask_weight=plan.sampling.inpainting_mask_weight if passes.sees_mask else None,
             noise_seed_delta=noise_seed_delta(plan.sampler, plan.sampling),
             start_hash=_start_hash(task),
             empty_mask=passes.empty_mask,
@@ -226,3 +228,13 @@ def _start(task: Task, name: str) -> Image.Image:
 def _canvas(task: Task, plan: Plan, init: Image.Image) -> Canvas:
     start, mask = masked(task, init) if is_masked(task.request) else (init, None)
     return canvas(start, mask, task.settings, plan.size)
+
+
+def _check_stretched(starts: Sequence[Image.Image]) -> None:
+    """Refuses pictures of which latents cannot be made as they are, where these are stretched and not the pictures."""
+    if len({start.size for start in starts}) > 1:
+        raise JobError("sizes_differ", "resize_mode 3 takes pictures of one size; choose another resize mode.")
+    if min(starts[0].size) < GRID:
+        message = f"resize_mode 3 needs a picture of {GRID} pixels a side at least; choose another resize mode."
+        raise JobError("parameter_invalid", message)
+    checked(starts[0].size)
