@@ -65,3 +65,32 @@ def test_latents_are_not_stretched_of_what_has_none(sizes: list[tuple[int, int]]
     if len(sizes) == 1 and code == "parameter_invalid" and sizes[0][0] < 1000:
         mask = Image.new("L", sizes[0], 255)
         assert img2img(mode="inpaint", pictures={**pictures, "mask": mask}, resize_mode=3).size == sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"scheduler": "Karras", "override_settings": {"rho": 1e-9}}, "parameter_invalid"),
+        ({"sampler_name": "DDIM", "eta": 50}, "nothing_painted"),
+    ],
+)
+def test_options_that_leave_no_picture_are_said(fields: dict[str, Any], code: str) -> None:
+    with pytest.raises(JobError) as refused:
+        paint(**fields)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"n_iter": 3},
+        {"n_iter": 2, "enable_hr": True, "hr_upscaler": "Lanczos"},
+        {"n_iter": 2, "job": "img2img", "pictures": {"init": photo()}},
+    ],
+)
+def test_progress_never_falls_and_is_whole_at_the_end_alone(fields: dict[str, Any]) -> None:
+    told: list[float] = []
+    paint(look=told.append, **fields)
+    assert told == sorted(told)
+    assert told[-1] == 1
+    assert 0.4 < told[len(told) // 2] < 1

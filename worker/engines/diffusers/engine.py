@@ -78,6 +78,7 @@ class DiffusersEngine:
 
     def paint(self, task: Task) -> Iterator[Painting]:
         """See Engine."""
+        task = replace(task, step=_onward(task.step))
         look = partial(task.step, 0.0)
         files = JobFiles(self._files, task.request)
         with self._alone(look):
@@ -141,7 +142,7 @@ class DiffusersEngine:
                     seed, subseed = seeds[number]
                     number += 1
                     found = replace(self._findings(task, plan, files, passes, told), scripts=controls.said)
-                    yield self._finished(task, plan, picture, (seed, subseed), found)
+                    yield self._finished(task, plan, picture, (seed, subseed), found, (turn + 1) / settings.n_iter)
             if noticed := [*studio.notices, *controls.notices]:
                 self._noticed[request.job_id] = noticed
 
@@ -157,7 +158,7 @@ class DiffusersEngine:
 
     def _findings(self, task: Task, plan: Plan, files: JobFiles, passes: Passes, told: Mapping[str, Any]) -> Findings:
         """What is said under a picture and does not stand in the job."""
-        request, look = task.request, partial(task.step, 1.0)
+        request, look = task.request, partial(task.step, 0.0)
         vae = next((file for file in request.models.get("vae", []) if file.s3), None)
         second = plan.hires.checkpoint if plan.hires else None
         return Findings(
@@ -172,7 +173,7 @@ class DiffusersEngine:
         )
 
     def _finished(
-        self, task: Task, plan: Plan, picture: Image.Image, seeds: tuple[int, int], found: Findings
+        self, task: Task, plan: Plan, picture: Image.Image, seeds: tuple[int, int], found: Findings, share: float
     ) -> Painting:
         settings = task.settings
         text = infotext(
@@ -185,7 +186,7 @@ class DiffusersEngine:
             version=self.version,
             found=found,
         )
-        return painting(task, picture, {PARAMETERS: text}, text, 1.0, seeds[0], found)
+        return painting(task, picture, {PARAMETERS: text}, text, share, seeds[0], found)
 
     @contextmanager
     def _alone(self, look: Callable[[], None]) -> Iterator[None]:
@@ -197,6 +198,18 @@ class DiffusersEngine:
                 yield
         finally:
             self._painting.release()
+
+
+def _onward(step: Callable[[float], None]) -> Callable[[float], None]:
+    """The same step, whose progress never falls: files are read, and pictures made, in the middle of a job too."""
+    most = 0.0
+
+    def told(share: float) -> None:
+        nonlocal most
+        most = max(most, share)
+        step(most)
+
+    return told
 
 
 def _share(step: Callable[[float], None], turn: int, turns: int, share: float) -> None:
