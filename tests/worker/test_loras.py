@@ -240,6 +240,15 @@ def test_what_is_no_lora_that_is_known_is_refused_by_name(key: str, says: str | 
     assert says is None or says in refused.value.message
 
 
+def test_numbers_where_matrices_should_be_are_refused_and_change_nothing(tmp_path: Path) -> None:
+    model = loaded("tiny-sd15")
+    before = state(model)
+    numbers = {key: torch.ones(()) for key in tiny_networks.lora(model)}
+    with pytest.raises(JobError, match="no matrix"), weights.apply(model, [Use(lora_of(numbers, tmp_path))]):
+        pass
+    assert same_bits(state(model), before)
+
+
 def test_embeddings_that_are_bundled_in_a_lora_come_with_it(tmp_path: Path) -> None:
     tensors = tiny_networks.lora(loaded("tiny-sd15")) | {"bundle_emb.cat.string_to_param.*": torch.ones(2, 32)}
     (found,) = lora_of(tensors, tmp_path).embeddings

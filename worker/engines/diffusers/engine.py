@@ -14,13 +14,13 @@ from PIL import Image
 
 from darkroom.jobs.contract import Components, ModelFile, UsedFile, WorkRequest, starting_pictures
 from worker.engines import Painting, Task, painting
-from worker.engines.diffusers.canvas import Canvas, canvas
+from worker.engines.diffusers.canvas import LATENT_RESIZE, Canvas, canvas
 from worker.engines.diffusers.control.controls import Controls
 from worker.engines.diffusers.control.units import replacements, units_of
 from worker.engines.diffusers.interrogating.interrogator import Interrogator
 from worker.engines.diffusers.models import Models
 from worker.engines.diffusers.passes import Batch, Passes
-from worker.engines.diffusers.plan import Plan, controls_of, plan_of
+from worker.engines.diffusers.plan import GRID, Plan, checked, controls_of, plan_of
 from worker.engines.diffusers.sampling.fields import noise_seed_delta
 from worker.engines.diffusers.studio import Studio
 from worker.engines.diffusers.upscaling import Upscaling
@@ -78,6 +78,7 @@ class DiffusersEngine:
 
     def paint(self, task: Task) -> Iterator[Painting]:
         """See Engine."""
+        task = replace(task, step=_onward(task.step))
         look = partial(task.step, 0.0)
         files = JobFiles(self._files, task.request)
         with self._alone(look):
@@ -141,7 +142,7 @@ class DiffusersEngine:
                     seed, subseed = seeds[number]
                     number += 1
                     found = replace(self._findings(task, plan, files, passes, told), scripts=controls.said)
-                    yield self._finished(task, plan, picture, (seed, subseed), found)
+                    yield self._finished(task, plan, picture, (seed, subseed), found, (turn + 1) / settings.n_iter)
             if noticed := [*studio.notices, *controls.notices]:
                 self._noticed[request.job_id] = noticed
 
@@ -150,19 +151,21 @@ class DiffusersEngine:
     ) -> Iterator[Image.Image]:
         if not starts:
             return passes.from_noise(batch)
+        if task.settings.resize_mode == LATENT_RESIZE and not is_masked(task.request):
+            _check_stretched(starts)
         many = starts if len(starts) > 1 else list(starts) * len(batch.seeds)
         return passes.from_pictures(batch, [_canvas(task, plan, start) for start in many])
 
     def _findings(self, task: Task, plan: Plan, files: JobFiles, passes: Passes, told: Mapping[str, Any]) -> Findings:
         """What is said under a picture and does not stand in the job."""
-        request, look = task.request, partial(task.step, 1.0)
+        request, look = task.request, partial(task.step, 0.0)
         vae = next((file for file in request.models.get("vae", []) if file.s3), None)
         second = plan.hires.checkpoint if plan.hires else None
         return Findings(
             model_hash=files.sha256(_checkpoint(request), look),
             vae_hash=files.sha256(vae, look) if vae else None,
             hires_checkpoint=(second.name, files.sha256(second, look)) if second else None,
-            mask_weight=1.0 if passes.sees_mask else None,
+            mask_weight=plan.sampling.inpainting_mask_weight if passes.sees_mask else None,
             noise_seed_delta=noise_seed_delta(plan.sampler, plan.sampling),
             start_hash=_start_hash(task),
             empty_mask=passes.empty_mask,
@@ -170,7 +173,7 @@ class DiffusersEngine:
         )
 
     def _finished(
-        self, task: Task, plan: Plan, picture: Image.Image, seeds: tuple[int, int], found: Findings
+        self, task: Task, plan: Plan, picture: Image.Image, seeds: tuple[int, int], found: Findings, share: float
     ) -> Painting:
         settings = task.settings
         text = infotext(
@@ -183,7 +186,7 @@ class DiffusersEngine:
             version=self.version,
             found=found,
         )
-        return painting(task, picture, {PARAMETERS: text}, text, 1.0, seeds[0], found)
+        return painting(task, picture, {PARAMETERS: text}, text, share, seeds[0], found)
 
     @contextmanager
     def _alone(self, look: Callable[[], None]) -> Iterator[None]:
@@ -195,6 +198,18 @@ class DiffusersEngine:
                 yield
         finally:
             self._painting.release()
+
+
+def _onward(step: Callable[[float], None]) -> Callable[[float], None]:
+    """The same step, whose progress never falls: files are read, and pictures made, in the middle of a job too."""
+    most = 0.0
+
+    def told(share: float) -> None:
+        nonlocal most
+        most = max(most, share)
+        step(most)
+
+    return told
 
 
 def _share(step: Callable[[float], None], turn: int, turns: int, share: float) -> None:
@@ -226,3 +241,13 @@ def _start(task: Task, name: str) -> Image.Image:
 def _canvas(task: Task, plan: Plan, init: Image.Image) -> Canvas:
     start, mask = masked(task, init) if is_masked(task.request) else (init, None)
     return canvas(start, mask, task.settings, plan.size)
+
+
+def _check_stretched(starts: Sequence[Image.Image]) -> None:
+    """Refuses pictures of which latents cannot be made as they are, where these are stretched and not the pictures."""
+    if len({start.size for start in starts}) > 1:
+        raise JobError("sizes_differ", "resize_mode 3 takes pictures of one size; choose another resize mode.")
+    if min(starts[0].size) < GRID:
+        message = f"resize_mode 3 needs a picture of {GRID} pixels a side at least; choose another resize mode."
+        raise JobError("parameter_invalid", message)
+    checked(starts[0].size)

@@ -37,6 +37,8 @@ from worker.infotext import short_title
 CHANNELS = 4
 Enlarge = Callable[[Image.Image, Size], Image.Image]
 """An upscaler: a picture and the size that it gets."""
+Beside = Callable[[Model], Tensor | None]
+"""What a model sees beside the latents of a pass: five channels for an inpainting model, None for others."""
 Controls = Callable[[Model, Size, bool], Sequence[Control]]
 """What steers a pass: by which model, of which size, and whether it is the second."""
 
@@ -112,7 +114,10 @@ class Passes:
         first = _Pass(plan.sampler, plan.scheduler, plan.prompts, plan.size, steps, steps, plan.named, over=False)
         equipped = self._studio.use(self._checkpoint, plan.prompts)
         noise = self._noise(batch, plan.size, equipped.model)
-        beside = self._beside_nothing(equipped.model, len(batch.seeds), plan.size)
+
+        def beside(model: Model) -> Tensor | None:
+            return self._beside_nothing(model, len(batch.seeds), plan.size)
+
         latents = from_noise(self._sampling(first, equipped, noise, beside), noise.first(), first.steps)
         if plan.hires:
             latents = self._second(batch, plan.hires, latents)
@@ -137,7 +142,10 @@ class Passes:
         taken = planned.taken + 1
         this = _Pass(plan.sampler, plan.scheduler, plan.prompts, plan.size, settings.steps, taken, plan.named)
         noise = self._noise(batch, plan.size, model)
-        beside = self._beside(model, starts, latents.shape[-2:], [each.mask for each in canvases])
+
+        def beside(model: Model) -> Tensor | None:
+            return self._beside(model, starts, latents.shape[-2:], [each.mask for each in canvases])
+
         sampling = self._sampling(this, equipped, noise, beside, mask)
         painted = from_latent(
             sampling, latents, noise.first() * plan.noise, settings.steps, settings.denoising_strength
@@ -176,8 +184,7 @@ class Passes:
             before=first,
         )
         noise = self._noise(batch, hires.cut, model)
-        beside = self._beside_latents(model, latents)
-        sampling = self._sampling(this, equipped, noise, beside)
+        sampling = self._sampling(this, equipped, noise, lambda model: self._beside_latents(model, latents))
         strength = plan.settings.denoising_strength
         return from_latent(sampling, latents, noise.first(), hires.steps, strength, exact=True)
 
@@ -190,7 +197,7 @@ class Passes:
         this: _Pass,
         equipped: Equipped,
         noise: ImageNoise,
-        beside: Tensor | None = None,
+        beside: Beside,
         mask: _Mask | None = None,
     ) -> Sampling:
         plan, model, options = self._plan, equipped.model, self._plan.sampling
@@ -208,10 +215,10 @@ class Passes:
             options=options,
             scale=plan.settings.cfg_scale,
             expected=this.sampler.calls(this.taken),
-            beside=beside,
+            beside=beside(model),
             controls=self._controls(model, this.size, this.before is not None),
             look=lambda share: self._look(self._done + self._weight * share),
-            before_call=self._refining(this),
+            before_call=self._refining(this, beside),
             told=self._told,
         )
         denoise, both = _within(guidance, mask)
@@ -253,7 +260,7 @@ class Passes:
         fields = sampling_fields(this.sampler, this.scheduler, plan.sampling, named=this.named, over=this.over)
         self._told.update(fields)
 
-    def _refining(self, this: _Pass) -> Callable[[Guidance, Tensor], None]:
+    def _refining(self, this: _Pass, beside: Beside) -> Callable[[Guidance, Tensor], None]:
         """What changes to the refiner when its time has come."""
         refiner, hires = self._plan.refiner, self._plan.hires is not None
         second = this.before is not None
@@ -280,6 +287,10 @@ class Passes:
             self._told |= {"Refiner": title, "Refiner switch at": refiner.at}
             equipped = self._studio.use(refiner.checkpoint, this.prompts, second=True)
             guidance.model = equipped.model
+            if not equipped.model.kind.inpainting:
+                guidance.beside = None
+            elif guidance.beside is None:
+                guidance.beside = beside(equipped.model)
             guidance.conditions = self._conditions(this, equipped)
             # The noise schedule stays that of the first checkpoint, as the sampler is half way down it.
 
@@ -342,7 +353,7 @@ class Passes:
             share = torch.ones_like(start[:, :1])
             if mask is not None:
                 share = torch.from_numpy(np.asarray(mask, dtype=np.float32) / 255).round()[None, None].to(start)
-            shown.append(start * (1 - share))
+            shown.append(start * (1 - share * self._plan.sampling.inpainting_mask_weight))
             channels.append(functional.interpolate(share, size=tuple(size)))
         latents = functional.interpolate(self._encoded(model, torch.cat(shown)), size=tuple(size))
         return torch.cat([torch.cat(channels), latents], dim=1)

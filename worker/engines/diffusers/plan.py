@@ -147,14 +147,18 @@ def _check(request: WorkRequest, settings: GenerationSettings) -> None:
         raise JobError("parameter_invalid", f"restore_faces: this engine restores no faces. {why}")
     if settings.steps > MOST_STEPS or settings.hr_second_pass_steps > MOST_STEPS:
         raise JobError("parameter_invalid", f"steps: this engine does at most {MOST_STEPS}.")
+    # The noise of that size is drawn as a whole before it is cut.
+    if (from_w := settings.seed_resize_from_w) > 0 and (from_h := settings.seed_resize_from_h) > 0:
+        checked((from_w, from_h))
 
 
 def _size(settings: GenerationSettings, default: Size) -> Size:
     width, height = settings.width or default[0], settings.height or default[1]
-    return _checked((max(GRID, width // GRID * GRID), max(GRID, height // GRID * GRID)))
+    return checked((max(GRID, width // GRID * GRID), max(GRID, height // GRID * GRID)))
 
 
-def _checked(size: Size) -> Size:
+def checked(size: Size) -> Size:
+    """A size that is painted. Raises JobError `parameter_invalid` for more than MOST_PIXELS."""
     if size[0] * size[1] > MOST_PIXELS:
         raise JobError(
             "parameter_invalid", f"This engine paints at most {MOST_PIXELS:,} pixels, not {size[0]}x{size[1]}."
@@ -186,7 +190,7 @@ def _hires(request: WorkRequest, plan: Plan, comments: bool) -> Hires:
         needed_file(request, "upscaler", upscaler)
     checkpoint = own_choice(settings.hr_checkpoint_name)
     return Hires(
-        size=_checked(size),
+        size=checked(size),
         cut=cut,
         upscaler=upscaler,
         steps=settings.hr_second_pass_steps if settings.hr_second_pass_steps > 0 else settings.steps,

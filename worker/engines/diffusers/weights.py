@@ -106,6 +106,8 @@ def _merge(model: Model, use: Use, modules: dict[tuple[str, str], torch.nn.Modul
             _change(module, parts, strength, use.strengths.dyn, changes)
         except ValueError as error:
             raise _misfit(model, use.lora, f"its part for {place[1]} is {error}") from error
+        except IndexError as error:
+            raise _misfit(model, use.lora, f"its part for {place[1]} is a number, and no matrix") from error
     if not fits:
         raise _misfit(model, use.lora, "none of its parts has a place there")
 

@@ -4,6 +4,7 @@ They go through whole timesteps, on latents of unit variance: sqrt(a) of the sig
 a is the model's `alphas_cumprod`.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -68,7 +69,9 @@ def ddim_cfgpp(
         clean, without = denoise(noisy, level)
         on_step(number, clean)
         added = eta * ((1 - b) / (1 - a) * (1 - a / b)) ** 0.5
-        x = b**0.5 * clean + (1 - b - added**2) ** 0.5 * (noisy - without) / sigma
+        # An eta far above 1 leaves no room for the direction: such a picture is none.
+        left = 1 - b - added**2
+        x = b**0.5 * clean + (left**0.5 if left >= 0 else math.nan) * (noisy - without) / sigma
         if eta:
             x = x + added * noise(torch.tensor(sigma), torch.tensor(((1 - b) / b) ** 0.5))
     return x

@@ -19,7 +19,8 @@ class SamplingOptions(BaseModel):
     """The options by the WebUI's names, with its defaults. 0 stands for "as the model has it" where it says so.
 
     `eta` is for samplers that add noise, `eta_ddim` for DDIM and DDIM CFG++. `s_tmax` 0 means no limit; `sigma_min`,
-    `sigma_max` and `rho` 0 mean those of the model and of the schedule.
+    `sigma_max` and `rho` 0 mean those of the model and of the schedule. `inpainting_mask_weight` is how much of what is
+    masked an inpainting model is not shown.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -47,6 +48,7 @@ class SamplingOptions(BaseModel):
     enable_quantization: bool = False
     img2img_fix_steps: bool = False
     img2img_extra_noise: Real = 0.0
+    inpainting_mask_weight: Annotated[float, Field(ge=0, le=1)] = 1.0
     randn_source: Literal["GPU", "CPU", "NV"] = "GPU"
     eta_noise_seed_delta: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     skip_early_cond: Real = 0.0

@@ -10,6 +10,7 @@ from torch import Tensor
 from worker.engines.diffusers.sampling.levels import Levels
 from worker.engines.diffusers.sampling.names import Sampler, Scheduler
 from worker.engines.diffusers.sampling.options import SamplingOptions
+from worker.errors import JobError
 
 # Align Your Steps (Sabour et al., 2024): the published levels for ten steps.
 ALIGNED_SD = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
@@ -49,7 +50,10 @@ def sigmas_for(
         options=options,
         sdxl=sdxl,
     )
-    sigmas = SCHEDULES[scheduler.label](span)
+    try:
+        sigmas = SCHEDULES[scheduler.label](span)
+    except OverflowError as error:
+        raise JobError("parameter_invalid", f"rho: with {span.rho} there are no noise levels.") from error
     return torch.cat([sigmas[:-2], sigmas[-1:]]) if discard else sigmas
 
 
