@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from tests.worker.files import checkpoint_file
-from tests.worker.jobs import SIZE, file, img2img, paint, photo, picture
+from tests.worker.jobs import SIZE, engine, file, img2img, paint, photo, picture, request_of, task_of
 from tests.worker.test_painting import apart
+from worker.engines.diffusers.guidance import Guidance
 from worker.errors import JobError
 
 PLAIN, INPAINTING = "tiny-sd15", "tiny-sd15-inpainting"
@@ -94,3 +96,22 @@ def test_progress_never_falls_and_is_whole_at_the_end_alone(fields: dict[str, An
     assert told == sorted(told)
     assert told[-1] == 1
     assert 0.4 < told[len(told) // 2] < 1
+
+
+def test_options_that_the_engine_lacks_are_left_out_with_a_notice() -> None:
+    options = {"randn_source": "CPU", "token_merging_ratio": 0.5, "img2img_color_correction": False}
+    task = task_of(request_of(override_settings=options))
+    assert [*engine().paint(task)]
+    assert engine().notices(task) == ["The option token_merging_ratio was left out: this engine does not have it."]
+
+
+def test_too_little_memory_is_told_and_the_next_job_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Guidance, "denoise_both", full)
+        with pytest.raises(JobError, match="smaller size") as refused:
+            paint()
+    assert refused.value.code == "out_of_memory"
+    assert paint()

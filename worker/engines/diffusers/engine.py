@@ -20,7 +20,7 @@ from worker.engines.diffusers.control.units import replacements, units_of
 from worker.engines.diffusers.interrogating.interrogator import Interrogator
 from worker.engines.diffusers.models import Models
 from worker.engines.diffusers.passes import Batch, Passes
-from worker.engines.diffusers.plan import GRID, Plan, checked, controls_of, plan_of
+from worker.engines.diffusers.plan import GRID, Plan, checked, controls_of, left_out, plan_of
 from worker.engines.diffusers.sampling.fields import noise_seed_delta
 from worker.engines.diffusers.studio import Studio
 from worker.engines.diffusers.upscaling import Upscaling
@@ -143,7 +143,7 @@ class DiffusersEngine:
                     number += 1
                     found = replace(self._findings(task, plan, files, passes, told), scripts=controls.said)
                     yield self._finished(task, plan, picture, (seed, subseed), found, (turn + 1) / settings.n_iter)
-            if noticed := [*studio.notices, *controls.notices]:
+            if noticed := [*studio.notices, *controls.notices, *left_out(settings.override_settings)]:
                 self._noticed[request.job_id] = noticed
 
     def _batch(
@@ -190,12 +190,15 @@ class DiffusersEngine:
 
     @contextmanager
     def _alone(self, look: Callable[[], None]) -> Iterator[None]:
-        """Waits until no other job is painted."""
+        """Waits until no other job is painted. JobError `out_of_memory` when the memory does not do."""
         while not self._painting.acquire(timeout=1):
             look()
         try:
             with torch.inference_mode(mode=False):
                 yield
+        except torch.OutOfMemoryError as error:
+            message = "The job needs more memory than this instance's GPU has. Ask for a smaller size or batch_size."
+            raise JobError("out_of_memory", message) from error
         finally:
             self._painting.release()
 

@@ -3,7 +3,7 @@
 The rules are those of the WebUI 1.10 (modules/processing.py, `StableDiffusionProcessingTxt2Img`). Needs no torch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -29,6 +29,19 @@ CONTROLNET = "controlnet"
 REFINER = "refiner"
 KNOWN_SCRIPTS = frozenset({CONTROLNET, REFINER})
 """The scripts whose arguments this engine understands."""
+
+LEFT_OUT = {
+    "img2img_color_correction": False,
+    "overlay_inpaint": True,
+    "pad_cond_uncond": False,
+    "pad_cond_uncond_v0": False,
+    "sd_vae_encode_method": "Full",
+    "sd_vae_decode_method": "Full",
+    "token_merging_ratio": 0,
+    "token_merging_ratio_img2img": 0,
+    "token_merging_ratio_hr": 0,
+}
+"""Options of the WebUI that change pictures and that this engine does not have, with the values that change nothing."""
 
 Size = tuple[int, int]
 
@@ -127,6 +140,12 @@ def file_of(request: WorkRequest, kind: Kind, name: str) -> ModelFile | None:
             return file
     wanted = folded(stem(name.replace("\\", "/").rpartition("/")[2]))
     return next((file for file in files if folded(stem(file.name)) == wanted), None)
+
+
+def left_out(options: Mapping[str, Any]) -> list[str]:
+    """A sentence about each option that is asked for and that this engine does not have."""
+    named = [name for name, plain in LEFT_OUT.items() if options.get(name) not in (None, plain)]
+    return [f"The option {name} was left out: this engine does not have it." for name in named]
 
 
 def needed_file(request: WorkRequest, kind: Kind, name: str) -> ModelFile:
