@@ -423,8 +423,8 @@ class Lifecycle(RuleBasedStateMachine):
         assert all(count <= OWN for count in counts.by_owner.values())
 
     def no_job_is_handed_over_often(self) -> None:
-        """Once when it is made, and a few times again."""
-        assert all(copies <= MAX_RUNS + HAND_OVERS for copies in self.sagemaker.copies.values())
+        """Each run once when it begins, and a few times again."""
+        assert all(copies <= MAX_RUNS * (1 + HAND_OVERS) for copies in self.sagemaker.copies.values())
 
     def teardown(self) -> None:
         """Whatever was lost: after some rounds every job has its end, and every object its job."""
