@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from darkroom.jobs.contract import WorkRequest
+from worker.checked import checked, without_nulls
 from worker.errors import JobError
 
 TO_SIZE = 1
@@ -40,7 +41,7 @@ class EnlargingSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_default(cls, data: Any) -> Any:
-        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
+        return without_nulls(data) if isinstance(data, dict) else data
 
     @property
     def enlarges(self) -> bool:
@@ -61,11 +62,7 @@ class EnlargingSettings(BaseModel):
 
 def enlarging_settings_of(request: WorkRequest) -> EnlargingSettings:
     """The job's parameters, checked; a JobError `parameter_invalid` names each field that is wrong."""
-    try:
-        return EnlargingSettings.model_validate(request.parameters)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise JobError("parameter_invalid", f"The worker cannot use these parameters: {wrong}.") from error
+    return checked(EnlargingSettings, request.parameters, "these parameters")
 
 
 def enlarged_size(size: Size, settings: EnlargingSettings) -> tuple[Box, Size]:

@@ -3,9 +3,10 @@
 import hashlib
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from darkroom.jobs.contract import MAX_PAINTED, WorkRequest, starting_pictures
+from worker.checked import checked, without_nulls
 from worker.errors import JobError
 
 MASKED_MODES = frozenset({"inpaint", "inpaint_upload", "inpaint_sketch"})
@@ -76,7 +77,7 @@ class GenerationSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_default(cls, data: Any) -> Any:
-        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
+        return without_nulls(data) if isinstance(data, dict) else data
 
     @property
     def sampler(self) -> str:
@@ -103,11 +104,7 @@ def settings_of(request: WorkRequest) -> GenerationSettings:
     As in the WebUI, a batch that starts from several pictures has as many pictures as these, even if `batch_size` is
     larger.
     """
-    try:
-        settings = GenerationSettings.model_validate(request.parameters)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise JobError("parameter_invalid", f"The worker cannot use these parameters: {wrong}.") from error
+    settings = checked(GenerationSettings, request.parameters, "these parameters")
     starts = len(starting_pictures(request.parameters)) if request.type == "img2img" else 1
     if starts > settings.batch_size:
         message = f"init_images has {starts} pictures, but batch_size is only {settings.batch_size}."

@@ -12,9 +12,9 @@ from typing import IO, Annotated, Any, Literal, cast
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from worker.errors import JobError
+from worker.checked import checked, without_nulls
 
 PARAMETERS = "parameters"
 """The chunk with the infotext."""
@@ -61,12 +61,7 @@ MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 
 def file_options(settings: Mapping[str, Any]) -> FileOptions:
     """The options in a body's `override_settings`. Raises JobError `parameter_invalid`, which names each wrong one."""
-    values = {name: value for name, value in settings.items() if value is not None}
-    try:
-        return FileOptions.model_validate(values)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise JobError("parameter_invalid", f"The worker cannot use these options: {wrong}.") from error
+    return checked(FileOptions, without_nulls(settings), "these options")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from darkroom.jobs.contract import MAX_INPUTS, WorkAnswer, WorkError, WorkerState, WorkRequest
 from darkroom.logs import hold_libraries
+from worker.checked import wrong_fields
 from worker.engines import Engine, make_engine
 from worker.errors import MAX_MESSAGE
 from worker.shutdown import GRACE, LAST_ANSWERS, Server, Shutdown
@@ -97,9 +98,7 @@ def read_request(body: bytes) -> WorkRequest:
     try:
         work = WorkRequest.model_validate(document)
     except ValidationError as error:
-        # Without the input values: prompts and signed URLs must not be in logs and error messages.
-        wrong = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
-        raise ValueError("; ".join(wrong)) from error
+        raise ValueError(wrong_fields(error, "body")) from error
     if len(work.job_id) > MAX_ID or len(work.output) > MAX_KEY:
         raise ValueError(f"job_id, output: must be at most {MAX_ID} and {MAX_KEY} characters")
     if not work.output.endswith("/"):

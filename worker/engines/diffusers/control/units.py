@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from darkroom.jobs.contract import IMAGE_REFERENCE, ModelFile, WorkRequest
+from worker.checked import checked
 from worker.engines.diffusers.control.names import DEPTH, OPENPOSE, Fit, Preprocessor, notice, preprocessor
 from worker.engines.diffusers.plan import needed_file
 from worker.errors import FILES_MISSING, JobError
@@ -198,11 +199,7 @@ def _unit(number: int, body: Mapping[str, Any]) -> Unit:
             fields.setdefault(name, fields[alias])
     if str(fields.get("input_mode", "simple")).rpartition(".")[2].lower() != "simple":
         raise JobError("parameter_invalid", f"ControlNet unit {number}: input_mode: one picture a unit, no batches.")
-    try:
-        return Unit.model_validate({**fields, **_pictures(number, fields)})
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'unit'}: {e['msg']}" for e in error.errors())
-        raise JobError("parameter_invalid", f"The worker cannot use the ControlNet unit {number}: {wrong}.") from error
+    return checked(Unit, {**fields, **_pictures(number, fields)}, f"the ControlNet unit {number}", "unit")
 
 
 def _pictures(number: int, fields: Mapping[str, Any]) -> dict[str, Any]:

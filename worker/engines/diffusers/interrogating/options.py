@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from worker.checked import checked, options_said
 from worker.errors import JobError
 
 Whole = Annotated[int, Field(ge=0, lt=2**31)]
@@ -35,12 +36,7 @@ class InterrogateOptions(BaseModel):
 def interrogate_options_of(parameters: Mapping[str, Any]) -> InterrogateOptions:
     """The options in a body's `override_settings`, which the WebUI has for other calls and Darkroom for this one, too.
     Raises JobError `parameter_invalid`, which names each wrong one."""
-    values = {name: value for name, value in (parameters.get("override_settings") or {}).items() if value is not None}
-    try:
-        options = InterrogateOptions.model_validate(values)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise JobError("parameter_invalid", f"The worker cannot use these options: {wrong}.") from error
+    options = checked(InterrogateOptions, options_said(parameters), "these options")
     if options.interrogate_clip_min_length > options.interrogate_clip_max_length:
         why = "interrogate_clip_min_length is above interrogate_clip_max_length"
         raise JobError("parameter_invalid", f"The worker cannot use these options: {why}.")

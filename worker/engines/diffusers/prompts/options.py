@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from worker.errors import JobError
+from worker.checked import checked, options_said
 
 Whole = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 
@@ -32,9 +32,4 @@ class PromptOptions(BaseModel):
 
 def prompt_options_of(parameters: Mapping[str, Any]) -> PromptOptions:
     """The options in a body's `override_settings`. Raises JobError `parameter_invalid`, which names each wrong one."""
-    values = {name: value for name, value in (parameters.get("override_settings") or {}).items() if value is not None}
-    try:
-        return PromptOptions.model_validate(values)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise JobError("parameter_invalid", f"The worker cannot use these options: {wrong}.") from error
+    return checked(PromptOptions, options_said(parameters), "these options")

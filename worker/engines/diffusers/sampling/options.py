@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from worker.errors import JobError
+from worker.checked import checked, options_said
 
 Real = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -81,7 +81,7 @@ def options_of(parameters: Mapping[str, Any]) -> SamplingOptions:
     `parameters` is the body. As in the WebUI, the field `eta` stands for both kinds of samplers, and a sigma option
     that differs from its default comes before the body's field. Raises JobError `parameter_invalid`.
     """
-    values = {name: value for name, value in (parameters.get("override_settings") or {}).items() if value is not None}
+    values = options_said(parameters)
     if parameters.get("eta") is not None:
         values |= {"eta_ancestral": parameters["eta"], "eta_ddim": parameters["eta"]}
     if parameters.get("s_min_uncond") is not None:
@@ -90,8 +90,4 @@ def options_of(parameters: Mapping[str, Any]) -> SamplingOptions:
     for name in FIELDS:
         if parameters.get(name) is not None and values.get(name) in (None, defaults[name].default):
             values[name] = parameters[name]
-    try:
-        return SamplingOptions.model_validate(values)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise JobError("parameter_invalid", f"The worker cannot use these options: {wrong}.") from error
+    return checked(SamplingOptions, values, "these options")
