@@ -1,6 +1,7 @@
 """Euler, Euler a, Heun and DPM2 (Karras et al., 2022, "Elucidating the Design Space", algorithms 1 and 2)."""
 
 import math
+from collections.abc import Callable
 
 from torch import Tensor
 
@@ -14,7 +15,14 @@ class Churn:
     """Raises the noise before a step: `s_churn` in all, between the levels `s_tmin` and `s_tmax`."""
 
     def __init__(
-        self, sigmas: Tensor, noise: NoiseBetween, s_churn: float, s_tmin: float, s_tmax: float, s_noise: float
+        self,
+        sigmas: Tensor,
+        noise: NoiseBetween,
+        *,
+        s_churn: float = 0.0,
+        s_tmin: float = 0.0,
+        s_tmax: float = math.inf,
+        s_noise: float = 1.0,
     ) -> None:
         self._share = min(s_churn / (len(sigmas) - 1), MOST_CHURN) if s_churn else 0.0
         self._sigmas = sigmas
@@ -35,26 +43,36 @@ class Churn:
         return x + noise * (higher**2 - sigma**2) ** 0.5, higher
 
 
-def euler(
-    denoise: Denoise,
-    x: Tensor,
-    sigmas: Tensor,
-    noise: NoiseBetween,
-    on_step: OnStep,
-    *,
-    s_churn: float = 0.0,
-    s_tmin: float = 0.0,
-    s_tmax: float = math.inf,
-    s_noise: float = 1.0,
-) -> Tensor:
-    """Euler's method from the first of the sigmas to the last. Adds noise only with `s_churn`."""
-    churn = Churn(sigmas, noise, s_churn, s_tmin, s_tmax, s_noise)
+Move = Callable[[Denoise, Tensor, Tensor, Tensor, Tensor], Tensor]
+"""`move(denoise, x, sigma, next_sigma, clean)`: one step down; `clean` is what the model answered at x and sigma."""
+
+
+def euler(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: NoiseBetween, on_step: OnStep, **churn: float) -> Tensor:
+    """Euler's method from the first of the sigmas to the last. Adds noise only with `s_churn`; see Churn."""
+    return _churned(_euler_step, denoise, x, sigmas, Churn(sigmas, noise, **churn), on_step)
+
+
+def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: NoiseBetween, on_step: OnStep, **churn: float) -> Tensor:
+    """Heun's method: the mean of the directions at both ends of a step. The step to zero is Euler's. See Churn."""
+    return _churned(heun_step, denoise, x, sigmas, Churn(sigmas, noise, **churn), on_step)
+
+
+def dpm2(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: NoiseBetween, on_step: OnStep, **churn: float) -> Tensor:
+    """DPM-Solver-2: the direction in the (logarithmic) middle of a step. The step to zero is Euler's. See Churn."""
+    return _churned(_midpoint_step, denoise, x, sigmas, Churn(sigmas, noise, **churn), on_step)
+
+
+def _churned(move: Move, denoise: Denoise, x: Tensor, sigmas: Tensor, churn: Churn, on_step: OnStep) -> Tensor:
     for step in range(len(sigmas) - 1):
         x, sigma = churn.raised(x, step)
         clean = ask(denoise, x, sigma)
         on_step(step, clean)
-        x = x + slope(x, sigma, clean) * (sigmas[step + 1] - sigma)
+        x = move(denoise, x, sigma, sigmas[step + 1], clean)
     return x
+
+
+def _euler_step(_: Denoise, x: Tensor, sigma: Tensor, next_sigma: Tensor, clean: Tensor) -> Tensor:
+    return x + slope(x, sigma, clean) * (next_sigma - sigma)
 
 
 def euler_ancestral(
@@ -72,30 +90,8 @@ def euler_ancestral(
     return x
 
 
-def heun(
-    denoise: Denoise,
-    x: Tensor,
-    sigmas: Tensor,
-    noise: NoiseBetween,
-    on_step: OnStep,
-    *,
-    s_churn: float = 0.0,
-    s_tmin: float = 0.0,
-    s_tmax: float = math.inf,
-    s_noise: float = 1.0,
-) -> Tensor:
-    """Heun's method: the mean of the directions at both ends of a step. The step to zero is Euler's."""
-    churn = Churn(sigmas, noise, s_churn, s_tmin, s_tmax, s_noise)
-    for step in range(len(sigmas) - 1):
-        x, sigma = churn.raised(x, step)
-        clean = ask(denoise, x, sigma)
-        on_step(step, clean)
-        x = heun_step(denoise, x, sigma, sigmas[step + 1], clean)
-    return x
-
-
 def heun_step(denoise: Denoise, x: Tensor, sigma: Tensor, next_sigma: Tensor, clean: Tensor) -> Tensor:
-    """One step of Heun's method; `clean` is what the model answered at x and sigma."""
+    """One step of Heun's method. See Move."""
     direction = slope(x, sigma, clean)
     length = next_sigma - sigma
     if next_sigma == 0:
@@ -103,28 +99,6 @@ def heun_step(denoise: Denoise, x: Tensor, sigma: Tensor, next_sigma: Tensor, cl
     ahead = x + direction * length
     there = slope(ahead, next_sigma, ask(denoise, ahead, next_sigma))
     return x + (direction + there) / 2 * length
-
-
-def dpm2(
-    denoise: Denoise,
-    x: Tensor,
-    sigmas: Tensor,
-    noise: NoiseBetween,
-    on_step: OnStep,
-    *,
-    s_churn: float = 0.0,
-    s_tmin: float = 0.0,
-    s_tmax: float = math.inf,
-    s_noise: float = 1.0,
-) -> Tensor:
-    """DPM-Solver-2: the direction in the (logarithmic) middle of a step. The step to zero is Euler's."""
-    churn = Churn(sigmas, noise, s_churn, s_tmin, s_tmax, s_noise)
-    for step in range(len(sigmas) - 1):
-        x, sigma = churn.raised(x, step)
-        clean = ask(denoise, x, sigma)
-        on_step(step, clean)
-        x = _midpoint_step(denoise, x, sigma, sigmas[step + 1], clean)
-    return x
 
 
 def dpm2_ancestral(
