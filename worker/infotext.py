@@ -12,6 +12,7 @@ from typing import Any
 
 from darkroom.jobs.contract import ModelFile, PaintedImage, WorkRequest
 from darkroom.webui.prompt import without_comments
+from darkroom.webui.samplers import own_choice
 from worker.findings import NOTHING, Findings
 from worker.parameters import GenerationSettings, is_masked, seeds_of
 from worker.sampler_labels import hires_schedule, sampler_and_schedule
@@ -201,15 +202,6 @@ def _hires(settings: GenerationSettings, found: Findings) -> dict[str, Any]:
         "Hires steps": settings.hr_second_pass_steps or None,
         "Hires upscaler": settings.hr_upscaler,
     }
-
-
-SAME = frozenset({"", "none", "use same sampler", "use same scheduler", "use same checkpoint"})
-"""What the WebUI calls no choice of its own for the second pass."""
-
-
-def own_choice(name: str | None) -> str | None:
-    """What a field of the second pass chooses, None for what means the same as in the first."""
-    return name if name and name.strip().casefold() not in SAME else None
 
 
 def _plain(settings: GenerationSettings, text: str) -> str:

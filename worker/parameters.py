@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from darkroom.jobs.contract import MAX_PAINTED, WorkRequest, starting_pictures
+from darkroom.webui.sizes import hires_size
 from worker.checked import checked, without_nulls
 from worker.errors import JobError
 
@@ -116,6 +117,14 @@ def settings_of(request: WorkRequest) -> GenerationSettings:
         message = f"batch_size times n_iter is {count}, and a job makes at most {MAX_PAINTED} pictures."
         raise JobError("parameter_invalid", message)
     return settings
+
+
+def hires_size_of(settings: GenerationSettings, size: tuple[int, int]) -> tuple[int, int]:
+    """The size (width, height) after the second pass of a picture of `size`."""
+    width, height = hires_size(
+        *size, scale=settings.hr_scale, resize_x=settings.hr_resize_x, resize_y=settings.hr_resize_y
+    )
+    return int(width), int(height)
 
 
 def is_masked(request: WorkRequest) -> bool:

@@ -21,7 +21,7 @@ from worker.engines.scene import draw_scene
 from worker.enlarging import enlarging_settings_of
 from worker.errors import JobError
 from worker.infotext import infotext
-from worker.parameters import GenerationSettings, is_masked, seeds_of
+from worker.parameters import GenerationSettings, hires_size_of, is_masked, seeds_of
 from worker.picture_files import PARAMETERS
 from worker.pictures import feather, fit, flatten
 from worker.release import RELEASE
@@ -171,13 +171,8 @@ def _canvas(task: Task, name: str, look: Callable[[], None], size: tuple[int, in
 
 
 def _hires(requested: tuple[int, int], settings: GenerationSettings) -> tuple[int, int]:
-    """The size after the hires pass. The job gives a factor, one side (the other keeps the proportions), or both
-    sides."""
-    width, height = settings.hr_resize_x, settings.hr_resize_y
-    if not width and not height:
-        width, height = int(requested[0] * settings.hr_scale), int(requested[1] * settings.hr_scale)
-    width = width or height * requested[0] // requested[1]
-    height = height or width * requested[1] // requested[0]
+    """The size after the hires pass. JobError `parameter_invalid` for one that is too large."""
+    width, height = hires_size_of(settings, requested)
     if max(width, height) > MAX_SIDE:
         raise JobError("parameter_invalid", f"The hires pass would end above {MAX_SIDE} pixels a side.")
     return max(width, 8), max(height, 8)

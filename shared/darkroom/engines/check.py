@@ -1,18 +1,17 @@
 """Whether an engine takes a job, as far as the request shows it. What it cannot see, the worker refuses."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from darkroom.engines.capabilities import ENGINES
-from darkroom.engines.model import Capabilities, Named
+from darkroom.engines.model import Capabilities
 from darkroom.errors import FieldError
 from darkroom.jobs.types import JobType
 from darkroom.webui import scripts
+from darkroom.webui.samplers import own_choice, sampler_named, scheduler_named
+from darkroom.webui.sizes import hires_size
 
-_OLD_ENDINGS = {"_ka", "_exp"}
-"""How aliases of samplers ended that named a schedule, before WebUI 1.9."""
 _GRID = 8
-_SAME = frozenset({"", "none", "use same sampler", "use same scheduler"})
 _PAINTED = ("txt2img", "img2img")
 
 
@@ -21,7 +20,7 @@ def refusals(engine: str, job_type: JobType, parameters: dict[str, Any]) -> tupl
 
     Nothing is refused here that the engine would take: values that are no plain numbers or texts are left to it.
     """
-    takes = next((each for name, each in ENGINES.items() if name == engine), None)
+    takes = ENGINES.get(engine)
     if takes is None:
         return ()
     if job_type not in takes.job_types:
@@ -58,28 +57,19 @@ def _names(takes: Capabilities, job_type: JobType, parameters: Mapping[str, Any]
         fields += [("hr_sampler_name", "sampler"), ("hr_scheduler", "schedule")]
     for name, what in fields:
         said = parameters.get(name)
-        if not isinstance(said, str) or not said or (name.startswith("hr_") and said.strip().casefold() in _SAME):
+        if not isinstance(said, str) or not said or (name.startswith("hr_") and own_choice(said) is None):
             continue
-        known = _knows_sampler(takes, said) if what == "sampler" else _is_one_of(takes.schedulers, said)
-        if not known:
+        if not (_takes_sampler(takes, said) if what == "sampler" else _takes_scheduler(takes, said)):
             yield (name,), f"there is no {what} {said[:100]!r}"
 
 
-def _is_one_of(named: Sequence[Named] | None, said: str) -> bool:
-    return named is None or said.strip().casefold() in _words(named)
+def _takes_sampler(takes: Capabilities, said: str) -> bool:
+    found = sampler_named(said)
+    return takes.samplers is None or (found is not None and found[0] in takes.samplers)
 
 
-def _words(named: Sequence[Named]) -> set[str]:
-    return {word.casefold() for each in named for word in (each.name, *each.aliases)}
-
-
-def _knows_sampler(takes: Capabilities, said: str) -> bool:
-    """Whether it is a sampler's name or alias, or an old one that ends in a schedule."""
-    if takes.samplers is None:
-        return True
-    word, known = said.strip().casefold(), _words(takes.samplers)
-    endings = _OLD_ENDINGS | {f" {schedule}" for schedule in _words(takes.schedulers or ())}
-    return word in known or any(word.removesuffix(ending) in known for ending in endings if word.endswith(ending))
+def _takes_scheduler(takes: Capabilities, said: str) -> bool:
+    return takes.schedulers is None or scheduler_named(said) in takes.schedulers
 
 
 def _scripts(takes: Capabilities, parameters: dict[str, Any]) -> Found:
@@ -113,14 +103,9 @@ def _pixels(takes: Capabilities, job_type: JobType, parameters: Mapping[str, Any
 def _second(width: float, height: float, parameters: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     """The size of the second pass, by the field that says it."""
     across, down = _number(parameters.get("hr_resize_x")) or 0, _number(parameters.get("hr_resize_y")) or 0
-    if across and down:
-        return {"hr_resize_x": (across, down)}
-    if across or down:
-        name = "hr_resize_x" if across else "hr_resize_y"
-        return {name: (across or down * width // height, down or across * height // width)}
     factor = _number(parameters.get("hr_scale"))
-    factor = 2.0 if factor is None else factor
-    return {"hr_scale": (int(width * factor), int(height * factor))}
+    size = hires_size(width, height, scale=2.0 if factor is None else factor, resize_x=across, resize_y=down)
+    return {"hr_resize_x" if across else "hr_resize_y" if down else "hr_scale": size}
 
 
 def _number(value: Any) -> float | None:

@@ -5,17 +5,10 @@ from typing import Literal, get_args
 
 from darkroom.checkpoints.model import KINDS, Kind
 from darkroom.jobs.types import JOB_TYPES, JobType
+from darkroom.webui.samplers import Named
 
 EngineName = Literal["diffusers", "preview"]
 ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
-
-
-@dataclass(frozen=True)
-class Named:
-    """A sampler or a schedule: its name and the other words for it."""
-
-    name: str
-    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

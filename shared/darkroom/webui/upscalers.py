@@ -6,20 +6,16 @@ modules/shared.py (`latent_upscale_modes`).
 
 from darkroom.webui.spelling import folded
 
-BUILT_IN = frozenset(
-    folded(name)
-    for name in (
-        "None",
-        "Lanczos",
-        "Nearest",
-        "Latent",
-        "Latent (antialiased)",
-        "Latent (bicubic)",
-        "Latent (bicubic antialiased)",
-        "Latent (nearest)",
-        "Latent (nearest-exact)",
-    )
+LATENT = (
+    "Latent",
+    "Latent (antialiased)",
+    "Latent (bicubic)",
+    "Latent (bicubic antialiased)",
+    "Latent (nearest)",
+    "Latent (nearest-exact)",
 )
+"""Those of the second pass that stretch latents."""
+BUILT_IN = frozenset(folded(name) for name in ("None", "Lanczos", "Nearest", *LATENT))
 """Upscalers that need no file."""
 _FILES = {
     "ESRGAN_4x": "ESRGAN_4x.pth",

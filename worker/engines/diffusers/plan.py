@@ -11,6 +11,7 @@ from darkroom.checkpoints.model import Kind
 from darkroom.jobs.contract import ModelFile, WorkRequest
 from darkroom.webui import scripts
 from darkroom.webui.prompt import without_comments
+from darkroom.webui.samplers import own_choice
 from darkroom.webui.spelling import folded, stem
 from darkroom.webui.upscalers import needs_file
 from worker.engines.diffusers.prompts.networks import NetworkUse, read
@@ -18,8 +19,7 @@ from worker.engines.diffusers.prompts.options import PromptOptions, prompt_optio
 from worker.engines.diffusers.sampling.names import AUTOMATIC, Sampler, Scheduler, labels, resolve
 from worker.engines.diffusers.sampling.options import SamplingOptions, options_of
 from worker.errors import JobError
-from worker.infotext import own_choice
-from worker.parameters import GenerationSettings
+from worker.parameters import GenerationSettings, hires_size_of
 
 MOST_STEPS = 1000
 """As many as a model has noise levels: more steps than that go over the same ones again."""
@@ -222,23 +222,14 @@ def _hires(request: WorkRequest, plan: Plan, comments: bool) -> Hires:
 
 
 def _hires_sizes(settings: GenerationSettings, size: Size) -> tuple[Size, Size]:
-    """The size that the picture is enlarged to, and the one it is cut to."""
-    width, height = size
-    wanted_x, wanted_y = settings.hr_resize_x, settings.hr_resize_y
-    if not wanted_x and not wanted_y:
-        size = (int(width * settings.hr_scale), int(height * settings.hr_scale))
-        return _grid(size), _grid(size)
-    if not wanted_y:
-        size = (wanted_x, wanted_x * height // width)
-        return _grid(size), _grid(size)
-    if not wanted_x:
-        size = (wanted_y * width // height, wanted_y)
-        return _grid(size), _grid(size)
-    if width * wanted_y < wanted_x * height:
-        size = (wanted_x, wanted_x * height // width)
-    else:
-        size = (wanted_y * width // height, wanted_y)
-    return _grid(size), _grid((wanted_x, wanted_y))
+    """The size that the picture is enlarged to, and the one it is cut to: another one only where both sides are given
+    and have other proportions."""
+    (width, height), cut = size, hires_size_of(settings, size)
+    if not (settings.hr_resize_x and settings.hr_resize_y):
+        return _grid(cut), _grid(cut)
+    if width * cut[1] < cut[0] * height:
+        return _grid((cut[0], cut[0] * height // width)), _grid(cut)
+    return _grid((cut[1] * width // height, cut[1])), _grid(cut)
 
 
 def _grid(size: Size) -> Size:

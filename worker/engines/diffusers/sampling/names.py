@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from darkroom.webui import samplers
 from worker.errors import JobError
 
 CHURN = ("s_churn", "s_tmin", "s_tmax", "s_noise")
 AUTOMATIC = "Automatic"
 NO_OWN_SCHEDULE = "Uniform"
 """What Automatic means for a sampler that has no schedule of its own."""
+_ALIASES = {each.name: each.aliases for each in samplers.SAMPLERS}
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,6 @@ class Sampler:
     """
 
     name: str
-    aliases: tuple[str, ...]
     scheduler: str = NO_OWN_SCHEDULE
     takes: tuple[str, ...] = ()
     second_order: bool = False
@@ -31,6 +32,11 @@ class Sampler:
     timesteps: bool = False
     seeds_noise: bool = False
     guidance: float = 1.0
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The other words for it."""
+        return _ALIASES[self.name]
 
     def calls(self, steps: int) -> int:
         """How often the WebUI expects the model to be asked in so many steps."""
@@ -48,62 +54,45 @@ class Scheduler:
 
 
 SAMPLERS = (
-    Sampler("DPM++ 2M", ("k_dpmpp_2m",), "Karras"),
-    Sampler("DPM++ SDE", ("k_dpmpp_sde",), "Karras", ("eta", "s_noise"), second_order=True, brownian=True),
-    Sampler("DPM++ 2M SDE", ("k_dpmpp_2m_sde",), "Exponential", ("eta", "s_noise"), brownian=True),
-    Sampler("DPM++ 2M SDE Heun", ("k_dpmpp_2m_sde_heun",), "Exponential", ("eta", "s_noise"), brownian=True),
-    Sampler("DPM++ 2S a", ("k_dpmpp_2s_a",), "Karras", ("eta", "s_noise"), second_order=True, seeds_noise=True),
+    Sampler("DPM++ 2M", "Karras"),
+    Sampler("DPM++ SDE", "Karras", ("eta", "s_noise"), second_order=True, brownian=True),
+    Sampler("DPM++ 2M SDE", "Exponential", ("eta", "s_noise"), brownian=True),
+    Sampler("DPM++ 2M SDE Heun", "Exponential", ("eta", "s_noise"), brownian=True),
+    Sampler("DPM++ 2S a", "Karras", ("eta", "s_noise"), second_order=True, seeds_noise=True),
+    Sampler("DPM++ 3M SDE", "Exponential", ("eta", "s_noise"), drops_penultimate=True, brownian=True),
+    Sampler("Euler a", takes=("eta",), seeds_noise=True),
+    Sampler("Euler", takes=CHURN),
     Sampler(
-        "DPM++ 3M SDE", ("k_dpmpp_3m_sde",), "Exponential", ("eta", "s_noise"), drops_penultimate=True, brownian=True
+        "LMS",
     ),
-    Sampler("Euler a", ("k_euler_a", "k_euler_ancestral"), takes=("eta",), seeds_noise=True),
-    Sampler("Euler", ("k_euler",), takes=CHURN),
-    Sampler("LMS", ("k_lms",)),
-    Sampler("Heun", ("k_heun",), takes=CHURN, second_order=True),
-    Sampler("DPM2", ("k_dpm_2",), "Karras", CHURN, second_order=True, drops_penultimate=True),
+    Sampler("Heun", takes=CHURN, second_order=True),
+    Sampler("DPM2", "Karras", CHURN, second_order=True, drops_penultimate=True),
     Sampler(
         "DPM2 a",
-        ("k_dpm_2_a",),
         "Karras",
         ("eta", "s_noise"),
         second_order=True,
         drops_penultimate=True,
         seeds_noise=True,
     ),
-    Sampler("DPM fast", ("k_dpm_fast",), takes=("eta", "s_noise"), seeds_noise=True),
-    Sampler("DPM adaptive", ("k_dpm_ad",), takes=("eta",), seeds_noise=True),
-    Sampler("Restart", ("restart",), "Karras", second_order=True),
-    Sampler("DDIM", ("ddim",), takes=("eta",), timesteps=True),
-    Sampler("DDIM CFG++", ("ddim_cfgpp",), takes=("eta",), timesteps=True, guidance=1 / 12.5),
-    Sampler("PLMS", ("plms",), timesteps=True),
-    Sampler("UniPC", ("unipc",), timesteps=True),
-    Sampler("LCM", ("k_lcm",)),
+    Sampler("DPM fast", takes=("eta", "s_noise"), seeds_noise=True),
+    Sampler("DPM adaptive", takes=("eta",), seeds_noise=True),
+    Sampler("Restart", "Karras", second_order=True),
+    Sampler("DDIM", takes=("eta",), timesteps=True),
+    Sampler("DDIM CFG++", takes=("eta",), timesteps=True, guidance=1 / 12.5),
+    Sampler("PLMS", timesteps=True),
+    Sampler("UniPC", timesteps=True),
+    Sampler(
+        "LCM",
+    ),
 )
 
-SCHEDULERS = (
-    Scheduler(AUTOMATIC, "automatic"),
-    Scheduler("Uniform", "uniform"),
-    Scheduler("Karras", "karras", rho=7.0),
-    Scheduler("Exponential", "exponential"),
-    Scheduler("Polyexponential", "polyexponential", rho=1.0),
-    Scheduler("SGM Uniform", "sgm_uniform", ("SGMUniform",)),
-    Scheduler("KL Optimal", "kl_optimal"),
-    Scheduler("Align Your Steps", "align_your_steps"),
-    Scheduler("Simple", "simple"),
-    Scheduler("Normal", "normal"),
-    Scheduler("DDIM", "ddim"),
-    Scheduler("Beta", "beta"),
+_RHO = {"Karras": 7.0, "Polyexponential": 1.0}
+SCHEDULERS = tuple(
+    Scheduler(each.name, each.aliases[0], each.aliases[1:], _RHO.get(each.name)) for each in samplers.SCHEDULERS
 )
-
-# WebUIs before 1.9 listed each pair of sampler and schedule as a sampler, whose alias ended so.
-OLD_ENDINGS = {"_ka": "Karras", "_exp": "Exponential"}
-
-_SAMPLERS = {word.casefold(): sampler for sampler in SAMPLERS for word in (sampler.name, *sampler.aliases)}
-_SCHEDULERS = {
-    word.casefold(): scheduler
-    for scheduler in SCHEDULERS
-    for word in (scheduler.label, scheduler.name, *scheduler.aliases)
-}
+_BY_NAME = {sampler.name: sampler for sampler in SAMPLERS}
+_BY_LABEL = {scheduler.label: scheduler for scheduler in SCHEDULERS}
 
 
 def resolve(sampler: str | None, scheduler: str | None = None) -> tuple[Sampler, Scheduler]:
@@ -133,24 +122,16 @@ def labels(sampler: str | None, scheduler: str | None = None) -> tuple[Sampler, 
 
 def scheduler_of(name: str) -> Scheduler:
     """The schedule of that name, in any of its spellings. Raises JobError `parameter_invalid` for an unknown one."""
-    found = _SCHEDULERS.get(name.strip().casefold())
+    found = samplers.scheduler_named(name)
     if found is None:
         known = ", ".join(scheduler.label for scheduler in SCHEDULERS)
         raise JobError("parameter_invalid", f"There is no schedule {name!r} here. There are: {known}.")
-    return found
+    return _BY_LABEL[found.name]
 
 
 def _split(name: str) -> tuple[Sampler, Scheduler | None]:
-    word = name.strip().casefold()
-    if word in _SAMPLERS:
-        return _SAMPLERS[word], None
-    for ending, scheduler in _SCHEDULERS.items():
-        sampler = _SAMPLERS.get(word.removesuffix(f" {ending}"))
-        if sampler:
-            return sampler, scheduler
-    for ending, label in OLD_ENDINGS.items():
-        sampler = _SAMPLERS.get(word.removesuffix(ending))
-        if sampler:
-            return sampler, scheduler_of(label)
+    if found := samplers.sampler_named(name):
+        sampler, schedule = found
+        return _BY_NAME[sampler.name], _BY_LABEL[schedule.name] if schedule else None
     known = ", ".join(sampler.name for sampler in SAMPLERS)
     raise JobError("parameter_invalid", f"There is no sampler {name!r} here. There are: {known}.")
