@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 from PIL import Image, ImageChops, ImageStat
 
 from darkroom_client import Darkroom, Failure
@@ -65,8 +64,7 @@ def painted(client: Darkroom, text: str) -> Image.Image:
     job = client.settled(client.submit(body)["id"], WAIT_SECONDS)
     if job["status"] != "succeed":
         raise Failure(job["error"]["message"] if job["error"] else f"the job is {job['status']}")
-    content = httpx.get(job["images"][0]["url"], trust_env=False, timeout=60).content
-    return Image.open(io.BytesIO(content), formats=["PNG", "JPEG", "WEBP"])
+    return Image.open(io.BytesIO(client.download(job["images"][0]["url"])), formats=["PNG", "JPEG", "WEBP"])
 
 
 def main() -> int:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -40,10 +39,10 @@ def settled(darkroom: Darkroom, body: dict[str, Any]) -> Job:
     return darkroom.settled(darkroom.submit(given)["id"], 120)
 
 
-def picture_of(job: Job) -> Image.Image:
+def picture_of(darkroom: Darkroom, job: Job) -> Image.Image:
     assert job["status"] == "succeed", job["error"]
     [image] = job["images"]
-    return Image.open(io.BytesIO(httpx.get(image["url"], trust_env=False).content), formats=["PNG"])
+    return Image.open(io.BytesIO(darkroom.download(image["url"])), formats=["PNG"])
 
 
 def test_the_shelf_has_the_files_of_the_folder(darkroom: Darkroom) -> None:
@@ -55,12 +54,12 @@ def test_the_shelf_has_the_files_of_the_folder(darkroom: Darkroom) -> None:
 
 def test_a_picture_is_painted_from_a_prompt_with_a_lora(darkroom: Darkroom) -> None:
     plain = settled(darkroom, {"type": "txt2img", "parameters": {"prompt": "a pier"}})
-    assert picture_of(plain).size == (64, 64)
+    assert picture_of(darkroom, plain).size == (64, 64)
     again = settled(darkroom, {"type": "txt2img", "parameters": {"prompt": "a pier"}})
-    assert picture_of(again).tobytes() == picture_of(plain).tobytes()
+    assert picture_of(darkroom, again).tobytes() == picture_of(darkroom, plain).tobytes()
     styled = settled(darkroom, {"type": "txt2img", "parameters": {"prompt": "a pier <lora:tiny-sd15-lora:1>"}})
     assert styled["models"] == {"lora": ["tiny-sd15-lora.safetensors"]}
-    assert picture_of(styled).tobytes() != picture_of(plain).tobytes()
+    assert picture_of(darkroom, styled).tobytes() != picture_of(darkroom, plain).tobytes()
 
 
 def test_a_picture_is_painted_within_its_mask(darkroom: Darkroom) -> None:
@@ -72,7 +71,7 @@ def test_a_picture_is_painted_within_its_mask(darkroom: Darkroom) -> None:
         picture.save(content, "PNG")
         pictures[name] = darkroom.upload(content.getvalue())
     body = {"type": "img2img", "mode": "inpaint", "images": pictures, "parameters": {"mask_blur": 0, "steps": 6}}
-    painted = picture_of(settled(darkroom, body)).convert("RGB")
+    painted = picture_of(darkroom, settled(darkroom, body)).convert("RGB")
     assert painted.getpixel((0, 0)) == painted.getpixel((63, 63)) == init.getpixel((0, 0))
     assert painted.crop((16, 16, 48, 48)).getcolors(1) is None
 
@@ -98,7 +97,7 @@ def test_a_controlnet_looks_at_a_picture_in_the_body(darkroom: Darkroom) -> None
     steered = painted("canny")
     assert steered["models"] == {"controlnet": ["tiny-sd15-canny.safetensors"]}
     plain = settled(darkroom, {"type": "txt2img", "parameters": {"prompt": "a pier"}})
-    assert picture_of(steered).tobytes() != picture_of(plain).tobytes()
+    assert picture_of(darkroom, steered).tobytes() != picture_of(darkroom, plain).tobytes()
     error = painted("openpose")["error"]
     assert error is not None
     assert (error["code"], "--for openpose" in error["message"]) == ("files_missing", True)
@@ -106,7 +105,7 @@ def test_a_controlnet_looks_at_a_picture_in_the_body(darkroom: Darkroom) -> None
 
 def test_a_picture_that_is_painted_anew_from_its_infotext_is_the_same(darkroom: Darkroom, tmp_path: Path) -> None:
     body = {"type": "txt2img", "parameters": {"prompt": "a pier, (fog:1.2)", "negative_prompt": "blurry"}}
-    original = picture_of(settled(darkroom, body))
+    original = picture_of(darkroom, settled(darkroom, body))
     notes = PngInfo()
     notes.add_text("parameters", original.info["parameters"])
     original.save(tmp_path / "a.png", pnginfo=notes)
