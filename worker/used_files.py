@@ -20,10 +20,11 @@ class JobFiles:
         self._paths: dict[str, tuple[ModelFile, Path]] = {}
 
     def path(self, file: ModelFile, look: Callable[[], None]) -> Path:
-        """See `ModelFiles.path`."""
-        path = self._files.path(file, look)
-        self._paths[_key(file)] = (file, path)
-        return path
+        """See `ModelFiles.path`. A file is looked for once a job, though its hash stands under every picture."""
+        key = _key(file)
+        if key not in self._paths:
+            self._paths[key] = (file, self._files.path(file, look))
+        return self._paths[key][1]
 
     def sha256(self, file: ModelFile, look: Callable[[], None]) -> str:
         """The SHA-256 of a file in hex."""

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.worker.jobs import SIZE, img2img, paint, photo, picture, pictures_of
+from worker.engines.diffusers import vaes
 from worker.errors import JobError
 
 CHECKPOINTS = [
@@ -219,3 +220,16 @@ def test_a_job_can_be_cancelled_between_all_its_steps() -> None:
         with pytest.raises(JobError, match="cancelled"):
             paint(look=look)
     assert apart(picture(), plain) == 0
+
+
+def test_a_batch_from_one_picture_encodes_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[int] = []
+    real = vaes.encode
+
+    def encode(model: Any, pictures: Any, *more: Any) -> Any:
+        encoded.append(len(pictures))
+        return real(model, pictures, *more)
+
+    monkeypatch.setattr(vaes, "encode", encode)
+    assert len(paint(job="img2img", pictures={"init": photo()}, denoising_strength=0.3, batch_size=3)) == 3
+    assert encoded == [1]

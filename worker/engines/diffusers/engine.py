@@ -124,6 +124,7 @@ class DiffusersEngine:
         request, settings = task.request, task.settings
         starts = [_start(task, name) for name in starting_pictures(request.parameters)] if _is_img2img(request) else []
         plan = plan_of(request, settings, starts[0].size if starts else None)
+        canvases = _canvases(task, plan, starts)
         controls = Controls(task, plan, files, self.device, pickles=self._pickles)
         seeds = seeds_of(request, settings)
         look = partial(task.step, 0.0)
@@ -138,23 +139,13 @@ class DiffusersEngine:
                 )
                 here = seeds[turn * settings.batch_size : (turn + 1) * settings.batch_size]
                 batch = Batch([seed for seed, _ in here], [subseed for _, subseed in here])
-                for picture in self._batch(passes, batch, task, plan, starts):
+                for picture in _batch(passes, batch, canvases):
                     seed, subseed = seeds[number]
                     number += 1
                     found = replace(self._findings(task, plan, files, passes, told), scripts=controls.said)
                     yield self._finished(task, plan, picture, (seed, subseed), found, (turn + 1) / settings.n_iter)
             if noticed := [*studio.notices, *controls.notices, *left_out(settings.override_settings)]:
                 self._noticed[request.job_id] = noticed
-
-    def _batch(
-        self, passes: Passes, batch: Batch, task: Task, plan: Plan, starts: Sequence[Image.Image]
-    ) -> Iterator[Image.Image]:
-        if not starts:
-            return passes.from_noise(batch)
-        if task.settings.resize_mode == LATENT_RESIZE and not is_masked(task.request):
-            _check_stretched(starts)
-        many = starts if len(starts) > 1 else list(starts) * len(batch.seeds)
-        return passes.from_pictures(batch, [_canvas(task, plan, start) for start in many])
 
     def _findings(self, task: Task, plan: Plan, files: JobFiles, passes: Passes, told: Mapping[str, Any]) -> Findings:
         """What is said under a picture and does not stand in the job."""
@@ -241,9 +232,19 @@ def _start(task: Task, name: str) -> Image.Image:
     return flatten(picture_of(task, name))
 
 
-def _canvas(task: Task, plan: Plan, init: Image.Image) -> Canvas:
-    start, mask = masked(task, init) if is_masked(task.request) else (init, None)
-    return canvas(start, mask, task.settings, plan.size)
+def _canvases(task: Task, plan: Plan, starts: Sequence[Image.Image]) -> list[Canvas]:
+    """What the pictures of every batch are painted on, one for each picture that the job starts from."""
+    is_inpainting = is_masked(task.request)
+    if starts and task.settings.resize_mode == LATENT_RESIZE and not is_inpainting:
+        _check_stretched(starts)
+    begun = [masked(task, start) if is_inpainting else (start, None) for start in starts]
+    return [canvas(start, mask, task.settings, plan.size) for start, mask in begun]
+
+
+def _batch(passes: Passes, batch: Batch, canvases: list[Canvas]) -> Iterator[Image.Image]:
+    if not canvases:
+        return passes.from_noise(batch)
+    return passes.from_pictures(batch, canvases if len(canvases) > 1 else canvases * len(batch.seeds))
 
 
 def _check_stretched(starts: Sequence[Image.Image]) -> None:

@@ -139,18 +139,19 @@ class Guidance:
         a_step = self.sampler.calls(1)
         return min(1.0, max(0, self.calls - 1) // a_step * a_step / max(1, self.expected))
 
+    def _residuals(self, latents: Tensor, timestep: Tensor, told: Told) -> Residuals | tuple[None, None]:
+        """What all controls add together."""
+        share = self._counted()
+        found = [each.residuals(latents, timestep, told, share) for each in self.controls]
+        added = [each for each in found if each is not None]
+        if not added:
+            return None, None
+        down = [sum(layer[1:], layer[0]) for layer in zip(*(each[0] for each in added), strict=True)]
+        return down, sum((each[1] for each in added[1:]), added[0][1])
+
     def _unet(self, latents: Tensor, timestep: Tensor, told: Told) -> Tensor:
         dtype = self.model.unet.dtype
-        more: dict[str, Any] = {}
-        share = self._counted()
-        for control in self.controls:
-            added = control.residuals(latents, timestep, told, share)
-            if added is not None:
-                down, middle = added
-                if more:
-                    down = [one + other for one, other in zip(more["down"], down, strict=True)]
-                    middle = more["middle"] + middle
-                more = {"down": down, "middle": middle}
+        down, middle = self._residuals(latents, timestep, told)
         if self.beside is not None:
             latents = torch.cat([latents, self.beside.repeat(len(latents) // len(self.beside), 1, 1, 1)], dim=1)
         answer: Tensor = self.model.unet(
@@ -158,8 +159,8 @@ class Guidance:
             timestep,
             encoder_hidden_states=told.words.to(dtype),
             added_cond_kwargs=told.extra_in(dtype),
-            down_block_additional_residuals=[each.to(dtype) for each in more["down"]] if more else None,
-            mid_block_additional_residual=more["middle"].to(dtype) if more else None,
+            down_block_additional_residuals=None if down is None else [each.to(dtype) for each in down],
+            mid_block_additional_residual=None if middle is None else middle.to(dtype),
         ).sample
         return answer.float()
 

@@ -116,7 +116,7 @@ class Passes:
         noise = self._noise(batch, plan.size, equipped.model)
 
         def beside(model: Model) -> Tensor | None:
-            return self._beside_nothing(model, len(batch.seeds), plan.size)
+            return self._beside_nothing(model, plan.size)
 
         latents = from_noise(self._sampling(first, equipped, noise, beside), noise.first(), first.steps)
         if plan.hires:
@@ -131,10 +131,13 @@ class Passes:
         self.empty_mask = settings.inpaint_full_res and first.mask is not None and first.paste is None
         equipped = self._studio.use(self._checkpoint, plan.prompts)
         model = equipped.model
-        starts = pixels([each.start for each in canvases], torch.device(model.placement.device))
+        # A batch that starts from one picture encodes it once.
+        shown = canvases[:1] if all(each is first for each in canvases) else canvases
+        starts = pixels([each.start for each in shown], torch.device(model.placement.device))
         latents = self._encoded(model, starts)
-        if settings.resize_mode == LATENT_RESIZE and canvases[0].mask is None:
+        if settings.resize_mode == LATENT_RESIZE and first.mask is None:
             latents = stretched(latents, plan.size)
+        latents = latents.repeat(len(canvases) // len(shown), 1, 1, 1)
         mask = self._mask(canvases, latents, batch, model)
         if mask:
             latents = mask.kept
@@ -144,7 +147,7 @@ class Passes:
         noise = self._noise(batch, plan.size, model)
 
         def beside(model: Model) -> Tensor | None:
-            return self._beside(model, starts, latents.shape[-2:], [each.mask for each in canvases])
+            return self._beside(model, starts, latents.shape[-2:], [each.mask for each in shown])
 
         sampling = self._sampling(this, equipped, noise, beside, mask)
         painted = from_latent(
@@ -184,7 +187,7 @@ class Passes:
             before=first,
         )
         noise = self._noise(batch, hires.cut, model)
-        sampling = self._sampling(this, equipped, noise, lambda model: self._beside_latents(model, latents))
+        sampling = self._sampling(this, equipped, noise, lambda model: self._beside_nothing(model, hires.cut))
         strength = plan.settings.denoising_strength
         return from_latent(sampling, latents, noise.first(), hires.steps, strength, exact=True)
 
@@ -358,16 +361,13 @@ class Passes:
         latents = functional.interpolate(self._encoded(model, torch.cat(shown)), size=tuple(size))
         return torch.cat([torch.cat(channels), latents], dim=1)
 
-    def _beside_nothing(self, model: Model, count: int, size: Size) -> Tensor | None:
-        """The same where there is no picture: all is masked, and what is shown is grey."""
+    def _beside_nothing(self, model: Model, size: Size) -> Tensor | None:
+        """The same where there is no picture, for every picture of a batch: all is masked, and what is shown is
+        grey."""
         if not model.kind.inpainting:
             return None
         grey = torch.zeros(1, 3, size[1], size[0], device=model.placement.device)
-        only = self._beside(model, grey, (size[1] // FACTOR, size[0] // FACTOR), [None])
-        return None if only is None else only.repeat(count, 1, 1, 1)
-
-    def _beside_latents(self, model: Model, latents: Tensor) -> Tensor | None:
-        return self._beside_nothing(model, len(latents), (latents.shape[-1] * FACTOR, latents.shape[-2] * FACTOR))
+        return self._beside(model, grey, (size[1] // FACTOR, size[0] // FACTOR), [None])
 
 
 def _within(guidance: Guidance, mask: _Mask | None) -> tuple[Denoise, DenoiseBoth]:
