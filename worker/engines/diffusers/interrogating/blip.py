@@ -2,7 +2,7 @@
 (Salesforce/blip-image-captioning-base and -large), or in that of its authors, as the WebUI has it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isqrt
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration, StoppingCriteria, StoppingCriteriaList
 
-from worker.engines.diffusers.files import WeightFile, missing
+from worker.engines.diffusers.files import Shape, WeightFile, missing
 from worker.engines.diffusers.foreign import count, filled, heads
 from worker.engines.diffusers.interrogating.lists import WordList
 from worker.engines.diffusers.interrogating.options import InterrogateOptions
@@ -91,7 +91,7 @@ def read(weights: WeightFile, vocabulary: WordList, placed: Placement) -> Blip:
     """
     shapes = {_renamed(key): shape for key, shape in weights.shapes.items()}
     try:
-        config = _config(shapes, weights)
+        config = _config(shapes)
     except KeyError as error:
         raise missing(weights.name, [str(error.args[0])]) from error
     words = len(vocabulary.lines)
@@ -112,9 +112,8 @@ def _renamed(key: str) -> str:
     return key
 
 
-def _config(shapes: dict[str, Any], weights: WeightFile) -> BlipConfig:
+def _config(shapes: Mapping[str, Shape]) -> BlipConfig:
     """The configuration that the shapes tell."""
-    renamed = WeightFile(weights.name, shapes, weights.metadata, weights.read)
     words, width = shapes[f"{_TEXT}embeddings.word_embeddings.weight"]
     seen, _, patch, _ = shapes["vision_model.embeddings.patch_embedding.weight"]
     patches = shapes["vision_model.embeddings.position_embedding"][1] - 1
@@ -124,14 +123,14 @@ def _config(shapes: dict[str, Any], weights: WeightFile) -> BlipConfig:
             "hidden_size": width,
             "encoder_hidden_size": shapes[f"{_TEXT}encoder.layer.0.crossattention.self.key.weight"][1],
             "intermediate_size": shapes[f"{_TEXT}encoder.layer.0.intermediate.dense.weight"][0],
-            "num_hidden_layers": count(renamed.shapes, f"{_TEXT}encoder.layer."),
+            "num_hidden_layers": count(shapes, f"{_TEXT}encoder.layer."),
             "num_attention_heads": heads(width),
             "max_position_embeddings": shapes[f"{_TEXT}embeddings.position_embeddings.weight"][0],
         },
         vision_config={
             "hidden_size": seen,
             "intermediate_size": shapes["vision_model.encoder.layers.0.mlp.fc1.weight"][0],
-            "num_hidden_layers": count(renamed.shapes, "vision_model.encoder.layers."),
+            "num_hidden_layers": count(shapes, "vision_model.encoder.layers."),
             "num_attention_heads": heads(seen),
             "image_size": patch * isqrt(patches),
             "patch_size": patch,

@@ -94,7 +94,7 @@ def _config(weights: WeightFile) -> CLIPConfig:
             "vocab_size": words,
             "hidden_size": width,
             "intermediate_size": shapes["text_model.encoder.layers.0.mlp.fc1.weight"][0],
-            "num_hidden_layers": count(weights.shapes, "text_model.encoder.layers."),
+            "num_hidden_layers": count(shapes, "text_model.encoder.layers."),
             "num_attention_heads": heads(width),
             "max_position_embeddings": shapes["text_model.embeddings.position_embedding.weight"][0],
             "projection_dim": shapes["text_projection.weight"][0],
@@ -105,7 +105,7 @@ def _config(weights: WeightFile) -> CLIPConfig:
         vision_config={
             "hidden_size": seen,
             "intermediate_size": shapes["vision_model.encoder.layers.0.mlp.fc1.weight"][0],
-            "num_hidden_layers": count(weights.shapes, "vision_model.encoder.layers."),
+            "num_hidden_layers": count(shapes, "vision_model.encoder.layers."),
             "num_attention_heads": heads(seen),
             "image_size": patch * isqrt(patches),
             "patch_size": patch,
