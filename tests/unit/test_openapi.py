@@ -109,3 +109,16 @@ def test_whatever_can_be_refused_for_its_state_or_its_idempotency_key_says_so() 
         assert ("409" in answers) == (method != "get"), f"{method} {path}"
         if any(each["name"].lower() == "idempotency-key" for each in operation.get("parameters", ())):
             assert "422" in answers, f"{method} {path}"
+
+
+@pytest.mark.parametrize("model", bodies())
+def test_a_pattern_that_refuses_a_text_stands_in_the_document(model: type[BaseModel]) -> None:
+    properties = model.model_json_schema()["properties"]
+    for name in model.model_fields:
+        for value in ("\x1f", ["\x1f"]):
+            try:
+                model.model_validate({name: value})
+            except ValidationError as error:
+                problems = [each for each in error.errors() if each["loc"][0] == name]
+                if "string_pattern_mismatch" in {each["type"] for each in problems}:
+                    assert '"pattern"' in json.dumps(properties[name]), name

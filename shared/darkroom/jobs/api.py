@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
 
 from darkroom import words
 from darkroom.jobs.contract import MAX_INPUTS, Components, PaintedImage, Timings, WorkError
@@ -30,12 +30,12 @@ def _inside(name: str) -> str:
 
 ModelName = Annotated[
     str,
+    # Before the functions: behind one pydantic leaves a pattern out of the document.
+    StringConstraints(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$"),
     AfterValidator(composed),
     AfterValidator(_inside),
     Field(
-        min_length=1,
         max_length=300,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
         description="a model file's name in any spelling of the WebUI: with or without extension, folder and hash",
     ),
 ]
