@@ -1,12 +1,14 @@
 """The snapshot of what becomes of every fault at every AWS call: `make reliability` writes it."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from tests.support.faults import Outcome, calls_of, faulty_stage, run
+from tests.support.faults import Fault, Outcome, calls_of, faulty_stage, run
 from tests.support.scenarios import SCENARIOS
 
 SNAPSHOT = Path(__file__).parents[1] / "integration" / "snapshots" / "faults.md"
@@ -54,6 +56,42 @@ def rows(found: list[Outcome]) -> list[str]:
         lines.append(f"| {what} | {operation}{f' {places}' if many else ''} | {passing} | {lasting} |")
         what = ""
     return lines
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the snapshot says of one call: in words, when an answer is lost, and when a fault of a kind lasts."""
+
+    passing: str
+    lasting: str
+
+    def words(self, fault: Fault) -> str:
+        """What becomes of a fault."""
+        if not fault.lasts:
+            return self.passing
+        by_kind = dict(_KINDS.findall(self.lasting))
+        return next((words for kinds, words in by_kind.items() if fault.kind in kinds.split(", ")), self.lasting)
+
+
+_KINDS = re.compile(r"\*([^*]+)\*: (.*?)(?=; \*|$)")
+_CALL = re.compile(r"(.+?)(?: (\d+)(?:-(\d+))?)?")
+
+
+def recorded(function: str, what: str) -> dict[str, Recorded]:
+    """What the snapshot says of a scenario, by the names of its calls; by the operation where there is one such call
+    only."""
+    section = SNAPSHOT.read_text().partition(f"## {function}\n")[2].partition("\n## ")[0]
+    found, here = {}, ""
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if not line.startswith("| ") and not line.startswith("|  |"):
+            continue
+        here = cells[0] or here
+        if here == what and (call := _CALL.fullmatch(cells[1])):
+            operation, first, last = call.groups()
+            names = [f"{operation} {n}" for n in range(int(first), int(last or first) + 1)] if first else [operation]
+            found |= {name: Recorded(cells[2], cells[3]) for name in names}
+    return found
 
 
 def _operation(call: str) -> str:

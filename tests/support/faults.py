@@ -11,11 +11,13 @@ the SDK lie below.
 
 import json
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from typing import Any
 from unittest.mock import patch
 
@@ -510,6 +512,21 @@ def calls_of(fresh: Callable[[], World], scenario: Scenario) -> list[Fault]:
             # For the SDK one lost answer is as good as the other; only whether the call had its effect matters.
             found.append(Fault(name, kinds[-1], lasts=False))
         found += [Fault(name, kind, lasts=True) for kind in kinds]
+    return found
+
+
+def some_of(scenario: Scenario, faults: Iterable[Fault]) -> list[Fault]:
+    """Of the faults of each call those that `make test` has time for: the one that passes, one that lasts and strikes
+    before the call has its effect, and one that lasts and strikes after it. Which one differs from call to call, so
+    that every kind is tried."""
+    found: list[Fault] = []
+    for name, of_call in groupby(faults, key=lambda fault: fault.name):
+        turn = zlib.crc32(f"{scenario.function} {scenario.what} {name}".encode())
+        all_of_it = list(of_call)
+        found += [fault for fault in all_of_it if not fault.lasts]
+        for afterwards in (False, True):
+            kinds = [fault for fault in all_of_it if fault.lasts and (fault.kind in _AFTERWARDS) is afterwards]
+            found += [kinds[turn % len(kinds)]] if kinds else []
     return found
 
 
