@@ -20,7 +20,7 @@ def wrong_timings(timings: object, wall: float) -> Iterator[str]:
         seconds = timings.get(name)
         if seconds is None:
             continue
-        if type(seconds) not in (int, float) or not math.isfinite(seconds):
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
             yield f"`{name}` is no number"
         elif not 0 <= seconds <= contract.MOST_BUSY_SECONDS:
             yield f"`{name}` is {seconds}: no job takes that long"
@@ -89,7 +89,7 @@ def wrong_progress(message: str, job_id: str) -> Iterator[str]:
     if document.get("job_id") != job_id:
         yield f"`job_id` is {document.get('job_id')!r}, and the job is {job_id}"
     share = document.get("progress")
-    if type(share) not in (int, float) or not 0 <= share <= 1:
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         yield f"`progress` is {share!r}, and must be a number from 0 to 1"
     started = document.get("started_at")
     if not isinstance(started, str) or not 0 < len(started) <= 40:

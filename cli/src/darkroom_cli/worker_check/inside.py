@@ -6,7 +6,8 @@ import json
 import re
 from typing import Any
 
-from darkroom_cli.worker_check import contract, pictures as files
+from darkroom_cli.worker_check import contract
+from darkroom_cli.worker_check import pictures as files
 from darkroom_cli.worker_check.problems import Problem
 
 _DATA_URI = re.compile(r'\s*data:([\w.+-]+/[\w.+-]+)?(?:;[^,;"]*(?:"[^"]*")?)*,', re.ASCII | re.IGNORECASE)

@@ -113,7 +113,7 @@ def on_this_machine(listen: str, port: int, address: str | None) -> Iterator[Pla
     Raises Failure when the extra is missing or the port is taken.
     """
     try:
-        from moto.server import DomainDispatcherApplication, create_backend_app
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
         from werkzeug.serving import make_server
     except ImportError:
         raise Failure(MISSING) from None

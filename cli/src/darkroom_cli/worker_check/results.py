@@ -68,9 +68,8 @@ def _true_pictures(session: Session, answered: Answered) -> Iterator[str]:
             continue
         if why := pictures.why_unreadable(content, extension_of(image.key)):
             yield f"{image.key} {why}"
-        elif (size := pictures.size_of(content)) and None not in (image.width, image.height):
-            if size != (image.width, image.height):
-                yield f"{image.key} is told as {image.width}x{image.height}, and has {size[0]}x{size[1]} pixels"
+        elif (size := pictures.size_of(content)) and size != (image.width, image.height):
+            yield f"{image.key} is told as {image.width}x{image.height}, and has {size[0]}x{size[1]} pixels"
 
 
 def _size_asked(session: Session, answered: Answered) -> Iterator[str]:
@@ -92,9 +91,8 @@ def _digests(session: Session, answered: Answered) -> Iterator[str]:
     objects = session.objects_of(answered)
     for image in answered.reply.stored:
         found = objects.get(image.key)
-        if found and found[0] and image.sha256:
-            if hashlib.sha256(found[0]).hexdigest() != image.sha256.lower():
-                yield f"the SHA-256 of {image.key} is not that of the object"
+        if found and found[0] and image.sha256 and hashlib.sha256(found[0]).hexdigest() != image.sha256.lower():
+            yield f"the SHA-256 of {image.key} is not that of the object"
 
 
 def _seeds(session: Session, answered: Answered) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 from darkroom_cli.worker_check.beside import wrong_progress
 from darkroom_cli.worker_check.calls import Response
@@ -22,15 +23,15 @@ LARGEST = 2048
 NOTICED = 15.0
 """Seconds after the marker was stored in which a worker that looks every few seconds has noticed it."""
 SPARE = 20.0
-"""How much longer than it is watched a long job should take, so that it is not done before its cancelling is noticed."""
+"""How much longer than it is watched a long job should take: it must not be done before its cancelling is noticed."""
 SLACK = 0.5
 """By how many seconds two messages may come too close, as they travel for different times."""
 
 
 @dataclass(frozen=True)
 class Watched:
-    """A long job that was cancelled after a while. `pings` are the answers of `/ping` meanwhile, `messages` the progress
-    that it sent, `noticed` the seconds from the marker to the answer (None: it was done before)."""
+    """A long job that was cancelled after a while. `pings` are the answers of `/ping` meanwhile, `messages` those of
+    its progress, `noticed` the seconds from the marker to the answer (None: it was done before)."""
 
     answered: Answered
     pings: list[Response]
@@ -170,7 +171,7 @@ def _progress_rises(session: Session) -> str:
 
 def _progress_pace(session: Session) -> str:
     messages = _several(session)
-    gaps = [later.at - earlier.at for earlier, later in zip(messages, messages[1:], strict=False)]
+    gaps = [later.at - earlier.at for earlier, later in pairwise(messages)]
     if min(gaps) < REPORT_SECONDS - SLACK:
         raise Fails(f"two messages came {min(gaps):.1f} seconds apart; send at most one every 5 seconds")
     return f"every {min(gaps):.0f} seconds"

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from darkroom_cli.worker_check import answers, contract, pictures
@@ -100,7 +101,7 @@ class Session:
         side = self.options.size
         made: dict[str, Callable[[int, int], bytes]]
         made = {"init": pictures.start, "mask": pictures.mask, "sketch": pictures.sketch}
-        return self.once(f"picture {name}", lambda: self.upload(made[name](side, side)))
+        return str(self.once(f"picture {name}", lambda: self.upload(made[name](side, side))))
 
     def upload(self, content: bytes, content_type: str = "image/png") -> str:
         """Stores an input picture; its S3 URI."""
@@ -124,12 +125,12 @@ class Session:
         """What `make` returns or raises, made when it is first asked for."""
         if name not in self.memory:
             try:
-                self.memory[name] = (make(), None)
+                self.memory[name] = make()
             except (Fails, Refused, NotTried) as outcome:
-                self.memory[name] = (None, outcome)
-        value, outcome = self.memory[name]
-        if outcome:
-            raise outcome
+                self.memory[name] = outcome
+        value = self.memory[name]
+        if isinstance(value, Exception):
+            raise value
         return value
 
     def plain(self, kind: str, mode: str | None = None) -> Answered:
@@ -164,7 +165,7 @@ class Session:
     def objects_of(self, answered: Answered) -> dict[str, tuple[bytes, str] | None]:
         """The stored pictures of an answer by their keys: bytes and content type, None for one that is not there."""
         keys = [image.key for image in answered.reply.stored]
-        return {key: self.once(f"object {key}", lambda key=key: self.place.get(key)) for key in keys if key}
+        return {key: self.once(f"object {key}", partial(self.place.get, key)) for key in keys if key}
 
     def files_of(self, answered: Answered) -> list[bytes]:
         """The bytes of every picture of an answer, stored or inside; a picture that is not there is left out."""
