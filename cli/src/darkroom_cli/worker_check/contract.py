@@ -30,7 +30,6 @@ CONTENT_TYPES = {
 }
 """What a key may end in, and the content type of its object."""
 PURPOSES = ("interrogate_clip", "interrogate_deepbooru", "openpose", "depth_anything")
-MODEL_KINDS = ("vae", "lora", "hypernetwork", "embedding", "controlnet", "upscaler", "text_encoder")
 MAX_PAINTED = 128
 MAX_KEY = 256
 MAX_SIDE = 65_535

@@ -68,8 +68,12 @@ def _true_pictures(session: Session, answered: Answered) -> Iterator[str]:
             continue
         if why := pictures.why_unreadable(content, extension_of(image.key)):
             yield f"{image.key} {why}"
-        elif (size := pictures.size_of(content)) and size != (image.width, image.height):
-            yield f"{image.key} is told as {image.width}x{image.height}, and has {size[0]}x{size[1]} pixels"
+            continue
+        size, told = pictures.size_of(content), (image.width, image.height)
+        # Sides that cannot be are the matter of the row `numbers`.
+        possible = all(side is not None and 1 <= side <= contract.MAX_SIDE for side in told)
+        if size and possible and size != told:
+            yield f"{image.key} is told as {told[0]}x{told[1]}, and has {size[0]}x{size[1]} pixels"
 
 
 def _size_asked(session: Session, answered: Answered) -> Iterator[str]:

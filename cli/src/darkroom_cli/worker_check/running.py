@@ -111,7 +111,7 @@ def _cancel_other(session: Session) -> str:
     session.sample()
     job, other = session.job(), session.job()
     session.place.put(f"jobs/{other['job_id']}/cancelled", b"")
-    session.painted(session.ask("beside a cancelled job", job))
+    session.not_refused(session.ask("beside a cancelled job", job))
     return ""
 
 
@@ -147,8 +147,7 @@ def _progress_comes(session: Session) -> str:
 def _progress_shape(session: Session) -> str:
     _queue(session)
     session.sample()
-    jobs = [str(answered.job.get("job_id")) for answered in session.answered if answered.job.get("progress_queue")]
-    messages = [(job, message) for job in dict.fromkeys(jobs) for message in session.place.messages(job)]
+    messages = [(job, message) for job in session.jobs for message in session.place.messages(job)]
     known = {message.text for _, message in messages}
     lost = [message.text for message in session.place.seen if message.text not in known]
     if lost:
@@ -211,7 +210,7 @@ def _side_by_side(session: Session) -> str:
     with ThreadPoolExecutor(len(jobs)) as callers:
         responses = list(callers.map(send, jobs))
     for job, response in zip(jobs, responses, strict=True):
-        session.painted(session.keep("jobs side by side", job, response))
+        session.not_refused(session.keep("jobs side by side", job, response))
     return f"{len(jobs)} jobs"
 
 

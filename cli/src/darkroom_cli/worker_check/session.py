@@ -154,6 +154,13 @@ class Session:
             raise Fails("the answer has no picture")
         return answered
 
+    def not_refused(self, answered: Answered) -> Answered:
+        """The same, for what a worker that does the plain job may not refuse."""
+        try:
+            return self.painted(answered)
+        except Refused as refusal:
+            raise Fails(f"it refuses the job: {refusal}") from refusal
+
     def captioned(self, answered: Answered) -> str:
         """The caption of an answer."""
         self._result(answered)
@@ -168,18 +175,17 @@ class Session:
         return {key: self.once(f"object {key}", partial(self.place.get, key)) for key in keys if key}
 
     def files_of(self, answered: Answered) -> list[bytes]:
-        """The bytes of every picture of an answer, stored or inside; a picture that is not there is left out."""
+        """The bytes of every picture of an answer, stored or inside; one that is not there, or is empty, is left out."""
         objects = self.objects_of(answered).values()
-        return [*answered.reply.inside, *(found[0] for found in objects if found)]
+        return [*answered.reply.inside, *(found[0] for found in objects if found and found[0])]
 
     def alive(self) -> None:
-        """Raises Fails when the worker does not answer `/ping` any more."""
+        """Raises Fails when the worker answers nothing any more."""
         for _ in range(ATTEMPTS):
             answer = self.worker.ping()
-            if answer.status == 200:
+            if answer.status is not None:
                 return
-        else:
-            raise Fails(f"after it /ping is not 200: {answer.fault or answer.status}")
+        raise Fails(f"after it the worker does not answer /ping: {answer.fault}")
 
     def _result(self, answered: Answered) -> None:
         """Raises unless the answer has status 200 and is a result."""

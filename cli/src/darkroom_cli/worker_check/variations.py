@@ -18,6 +18,7 @@ def _batch(session: Session) -> str:
 
 
 def _several_starts(session: Session) -> str:
+    session.sample("img2img", "img2img")
     images = {"init": session.picture("init"), "init-2": session.upload(pictures.sketch(*[session.options.size] * 2))}
     parameters = {"init_images": ["image:init", "image:init-2"], "batch_size": 2}
     job = session.job("img2img", "img2img", parameters=parameters, images=images)
@@ -33,7 +34,7 @@ def _at_least(session: Session, answered: Answered, wanted: int) -> str:
 
 def _infinity(session: Session) -> str:
     session.sample()
-    session.painted(session.ask("s_tmax Infinity", session.job(parameters={"s_tmax": "Infinity"})))
+    session.not_refused(session.ask("s_tmax Infinity", session.job(parameters={"s_tmax": "Infinity"})))
     return ""
 
 
@@ -41,11 +42,12 @@ def _unknown_fields(session: Session) -> str:
     session.sample()
     job = session.job(parameters={"field_of_a_later_version": {"deep": [1]}}, field_of_a_later_version=True)
     job["checkpoint"] = {**job["checkpoint"], "field_of_a_later_version": "x"}
-    session.painted(session.ask("unknown fields", job))
+    session.not_refused(session.ask("unknown fields", job))
     return ""
 
 
 def _orientation(session: Session) -> str:
+    session.sample("img2img", "inpaint")
     width, height = session.options.size, session.options.size * 2
     images = {
         "init": session.upload(pictures.rotated(width, height), "image/jpeg"),
@@ -53,14 +55,15 @@ def _orientation(session: Session) -> str:
     }
     parameters = {"width": width, "height": height}
     job = session.job("img2img", "inpaint", images=images, parameters=parameters)
-    session.painted(session.ask("a rotated picture", job))
+    session.not_refused(session.ask("a rotated picture", job))
     return ""
 
 
 def _second_attempt(session: Session) -> str:
+    session.sample()
     job = session.job()
-    first = session.painted(session.ask("first attempt", job))
-    second = session.painted(session.ask("second attempt", job))
+    first = session.not_refused(session.ask("first attempt", job))
+    second = session.not_refused(session.ask("second attempt", job))
     if not first.reply.stored:
         return "the pictures come inside the answer"
     keys = [[image.key for image in answered.reply.stored] for answered in (first, second)]
@@ -71,7 +74,7 @@ def _second_attempt(session: Session) -> str:
 
 def _without_queue(session: Session) -> str:
     session.sample()
-    session.painted(session.ask("without progress_queue", session.job(progress_queue=None)))
+    session.not_refused(session.ask("without progress_queue", session.job(progress_queue=None)))
     return ""
 
 
@@ -80,7 +83,7 @@ def _only_what_is_needed(session: Session) -> str:
     job = session.job()
     for name in ("mode", "images", "files", "progress_queue"):
         del job[name]
-    session.painted(session.ask("without optional fields", job))
+    session.not_refused(session.ask("without optional fields", job))
     return ""
 
 
@@ -99,7 +102,7 @@ def _format(session: Session, extension: str) -> str:
 def _long_prompt(session: Session) -> str:
     session.sample()
     prompt = (f"{PROMPT}, " * LONG_PROMPT)[:LONG_PROMPT]
-    session.painted(session.ask("a long prompt", session.job(parameters={"prompt": prompt})))
+    session.not_refused(session.ask("a long prompt", session.job(parameters={"prompt": prompt})))
     return ""
 
 
