@@ -59,7 +59,7 @@ def test_a_worker_that_answers_as_the_webui_does_keeps_the_contract(place: Place
     assert faults_of(rows) == set(), rows
     left = {name for name, row in rows.items() if row.outcome == "not tried"}
     assert left == {
-        *("keys", "numbers", "stored", "content-types", "sha256", "thumbnails", "nothing-else"),
+        *("keys", "numbers", "stored", "content-types", "sha256", "thumbnails", "nothing-else", "small-answers"),
         *("timings", "notices", "components"),
     }
 

@@ -30,7 +30,7 @@ def test_the_copies_are_those_of_darkroom() -> None:
     assert {name: rules.pictures for name, rules in JOB_TYPES.items()} == copy.PICTURES_OF
     assert JOB_TYPES["img2img"].modes == copy.MODES
     assert set(copy.MODES) == set(get_args(Mode))
-    assert copy.CAPTIONED == tuple(name for name, rules in JOB_TYPES.items() if rules.answers_with == "caption")
+    assert tuple(name for name, rules in JOB_TYPES.items() if rules.answers_with == "caption") == copy.CAPTIONED
     assert {extension: each.content_type for extension, each in media.EXTENSIONS.items()} == copy.CONTENT_TYPES
     assert set(copy.PURPOSES) == set(PURPOSES)
     assert progress._OF_A_RESULT == copy.RESULT_FIELDS  # noqa: SLF001 - the list that refuses a message

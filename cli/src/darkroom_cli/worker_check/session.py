@@ -175,7 +175,7 @@ class Session:
         return {key: self.once(f"object {key}", partial(self.place.get, key)) for key in keys if key}
 
     def files_of(self, answered: Answered) -> list[bytes]:
-        """The bytes of every picture of an answer, stored or inside; one that is not there, or is empty, is left out."""
+        """The bytes of every picture of an answer, stored or inside; one that is missing or empty is left out."""
         objects = self.objects_of(answered).values()
         return [*answered.reply.inside, *(found[0] for found in objects if found and found[0])]
 
