@@ -305,7 +305,7 @@ def main() -> None:
     server = uvicorn.Server(config)
     if fault == "dies of SIGTERM":
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        server.capture_signals = contextmanager(lambda: iter([None]))  # type: ignore[method-assign, assignment]
+        server.capture_signals = contextmanager(lambda: iter([None]))  # type: ignore[method-assign]
     server.run()
 
 

@@ -64,6 +64,7 @@ def verdicts(document: Any) -> tuple[bool, bool]:
 
 KEY = f"jobs/{JOB}/output/0.png"
 PICTURE = {"key": KEY, "width": 64, "height": 64}
+WIDTHS: tuple[Any, ...] = (None, 0, 65_536, 1.5, "many", [], 10**30)
 INSIDE = base64.b64encode(png(8, 8)).decode()
 
 
@@ -122,7 +123,7 @@ def test_what_darkroom_takes_is_taken(document: Any) -> None:
                 KEY.replace("0.png", "0.png\n"),
             )
         ),
-        *({"images": [{**PICTURE, "width": width}]} for width in (None, 0, 65_536, 1.5, "many", [], 10**30)),
+        *({"images": [{**PICTURE, "width": width}]} for width in WIDTHS),
         *({"images": [{**PICTURE, "seed": seed}]} for seed in (-2, 2**64, "many", 0.5)),
         *({"images": [{**PICTURE, "bytes": size}]} for size in (0, -1, "many")),
         *({"images": [{**PICTURE, "sha256": digest}]} for digest in ("", "x" * 64, "a" * 63, 3)),

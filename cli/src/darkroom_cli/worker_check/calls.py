@@ -36,6 +36,7 @@ class Worker:
     timeout: float
     child: "Child | None" = None
     stop_command: str | None = None
+    stopping: "subprocess.Popen[bytes] | None" = None
     _http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,22 +59,26 @@ class Worker:
         return self.child is not None or self.stop_command is not None
 
     def stop(self) -> None:
-        """Sends SIGTERM, or begins the command that does. Returns at once. Raises Failure when that cannot be done."""
-        if self.child:
-            self.child.process.send_signal(signal.SIGTERM)
-        elif self.stop_command:
+        """Begins the command that sends SIGTERM, or sends it to the process that was started. Returns at once. Raises
+        Failure when the command cannot be run."""
+        if self.stop_command:
             try:
-                subprocess.Popen(  # noqa: S603 - the person's own command, without a shell
+                self.stopping = subprocess.Popen(  # noqa: S603 - the person's own command, without a shell
                     shlex.split(self.stop_command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
                 )
-            except (OSError, ValueError) as error:
-                raise Failure(f"The command of --stop cannot be run: {error}") from error
+            except (OSError, ValueError, IndexError) as error:
+                raise Failure(f"the command of --stop cannot be run: {error}") from error
+        elif self.child:
+            self.child.process.send_signal(signal.SIGTERM)
 
     def close(self) -> None:
         """Ends the calls, and the process that was started for the check."""
         self._http.close()
         if self.child:
             self.child.end()
+        if self.stopping:
+            with suppress(subprocess.TimeoutExpired):
+                self.stopping.wait(END_SECONDS)
 
     def _send(self, method: str, path: str, **given: Any) -> Response:
         begun = time.monotonic()

@@ -1,15 +1,15 @@
 """SIGTERM: what happens to a job under way, and to the next one. The last of the checks, as the worker is gone then."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from darkroom_cli.worker_check.calls import Response
 from darkroom_cli.worker_check.checks import Check
 from darkroom_cli.worker_check.contract import END_SECONDS
 from darkroom_cli.worker_check.places import wait_until
-from darkroom_cli.worker_check.running import asked, long_job, under_way
+from darkroom_cli.worker_check.running import asked, in_background, long_job, under_way
 from darkroom_cli.worker_check.session import Answered, Fails, NotTried, Session
+from darkroom_client import Failure
 
 HOW = "give --stop COMMAND, or the worker's own command behind `--`"
 LATER = 1.0
@@ -34,23 +34,28 @@ def _ended(session: Session) -> Ended:
         raise NotTried(HOW)
     session.sample()
 
-    def made() -> Ended:
-        job = long_job(session, END_SECONDS * 2)
-        with asked(session, "a job under way at SIGTERM", job) as answer, ThreadPoolExecutor(1) as callers:
-            running = under_way(session, answer, job, 3.0)
-            told = time.monotonic()
-            session.worker.stop()
-            time.sleep(LATER)
-            later = callers.submit(session.send, session.job())
-            first = answer.result()
-            seconds = time.monotonic() - told
-            # A worker that has stopped listening, and still holds what came late, never answers it.
-            child = session.worker.child
-            gone = bool(wait_until(lambda: child.process.poll() is not None, END_SECONDS)) if child else None
-            return Ended(first, running, seconds, later.result(), gone)
-
-    found: Ended = session.once("ended", made)
+    found: Ended = session.once("ended", lambda: _end(session))
     return found
+
+
+def _end(session: Session) -> Ended:
+    job = long_job(session, END_SECONDS * 2)
+    answer = asked(session, "a job under way at SIGTERM", job)
+    running = under_way(session, answer, job, 3.0)
+    told = time.monotonic()
+    try:
+        session.worker.stop()
+    except Failure as failure:
+        raise NotTried(str(failure)) from failure
+    time.sleep(LATER)
+    later = in_background(lambda: session.send(session.job()))
+    first = answer.result()
+    seconds = time.monotonic() - told
+    stopping, child = session.worker.stopping, session.worker.child
+    if stopping and wait_until(lambda: stopping.poll() is not None, END_SECONDS) and stopping.returncode:
+        raise NotTried(f"the command of --stop failed with the code {stopping.returncode}")
+    gone = bool(wait_until(lambda: child.process.poll() is not None, END_SECONDS)) if child else None
+    return Ended(first, running, seconds, later.result(), gone)
 
 
 def _under_way(session: Session) -> str:

@@ -4,11 +4,12 @@ import json
 import math
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+from typing import TypeVar
 
 from darkroom_cli.worker_check.beside import wrong_progress
 from darkroom_cli.worker_check.calls import Response
@@ -17,6 +18,7 @@ from darkroom_cli.worker_check.contract import REPORT_SECONDS
 from darkroom_cli.worker_check.places import Message, wait_until
 from darkroom_cli.worker_check.session import Answered, Fails, Job, NotTried, Session
 
+T = TypeVar("T")
 MOST_TIMES = 100
 """The WebUI's limit of `n_iter`."""
 LARGEST = 2048
@@ -49,11 +51,23 @@ def long_job(session: Session, seconds: float, larger: int = 1) -> Job:
     return session.job(parameters={"n_iter": times, "width": side, "height": side})
 
 
-@contextmanager
-def asked(session: Session, label: str, job: Job) -> Iterator["Future[Answered]"]:
-    """A job on its way, in a thread."""
-    with ThreadPoolExecutor(1) as callers:
-        yield callers.submit(lambda: session.keep(label, job, session.send(job)))
+def asked(session: Session, label: str, job: Job) -> "Future[Answered]":
+    """A job on its way."""
+    return in_background(lambda: session.keep(label, job, session.send(job)))
+
+
+def in_background(call: Callable[[], T]) -> "Future[T]":
+    """A call in a thread of its own, which does not keep the program from ending after Ctrl-C."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # told to whoever asks for the result
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 def watched(session: Session) -> Watched:
@@ -73,17 +87,17 @@ def watched(session: Session) -> Watched:
 
 def _watch(session: Session, job: Job) -> Watched:
     pings: list[Response] = []
-    with asked(session, "a long job", job) as answer:
-        deadline = time.monotonic() + session.options.watch
-        while time.monotonic() < deadline and not answer.done():
-            ping = session.worker.ping()
-            if not answer.done():
-                pings.append(ping)
-            time.sleep(0.2)
-        early = answer.done()
-        marked = time.monotonic()
-        session.place.put(f"jobs/{job['job_id']}/cancelled", b"")
-        answered = answer.result()
+    answer = asked(session, "a long job", job)
+    deadline = time.monotonic() + session.options.watch
+    while time.monotonic() < deadline and not answer.done():
+        ping = session.worker.ping()
+        if not answer.done():
+            pings.append(ping)
+        time.sleep(0.2)
+    early = answer.done()
+    marked = time.monotonic()
+    session.place.put(f"jobs/{job['job_id']}/cancelled", b"")
+    answered = answer.result()
     noticed = None if early else time.monotonic() - marked
     # The last message may still be on its way.
     return Watched(answered, pings, session.place.messages(job["job_id"]), noticed)
@@ -207,10 +221,9 @@ def _side_by_side(session: Session) -> str:
         gate.wait()
         return session.send(job)
 
-    with ThreadPoolExecutor(len(jobs)) as callers:
-        responses = list(callers.map(send, jobs))
-    for job, response in zip(jobs, responses, strict=True):
-        session.not_refused(session.keep("jobs side by side", job, response))
+    waiting = [in_background(partial(send, job)) for job in jobs]
+    for job, response in zip(jobs, waiting, strict=True):
+        session.not_refused(session.keep("jobs side by side", job, response.result()))
     return f"{len(jobs)} jobs"
 
 

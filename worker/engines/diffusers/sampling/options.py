@@ -20,9 +20,9 @@ FIELDS = ("s_churn", "s_tmin", "s_tmax", "s_noise")
 class SamplingOptions(BaseModel):
     """The options by the WebUI's names, with its defaults. 0 stands for "as the model has it" where it says so.
 
-    `eta` is for samplers that add noise, `eta_ddim` for DDIM and DDIM CFG++. `s_tmax` 0 and Infinity mean no limit; `sigma_min`,
-    `sigma_max` and `rho` 0 mean those of the model and of the schedule. `inpainting_mask_weight` is how much of what is
-    masked an inpainting model is not shown.
+    `eta` is for samplers that add noise, `eta_ddim` for DDIM and DDIM CFG++. `s_tmax` 0 and Infinity mean no limit;
+    `sigma_min`, `sigma_max` and `rho` 0 mean those of the model and of the schedule. `inpainting_mask_weight` is how
+    much of what is masked an inpainting model is not shown.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
