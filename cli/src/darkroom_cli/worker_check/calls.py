@@ -101,12 +101,16 @@ class Child:
     log: Path
 
     @classmethod
-    def started(cls, command: Sequence[str], variables: Mapping[str, str], log: Path) -> "Child":
-        """Starts a command with these variables added. Raises Failure when it cannot be run."""
+    def started(
+        cls, command: Sequence[str], variables: Mapping[str, str], without: Sequence[str], log: Path
+    ) -> "Child":
+        """Starts a command in the person's environment `without` some variables, and with these added. Raises Failure
+        when it cannot be run."""
+        kept = {name: value for name, value in os.environ.items() if name not in without}
         with log.open("wb") as out:
             try:
                 process = subprocess.Popen(  # noqa: S603 - the person's own command, without a shell
-                    list(command), env={**os.environ, **variables}, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+                    list(command), env={**kept, **variables}, stdout=out, stderr=out, stdin=subprocess.DEVNULL
                 )
             except OSError as error:
                 raise Failure(f"{command[0]} cannot be started: {error}") from error

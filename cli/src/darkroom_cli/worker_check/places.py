@@ -24,6 +24,8 @@ REGION = "us-east-1"
 SECRET = "darkroom-check"  # noqa: S105 - S3 on this machine takes any
 ACCOUNT = "123456789012"
 QUEUE = "progress"
+LEADS_ELSEWHERE = ("AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS")
+"""Variables of a person's shell by which a worker would miss S3 on this machine."""
 
 
 @dataclass(frozen=True)
@@ -177,8 +179,12 @@ def _bind(listen: str, port: int) -> None:
 
 def _place(own: str, reached: str, host: str) -> Place:
     boto3, _ = _boto3()
+    from botocore.config import Config
+
     session = boto3.session.Session(aws_access_key_id=SECRET, aws_secret_access_key=SECRET, region_name=REGION)
-    s3, sqs = session.client("s3", endpoint_url=own), session.client("sqs", endpoint_url=own)
+    # A proxy of the person's shell does not lead to this machine.
+    direct = {"endpoint_url": own, "config": Config(proxies={})}
+    s3, sqs = session.client("s3", **direct), session.client("sqs", **direct)
     # A name with an underscore cannot be part of a host name: SDKs then write the bucket into the path, and nobody
     # needs to find the address `pictures.host.docker.internal`.
     words = ("pictures", "models") if _is_address(host) else ("darkroom_pictures", "darkroom_models")

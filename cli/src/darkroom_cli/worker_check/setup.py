@@ -66,7 +66,8 @@ def session(
         made.files.update(_engine_files(found, files))
         if command:
             log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="darkroom-check-"))) / "worker.log"
-            made.worker.child = Child.started(command, variables(found, options), log)
+            without = places.LEADS_ELSEWHERE if _is_local(found) else ()
+            made.worker.child = Child.started(command, variables(found, options), without, log)
         stack.callback(made.worker.close)
         yield made
 
