@@ -6,7 +6,7 @@ from functools import partial
 
 from darkroom_cli.worker_check import answers, pictures
 from darkroom_cli.worker_check.checks import Check
-from darkroom_cli.worker_check.session import Answered, Fails, Job, NotTried, Session
+from darkroom_cli.worker_check.session import Answered, Fails, Job, NotTried, Session, understood
 
 HUGE = 32 * 1024 * 1024
 
@@ -69,7 +69,7 @@ def _wrong_parameter(session: Session) -> str:
 def _wrong_request(session: Session, label: str, body: Callable[[Session], bytes]) -> str:
     """A request that is no job: 4xx, with words."""
     response = session.worker.invoke(body(session))
-    answered = Answered(label, {}, response, answers.read("", response.content))
+    answered = understood(label, {}, response)
     told = _reports(session, answered)
     if response.status is not None and response.status >= 500:
         raise Fails(f"it answers {response.status}, which means a fault of the worker, and not 400: {told}")
@@ -88,7 +88,7 @@ def _without(session: Session, *names: str) -> bytes:
 def _huge(session: Session) -> str:
     response = session.worker.invoke(_changed(session, padding="x" * HUGE))
     session.alive()
-    reply = answers.read("", response.content)
+    reply = understood("a huge body", {}, response).reply
     return response.fault or f"{response.status}: {reply.error or f'{reply.count} pictures'}"[:160]
 
 

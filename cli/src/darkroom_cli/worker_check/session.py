@@ -117,7 +117,7 @@ class Session:
 
     def keep(self, label: str, job: Job, response: Response) -> Answered:
         """An answer, read; the rows about all answers look at it."""
-        answered = Answered(label, job, response, answers.read(str(job.get("job_id")), response.content))
+        answered = understood(label, job, response)
         self.answered.append(answered)
         return answered
 
@@ -204,6 +204,11 @@ class Session:
             raise Fails(f"status {response.status}: {error or response.content[:200].decode(errors='replace')}")
         if wrong := [problem.why for problem in answered.reply.problems if problem.rule == "answer"]:
             raise Fails(wrong[0])
+
+
+def understood(label: str, job: Job, response: Response) -> Answered:
+    """An answer, read."""
+    return Answered(label, job, response, answers.read(str(job.get("job_id")), response.content))
 
 
 def new_id() -> str:
