@@ -21,7 +21,7 @@ def table_of(rows: Sequence[Row]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("", "", "", "", "")
+    table = Table("row", "level", "outcome", "what must hold", "why")
     for row in rows:
         style = "yellow" if row.outcome == "does not hold" and row.level == "should" else STYLES[row.outcome]
         table.add_row(row.name, row.level, Text(row.outcome, style), Text(row.what), Text(row.why))
@@ -32,7 +32,7 @@ def list_of(checks: Sequence[Check]) -> "Table":
     """The checks as a table."""
     from rich.table import Table
 
-    table = Table("", "", "")
+    table = Table("row", "level", "what must hold")
     for check in checks:
         table.add_row(check.name, check.level, check.what)
     return table
