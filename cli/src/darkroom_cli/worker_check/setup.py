@@ -14,6 +14,8 @@ from darkroom_client import Failure
 
 PLACEHOLDER = "placeholder.safetensors"
 EMPTY_SAFETENSORS = (2).to_bytes(8, "little") + b"{}"
+INTERRUPTED_SECONDS = 5.0
+"""What the worker gets to end after Ctrl-C."""
 FOLDERS = {"stable-diffusion": "models/stable-diffusion", "lora": "models/lora", "vae": "models/vae"}
 
 
@@ -69,7 +71,12 @@ def session(
             without = places.LEADS_ELSEWHERE if _is_local(found) else ()
             made.worker.child = Child.started(command, variables(found, options), without, log)
         stack.callback(made.worker.close)
-        yield made
+        try:
+            yield made
+        except KeyboardInterrupt:
+            if made.worker.child:
+                made.worker.child.end(INTERRUPTED_SECONDS)
+            raise
 
 
 def variables(found: Place, options: Options) -> dict[str, str]:
