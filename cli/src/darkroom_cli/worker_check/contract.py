@@ -29,7 +29,6 @@ CONTENT_TYPES = {
     "webm": "video/webm",
 }
 """What a key may end in, and the content type of its object."""
-PURPOSES = ("interrogate_clip", "interrogate_deepbooru", "openpose", "depth_anything")
 MAX_PAINTED = 128
 MAX_KEY = 256
 MAX_SIDE = 65_535

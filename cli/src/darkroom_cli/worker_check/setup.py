@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom_cli.worker_check import contract, places
@@ -39,7 +39,7 @@ class Files:
     checkpoint: str | None = None
     vae: str | None = None
     lora: Sequence[str] = ()
-    engine: Sequence[str] = field(default=())
+    engine: Sequence[str] = ()
 
 
 @contextmanager
@@ -107,9 +107,9 @@ def _engine_files(found: Place, files: Files) -> dict[str, list[Job]]:
     told: dict[str, list[Job]] = {}
     for given in files.engine:
         purpose, equals, name = given.partition("=")
-        if not equals or purpose not in contract.PURPOSES:
-            purposes = ", ".join(contract.PURPOSES)
-            raise Failure(f"--engine-file {given}: write PURPOSE=FILE, with a purpose of {purposes}.")
+        if not equals or purpose not in contract.CAPTIONED:
+            purposes = " or ".join(contract.CAPTIONED)
+            raise Failure(f"--engine-file {given}: write PURPOSE=FILE, with the purpose {purposes}.")
         told.setdefault(purpose, []).append(_model(found, name, f"files/{purpose}"))
     return told
 
