@@ -51,6 +51,8 @@ class Foreign:
         return Starlette(routes=routes)
 
     def ping(self, _: Request) -> Response:
+        if self.fault == "silent while busy" and self.running:
+            time.sleep(1)
         if self.fault == "ping" or (self.fault == "ping while busy" and self.running):
             return Response(status_code=503)
         if self.plain:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from darkroom_cli.worker_check import ending, health, places, running, setup
+from darkroom_cli.worker_check import calls, ending, health, places, running, setup
 from darkroom_cli.worker_check.checks import Check, Row, all_checks, performed
 from darkroom_cli.worker_check.places import Place
 from darkroom_cli.worker_check.session import Options
@@ -130,6 +130,7 @@ QUICK_FAULTS: dict[str, set[str]] = {
 WATCHED_FAULTS: dict[str, set[str]] = {
     "ping": {"ping", "ping-meanwhile"},
     "ping while busy": {"ping-meanwhile"},
+    "silent while busy": {"ping-meanwhile"},
     "goes on when cancelled": {"cancel-during"},
     "any marker": {"cancel-other"},
     "no progress": {"progress"},
@@ -146,8 +147,12 @@ def test_what_a_worker_does_wrong_is_found_and_nothing_else(place: Place, fault:
 
 
 @pytest.mark.parametrize("fault", WATCHED_FAULTS)
-def test_what_a_worker_does_wrong_while_it_paints_is_found(place: Place, quickly: None, fault: str) -> None:
+def test_what_a_worker_does_wrong_while_it_paints_is_found(
+    place: Place, quickly: None, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
     names = {check.name for check in (*health.CHECKS, *running.CHECKS)} | {"txt2img"}
+    if fault == "silent while busy":
+        monkeypatch.setattr(calls, "PING_SECONDS", 0.2)
     rows = checked(place, foreign(place, fault), {check.name for check in all_checks()} - names)
     assert faults_of(rows) == WATCHED_FAULTS[fault], rows
 

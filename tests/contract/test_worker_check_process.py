@@ -31,8 +31,9 @@ def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 def check(*arguments: str, code: int = 0) -> Any:
     """What the command says as JSON, with S3 on a free port; its rows by their names."""
     result = CliRunner().invoke(app, ["worker", "check", "--json", "--port", "0", *arguments])
-    assert result.exit_code == code, result.output
+    assert result.exit_code in (0, 1), result.output
     told = json.loads(result.stdout)
+    assert result.exit_code == code, [row for row in told["rows"] if row["outcome"] == "does not hold"]
     return {row["name"]: row for row in told["rows"]}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TypeVar
 
 from darkroom_cli.worker_check.beside import wrong_progress
@@ -26,6 +26,8 @@ NOTICED = 15.0
 """Seconds after the marker was stored in which a worker that looks every few seconds has noticed it."""
 SPARE = 20.0
 """How much longer than it is watched a long job should take: it must not be done before its cancelling is noticed."""
+IN_A_ROW = 3
+"""After so many pings without an answer in time a worker counts as silent."""
 SLACK = 0.5
 """By how many seconds two messages may come too close, as they travel for different times."""
 
@@ -107,10 +109,13 @@ def _ping_meanwhile(session: Session) -> str:
     pings = watched(session).pings
     if not pings:
         raise NotTried("the job was done at once; give a larger --size or more --steps")
-    bad = [ping for ping in pings if ping.status != 200]
-    # One answer may be late on a busy machine; SageMaker asks again.
-    if bad and (len(bad) > 1 or len(pings) == 1):
-        raise Fails(f"{len(bad)} of {len(pings)} were not 200: {bad[0].fault or bad[0].status}")
+    wrong = [ping for ping in pings if ping.status not in (200, None)]
+    if wrong:
+        raise Fails(f"{len(wrong)} of {len(pings)} were not 200: {wrong[0].status}")
+    silent = max(len(list(row)) if late else 0 for late, row in groupby(pings, lambda ping: ping.status is None))
+    # On a busy machine one answer may be late; SageMaker asks again.
+    if silent >= IN_A_ROW or silent == len(pings):
+        raise Fails(f"{silent} in a row were not answered: {next(ping.fault for ping in pings if ping.fault)}")
     return f"{len(pings)} times"
 
 
