@@ -44,8 +44,11 @@ class Watched:
 
 
 def long_job(session: Session, seconds: float, larger: int = 1) -> Job:
-    """A job that takes about so many seconds, as far as the job in `batch` tells; `larger` multiplies its sides."""
-    single = max(session.sample().response.seconds, 0.001)
+    """A job that takes about so many seconds, as far as the jobs before it tell; `larger` multiplies its sides."""
+    session.sample()
+    # The first job is slower than the others, as the worker loads what it needs.
+    painted = [each for each in session.answered if each.job.get("type") == "txt2img" and each.reply.count]
+    single = max(min(each.response.seconds / each.reply.count for each in painted), 0.001)
     side = session.options.size
     times = min(max(2, math.ceil(seconds / single)), MOST_TIMES)
     grown = math.sqrt(max(1.0, seconds / (single * times))) * larger
@@ -79,7 +82,7 @@ def watched(session: Session) -> Watched:
         session.sample()
         for larger in (1, 2, 4):
             found = _watch(session, long_job(session, session.options.watch + SPARE, larger))
-            if found.noticed is not None or found.answered.reply.error:
+            if not found.answered.reply.count or (found.noticed or 0) >= NOTICED:
                 break
         return found
 
