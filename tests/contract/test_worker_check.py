@@ -124,6 +124,7 @@ QUICK_FAULTS: dict[str, set[str]] = {
     },
     "one job alone": {"side-by-side"},
     "begins what is cancelled": {"cancel-before"},
+    "any marker": {"cancel-other"},
     "a result in progress": {"progress-shape"},
     "progress in percent": {"progress-shape"},
 }
@@ -132,7 +133,6 @@ WATCHED_FAULTS: dict[str, set[str]] = {
     "ping while busy": {"ping-meanwhile"},
     "silent while busy": {"ping-meanwhile"},
     "goes on when cancelled": {"cancel-during"},
-    "any marker": {"cancel-other"},
     "no progress": {"progress"},
     "progress of nothing": {"progress", "progress-shape"},
     "goes back": {"progress-rises", "progress-pace"},
