@@ -125,7 +125,7 @@ wheels: install ## build the wheels of client and command line into dist/
 	@ls dist/*.whl
 
 lock: .venv/installed ## resolve all packages anew
-	uv pip compile -q --upgrade pyproject.toml cli/pyproject.toml --group infra --group local --group worker --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
+	uv pip compile -q --upgrade pyproject.toml cli/pyproject.toml --extra worker --group infra --group local --group worker --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
 	uv pip compile -q pyproject.toml -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/dependencies/requirements.txt
 	uv pip compile -q --group painting --group painting-tests -c requirements.lock --override worker/overrides.txt $(foreach package,torch torchvision timm,--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o worker/requirements.lock
 

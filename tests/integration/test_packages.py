@@ -1,6 +1,7 @@
 """What `client/` and `cli/` install: on its own, complete, and of one version."""
 
 import ast
+import os
 import sys
 import tomllib
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.home import ROOT
+from tests.contract.serving import free_port
 from tests.support.installed import UV, clean, run, wheels, with_pip, with_uv_tool
 
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -75,6 +77,21 @@ def test_the_command_works_on_a_machine_without_this_checkout(way: str, built: d
     assert told.startswith("Where is Darkroom?")
     told = run([command, "login", "--stage", "dev"], environment, elsewhere, check=False)
     assert "uv tool install './cli[aws]'" in told
+    told = run([command, "worker", "check", "http://127.0.0.1:1"], environment, elsewhere, check=False)
+    assert "uv tool install './cli[worker]'" in told
+    assert "cancel-during\tmust\t" in run([command, "worker", "check", "--list"], environment, elsewhere)
+
+
+def test_the_extra_worker_has_all_that_the_check_of_a_container_needs(built: dict[str, Path], tmp_path: Path) -> None:
+    command = str(with_pip(f"{built['cli']}[worker]", tmp_path))
+    port = str(free_port())
+    here = f"PYTHONPATH={os.pathsep.join(sys.path)}"
+    worker = ["env", here, sys.executable, "-m", "worker.server", "--port", port]
+    names = ["--only", "txt2img", "--only", "stored", "--only", "progress-shape", "--only", "orientation"]
+    checking = [command, "worker", "check", f"http://127.0.0.1:{port}", "--port", "0", *names, "--", *worker]
+    told = run(checking, clean(tmp_path / "home"), tmp_path)
+    assert "The worker keeps the contract." in told
+    assert told.count("\tholds\t") == 4
 
 
 def test_the_client_imports_httpx_and_the_standard_library_only() -> None:

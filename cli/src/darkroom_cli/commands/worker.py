@@ -1,4 +1,4 @@
-"""`darkroom worker capabilities`: what the engines of the worker take, without a connection."""
+"""`darkroom worker`: what the engines of the worker take, and whether a container keeps the contract."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from darkroom_cli.commands.worker_check import check
 from darkroom_cli.console import AsJson, print_error, print_json, screen
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-app = typer.Typer(help="Darkroom's own worker.", no_args_is_help=True)
+app = typer.Typer(help="Darkroom's own worker, and anyone's.", no_args_is_help=True)
+
+app.command("check")(check)
 
 TABLE = Path(__file__).parent.parent / "engines.json"
 """The table of the engines: a copy, which `make capabilities` writes."""
@@ -19,7 +22,7 @@ TABLE = Path(__file__).parent.parent / "engines.json"
 
 @app.callback()
 def _group() -> None:
-    """Darkroom's own worker."""
+    """Darkroom's own worker, and anyone's."""
 
 
 @app.command()

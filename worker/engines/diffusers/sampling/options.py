@@ -9,6 +9,8 @@ from worker.checked import checked, options_said
 
 Real = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# Infinity is no limit; no comparison holds for NaN, so `ge` refuses it.
+Limit = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 # The options that a body may say as a field, too.
@@ -18,9 +20,9 @@ FIELDS = ("s_churn", "s_tmin", "s_tmax", "s_noise")
 class SamplingOptions(BaseModel):
     """The options by the WebUI's names, with its defaults. 0 stands for "as the model has it" where it says so.
 
-    `eta` is for samplers that add noise, `eta_ddim` for DDIM and DDIM CFG++. `s_tmax` 0 means no limit; `sigma_min`,
-    `sigma_max` and `rho` 0 mean those of the model and of the schedule. `inpainting_mask_weight` is how much of what is
-    masked an inpainting model is not shown.
+    `eta` is for samplers that add noise, `eta_ddim` for DDIM and DDIM CFG++. `s_tmax` 0 and Infinity mean no limit;
+    `sigma_min`, `sigma_max` and `rho` 0 mean those of the model and of the schedule. `inpainting_mask_weight` is how
+    much of what is masked an inpainting model is not shown.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -29,7 +31,7 @@ class SamplingOptions(BaseModel):
     eta_ddim: NotNegative = 0.0
     s_churn: NotNegative = 0.0
     s_tmin: NotNegative = 0.0
-    s_tmax: NotNegative = 0.0
+    s_tmax: Limit = 0.0
     s_noise: NotNegative = 1.0
     sigma_min: NotNegative = 0.0
     sigma_max: NotNegative = 0.0
