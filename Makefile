@@ -59,9 +59,9 @@ test: install ## run every test (ten minutes)
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-code test-stack
 
 # The engine `diffusers`, on the CPU. One thread a process: with more, two busy cores are many times slower.
-test-worker: .venv-worker/installed ## test the engine that paints with real models, in an environment of its own
+test-worker: .venv-worker/installed ## test the engine that paints with real models, and the check of workers
 	@OMP_NUM_THREADS=1 .venv-worker/bin/python -m pytest -n 2 tests/worker $(ARGS)
-	@OMP_NUM_THREADS=1 python -m pytest tests/painted
+	@OMP_NUM_THREADS=1 python -m pytest tests/painted tests/conformance
 
 # uv does not read pip's settings, so the folder that pip would look for torch in is handed on.
 .venv-worker/installed: worker/requirements.lock worker/torch.txt .venv/installed
@@ -72,13 +72,13 @@ test-worker: .venv-worker/installed ## test the engine that paints with real mod
 	@touch $@
 
 test-code:
-	@python -m pytest -n 2 --ignore=tests/e2e --ignore=tests/painted
+	@python -m pytest -n 2 $(addprefix --ignore=tests/,e2e painted conformance)
 
 test-stack:
 	@python -m pytest tests/e2e
 
 coverage: install ## run every test but the end-to-end ones, and print the lines that no test ran
-	@python -m pytest -n 2 --ignore=tests/e2e --ignore=tests/painted --cov --cov-report=term-missing
+	@python -m pytest -n 2 $(addprefix --ignore=tests/,e2e painted conformance) --cov --cov-report=term-missing
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
 check: install ## format, lint, types, imports, licences, then every test (templates are linted there)

@@ -8,7 +8,7 @@ from darkroom_cli.worker_check import calls, ending, health, places, running, se
 from darkroom_cli.worker_check.checks import Check, Row, all_checks, performed
 from darkroom_cli.worker_check.places import Place
 from darkroom_cli.worker_check.session import Options
-from tests.contract.foreign_worker import Foreign
+from tests.conformance.foreign_worker import Foreign
 from tests.contract.serving import served
 
 ENDING = {check.name for check in ending.CHECKS}

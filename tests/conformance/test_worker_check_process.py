@@ -18,7 +18,7 @@ from local.home import ROOT
 from tests.contract.serving import free_port, running_process
 
 ENDING = ("sigterm", "sigterm-next", "sigterm-exit")
-FOREIGN = ("-m", "tests.contract.foreign_worker")
+FOREIGN = ("-m", "tests.conformance.foreign_worker")
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,7 @@ def test_a_running_worker_is_stopped_by_the_command_that_is_given(tmp_path: Path
     port = free_port()
     pid = tmp_path / "pid"
     start = f"import os, sys; open({str(pid)!r}, 'w').write(str(os.getpid())); sys.argv[1:] = ['{port}']; "
-    start += "from tests.contract.foreign_worker import main; main()"
+    start += "from tests.conformance.foreign_worker import main; main()"
     stop = f"import os, signal; os.kill(int(open({str(pid)!r}).read()), signal.SIGTERM)"
     stopping = shlex.join([sys.executable, "-c", stop])
     rows = check("--stop", stopping, *only(*ENDING), *command(port, "-c", start))

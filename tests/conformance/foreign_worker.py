@@ -1,6 +1,6 @@
 """A worker that somebody else wrote, good but for what it is told to do wrong: for tests of `darkroom worker check`.
 
-`python -m tests.contract.foreign_worker PORT [FAULT]` runs it as a process.
+`python -m tests.conformance.foreign_worker PORT [FAULT]` runs it as a process.
 """
 
 import base64
