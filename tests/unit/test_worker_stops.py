@@ -220,7 +220,7 @@ def test_an_object_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch
     assert shelf.client.read == []
 
 
-@pytest.mark.parametrize("client", ["_s3", "_quick_s3", "_sqs"])
+@pytest.mark.parametrize("client", ["_s3", "_bulk_s3", "_quick_s3", "_sqs"])
 def test_every_call_to_aws_has_few_attempts_and_an_end(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     config = getattr(Store(), client).meta.config
