@@ -2,11 +2,12 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from worker.cache import Cache, Copy, keep
-from worker.downloads import Download
+from worker.downloads import THREADS, Download
 from worker.open_files import OpenFile
 from worker.store import Location, Store, Version
 
@@ -20,6 +21,7 @@ class Copies:
         self._downloads: dict[str, Download] = {}
         self._hashing: dict[Path, Download] = {}
         self._changing = threading.Lock()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
 
     def find(self, name: str, called: str) -> OpenFile | None:
         """The copy of this name, whole or on its way; None when there is none. `called` is what people call it."""
@@ -31,7 +33,8 @@ class Copies:
         with self._changing:
             if found := self._found(name, called):
                 return found
-            download = Download(self._store, at, version, self._cache.begin(version.size, called), called)
+            part = self._cache.begin(version.size, called)
+            download = Download(self._store, at, version, part, called, self._threads)
             self._downloads[name] = self._hashing[self._cache.folder / name] = download
             opened = self._following(name, download)
             download.start(partial(self._done, name, download), partial(self._failed, name, download))

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -39,8 +39,11 @@ class _Stopped(Exception):
 class Download:
     """One file that is being fetched into a part file."""
 
-    def __init__(self, store: Store, at: Location, version: Version, part: Part, called: str) -> None:
-        """`part` is the file that it is written to, `called` what people call it."""
+    def __init__(
+        self, store: Store, at: Location, version: Version, part: Part, called: str, threads: ThreadPoolExecutor
+    ) -> None:
+        """`part` is the file that it is written to, `called` what people call it. `threads` fetch the pieces: first
+        those of the download that began first."""
         self.version = version
         self.part = part
         self.checksums = Checksums(version.size)
@@ -49,6 +52,7 @@ class Download:
         self._store = store
         self._at = at
         self._called = called
+        self._threads = threads
         self._missing = set(range(-(-version.size // PIECE)))
         self._arrived = threading.Condition()
         self._is_whole = False
@@ -93,15 +97,7 @@ class Download:
         hashing = threading.Thread(target=self._hash, args=(os.dup(self.part.file.fileno()),), daemon=True)
         hashing.start()
         try:
-            with ThreadPoolExecutor(THREADS, thread_name_prefix="fetch") as threads:
-                pieces = [threads.submit(self._fetch, number) for number in sorted(self._missing)]
-                try:
-                    for piece in pieces:
-                        piece.result()
-                except BaseException:
-                    # The others need not go on.
-                    self._stop.set()
-                    raise
+            self._fetch_all()
             done()
         except BaseException as error:
             # First, so that nobody joins who would only hear that it failed.
@@ -113,6 +109,17 @@ class Download:
         with self._arrived:
             self._is_whole = True
             self._arrived.notify_all()
+
+    def _fetch_all(self) -> None:
+        pieces = [self._threads.submit(self._fetch, number) for number in sorted(self._missing)]
+        try:
+            for piece in pieces:
+                piece.result()
+        finally:
+            # After a failure the others need not go on. None may be left that still writes.
+            if not all(piece.done() for piece in pieces):
+                self._stop.set()
+                wait(pieces)
 
     def _fetch(self, number: int) -> None:
         self._look()

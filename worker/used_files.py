@@ -23,7 +23,7 @@ class JobFiles(contextlib.AbstractContextManager["JobFiles"]):
         self._opened: dict[str, tuple[ModelFile, OpenFile]] = {}
 
     def __exit__(self, *_: object) -> None:
-        for _, opened in self._opened.values():
+        for _file, opened in self._opened.values():
             opened.close()
 
     def path(self, file: ModelFile, look: Look) -> Path:

@@ -182,8 +182,8 @@ def test_a_stop_while_a_png_is_written_leaves_the_rest_of_it() -> None:
 
 def test_a_stop_while_a_picture_is_read_leaves_the_rest_of_it(photo: bytes) -> None:
     shelf = Shelf(photo)
-    # The first look is before all, the second before the first piece.
-    do(shelf, At(4))
+    # The first two looks are before all, the third before the first piece.
+    do(shelf, At(5))
     assert len(shelf.client.read) == 2
 
 
