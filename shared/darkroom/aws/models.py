@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 (_IMPORTING,) = MODELS.indexes
+_BYTES = "#size, etag, sha256"
+"""What a row tells of the bytes of its file."""
 _YES: Any = {"S": "yes"}
 """What the partition of that index is called."""
 
@@ -54,7 +56,7 @@ class DynamoModelRegistry:
             TableName=self._table,
             KeyConditionExpression="kind = :kind",
             FilterExpression="#status = :active",
-            ProjectionExpression="kind, #name, #status, folder, aliases, sha256, old_hash, #object, purpose, #size, etag",
+            ProjectionExpression=f"kind, #name, #status, folder, aliases, old_hash, #object, purpose, {_BYTES}",
             ExpressionAttributeNames={"#status": "status", "#name": "name", "#object": "object", "#size": "size"},
             ExpressionAttributeValues={":kind": {"S": kind}, ":active": {"S": "active"}},
         )

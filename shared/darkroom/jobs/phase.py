@@ -32,8 +32,8 @@ def phase_of(job: Job, endpoints: Endpoints, now: float) -> Phase | None:
     """The phase of an open job at `now`, in epoch seconds; None for a settled job, and when its endpoint is gone or
     takes no jobs.
 
-    That a job is loading or running is known from its worker's reports. For other jobs SageMaker is asked about the endpoint, and
-    the answer is used for a few seconds.
+    That a job is loading or running is known from its worker's reports. For other jobs SageMaker is asked about the
+    endpoint, and the answer is used for a few seconds.
     """
     line = job.line
     if line.settled:
