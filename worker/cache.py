@@ -65,7 +65,8 @@ class Part:
 
 
 class Cache:
-    """The copies in one folder. `free` answers the bytes that are free on its disk."""
+    """The copies in one folder. `keep_free` bytes of its disk stay free (see `kept_free`), and `free` answers how many
+    are."""
 
     def __init__(self, folder: Path, keep_free: int | None = None, free: Callable[[Path], int] | None = None) -> None:
         self.folder = folder
@@ -158,8 +159,8 @@ class Cache:
         return self._free(self.folder) - keep_free
 
     def _full(self, size: int, called: str) -> JobError:
-        room = max(0, self._room()) / 1e9
-        why = f"The file '{called}' needs {size / 1e9:.1f} GB, and this instance's disk has {room:.1f} GB for it"
+        room = max(0, self._room())
+        why = f"The file '{called}' needs {_amount(size)}, and this instance's disk has {_amount(room)} for it"
         message = f"{why}, beside the files that jobs are using. Use an instance type with a larger disk."
         return JobError("disk_full", message)
 
@@ -213,6 +214,10 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
     for suffix in NOTES:
         path.with_suffix(suffix).unlink(missing_ok=True)
+
+
+def _amount(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def _reserve(file: BinaryIO, size: int) -> None:

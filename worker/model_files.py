@@ -44,15 +44,13 @@ def local_folder() -> Path | None:
 class ModelFiles:
     """The files of jobs on this machine."""
 
-    def __init__(
-        self, store: Store, cache: Path | None = None, local: Path | None = None, keep_free: int | None = None
-    ) -> None:
-        """`cache` is the folder of the copies, `local` one with files that are there already; what is not given, the
-        environment says. `keep_free` are the bytes of the disk that copies leave free (see `cache.kept_free`)."""
+    def __init__(self, store: Store, cache: Path | Cache | None = None, local: Path | None = None) -> None:
+        """`cache` are the copies, or their folder; `local` is a folder with files that are there already. What is not
+        given, the environment says."""
         self._store = store
         self._local = local or local_folder()
         self._known: dict[str, Path] = {}
-        self.cache = Cache(cache or cache_folder(), keep_free)
+        self.cache = cache if isinstance(cache, Cache) else Cache(cache or cache_folder())
         self._copies = Copies(store, self.cache)
 
     def open(self, file: ModelFile, look: Look) -> OpenFile:
