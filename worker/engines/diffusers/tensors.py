@@ -119,7 +119,7 @@ def stream(
     pieces = _pieces(wanted, file.size)
     if not pieces:
         return
-    staging = _staging(device)
+    staging = staging_of(device)
     targets: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
     pending: deque[tuple[_Piece, Future[Any]]] = deque()
     threads = ThreadPoolExecutor(min(THREADS, len(pieces)), thread_name_prefix="tensors")
@@ -283,5 +283,6 @@ def _copy(content: torch.Tensor, piece: _Piece, rooms: Mapping[str, torch.Tensor
 
 
 @cache
-def _staging(device: str) -> _Staging:
+def staging_of(device: str) -> _Staging:
+    """The buffers and streams of a device, which all files share."""
     return _Staging(device)
