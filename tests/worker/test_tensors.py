@@ -4,7 +4,9 @@ import json
 import random
 import struct
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,98 @@ def test_every_tensor_has_memory_of_its_own(tmp_path: Path) -> None:
         found["a"].fill_(1)
         assert found["b"].eq(0).all()
         assert weights.read("a").eq(0).all()
+
+
+def test_only_a_few_tensors_wait_for_whoever_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in full precision never stands on the device beside the model that is made of it."""
+    monkeypatch.setattr(tensors, "PIECE", BLOCK)
+    monkeypatch.setattr(tensors, "THREADS", 2)
+    tensors.staging_of.cache_clear()
+    path = tmp_path / "a.safetensors"
+    save_file({f"{n:03}": torch.zeros(BLOCK, dtype=torch.uint8) for n in range(100)}, path)
+    alive: weakref.WeakSet[torch.Tensor] = weakref.WeakSet()
+    make = tensors.room_for
+
+    def counted(entry: tensors.Entry, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+        made = make(entry, device)
+        alive.add(made[0])
+        return made
+
+    monkeypatch.setattr(tensors, "room_for", counted)
+    with open_weights(path, "a") as weights:
+        assert max(len(alive) for _ in weights.stream(weights.shapes)) < 12
+    tensors.staging_of.cache_clear()
+
+
+class Stream:
+    """What a stream of a GPU does, in the worst case: nothing before somebody waits for it."""
+
+    current = threading.local()
+
+    def __init__(self, device: object = None) -> None:
+        self.work: list[Callable[[], None]] = []
+
+    def record_event(self) -> "Event":
+        return Event(self, len(self.work))
+
+    def wait_event(self, event: "Event") -> None:
+        self.work.append(event.happen)
+
+
+class Event:
+    def __init__(self, stream: Stream, until: int) -> None:
+        self.stream = stream
+        self.until = until
+
+    def happen(self) -> None:
+        for at in range(self.until):
+            work, self.stream.work[at] = self.stream.work[at], nothing
+            work()
+
+    def synchronize(self) -> None:
+        self.happen()
+
+
+@contextmanager
+def on(stream: Stream) -> Iterator[None]:
+    Stream.current.stream = stream
+    yield
+
+
+@pytest.mark.parametrize("forgotten", ["", "the caller's wait", "the buffer's wait"])
+def test_copies_to_a_gpu_are_waited_for_by_who_reads_them_and_by_who_fills_their_buffers(
+    forgotten: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps of a GPU, done as late as they may be. Without one of the two waits the tensors are others: so this
+    test would notice."""
+    main = Stream()
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: main)
+    monkeypatch.setattr(torch.cuda, "stream", on)
+    monkeypatch.setattr(tensors, "host_memory", lambda is_pinned: torch.empty(tensors.PIECE, dtype=torch.uint8))
+    make, copy = tensors.room_for, tensors.copy_parts
+    monkeypatch.setattr(tensors, "room_for", lambda entry, device: make(entry, "cpu"))
+
+    def later(content: torch.Tensor, piece: Any, rooms: Any) -> None:
+        Stream.current.stream.work.append(lambda: copy(content, piece, rooms))
+
+    monkeypatch.setattr(tensors, "copy_parts", later)
+    monkeypatch.setattr(tensors, "PIECE", BLOCK)
+    monkeypatch.setattr(tensors, "THREADS", 2)
+    if forgotten == "the caller's wait":
+        monkeypatch.setattr(main, "wait_event", lambda event: None)
+    if forgotten == "the buffer's wait":
+        monkeypatch.setattr(Event, "synchronize", lambda event: None)
+    tensors.staging_of.cache_clear()
+    path = tmp_path / "a.safetensors"
+    made = {f"{n:03}": of_kind(torch.float16, (BLOCK // 3,)) for n in range(40)}
+    save_file(made, path)
+    with open_weights(path, "a", device="cuda") as weights:
+        found = dict(weights.stream(weights.shapes))
+    # The caller's own work comes last.
+    main.record_event().happen()
+    assert same_bits(found, made) == (not forgotten)
+    tensors.staging_of.cache_clear()
 
 
 def test_tensors_of_an_odd_file_that_other_tools_write_are_read(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def stream(
     and while the file itself is on its way. Raises DamagedCopy, at the latest with the last tensor, and EOFError.
     """
     wanted = sorted(entries, key=lambda entry: (entry.begin, entry.end))
-    yield from ((entry.name, _empty(entry, device)[1]) for entry in wanted if entry.begin == entry.end)
+    yield from ((entry.name, room_for(entry, device)[1]) for entry in wanted if entry.begin == entry.end)
     wanted = [entry for entry in wanted if entry.begin < entry.end]
     pieces = _pieces(wanted, file.size)
     if not pieces:
@@ -130,7 +130,7 @@ def stream(
                 file.wait(piece.begin, piece.end, look)
                 for part in piece.parts:
                     if part.entry.name not in targets:
-                        targets[part.entry.name] = _empty(part.entry, device)
+                        targets[part.entry.name] = room_for(part.entry, device)
                 rooms = {part.entry.name: targets[part.entry.name][0] for part in piece.parts}
                 pending.append((piece, threads.submit(staging.move, file, piece, rooms, name, staging.mark())))
             if not pending:
@@ -196,7 +196,7 @@ def _pieces(entries: list[Entry], size: int) -> list[_Piece]:
     return pieces
 
 
-def _empty(entry: Entry, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+def room_for(entry: Entry, device: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Memory for a tensor: as bytes, and as the tensor itself."""
     # Other threads write to it, which they may not to a tensor of inference mode.
     with torch.inference_mode(mode=False):
@@ -204,11 +204,16 @@ def _empty(entry: Entry, device: str) -> tuple[torch.Tensor, torch.Tensor]:
         return room, room.view(entry.dtype).reshape(entry.shape)
 
 
+def host_memory(is_pinned: bool) -> torch.Tensor:
+    """Memory of the host for one piece. From pinned memory alone a GPU reads beside what the processor does."""
+    return torch.empty(PIECE, dtype=torch.uint8, pin_memory=is_pinned)
+
+
 class _Buffer:
     """Memory of the host for one piece, and when the GPU has read it."""
 
     def __init__(self, is_cuda: bool) -> None:
-        self.bytes = torch.empty(PIECE, dtype=torch.uint8, pin_memory=is_cuda)
+        self.bytes = host_memory(is_cuda)
         self.view = memoryview(self.bytes.numpy())
         self.read: torch.cuda.Event | None = None
 
@@ -256,13 +261,13 @@ class _Staging:
                 buffer.read = None
             file.read_into(buffer.view[: piece.end - piece.begin], piece.begin, name)
             if not self._is_cuda:
-                _copy(buffer.bytes, piece, rooms)
+                copy_parts(buffer.bytes, piece, rooms)
                 return None
             stream = self._stream()
             stream.wait_event(before)
             try:
                 with torch.cuda.stream(stream):
-                    _copy(buffer.bytes, piece, rooms)
+                    copy_parts(buffer.bytes, piece, rooms)
             finally:
                 buffer.read = stream.record_event()
             return buffer.read
@@ -276,7 +281,8 @@ class _Staging:
         return self._streams.own
 
 
-def _copy(content: torch.Tensor, piece: _Piece, rooms: Mapping[str, torch.Tensor]) -> None:
+def copy_parts(content: torch.Tensor, piece: _Piece, rooms: Mapping[str, torch.Tensor]) -> None:
+    """Copy the parts of a piece, whose bytes are `content`, to the tensors' memory."""
     for part in piece.parts:
         room = rooms[part.entry.name][part.to : part.to + part.length]
         room.copy_(content[part.at : part.at + part.length], non_blocking=True)
