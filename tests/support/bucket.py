@@ -33,7 +33,8 @@ class Bucket(ThreadingHTTPServer):
         self.open = threading.Event()
         self.open.set()
         self.begun = threading.Event()
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
+        self._etags: dict[str, tuple[bytes, str]] = {}
 
     @property
     def url(self) -> str:
@@ -41,7 +42,12 @@ class Bucket(ThreadingHTTPServer):
 
     def etag(self, name: str) -> str:
         """The ETag of an object, without quotes."""
-        return md5(self.objects[name], usedforsecurity=False).hexdigest()
+        content = self.objects[name]
+        with self.lock:
+            known = self._etags.get(name)
+            if known is None or known[0] is not content:
+                known = self._etags[name] = (content, md5(content, usedforsecurity=False).hexdigest())
+        return known[1]
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -66,7 +72,7 @@ class _Answers(BaseHTTPRequestHandler):
         if content is None:
             self._send(404, b"" if is_head else b"<Error><Code>NoSuchKey</Code></Error>")
             return
-        etag = f'"{md5(content, usedforsecurity=False).hexdigest()}"'
+        etag = f'"{self.server.etag(name)}"'
         if self.headers.get("If-Match") not in (None, etag, etag.strip('"')):
             self._send(412, b"<Error><Code>PreconditionFailed</Code></Error>")
             return
