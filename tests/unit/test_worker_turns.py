@@ -62,8 +62,7 @@ def test_one_that_gives_up_leaves_its_place_to_the_next() -> None:
 def test_nobody_begins_once_the_process_closes_and_who_waits_hears_of_it() -> None:
     closing = threading.Event()
     turns = Turns(1, closing)
-    with turns.turn(lambda: None):
-        with pytest.raises(JobError, match="worker_stopped"), turns.turn(closing.set):
-            pass
+    with turns.turn(lambda: None), pytest.raises(JobError, match="worker_stopped"), turns.turn(closing.set):
+        pass
     with pytest.raises(JobError, match="worker_stopped"), turns.turn(lambda: None):
         pass
