@@ -44,7 +44,6 @@ def rows(tiny: bool) -> list[Row]:
         warm = min(_seconds(lambda: _to_device(path, device)) for _ in range(RUNS))
         cold = _cold(path, lambda: _to_device(path, device))
         plain = _cold(path, lambda: _read(path))
-        fetched = _seconds(lambda: _from_s3(path, device))
     share = plain / cold
     about = f"{size / GB:.2f} GB to {device}"
     return [
@@ -60,11 +59,17 @@ def rows(tiny: bool) -> list[Row]:
             f"≥ {COLD_SHARE:.0%} of plain reads",
             share >= COLD_SHARE if judged else None,
         ),
-        Row(
-            f"a file from an S3 in this process, through the cache, {about}",
-            f"{fetched:.2f} s ({size / GB / fetched:.1f} GB/s; the server is Python too)",
-        ),
     ]
+
+
+def fetched_row(tiny: bool) -> Row:
+    """From a server of this process through the cache to the device. It has no budget: the server is the slower one,
+    and a machine for measurements may have no network at all."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with _checkpoint(TINY if tiny else FULL / 10) as path:
+        size, seconds = path.stat().st_size, _seconds(lambda: _from_s3(path, device))
+    figure = f"{seconds:.2f} s ({size / GB / seconds:.1f} GB/s)"
+    return Row(f"a file from an S3 in Python, through the cache, {size / GB:.2f} GB to {device}", figure)
 
 
 @contextmanager
@@ -160,5 +165,6 @@ def _seconds(work: Callable[[], None]) -> float:
 
 
 if __name__ == "__main__":
-    for row in rows(tiny=not torch.cuda.is_available()):
+    is_tiny = not torch.cuda.is_available()
+    for row in [*rows(is_tiny), fetched_row(is_tiny)]:
         print(f"{row.name}: {row.figure} (budget {row.budget}, met: {row.met})")

@@ -78,8 +78,12 @@ class DiffusersEngine:
         # What cannot be done is refused before a large file is read.
         units_of(task.request, [*controls_of(task.request)])
         look = partial(task.step, 0.0)
-        with self._alone(look), self._files.open(checkpoint, look) as opened:
-            self.models.get(opened, checkpoint.name, look)
+        with self._files.open(checkpoint, look) as opened:
+            if self._painting.locked():
+                # Whoever is painted need not wait for a file that is on its way.
+                opened.wait_whole(look)
+            with self._alone(look):
+                self.models.get(opened, checkpoint.name, look)
 
     def paint(self, task: Task) -> Iterator[Painting]:
         """See Engine."""
