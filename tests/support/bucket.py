@@ -15,7 +15,7 @@ from typing import Any
 
 Change = Callable[[int, bytes], bytes | int | None]
 """What becomes of an answer, by the first byte of its range and its content: other content (a shorter one ends the
-connection early), a status instead, or None for what it is."""
+connection early, a longer one is announced), a status instead, or None for what it is."""
 
 
 class Bucket(ThreadingHTTPServer):
@@ -89,7 +89,7 @@ class _Answers(BaseHTTPRequestHandler):
             return
         sent = piece if changed is None else changed
         told = {
-            "Content-Length": str(len(piece)),
+            "Content-Length": str(max(len(piece), len(sent))),
             "ETag": etag,
             "Content-Range": f"bytes {first}-{last}/{len(content)}",
         }

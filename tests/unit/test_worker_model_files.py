@@ -125,7 +125,7 @@ def test_a_file_that_was_replaced_since_the_job_was_made_is_the_new_one(s3: Buck
     assert (used.etag, used.sha256) == (None, hashlib.sha256(b"new").hexdigest())
 
 
-@pytest.mark.parametrize("fault", ["short", "status 500", "status 503"])
+@pytest.mark.parametrize("fault", ["short", "all of it", "status 500", "status 503"])
 def test_a_piece_that_fails_is_fetched_again(s3: Bucket, folder: Path, fault: str) -> None:
     failed: list[int] = []
 
@@ -133,7 +133,8 @@ def test_a_piece_that_fails_is_fetched_again(s3: Bucket, folder: Path, fault: st
         if begin != PIECE or len(failed) >= 2:
             return None
         failed.append(begin)
-        return content[:1000] if fault == "short" else int(fault.split()[1])
+        answers = {"short": content[:1000], "all of it": CONTENT}
+        return answers.get(fault) or int(fault.split()[1])
 
     s3.change = once
     assert files_in(folder).path(named(), nothing).read_bytes() == CONTENT
