@@ -134,17 +134,22 @@ class Cache:
             # Another process that began just now took it for one that nobody needs.
             file.close()
 
-    def _copies(self) -> list[Path]:
-        """All whole copies, the one that was used least recently first."""
+    def _copies(self) -> list[tuple[Path, int]]:
+        """All whole copies with their sizes, the one that was used least recently first."""
         found = []
-        for path in self.folder.iterdir() if self.folder.is_dir() else ():
+        for path in self.folder.iterdir():
             with contextlib.suppress(FileNotFoundError):
                 if COPY.fullmatch(path.name) and path.suffix not in NOTES:
-                    found.append((path.stat().st_atime_ns, path))
-        return [path for _, path in sorted(found)]
+                    about = path.stat()
+                    found.append((about.st_atime_ns, path, about.st_size))
+        return [(path, size) for _, path, size in sorted(found)]
 
     def _make_room(self, size: int, called: str) -> None:
-        for path in self._copies():
+        copies = self._copies()
+        if self._room() + sum(each for _, each in copies) < size:
+            # Not even if all of them went.
+            raise self._full(size, called)
+        for path, _ in copies:
             if self._room() >= size:
                 return
             with _alone(path) as alone:
@@ -159,7 +164,7 @@ class Cache:
         return self._free(self.folder) - keep_free
 
     def _full(self, size: int, called: str) -> JobError:
-        room = max(0, self._room())
+        room = max(0, self._room() + sum(each for path, each in self._copies() if _is_unused(path)))
         why = f"The file '{called}' needs {_amount(size)}, and this instance's disk has {_amount(room)} for it"
         message = f"{why}, beside the files that jobs are using. Use an instance type with a larger disk."
         return JobError("disk_full", message)
@@ -200,6 +205,11 @@ def _alone(path: Path) -> Iterator[bool]:
             yield False
             return
         yield _is_at(file, path)
+
+
+def _is_unused(path: Path) -> bool:
+    with _alone(path) as alone:
+        return alone
 
 
 def _is_at(file: BinaryIO, path: Path) -> bool:

@@ -119,6 +119,8 @@ class Download:
             # After a failure the others need not go on. None may be left that still writes.
             if not all(piece.done() for piece in pieces):
                 self._stop.set()
+                for piece in pieces:
+                    piece.cancel()
                 wait(pieces)
 
     def _fetch(self, number: int) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -51,6 +52,12 @@ class Painter(PreviewEngine):
         self.painting: list[str] = []
         self.loads = 0
         self.finish = threading.Event()
+        self.looked: Counter[str] = Counter()
+
+    def goes_on(self, job: str) -> None:
+        """Returns when the job, whatever it does, has looked a few times more whether it was cancelled."""
+        before = self.looked[job]
+        eventually(lambda: self.looked[job] > before + 4)
 
     def fetch(self, request: WorkRequest) -> Fetching:
         return Fetching(self.files, [file for _, file in files_of(request)])
@@ -76,7 +83,14 @@ def painter(tmp_path: Path, aws_in_memory: None, monkeypatch: pytest.MonkeyPatch
     s3().create_bucket(Bucket="models", CreateBucketConfiguration={"LocationConstraint": REGION})
     for name in "abc":
         s3().put_object(Bucket="models", Key=name, Body=name.encode() + CONTENT)
-    return Painter(tmp_path / "cache")
+    made, look = Painter(tmp_path / "cache"), Store.exists
+
+    def exists(store: Store, at: Location) -> bool:
+        made.looked[at.key.split("/")[1]] += 1
+        return look(store, at)
+
+    monkeypatch.setattr(Store, "exists", exists)
+    return made
 
 
 Submit = Callable[..., "Future[WorkAnswer]"]
@@ -114,6 +128,7 @@ def test_the_files_of_the_job_that_waits_come_while_the_other_is_painted(
         begun = time.monotonic()
         second = submit("two", "b")
         eventually(lambda: is_there(painter, "b"))
+        painter.goes_on("two")
         assert painter.painting == ["one"]
         waited = time.monotonic() - begun
         painter.finish.set()
@@ -161,6 +176,7 @@ def test_a_job_that_waits_says_nothing_of_itself_before_its_turn(
         eventually(lambda: painter.painting)
         second = submit("two", "b", progress_queue=queue)
         eventually(lambda: is_there(painter, "b"))
+        painter.goes_on("two")
         assert told() == []
         painter.finish.set()
         assert (code_of(first.result(60)), code_of(second.result(60))) == (None, None)
@@ -226,6 +242,7 @@ def test_a_worker_for_two_paints_two_and_lets_one_wait(painter: Painter, monkeyp
         eventually(lambda: len(painter.painting) == 2)
         jobs.append(submit("three", "c"))
         eventually(lambda: is_there(painter, "c"))
+        painter.goes_on("three")
         assert len(painter.painting) == 2
         painter.finish.set()
         assert [code_of(job.result(60)) for job in jobs] == [None] * 3
