@@ -101,7 +101,8 @@ class _Round:
             return
         try:
             opened = self._files.open(file, self._look)
-        except JobError:
+        except (JobError, ValueError):
+            # Of an address that is none, too, the engine says so.
             return
         with self._changing:
             if self._over.is_set():
