@@ -260,7 +260,7 @@ class Permissions:
         """It writes how far a job is, and nothing else of it: with these attributes alone no job gets an end, a picture
         or another owner (DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control").
         Most of them are only compared. An update that is refused answers the whole row."""
-        written = ["progress", "started_at", "cancelled_when"]
+        written = ["progress", "loading", "started_at", "cancelled_when"]
         names = [tables.JOBS.partition, *written, "status", "run", "handed_over_at"]
         conditions = {"ForAllValues:StringEquals": {"dynamodb:Attributes": names}}
         return [

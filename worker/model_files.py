@@ -1,7 +1,7 @@
 """Model files on this machine: fetched from S3 when a job needs them, and kept.
 
-A copy is used as long as the object in S3 is the same, by its ETag. `DARKROOM_MODEL_CACHE` is the folder of the copies,
-`DARKROOM_MODELS` one with model files that are there already: a WebUI's `models` folder.
+`DARKROOM_MODEL_CACHE` is the folder of the copies, `DARKROOM_MODELS` one with model files that are there already: a
+WebUI's `models` folder.
 """
 
 import hashlib
@@ -9,18 +9,21 @@ import json
 import os
 import re
 import tempfile
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent.futures import TimeoutError as NotYet
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom.jobs.contract import ModelFile
+from worker.cache import NOTES, Cache, keep
+from worker.checksums import COPY
+from worker.copies import Copies
+from worker.downloads import LOOK_SECONDS, PIECE, not_fetched
 from worker.errors import JobError
+from worker.open_files import Look, OpenFile
 from worker.store import Location, Store
 
-CHUNK = 4 * 1024 * 1024
 HEADER_LENGTH = 8
 """Bytes at the beginning of a .safetensors file that say how long its header is."""
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -38,44 +41,72 @@ def local_folder() -> Path | None:
     return Path(told) if told else None
 
 
-@dataclass
 class ModelFiles:
-    """The files of jobs as paths of this machine."""
+    """The files of jobs on this machine."""
 
-    store: Store
-    cache: Path = field(default_factory=cache_folder)
-    local: Path | None = field(default_factory=local_folder)
-    _fetching: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _known: dict[str, Path] = field(default_factory=dict, repr=False)
+    def __init__(self, store: Store, cache: Path | Cache | None = None, local: Path | None = None) -> None:
+        """`cache` are the copies, or their folder; `local` is a folder with files that are there already. What is not
+        given, the environment says."""
+        self._store = store
+        self._local = local or local_folder()
+        self._known: dict[str, Path] = {}
+        self.cache = cache if isinstance(cache, Cache) else Cache(cache or cache_folder())
+        self._copies = Copies(store, self.cache)
 
-    def path(self, file: ModelFile, look: Callable[[], None]) -> Path:
-        """The path of a file, which is fetched if it is not there; `look` is called between its pieces, and what it
-        raises ends the fetching.
+    def open(self, file: ModelFile, look: Look) -> OpenFile:
+        """A file, which may still be on its way, and stays on this machine until it is closed.
 
-        Raises JobError `model_unreadable` when the file cannot be fetched.
+        A copy of the version that the job names (by its ETag) is taken as it is. Otherwise S3 is asked what there is
+        now, and that counts: the job named the file, and it was replaced since. Raises JobError `model_missing`,
+        `model_unreadable` when it cannot be fetched, and `disk_full`; so does waiting for it.
         """
         if (there := self._in_folder(file.name)) is not None:
-            return there
+            return OpenFile.of(there)
         if file.s3 is None:
             raise JobError("model_missing", f"The file {file.name} has no place in S3.")
+        if file.etag and (copy := self._copies.find(copy_name(file, file.etag), file.name)):
+            return copy
+        look()
         at = Location.parse(file.s3)
-        while not self._fetching.acquire(timeout=1):
-            look()
         try:
-            return self._fetched(file, at, look)
+            version = self._store.version(at)
+            return self._copies.get(copy_name(file, version.etag), file.name, at, version)
         except (BotoCoreError, ClientError, OSError) as error:
-            # The kind of the error alone: its text may hold a signed address.
-            why = f"The model file {file.name} could not be fetched ({type(error).__name__}). Submit the job again."
-            raise JobError("model_unreadable", why) from error
-        finally:
-            self._fetching.release()
+            raise not_fetched(file.name, error) from error
 
-    def digest(self, path: Path, look: Callable[[], None] = lambda: None) -> str:
+    def whole(self, file: ModelFile, look: Look) -> OpenFile:
+        """The same once all of it is there; `look` is called meanwhile, and what it raises ends the waiting."""
+        opened = self.open(file, look)
+        try:
+            opened.wait_whole(look)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def path(self, file: ModelFile, look: Look) -> Path:
+        """The path of a file, all of which is there. Somebody must have it open, or it may be removed any time."""
+        with self.whole(file, look) as opened:
+            return opened.path
+
+    def is_copy(self, path: Path) -> bool:
+        """Whether the file is a copy of one in S3, and none of the local folder."""
+        return path.parent == self.cache.folder and COPY.fullmatch(path.name) is not None
+
+    def digest(self, path: Path, look: Look = lambda: None) -> str:
         """The SHA-256 of a file in hex. It is computed once and kept beside the file, in the cache; `look` is called
-        between the file's pieces."""
+        meanwhile."""
+        if download := self._copies.hashing(path):
+            while True:
+                try:
+                    return download.digest.result(LOOK_SECONDS)
+                except NotYet:
+                    look()
+                except (JobError, OSError):
+                    break
         return self._noted(path, "digest", lambda: sha256_of(path, 0, look))
 
-    def digest_behind_header(self, path: Path, look: Callable[[], None] = lambda: None) -> str:
+    def digest_behind_header(self, path: Path, look: Look = lambda: None) -> str:
         """The SHA-256 of what stands behind the header of a .safetensors file: what the WebUI calls a LoRA's hash, as
         it stays the same when somebody edits the file's metadata. See `digest`."""
 
@@ -92,66 +123,41 @@ class ModelFiles:
         if note.is_file() and DIGEST.fullmatch(found := note.read_text()):
             return found
         found = compute()
-        _keep(note, found)
+        keep(note, found.encode())
         return found
 
     def _note(self, path: Path, kind: str) -> Path:
+        if self.is_copy(path):
+            return path.with_suffix(f".{kind}")
         about = path.stat()
         key = hashlib.sha256(f"{path} {about.st_size} {about.st_mtime_ns}".encode()).hexdigest()
-        return self.cache / f"{key}.{kind}"
-
-    def _fetched(self, file: ModelFile, at: Location, look: Callable[[], None]) -> Path:
-        etag = self.store.etag(at)
-        suffix = Path(file.name).suffix
-        name = hashlib.sha256(json.dumps([file.s3, etag]).encode()).hexdigest()
-        path = self.cache / f"{name}{suffix}"
-        if path.is_file():
-            return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            try:
-                for piece in self.store.pieces(at, etag, CHUNK):
-                    look()
-                    part.write(piece)
-                    digest.update(piece)
-                part.close()
-                # In one move: a file of this name is always whole.
-                os.replace(part.name, path)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
-        # A large file is read once: its digest stands under every picture that it paints.
-        _keep(self._note(path, "digest"), digest.hexdigest())
-        return path
+        return self.cache.folder / f"{key}.{kind}"
 
     def _in_folder(self, name: str) -> Path | None:
         """The file of that name below the local folder. It is looked through again for a name that is not known, as
         files come while the worker runs."""
-        if self.local is None:
+        if self._local is None:
             return None
         if name not in self._known or not self._known[name].is_file():
-            self._known = _files_below(self.local)
+            self._known = _files_below(self._local)
         return self._known.get(name)
 
 
-def sha256_of(path: Path, begin: int, look: Callable[[], None]) -> str:
+def copy_name(file: ModelFile, etag: str) -> str:
+    """The file name of the copy of that version of a file."""
+    suffix = Path(file.name).suffix
+    return hashlib.sha256(json.dumps([file.s3, etag]).encode()).hexdigest() + ("" if suffix in NOTES else suffix)
+
+
+def sha256_of(path: Path, begin: int, look: Look) -> str:
     """The SHA-256 of a file from the byte `begin` on, in hex; `look` is called between its pieces."""
     digest = hashlib.sha256()
-    with path.open("rb") as content:
-        content.seek(begin)
-        while piece := content.read(CHUNK):
+    with OpenFile.of(path) as file:
+        for first in range(0, file.size, PIECE):
             look()
-            digest.update(piece)
+            piece = file.read(first, min(first + PIECE, file.size), path.name)
+            digest.update(piece[max(0, begin - first) :])
     return digest.hexdigest()
-
-
-def _keep(note: Path, text: str) -> None:
-    """Writes a note in one move: two workers may share the folder."""
-    note.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=note.parent, suffix=".part", delete=False) as part:
-        part.write(text)
-    os.replace(part.name, note)
 
 
 def _files_below(root: Path) -> dict[str, Path]:

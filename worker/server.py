@@ -28,6 +28,7 @@ from worker.engines import Engine, make_engine
 from worker.errors import MAX_MESSAGE
 from worker.shutdown import GRACE, LAST_ANSWERS, Server, Shutdown
 from worker.store import Location, Store
+from worker.turns import WAITING, Turns
 from worker.watch import stopped
 from worker.work import perform
 
@@ -42,14 +43,16 @@ purposes. Darkroom's API allows as much, or less."""
 
 
 def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
-    """The web application with one engine. It runs `at_once` jobs at the same time; others wait.
+    """The web application with one engine. It runs `at_once` jobs at the same time; others wait, and the files of the
+    first of them are fetched meanwhile.
 
     Raises ValueError for an unknown engine. The first call to AWS is made by the first job.
     """
     engine = make_engine(engine_name)
     store = Store()
     shutdown = Shutdown()
-    painters = ThreadPoolExecutor(at_once, thread_name_prefix="painter")
+    turns = Turns(at_once, shutdown.begun)
+    painters = ThreadPoolExecutor(at_once + WAITING, thread_name_prefix="painter")
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -74,7 +77,7 @@ def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
         except ValueError as error:
             return _answer(_error("bad_request", str(error)), 400)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(painters, _respond, work, engine, store, shutdown, arrived)
+        return await loop.run_in_executor(painters, _respond, work, engine, store, shutdown, arrived, turns)
 
     routes = [Route("/ping", ping), Route("/invocations", invocations, methods=["POST"])]
     app = Starlette(routes=routes, lifespan=lifespan)
@@ -132,11 +135,13 @@ def _entries(value: object) -> int:
     return len(inner) + sum(len(each) for each in inner if isinstance(each, list | dict))
 
 
-def _respond(work: WorkRequest, engine: Engine, store: Store, shutdown: Shutdown, arrived: float) -> Response:
+def _respond(
+    work: WorkRequest, engine: Engine, store: Store, shutdown: Shutdown, arrived: float, turns: Turns
+) -> Response:
     if shutdown.begun.is_set():
         return _answer(_error("worker_stopped", stopped().message), 200)
     try:
-        answer = perform(work, engine, store, shutdown.urgent, queued=time.monotonic() - arrived)
+        answer = perform(work, engine, store, shutdown.urgent, arrived, turns)
     except Exception as error:
         # 500, so that it counts as an error of the endpoint; the body becomes part of the job's failure reason.
         # Only the type and the place of the error: its text may contain a prompt or a signed URL.

@@ -5,7 +5,7 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +31,9 @@ MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404", "403", "AccessDenied"})
 
 PATIENT = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
 """For pictures: an S3 that is silent holds a job for four times 25 seconds at the most."""
+CONNECTIONS = 64
+BULK = PATIENT.merge(Config(max_pool_connections=CONNECTIONS))
+"""For model files, which many threads fetch piece by piece."""
 QUICK = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2})
 """For what painting waits for, and may go without: a look for the cancel marker, a message of progress."""
 
@@ -58,6 +61,22 @@ class Location:
         """The key `name` next to this prefix: `jobs/1/output/` and `cancelled` give `jobs/1/cancelled`."""
         parent = self.key.rstrip("/").rpartition("/")
         return Location(self.bucket, f"{parent[0]}{parent[1]}{name}")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of an object: its ETag, and its size in bytes."""
+
+    etag: str
+    size: int
+
+
+class Replaced(Exception):
+    """The object has another ETag than the one that was asked for."""
+
+
+class ShortAnswer(Exception):
+    """S3 sent another number of bytes than it was asked for."""
 
 
 class Store:
@@ -89,14 +108,38 @@ class Store:
                 look()
         return bytes(content)
 
-    def etag(self, at: Location) -> str:
-        """The ETag of an object. Raises botocore's errors."""
-        return self._s3.head_object(Bucket=at.bucket, Key=at.key)["ETag"].strip('"')
+    def version(self, at: Location) -> Version:
+        """What an object is now. Raises botocore's errors."""
+        found = self._bulk_s3.head_object(Bucket=at.bucket, Key=at.key)
+        return Version(found["ETag"].strip('"'), found["ContentLength"])
 
-    def pieces(self, at: Location, etag: str, size: int) -> Iterator[bytes]:
-        """The bytes of an object in pieces of `size`, as long as it has that ETag. Raises botocore's errors."""
-        with closing(self._s3.get_object(Bucket=at.bucket, Key=at.key, IfMatch=etag)["Body"]) as body:
-            yield from body.iter_chunks(size)
+    def read_into(
+        self, room: memoryview, at: Location, etag: str, begin: int, look: Callable[[], object] = lambda: None
+    ) -> None:
+        """Fill `room` with the bytes of an object from byte `begin` on, as long as it has that ETag. `look` is called
+        before each PIECE, and what it raises ends the reading.
+
+        Raises Replaced when the object has another ETag, ShortAnswer when fewer or more bytes come, and botocore's
+        errors.
+        """
+        span = f"bytes={begin}-{begin + len(room) - 1}"
+        try:
+            # S3 checks IfMatch before it sends anything, and answers 412 (API reference of GetObject).
+            found = self._bulk_s3.get_object(Bucket=at.bucket, Key=at.key, Range=span, IfMatch=etag)
+        except ClientError as error:
+            if _code(error) in ("PreconditionFailed", "412"):
+                raise Replaced(at.key) from error
+            raise
+        with closing(found["Body"]) as body:
+            if found["ContentLength"] != len(room):
+                raise ShortAnswer(at.key)
+            filled = 0
+            while filled < len(room):
+                look()
+                read = body.readinto(room[filled : filled + PIECE])  # type: ignore[arg-type]
+                if not read:
+                    raise ShortAnswer(at.key)
+                filled += read
 
     def write(self, at: Location, content: bytes, content_type: str) -> str:
         """Stores a picture and returns its SHA-256 (hex); S3 refuses it should a byte change on the way."""
@@ -135,6 +178,11 @@ class Store:
     def _s3(self) -> "S3Client":
         with self._making:
             return self._session.client("s3", config=PATIENT)
+
+    @cached_property
+    def _bulk_s3(self) -> "S3Client":
+        with self._making:
+            return self._session.client("s3", config=BULK)
 
     @cached_property
     def _quick_s3(self) -> "S3Client":

@@ -20,7 +20,7 @@ def stopped() -> JobError:
 
 
 class Watch:
-    """Watches one job from its start. The engine calls `step` between its steps; a JobError from it ends the job."""
+    """Watches one job. The engine calls `step` between its steps; a JobError from it ends the job."""
 
     def __init__(
         self,
@@ -35,15 +35,27 @@ class Watch:
         self._stopping = stopping
         self._monotonic = monotonic
         self._marker = Location.parse(request.output).beside("cancelled")
-        self._started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         self._reported = self._checked = float("-inf")
+        self._started_at = ""
+        self._share: Callable[[], float | None] | None = None
+        self._said_loading = False
+        self.begin()
 
-    def step(self, progress: float) -> None:
-        """Sends the progress (0 to 1), at most once in REPORT_SECONDS.
+    def begin(self, share: Callable[[], float | None] | None = None) -> None:
+        """The job's turn begins. `share` answers how much of its model files is there: it is told until `painting`."""
+        self._started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        self._share = share
 
-        Raises JobError `cancelled` when the cancel marker exists (checked at the first call, and then at most once in
-        CANCEL_CHECK_SECONDS), and `worker_stopped` when the process is about to end.
-        """
+    def painting(self) -> None:
+        """All files are loaded."""
+        self._share = None
+        if self._said_loading:
+            # That ended a moment ago, and nobody should read of it any longer.
+            self._reported = float("-inf")
+
+    def look(self) -> None:
+        """Raises JobError `cancelled` when the cancel marker exists (checked at the first call, and then at most once
+        in CANCEL_CHECK_SECONDS), and `worker_stopped` when the process is about to end."""
         if self._stopping.is_set():
             raise stopped()
         now = self._monotonic()
@@ -51,9 +63,23 @@ class Watch:
             self._checked = now
             if self._store.exists(self._marker):
                 raise JobError("cancelled", "The job was cancelled.")
-        queue = self._request.progress_queue
-        if queue and now - self._reported >= REPORT_SECONDS:
-            self._reported = now
-            share = min(max(progress, 0.0), 1.0)
-            message = Progress(job_id=self._request.job_id, progress=share, started_at=self._started_at)
-            self._store.send(queue, message)
+
+    def step(self, progress: float) -> None:
+        """Looks, and sends the progress (0 to 1), at most once in REPORT_SECONDS."""
+        self.look()
+        queue, now = self._request.progress_queue, self._monotonic()
+        if not queue or now - self._reported < REPORT_SECONDS:
+            return
+        there = self._share() if self._share else 1.0
+        if there is None:
+            # Whether it loads or paints is told once it is known.
+            return
+        self._reported = now
+        self._said_loading = there < 1
+        message = Progress(
+            job_id=self._request.job_id,
+            progress=min(max(progress, 0.0), 1.0),
+            started_at=self._started_at,
+            loading=there if self._said_loading else None,
+        )
+        self._store.send(queue, message)

@@ -1,5 +1,7 @@
 """One job from request to answer: loading models, reading pictures, painting, storing the result."""
 
+import contextlib
+import logging
 import threading
 import time
 from functools import partial
@@ -7,15 +9,18 @@ from functools import partial
 from PIL import Image
 
 from darkroom.jobs.contract import PaintedImage, Timings, WorkAnswer, WorkError, WorkRequest
-from worker.engines import Engine, Task
-from worker.errors import JobError
+from worker.engines import Engine, Fetched, Task
+from worker.errors import DamagedCopy, JobError, TryAgain
 from worker.findings import NOTHING, Findings
 from worker.infotext import bounded, info
-from worker.parameters import settings_of
+from worker.parameters import GenerationSettings, settings_of
 from worker.picture_files import file_options
 from worker.pictures import decode
 from worker.store import Location, Store
+from worker.turns import Turns
 from worker.watch import Watch
+
+log = logging.getLogger(__name__)
 
 DESCRIBED = frozenset({"interrogate_clip", "interrogate_deepbooru"})
 """The types of jobs that a caption answers; pictures answer the others."""
@@ -25,37 +30,72 @@ UNTOLD = "The text is too long for a file of this format, so the pictures came w
 
 
 def perform(
-    request: WorkRequest, engine: Engine, store: Store, stopping: threading.Event, queued: float | None = None
+    request: WorkRequest,
+    engine: Engine,
+    store: Store,
+    stopping: threading.Event,
+    arrived: float | None = None,
+    turns: Turns | None = None,
 ) -> WorkAnswer:
-    """Carries out a job; returns the worker's answer. A JobError becomes an answer with `error`; other errors are
-    raised.
+    """Carries out a job, when it is its turn; returns the worker's answer. A JobError becomes an answer with `error`;
+    other errors are raised.
 
-    `queued` is how many seconds the request has waited, `stopping` is set when the process must end.
-    Every attempt at one job writes the same keys, so a second one is harmless.
+    `arrived` is when the request came (`time.monotonic`), `stopping` is set when the process must end. Without `turns`
+    it is the job's turn at once. Every attempt at one job writes the same keys, so a second one is harmless.
     """
     try:
-        return _perform(request, engine, store, Watch(request, store, stopping), queued)
+        return _perform(request, engine, store, Watch(request, store, stopping), arrived, turns)
     except JobError as error:
         return WorkAnswer(error=WorkError(code=error.code, message=error.message))
 
 
-def _perform(request: WorkRequest, engine: Engine, store: Store, watch: Watch, queued: float | None) -> WorkAnswer:
-    watch.step(0.0)
+def _perform(
+    request: WorkRequest, engine: Engine, store: Store, watch: Watch, arrived: float | None, turns: Turns | None
+) -> WorkAnswer:
     # Before anything is fetched: what cannot be painted is refused without it.
     settings = settings_of(request)
     file_options(settings.override_settings)
-    begun = time.monotonic()
+    watch.look()
+    turn = turns.turn(watch.look) if turns else contextlib.nullcontext()
+    with contextlib.closing(engine.fetch(request)) as fetched, turn:
+        begun = time.monotonic()
+        queued = None if arrived is None else begun - arrived
+        watch.begin(lambda: fetched.share)
+        serve = partial(_served, request, settings, engine, store, watch, fetched, begun)
+        try:
+            answer = serve()
+        except TryAgain as error:
+            log.warning("job %s begins again: %s", request.job_id, error.message)
+            fetched.renew(error.path if isinstance(error, DamagedCopy) else None)
+            answer = serve()
+    if answer.timings is None or queued is None:
+        return answer
+    return answer.model_copy(update={"timings": answer.timings.model_copy(update={"queued": round(queued, 3)})})
+
+
+def _served(
+    request: WorkRequest,
+    settings: GenerationSettings,
+    engine: Engine,
+    store: Store,
+    watch: Watch,
+    fetched: Fetched,
+    begun: float,
+) -> WorkAnswer:
+    """The answer of a job whose turn it is since `begun`. Its files may still be on their way."""
+    watch.step(0.0)
     task = Task(request, settings, _pictures(request, store, watch), watch.step)
-    fetched = time.monotonic()
+    read = time.monotonic()
     engine.load(task)
+    fetched.wait(partial(watch.step, 0.0))
     loaded = time.monotonic()
+    # What came while it was being loaded is told as downloading: that took the time.
+    there = min(max(read, fetched.done_at), loaded)
+    watch.painting()
     watch.step(0.0)
     answer = WorkAnswer(caption=engine.caption(task)) if request.type in DESCRIBED else _paint(task, engine, store)
     timings = Timings(
-        queued=None if queued is None else round(queued, 3),
-        download=round(fetched - begun, 3),
-        load=round(loaded - fetched, 3),
-        run=round(time.monotonic() - loaded, 3),
+        download=round(there - begun, 3), load=round(loaded - there, 3), run=round(time.monotonic() - loaded, 3)
     )
     beside = {
         "timings": timings,

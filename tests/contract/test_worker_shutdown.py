@@ -177,9 +177,10 @@ def test_a_job_under_way_has_its_grace_and_one_in_line_is_not_begun() -> None:
         in_line = running.invoke()
         running.process.terminate()
         running.wait_for("Shutting down")
+        # At once: another instance can have it now.
+        assert answer_of(in_line)["error"]["code"] == "worker_stopped"
         s3.go.set()
         assert len(answer_of(under_way)["images"]) == 8
-        assert answer_of(in_line)["error"]["code"] == "worker_stopped"
         assert running.process.wait(IN_TIME) in (0, -signal.SIGTERM)
         assert len([path for path in s3.puts if path.endswith(".png")]) == 8
 

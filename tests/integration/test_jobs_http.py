@@ -42,7 +42,8 @@ def test_a_txt2img_job_is_written_handed_over_and_marked(stage: Stage) -> None:
     [sent] = stage.sagemaker.invoked
     assert sent["job_id"] == job["id"]
     assert sent["output"] == f"s3://pictures/jobs/{job['id']}/output/"
-    assert sent["checkpoint"] == {"name": CHECKPOINT, "s3": f"s3://models/models/stable-diffusion/{CHECKPOINT}"}
+    s3 = f"s3://models/models/stable-diffusion/{CHECKPOINT}"
+    assert sent["checkpoint"] == {"name": CHECKPOINT, "s3": s3, "bytes": 10}
     assert sent["parameters"] == {"prompt": "a lighthouse"}
 
 

@@ -53,6 +53,26 @@ def test_fields_that_a_newer_worker_adds_are_ignored(stage: Stage, job_id: str) 
     assert (status(job_id), call("GET", f"/jobs/{job_id}").json["progress"]) == ("in_progress", 1.0)
 
 
+def test_a_job_that_waits_for_its_model_files_says_so_until_it_is_painted(stage: Stage, job_id: str) -> None:
+    def phase() -> tuple[str, str]:
+        # Each phase of this job is one that is waited for; the clock of this stage does not wait.
+        job = call("GET", f"/jobs/{job_id}?wait=1").json
+        return job["phase"], job["phase_detail"]
+
+    assert deliver_to("job_progress", progress(job_id, 0) | {"loading": 0.404}) == []
+    assert phase() == ("loading", "Its model files are loading: 40%.")
+    assert deliver_to("job_progress", progress(job_id, 0)) == []
+    assert phase()[0] == "running"
+    # Messages may come late and out of order.
+    assert deliver_to("job_progress", progress(job_id, 0) | {"loading": 0.9}) == []
+    assert phase()[0] == "running"
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, "much"])
+def test_a_share_of_files_that_is_none_becomes_a_dead_letter(stage: Stage, job_id: str, share: Any) -> None:
+    assert deliver_to("job_progress", progress(job_id, 0) | {"loading": share}) == ["0"]
+
+
 def test_progress_in_the_queue_of_results_is_no_result(stage: Stage, job_id: str) -> None:
     assert deliver_to("job_events", progress(job_id, 0.5)) == ["0"]
 

@@ -1,5 +1,6 @@
 """Model files that get another name, over HTTP on moto: no bytes move, and jobs by the old name can be repeated."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -225,3 +226,21 @@ def test_the_vae_beside_a_checkpoint_is_found_though_folders_stand_before_their_
     ):
         reply = call("POST", "/jobs", {"type": "txt2img", "checkpoint": checkpoint, "parameters": {"prompt": "x"}})
         assert reply.json["models"] == ({"vae": [vae]} if vae else {}), checkpoint
+
+
+def test_a_worker_is_told_what_the_shelf_knows_of_the_bytes_also_under_another_name(stage: Stage) -> None:
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    upload(stage, sha256=digest)
+    [key] = objects(stage)
+    etag = stage.s3.head_object(Bucket="models", Key=key)["ETag"].strip('"')
+    for _ in range(2):
+        submit("<lora:ink:1>")
+        [file] = stage.sagemaker.invoked[-1]["models"]["lora"]
+        assert (file["bytes"], file["etag"], file["sha256"]) == (len(CONTENT), etag, digest)
+        rename()
+
+
+def test_of_a_row_from_before_etags_were_kept_the_size_alone_is_told(stage: Stage) -> None:
+    submit("a pier")
+    assert stage.sagemaker.invoked[-1]["checkpoint"]["bytes"] == 10
+    assert stage.sagemaker.invoked[-1]["checkpoint"].keys() == {"name", "s3", "bytes", "spellings"}

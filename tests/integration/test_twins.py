@@ -146,6 +146,30 @@ def test_progress_only_rises_and_only_while_the_job_is_open(store: Any) -> None:
     assert store.progress(made.line.id, 0.9, "t") == WriteResult(False, True, "cancelled", None, "txt2img")
 
 
+def test_the_share_of_files_only_rises_and_counts_until_there_is_progress(store: Any) -> None:
+    made = job()
+    bring_to(store, made, "in_progress", None)
+    assert [store.loading(made.line.id, share, "t").applied for share in (0.0, 0.5, 0.4, 0.5, 0.6)] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
+    found = store.get(made.line.id)
+    assert (found.loading, found.progress, found.started_at) == (0.6, None, "t")
+    assert store.progress(made.line.id, 0.0, "t").applied
+    # A message that comes late changes nothing any more.
+    assert not store.loading(made.line.id, 0.9, "t").applied
+    assert store.get(made.line.id).loading == 0.6
+    again = store.begin_again(store.get(made.line.id), "u", "The worker was stopped.")
+    assert (again.loading, store.get(made.line.id).loading) == (None, None)
+    assert not store.loading(made.line.id, 0.9, "t").applied
+    assert store.loading(made.line.id, 0.1, "u").applied
+    store.apply(made.line.id, Transition("cancelled", "caller", completed_at="t"))
+    assert store.loading(made.line.id, 0.9, "u") == WriteResult(False, True, "cancelled", None, "txt2img", None, 2)
+
+
 def test_how_far_a_cancelled_job_had_come_only_goes_forward(store: Any) -> None:
     made = job()
     bring_to(store, made, "in_progress", None)

@@ -206,6 +206,17 @@ class MemoryJobs:
         self.jobs[job_id] = replace(job, progress=progress, started_at=started_at)
         return WriteResult(applied=True, exists=True)
 
+    def loading(self, job_id: str, share: float, started_at: str) -> WriteResult:
+        job = self.jobs.get(job_id)
+        if job is None or job.line.settled or job.progress is not None:
+            return self._refused(job)
+        if job.loading is not None and job.loading >= share:
+            return self._refused(job)
+        if job.run > 1 and started_at < (job.handed_over_at or ""):
+            return self._refused(job)
+        self.jobs[job_id] = replace(job, loading=share, started_at=started_at)
+        return WriteResult(applied=True, exists=True)
+
     def claim_hand_over(self, job_id: str, before: int, now: str, run: int = 1) -> bool:
         job = self.jobs.get(job_id)
         if job is None or not job.awaits_hand_over or job.run != run or job.started_at:

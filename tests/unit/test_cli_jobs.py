@@ -234,6 +234,8 @@ def test_on_a_terminal_a_status_line_says_what_the_job_is_doing(
 def test_what_an_open_job_is_doing_is_one_line() -> None:
     running: Any = job(1, phase_detail="It is being painted.", progress=0.42)
     assert waiting.doing(running) == "It is being painted. 42% is done."
+    loading: Any = job(3, phase="loading", phase_detail="Its model files are loading: 40%.")
+    assert waiting.doing(loading) == "Its model files are loading: 40%."
     unknown: Any = job(2, status="created")
     assert waiting.doing(unknown) == "created"
 

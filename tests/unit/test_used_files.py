@@ -4,6 +4,7 @@ from pathlib import Path
 
 from darkroom.jobs.contract import ModelFile, WorkRequest
 from worker.model_files import ModelFiles
+from worker.open_files import OpenFile
 from worker.store import Store
 from worker.used_files import JobFiles
 
@@ -14,9 +15,9 @@ def test_a_file_is_looked_for_once_a_job_though_its_hash_stands_under_every_pict
     looked: list[str] = []
 
     class Counted(ModelFiles):
-        def path(self, file: ModelFile, look: object) -> Path:
+        def whole(self, file: ModelFile, look: object) -> OpenFile:
             looked.append(file.name)
-            return super().path(file, lambda: None)
+            return super().whole(file, lambda: None)
 
     file = ModelFile(name="a.safetensors", s3="s3://models/a.safetensors")
     request = WorkRequest(job_id="1", type="txt2img", checkpoint=file, output="s3://pictures/jobs/1/output/")

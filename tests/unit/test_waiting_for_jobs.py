@@ -101,6 +101,14 @@ def test_a_job_that_runs_is_waited_for_as_long_as_the_caller_says_however_old_it
     assert (awaited.job.phase, awaited.retry_after, took) == ("running", None, 20)
 
 
+def test_a_job_that_loads_its_models_is_waited_for_like_one_that_runs() -> None:
+    stage = Waiting()
+    stage.at(3000, lambda job: replace(started(job), loading=0.4))
+    awaited, took, _ = stage.wait(20, age=3600)
+    assert (awaited.job.phase, awaited.job.phase_detail) == ("loading", "Its model files are loading: 40%.")
+    assert (awaited.retry_after, took) == (None, 20)
+
+
 def test_a_new_job_that_starts_is_waited_for_beyond_its_first_seconds() -> None:
     stage = Waiting()
     stage.at(8, started)

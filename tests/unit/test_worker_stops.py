@@ -182,8 +182,8 @@ def test_a_stop_while_a_png_is_written_leaves_the_rest_of_it() -> None:
 
 def test_a_stop_while_a_picture_is_read_leaves_the_rest_of_it(photo: bytes) -> None:
     shelf = Shelf(photo)
-    # The first look is before all, the second before the first piece.
-    do(shelf, At(4))
+    # The first two looks are before all, the third before the first piece.
+    do(shelf, At(5))
     assert len(shelf.client.read) == 2
 
 
@@ -220,7 +220,7 @@ def test_an_object_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch
     assert shelf.client.read == []
 
 
-@pytest.mark.parametrize("client", ["_s3", "_quick_s3", "_sqs"])
+@pytest.mark.parametrize("client", ["_s3", "_bulk_s3", "_quick_s3", "_sqs"])
 def test_every_call_to_aws_has_few_attempts_and_an_end(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     config = getattr(Store(), client).meta.config

@@ -17,11 +17,13 @@ class FakeStore(Store):
 
     def __init__(self) -> None:
         self.sent: list[float] = []
+        self.loading: list[float | None] = []
         self.looked_for: list[Location] = []
         self.marked = False
 
     def send(self, queue: str, progress: Progress) -> None:
         self.sent.append(progress.progress)
+        self.loading.append(progress.loading)
 
     def exists(self, at: Location) -> bool:
         self.looked_for.append(at)
@@ -76,6 +78,41 @@ def test_a_job_stops_when_the_process_ends() -> None:
     with pytest.raises(JobError) as stopped:
         watch.step(0)
     assert stopped.value.code == "worker_stopped"
+
+
+def test_while_files_are_on_their_way_their_share_is_told_and_painting_at_once_when_it_begins() -> None:
+    store, clock, share = FakeStore(), Clock(1000.0), [0.25]
+    watch = watch_over(store, clock)
+    watch.begin(lambda: share[0])
+    watch.step(0)
+    clock.now, share[0] = 1005.0, 0.75
+    watch.step(0)
+    clock.now = 1006.0
+    watch.painting()
+    watch.step(0.1)
+    watch.step(0.2)
+    assert store.loading == [0.25, 0.75, None]
+    assert store.sent == [0, 0, 0.1]
+
+
+def test_nothing_is_told_before_it_is_known_whether_files_have_to_come() -> None:
+    store, clock, share = FakeStore(), Clock(1000.0), list[float | None]([None])
+    watch = watch_over(store, clock)
+    watch.begin(lambda: share[0])
+    watch.step(0)
+    assert store.sent == []
+    share[0] = 1.0
+    watch.step(0)
+    assert store.loading == [None]
+
+
+def test_a_look_tells_nothing_and_notices_a_cancel() -> None:
+    store = FakeStore()
+    watch = watch_over(store, Clock(1000.0))
+    store.marked = True
+    with pytest.raises(JobError, match="cancelled"):
+        watch.look()
+    assert store.sent == []
 
 
 def test_a_progress_above_1_is_sent_as_1() -> None:

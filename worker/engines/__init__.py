@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from PIL import Image
@@ -64,6 +65,48 @@ def painting(
     return Painting(file, image.width, image.height, seed, infotext, thumbnail(image), found)
 
 
+class Fetched(Protocol):
+    """The model files of a job, on their way to this machine or there."""
+
+    @property
+    def share(self) -> float | None:
+        """How much of them is there, 0 to 1; None while that is not known."""
+        ...
+
+    @property
+    def done_at(self) -> float:
+        """When the last of them was there (`time.monotonic`); infinite before that."""
+        ...
+
+    def wait(self, look: Callable[[], None]) -> None:
+        """Returns when all have come that can come; `look` is called meanwhile."""
+        ...
+
+    def renew(self, damaged: Path | None) -> None:
+        """Fetch what is not there any more, after one of them turned out to be damaged, or was replaced."""
+        ...
+
+    def close(self) -> None:
+        """The job has ended: they need not come, or stay, for it any more."""
+        ...
+
+
+class NothingToFetch:
+    """What an engine without model files fetches."""
+
+    share = 1.0
+    done_at = float("-inf")
+
+    def wait(self, look: Callable[[], None]) -> None:
+        """All is there."""
+
+    def renew(self, damaged: Path | None) -> None:
+        """Nothing can be damaged."""
+
+    def close(self) -> None:
+        """Nothing came."""
+
+
 class Engine(Protocol):
     """Paints and describes, in as many threads as jobs are painted side by side.
 
@@ -82,6 +125,11 @@ class Engine(Protocol):
 
     def models_loaded(self) -> list[str]:
         """The names of the model files that are ready; asked for beside a job that is painted."""
+        ...
+
+    def fetch(self, request: WorkRequest) -> Fetched:
+        """Begins to bring the model files that the job names to this machine, beside jobs that are painted, and
+        returns at once."""
         ...
 
     def load(self, task: Task) -> None:

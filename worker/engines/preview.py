@@ -12,7 +12,7 @@ from functools import partial
 from PIL import Image
 
 from darkroom.jobs.contract import Components, WorkRequest, starting_pictures
-from worker.engines import Painting, Task, painting
+from worker.engines import Fetched, NothingToFetch, Painting, Task, painting
 from worker.engines.banner import stamp
 from worker.engines.describe import sentence, tags
 from worker.engines.enlarge import enlarge, enlarging_notices
@@ -55,6 +55,10 @@ class PreviewEngine:
     def models_loaded(self) -> list[str]:
         """None, as it has no models."""
         return []
+
+    def fetch(self, request: WorkRequest) -> Fetched:
+        """See Engine. It needs none."""
+        return NothingToFetch()
 
     def load(self, task: Task) -> None:
         """Nothing to load."""

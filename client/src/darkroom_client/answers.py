@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict
 JobType = Literal["txt2img", "img2img", "extras", "interrogate_clip", "interrogate_deepbooru"]
 Mode = Literal["img2img", "sketch", "inpaint", "inpaint_sketch", "inpaint_upload"]
 Status = Literal["created", "in_progress", "succeed", "fail", "cancelled"]
-Phase = Literal["waking", "in_line", "running"]
+Phase = Literal["waking", "in_line", "loading", "running"]
 DeletionStatus = Literal["running", "done", "stopped", "fail"]
 CancelledWhen = Literal["before", "during", "after"]
 Kind = Literal[

@@ -237,6 +237,7 @@ def from_item(item: Mapping[str, Any]) -> Job:
         failure_location=whole_place(values["id"], values.get("failure_location")),
         started_at=values.get("started_at"),
         progress=_float(values, "progress"),
+        loading=_float(values, "loading"),
         images=_images_of(values),
         caption=values.get("caption"),
         timings=Timings.model_validate_json(timings) if timings else None,

@@ -262,12 +262,22 @@ class DynamoJobs:
 
     def progress(self, job_id: str, progress: float, started_at: str) -> WriteResult:
         """See `JobStore.progress`: one conditional UpdateItem."""
-        update, stored = Expression(), progress_number(progress)
-        update.set("progress", stored)
+        return self._report(job_id, "progress", progress, started_at)
+
+    def loading(self, job_id: str, share: float, started_at: str) -> WriteResult:
+        """See `JobStore.loading`: one conditional UpdateItem."""
+        return self._report(job_id, "loading", share, started_at)
+
+    def _report(self, job_id: str, what: str, share: float, started_at: str) -> WriteResult:
+        update, stored = Expression(), progress_number(share)
+        update.set(what, stored)
         update.set("started_at", started_at)
         is_open = update.stands_at(Origin(status) for status in OPEN)
-        name = update.name("progress")
+        name = update.name(what)
         further = f"(attribute_not_exists({name}) OR {name} < {update.value(stored)})"
+        if what == "loading":
+            # Messages may come late: one that paints loads no more.
+            further += f" AND attribute_not_exists({update.name('progress')})"
         # What a worker reports that began before the present run is of an earlier one.
         run, since = update.name("run"), update.name("handed_over_at")
         of_this_run = f"(attribute_not_exists({run}) OR {since} <= {update.value(started_at)})"
@@ -297,7 +307,7 @@ class DynamoJobs:
         update.set("handed_over_at", now)
         update.append("notices", [notice])
         update.add(f"{LINE}.notice_count", 1)
-        update.remove("output_location", "failure_location", "started_at", "progress", "hand_overs")
+        update.remove("output_location", "failure_location", "started_at", "progress", "loading", "hand_overs")
         condition = f"{update.stands_at(Origin(status) for status in OPEN)} AND {_at_run(update, job.run)}"
         if self._conditional(job_id, update, condition).applied:
             return following

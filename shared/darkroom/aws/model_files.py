@@ -111,7 +111,7 @@ class S3ModelFiles:
         except ClientError as error:
             raise _gone_or(error) from error
 
-    def complete(self, key: str, upload_id: str, parts: list[Part]) -> None:
+    def complete(self, key: str, upload_id: str, parts: list[Part]) -> str | None:
         """See `ModelFiles.complete`: one CompleteMultipartUpload."""
         named = [
             {
@@ -122,7 +122,7 @@ class S3ModelFiles:
             for part in parts
         ]
         try:
-            self._client.complete_multipart_upload(
+            completed = self._client.complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=key,
                 UploadId=upload_id,
@@ -130,6 +130,7 @@ class S3ModelFiles:
             )
         except ClientError as error:
             raise _gone_or(error) from error
+        return completed.get("ETag", "").strip('"') or None
 
     def abort(self, key: str, upload_id: str) -> None:
         """See `ModelFiles.abort`: one AbortMultipartUpload."""

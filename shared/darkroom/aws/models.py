@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 (_IMPORTING,) = MODELS.indexes
+_BYTES = "#size, etag, sha256"
+"""What a row tells of the bytes of its file."""
 _YES: Any = {"S": "yes"}
 """What the partition of that index is called."""
 
@@ -54,8 +56,8 @@ class DynamoModelRegistry:
             TableName=self._table,
             KeyConditionExpression="kind = :kind",
             FilterExpression="#status = :active",
-            ProjectionExpression="kind, #name, #status, folder, aliases, sha256, old_hash, #object, purpose",
-            ExpressionAttributeNames={"#status": "status", "#name": "name", "#object": "object"},
+            ProjectionExpression=f"kind, #name, #status, folder, aliases, old_hash, #object, purpose, {_BYTES}",
+            ExpressionAttributeNames={"#status": "status", "#name": "name", "#object": "object", "#size": "size"},
             ExpressionAttributeValues={":kind": {"S": kind}, ":active": {"S": "active"}},
         )
         rows = [_row(item) for page in pages for item in page["Items"]]
@@ -169,7 +171,9 @@ class DynamoModelRegistry:
 
 def _known(row: Checkpoint) -> KnownFile:
     key = row.key
-    return KnownFile(key.name, row.folder, row.aliases, row.sha256, row.old_hash, row.object, row.purpose)
+    return KnownFile(
+        key.name, row.folder, row.aliases, row.sha256, row.old_hash, row.object, row.purpose, row.size, row.etag
+    )
 
 
 def _key(key: ModelKey) -> Item:
@@ -192,6 +196,7 @@ _ATTRIBUTES = (
     "old_hash",
     "object",
     "purpose",
+    "etag",
 )
 _LISTS = ("trigger_words", "aliases")
 

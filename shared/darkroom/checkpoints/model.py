@@ -60,6 +60,16 @@ class ModelKey:
 
 
 @dataclass(frozen=True)
+class FileFacts:
+    """What the shelf knows of the bytes of a file: how many, the ETag of its object, and their SHA-256 in hex as its
+    uploader stated it. None for what it does not know."""
+
+    size: int | None = None
+    etag: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """A row of the models table: one model file.
 
@@ -72,7 +82,8 @@ class Checkpoint:
     file lies in the WebUI below the folder of its kind, as its uploader stated it; `aliases` are other names that it is
     called by; `old_hash` is the WebUI's old hash of it (None in rows from before it was kept). `object` is the key of
     its object in the models bucket (None: `ModelKey.default_object`). `purpose` is what an engine needs the file for,
-    None for every kind but `engine-file`.
+    None for every kind but `engine-file`. `etag` is S3's ETag of that object, without quotes (None in rows from before
+    it was kept).
     """
 
     key: ModelKey
@@ -97,6 +108,7 @@ class Checkpoint:
     old_hash: str | None = None
     object: str | None = None
     purpose: Purpose | None = None
+    etag: str | None = None
 
     @property
     def object_key(self) -> str:

@@ -102,8 +102,9 @@ class ModelFiles(Protocol):
     def parts(self, key: str, upload_id: str) -> list[Part]:
         """The parts that are stored. Raises UploadGone."""
 
-    def complete(self, key: str, upload_id: str, parts: list[Part]) -> None:
-        """Put the parts together; S3 checks them by their SHA-256. Raises UploadGone."""
+    def complete(self, key: str, upload_id: str, parts: list[Part]) -> str | None:
+        """Put the parts together; S3 checks them by their SHA-256. Returns the object's ETag, without quotes, None when
+        S3 does not tell it. Raises UploadGone."""
 
     def abort(self, key: str, upload_id: str) -> None:
         """Abort an upload; no error when there is none."""

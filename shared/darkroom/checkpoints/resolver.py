@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from darkroom.checkpoints.model import Kind, ModelKey
+from darkroom.checkpoints.model import FileFacts, Kind, ModelKey
 from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.checkpoints.purposes import ENGINE_FILE, Purpose
 from darkroom.webui import upscalers
@@ -128,9 +128,15 @@ class ModelResolver:
         place that their name tells."""
         found: dict[str, dict[str, str]] = {}
         for key in keys:
-            if at := self._names(key.kind).object_of(key.name):
-                found.setdefault(key.kind, {})[key.name] = at
+            file = self._names(key.kind).named(key.name)
+            if file and file.object:
+                found.setdefault(key.kind, {})[key.name] = file.object
         return found
+
+    def facts(self, keys: Iterable[ModelKey]) -> dict[ModelKey, FileFacts]:
+        """What the shelf knows of the bytes of files that were found."""
+        files = {key: self._names(key.kind).named(key.name) for key in keys}
+        return {key: FileFacts(file.size, file.etag, file.sha256) for key, file in files.items() if file}
 
     def _find(self, mention: Mention, objects: Mapping[ModelKey, str]) -> ModelKey | None:
         name = upscalers.file_of(mention.name) if "upscaler" in mention.kinds else mention.name

@@ -159,9 +159,9 @@ class Checkpoints:
 
         Raises Conflict `parts_missing`.
         """
-        self._assemble(row)
+        etag = self._assemble(row)
         finished = replace(
-            row, upload_id=None, source=None, done=None, attempts=0, reason=None, step=0, step_token=None
+            row, etag=etag, upload_id=None, source=None, done=None, attempts=0, reason=None, step=0, step_token=None
         )
         try:
             header = header_of(self._files, row)
@@ -302,16 +302,18 @@ class Checkpoints:
             self._files.abort(row.object_key, opened)
         return []
 
-    def _assemble(self, row: Checkpoint) -> None:
+    def _assemble(self, row: Checkpoint) -> str | None:
+        """Join the parts of a row; returns the ETag of the object, None when they were joined before."""
         upload_id = row.upload_id or ""
         try:
             stored = self._files.parts(row.object_key, upload_id)
             _check_complete(row, stored)
-            self._files.complete(row.object_key, upload_id, stored)
+            return self._files.complete(row.object_key, upload_id, stored)
         except UploadGone as gone:
             # An earlier try may have joined the parts and been killed. The object then has the announced size.
             if self._files.size(row.object_key) != row.size:
                 raise Conflict("parts_missing", f"No part of {row.key.name} is there; send them again.") from gone
+        return None
 
 
 def _check_owner(row: Checkpoint, scope: str | None) -> None:

@@ -44,7 +44,8 @@ def starting_pictures(parameters: dict[str, Any]) -> tuple[str, ...]:
 class ModelFile(BaseModel):
     """A model file: its name as the WebUI shows it and its S3 URI (None: the VAE called `None`).
 
-    `bytes` and `etag` are those of the S3 object. `spellings` are the names that the parameters say for it, where they
+    `bytes` and `etag` are those of the S3 object, `sha256` is the hex digest of its bytes; each None where that is not
+    known. `spellings` are the names that the parameters say for it, where they
     are not the file's own: `v1-5 [6ce0161689]`, a LoRA's alias.
     """
 
@@ -54,6 +55,7 @@ class ModelFile(BaseModel):
     s3: str | None
     bytes: int | None = None
     etag: str | None = None
+    sha256: str | None = None
     spellings: list[str] = Field(default=[], exclude_if=lambda spellings: not spellings)
 
 
@@ -206,10 +208,12 @@ class WorkerState(BaseModel):
 class Progress(BaseModel):
     """What a worker may report at most every 5 seconds; `progress` runs from 0 to 1.
 
-    `started_at` is when the worker began with the job, ISO 8601 in UTC.
+    `started_at` is when the worker began with the job, ISO 8601 in UTC. `loading` is the share of its model files that
+    is there (0 to 1) while it waits for them, and None once it paints.
     """
 
     event: Literal["darkroom.progress"] = "darkroom.progress"
     job_id: str
     progress: Annotated[float, Field(ge=0, le=1)]
     started_at: Annotated[str, Field(max_length=40)]
+    loading: Annotated[float | None, Field(ge=0, le=1, exclude_if=lambda share: share is None)] = None

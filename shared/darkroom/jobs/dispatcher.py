@@ -140,7 +140,11 @@ class Dispatcher:
         def file(key: ModelKey) -> ModelFile:
             spelled = [text for text, name in (job.spellings or {}).get(key.kind, {}).items() if name == key.name]
             s3 = f"s3://{self._resources.models_bucket}/{job.object_key(key)}"
-            return ModelFile(name=key.name, s3=s3, spellings=spelled)
+            known = job.facts.get(key)
+            # What is not known is left out of the request, see `exclude_unset`.
+            told = {"bytes": known.size, "etag": known.etag, "sha256": known.sha256} if known else {}
+            given = {name: value for name, value in told.items() if value is not None}
+            return ModelFile.model_validate({"name": key.name, "s3": s3, "spellings": spelled, **given})
 
         keys = [ModelKey(kind, name) for kind, names in job.models.items() for name in names]  # type: ignore[arg-type]
         models: dict[str, list[ModelFile]] = {}

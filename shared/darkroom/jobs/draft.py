@@ -121,7 +121,8 @@ def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str]
     )
     models, spellings = work.models.files, work.models.spellings
     job = Job(line, work.parameters, inputs, models, spellings, expires_at, placement.instance_type)
-    return replace(job, notices=work.notices, objects=work.models.objects, files=work.models.engine_files)
+    found = work.models
+    return replace(job, notices=work.notices, objects=found.objects, files=found.engine_files, facts=found.facts)
 
 
 def _seeds_asked(work: Draft) -> tuple[int, ...]:

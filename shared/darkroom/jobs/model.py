@@ -1,12 +1,13 @@
 """A job as Darkroom stores it, its transitions, and the keys of its objects in S3."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from darkroom import ids
-from darkroom.checkpoints.model import JOB_KINDS, Kind, ModelKey
+from darkroom.checkpoints.model import JOB_KINDS, FileFacts, Kind, ModelKey
 from darkroom.checkpoints.purposes import ENGINE_FILE
 from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
 from darkroom.jobs.media import media_of_key
@@ -101,7 +102,9 @@ class Job:
     stopped. `hand_overs` counts how often the sweeper handed that run over, the last time at `handed_over_at`.
     `notices` are sentences for its owner, `components` what made its pictures. `uses` counts the pictures whose use was
     written with the job, None for a job from before that was done. `files` maps purposes to the names of the files that
-    an engine needs for them."""
+    an engine needs for them. `loading` is the share of its model files that its worker had when it last said so, and
+    `progress` is None until it paints. `facts` are what the shelf knows of the bytes of its files; they are not stored,
+    so only a job that was just made has them."""
 
     line: JobLine
     parameters: dict[str, Any]
@@ -113,6 +116,7 @@ class Job:
     failure_location: str | None = None
     started_at: str | None = None
     progress: float | None = None
+    loading: float | None = None
     images: tuple[PaintedImage, ...] = ()
     caption: str | None = None
     timings: Timings | None = None
@@ -129,6 +133,7 @@ class Job:
     components: Components | None = None
     uses: int | None = None
     files: dict[str, list[str]] = field(default_factory=dict)
+    facts: Mapping[ModelKey, FileFacts] = field(default_factory=dict, compare=False)
 
     @property
     def model_keys(self) -> tuple[ModelKey, ...]:
@@ -187,6 +192,7 @@ def again(job: Job, now: str, notice: str) -> Job:
         failure_location=None,
         started_at=None,
         progress=None,
+        loading=None,
     )
 
 

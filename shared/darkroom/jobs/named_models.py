@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from darkroom.checkpoints.model import Kind, ModelKey
+from darkroom.checkpoints.model import FileFacts, Kind, ModelKey
 from darkroom.checkpoints.purposes import ENGINE_FILE, Purpose
 from darkroom.checkpoints.resolver import Missing, ModelResolver, Resolution
 from darkroom.errors import FieldError, Invalid
@@ -53,7 +53,7 @@ class JobModels:
     the names in the request that are not the file's own, each with its file; `unchecked` are files that nobody named
     outright; `objects` maps kinds to names with the S3 keys of their objects, where the name does not tell it.
     `engine_files` maps purposes to the names of files that no job names. They may be missing: only the engine knows
-    whether it needs them."""
+    whether it needs them. `facts` are what the shelf knows of the bytes of all of them."""
 
     checkpoint: str | None = None
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -61,6 +61,7 @@ class JobModels:
     unchecked: frozenset[ModelKey] = frozenset()
     objects: dict[str, dict[str, str]] = field(default_factory=dict)
     engine_files: dict[str, list[str]] = field(default_factory=dict)
+    facts: Mapping[ModelKey, FileFacts] = field(default_factory=dict)
 
     @property
     def keys(self) -> tuple[ModelKey, ...]:
@@ -145,8 +146,15 @@ def resolve(named: NamedModels, resolver: ModelResolver) -> JobModels:
         purpose: names for purpose in named.purposes if (names := resolver.engine_files(purpose))
     }
     used = found | implicit | {ModelKey(ENGINE_FILE, name) for names in engine_files.values() for name in names}
-    objects = resolver.objects(used)
-    return JobModels(checkpoint, files, spellings, frozenset(implicit - found), objects, engine_files)
+    return JobModels(
+        checkpoint,
+        files,
+        spellings,
+        frozenset(implicit - found),
+        resolver.objects(used),
+        engine_files,
+        resolver.facts(used),
+    )
 
 
 def check_count(named: NamedModels) -> None:

@@ -1,4 +1,5 @@
-"""What an open job is doing: waiting for an instance to wake, waiting in line, or running; and when to ask again."""
+"""What an open job is doing: waiting for an instance to wake, waiting in line, loading its models, or running; and when
+to ask again."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,7 +8,7 @@ from darkroom import ids
 from darkroom.endpoints.service import Endpoints
 from darkroom.jobs.model import Job
 
-PhaseName = Literal["waking", "in_line", "running"]
+PhaseName = Literal["waking", "in_line", "loading", "running"]
 FRESH_SECONDS = 10.0
 """For so long after its creation a job may be done at any moment, on an endpoint that is awake and idle."""
 WAKING_SECONDS = 15
@@ -31,12 +32,14 @@ def phase_of(job: Job, endpoints: Endpoints, now: float) -> Phase | None:
     """The phase of an open job at `now`, in epoch seconds; None for a settled job, and when its endpoint is gone or
     takes no jobs.
 
-    That a job is running is known from its worker's reports. For other jobs SageMaker is asked about the endpoint, and
-    the answer is used for a few seconds.
+    That a job is loading or running is known from its worker's reports. For other jobs SageMaker is asked about the
+    endpoint, and the answer is used for a few seconds.
     """
     line = job.line
     if line.settled:
         return None
+    if job.started_at is not None and job.progress is None and job.loading is not None:
+        return Phase("loading", f"Its model files are loading: {job.loading:.0%}.", None)
     if job.started_at is not None:
         return Phase("running", f"It is being painted since {job.started_at}.", None)
     age = age_of(job, now)

@@ -157,6 +157,10 @@ class JobStore(Protocol):
     def progress(self, job_id: str, progress: float, started_at: str) -> WriteResult:
         """Write the progress of an open job; a lower one than the stored is not applied."""
 
+    def loading(self, job_id: str, share: float, started_at: str) -> WriteResult:
+        """Write how much of its model files an open job has; a lower share than the stored is not applied, and none
+        once there is progress."""
+
     def claim_hand_over(self, job_id: str, before: int, now: str, run: int = 1) -> bool:
         """Record that the `run` of a job is handed over once more, at `now` (ISO 8601), after `before` recorded times.
 

@@ -33,7 +33,10 @@ class ProgressReports:
         """
         message = parse(body)
         logs.note_job(message.job_id)
-        result = self._store.progress(message.job_id, message.progress, message.started_at)
+        if message.loading is None:
+            result = self._store.progress(message.job_id, message.progress, message.started_at)
+        else:
+            result = self._store.loading(message.job_id, message.loading, message.started_at)
         if result.status == CANCELLED:
             self._store.note_cancel_point(message.job_id, "during")
         return message.job_id

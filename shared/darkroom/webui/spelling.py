@@ -61,7 +61,7 @@ class KnownFile:
     kind, None when nobody said;
     `aliases` are other names it is called by; `sha256` are the hex digits of the whole file, `old_hash` the eight of
     `old_hash_of`; `object` is where its bytes are stored, None where its name tells; `purpose` is what an engine needs
-    it for, None for a file that jobs name."""
+    it for, None for a file that jobs name; `size` and `etag` are those of its object."""
 
     name: str
     folder: str | None = None
@@ -70,6 +70,8 @@ class KnownFile:
     old_hash: str | None = None
     object: str | None = None
     purpose: str | None = None
+    size: int | None = None
+    etag: str | None = None
 
 
 OLD_HASH_START, OLD_HASH_BYTES = 0x100000, 0x10000
@@ -118,9 +120,9 @@ class FileNames:
                 raise
         return self._by_hash(bare) or (self._by_hash(behind) if behind is not None else None)
 
-    def object_of(self, name: str) -> str | None:
-        """Where the bytes of the file with exactly this name are stored; None where its name tells."""
-        return next((file.object for file in self.files if file.name == name), None)
+    def named(self, name: str) -> KnownFile | None:
+        """The file with exactly this name."""
+        return next((file for file in self.files if file.name == name), None)
 
     def former_names(self, name: str) -> tuple[str, ...]:
         """The file names among the aliases of the file with exactly this name, the last eight: what it was called

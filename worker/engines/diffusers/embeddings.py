@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from worker.engines.diffusers.files import SAFE, broken, load_pickle, open_weights
+from worker.engines.diffusers.files import SAFE, broken, load_pickle, open_weights, verify
 from worker.engines.diffusers.models import Model
 from worker.errors import JobError
 
@@ -99,6 +99,7 @@ def _rows(tensor: torch.Tensor, name: str) -> torch.Tensor:
 def _in_picture(path: Path, name: str) -> Mapping[str, Any]:
     """What a picture of the WebUI carries: as text, or in the low bits of two strips at its sides."""
     try:
+        verify(path, name)
         with Image.open(path, formats=["PNG", "WEBP", "AVIF"]) as picture:
             picture.load()
             text = getattr(picture, "text", picture.info).get(CHUNK)

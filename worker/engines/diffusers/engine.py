@@ -28,6 +28,7 @@ from worker.engines.enlarge import enlarge, enlarging_notices
 from worker.engines.inputs import masked, picture_of
 from worker.enlarging import enlarging_settings_of
 from worker.errors import JobError
+from worker.fetching import Fetching
 from worker.findings import Findings
 from worker.infotext import infotext
 from worker.model_files import ModelFiles
@@ -36,7 +37,7 @@ from worker.picture_files import PARAMETERS
 from worker.pictures import flatten
 from worker.release import RELEASE
 from worker.store import Store
-from worker.used_files import JobFiles
+from worker.used_files import JobFiles, files_of
 
 VERSION = f"Darkroom diffusers {RELEASE}"
 PICKLES = frozenset({"weights_only", "any"})
@@ -65,6 +66,10 @@ class DiffusersEngine:
         """See Engine."""
         return self.models.loaded
 
+    def fetch(self, request: WorkRequest) -> Fetching:
+        """See Engine. The checkpoint comes first: it is loaded while the others are on their way."""
+        return Fetching(self._files, [file for _, file in reversed(files_of(request))])
+
     def load(self, task: Task) -> None:
         """See Engine."""
         if task.request.type not in ("txt2img", "img2img"):
@@ -73,20 +78,24 @@ class DiffusersEngine:
         # What cannot be done is refused before a large file is read.
         units_of(task.request, [*controls_of(task.request)])
         look = partial(task.step, 0.0)
-        with self._alone(look):
-            self.models.get(self._files.path(checkpoint, look), checkpoint.name, look)
+        with self._files.open(checkpoint, look) as opened:
+            if self._painting.locked():
+                # Whoever is painted need not wait for a file that is on its way.
+                opened.wait_whole(look)
+            with self._alone(look):
+                self.models.get(opened, checkpoint.name, look)
 
     def paint(self, task: Task) -> Iterator[Painting]:
         """See Engine."""
         task = replace(task, step=_onward(task.step))
         look = partial(task.step, 0.0)
-        files = JobFiles(self._files, task.request)
-        with self._alone(look):
-            if task.request.type == "extras":
-                yield self._enlarged(task, files)
-            else:
-                yield from self._painted(task, files)
-        self._used[task.request.job_id] = files.used(look)
+        with JobFiles(self._files, task.request) as files:
+            with self._alone(look):
+                if task.request.type == "extras":
+                    yield self._enlarged(task, files)
+                else:
+                    yield from self._painted(task, files)
+            self._used[task.request.job_id] = files.used(look)
 
     def _upscaling(self, task: Task, files: JobFiles) -> Upscaling:
         return Upscaling(task.request, files, self.device, partial(task.step, 0.5), pickles=self._pickles)
@@ -112,12 +121,12 @@ class DiffusersEngine:
     def caption(self, task: Task) -> str:
         """See Engine."""
         request, look = task.request, partial(task.step, 0.5)
-        files = JobFiles(self._files, request)
-        with self._alone(look):
-            describing = Interrogator(request, files, self.models.placement, look, pickles=self._pickles)
-            caption = describing.describe(flatten(picture_of(task, "init")))
-        self._noticed[request.job_id] = describing.notices
-        self._used[request.job_id] = files.used(look)
+        with JobFiles(self._files, request) as files:
+            with self._alone(look):
+                describing = Interrogator(request, files, self.models.placement, look, pickles=self._pickles)
+                caption = describing.describe(flatten(picture_of(task, "init")))
+            self._noticed[request.job_id] = describing.notices
+            self._used[request.job_id] = files.used(look)
         return caption
 
     def _painted(self, task: Task, files: JobFiles) -> Iterator[Painting]:

@@ -1,4 +1,4 @@
-"""Reads model files: the names and shapes of their tensors first, the tensors one by one.
+"""Reads model files: the names and shapes of their tensors first, the tensors as they come from the disk.
 
 Nothing in a file is run: pickles (.ckpt, .pt, .bin) are read by torch's `weights_only` reader, and only where the
 stage allows them at all.
@@ -8,7 +8,7 @@ import codecs
 import json
 import logging
 import pickle
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 
-from worker.errors import JobError
+from worker.engines.diffusers.tensors import read_header, stream
+from worker.errors import UNREADABLE, JobError
+from worker.open_files import Look, OpenFile
 
 log = logging.getLogger(__name__)
 
-UNREADABLE = "model_unreadable"
-"""The code of a file that is broken, or whose format may not be read here."""
 Shape = tuple[int, ...]
 SAFE = (".safetensors", ".sft")
 
@@ -32,56 +31,89 @@ SAFE = (".safetensors", ".sft")
 class WeightFile:
     """An open model file. `name` is what people call it, `shapes` has the shape of every tensor by its name.
 
-    `metadata` is the text in the head of a .safetensors file; of a pickle the lists of words in it, as JSON.
+    `metadata` is the text in the head of a .safetensors file; of a pickle the lists of words in it, as JSON. `stream`
+    gives the tensors of these names, each with its name, in the order in which they come; `owned` says that each has
+    memory of its own.
     """
 
     name: str
     shapes: Mapping[str, Shape]
     metadata: Mapping[str, str]
-    read: Callable[[str], torch.Tensor]
+    stream: Callable[[Iterable[str]], Iterator[tuple[str, torch.Tensor]]]
+    owned: bool = False
+
+    def read(self, key: str) -> torch.Tensor:
+        """One tensor."""
+        [(_, tensor)] = self.stream([key])
+        return tensor
 
     def tensors(self, prefix: str = "") -> dict[str, torch.Tensor]:
-        """All tensors whose names begin with `prefix`, by the rest of their names, on the CPU."""
-        return {key[len(prefix) :]: self.read(key) for key in self.shapes if key.startswith(prefix)}
+        """All tensors whose names begin with `prefix`, by the rest of their names."""
+        keys = [key for key in self.shapes if key.startswith(prefix)]
+        found = dict(self.stream(keys))
+        return {key[len(prefix) :]: found[key] for key in keys}
 
     def under(self, prefix: str) -> dict[str, Shape]:
         """The shapes of the tensors whose names begin with `prefix`, by the rest of their names."""
         return {key[len(prefix) :]: shape for key, shape in self.shapes.items() if key.startswith(prefix)}
 
 
-@contextmanager
-def open_weights(path: Path, name: str, *, pickles: bool = False, device: str = "cpu") -> Iterator[WeightFile]:
-    """The model file at `path`, called `name` in messages; `pickles` allows formats other than .safetensors.
+def _nothing() -> None:
+    """The look of a caller who needs none."""
 
-    `device` is where the tensors of a .safetensors file are put. Raises JobError `model_unreadable` for a broken file.
-    The tensors that were read stay valid afterwards.
+
+@contextmanager
+def open_weights(
+    source: Path | OpenFile, name: str, *, pickles: bool = False, device: str = "cpu", look: Look = _nothing
+) -> Iterator[WeightFile]:
+    """The model file `source`, called `name` in messages; `pickles` allows formats other than .safetensors.
+
+    A .safetensors file may still be on its way; `look` is called while it is waited for, and between its pieces.
+    `device` is where its tensors are put. Raises JobError `model_unreadable` for a broken file. The tensors that were
+    read stay valid afterwards.
     """
+    path = source.path if isinstance(source, OpenFile) else source
     if name.lower().endswith(SAFE) or path.suffix.lower() in SAFE:
-        with _safetensors(path, name, device) as weights:
-            yield weights
+        if isinstance(source, OpenFile):
+            yield _safetensors(source, name, device, look)
+            return
+        try:
+            file = OpenFile.of(path)
+        except OSError as error:
+            raise broken(name, error) from error
+        with file:
+            yield _safetensors(file, name, device, look)
         return
+    if isinstance(source, OpenFile):
+        source.wait_whole(look)
     content = load_pickle(path, name, pickles=pickles)
     named = content if isinstance(content, dict) else {}
     # Trainers keep the weights beside what they did, under one of these names.
     inner = next((named[key] for key in ("state_dict", "model") if isinstance(named.get(key), dict)), named)
     tensors = {key: value for key, value in inner.items() if isinstance(value, torch.Tensor)}
     lists = {key: json.dumps(value) for key, value in inner.items() if _is_words(value)}
-    yield WeightFile(name, {key: tuple(value.shape) for key, value in tensors.items()}, lists, tensors.__getitem__)
+    shapes = {key: tuple(value.shape) for key, value in tensors.items()}
+    yield WeightFile(name, shapes, lists, lambda keys: ((key, tensors[key]) for key in keys))
 
 
 def _is_words(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(word, str) for word in value)
 
 
-@contextmanager
-def _safetensors(path: Path, name: str, device: str) -> Iterator[WeightFile]:
+def _safetensors(file: OpenFile, name: str, device: str, look: Look) -> WeightFile:
     try:
-        opened = safe_open(path, framework="pt", device=device)
-    except (SafetensorError, OSError, ValueError) as error:
+        header = read_header(file, name, look)
+    except (OSError, ValueError, EOFError, RecursionError) as error:
         raise broken(name, error) from error
-    with opened as file:
-        shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - no mapping
-        yield WeightFile(name, shapes, file.metadata() or {}, file.get_tensor)
+
+    def tensors(keys: Iterable[str]) -> Iterator[tuple[str, torch.Tensor]]:
+        try:
+            yield from stream(file, [header.entries[key] for key in keys], device, name, look)
+        except (OSError, EOFError) as error:
+            raise broken(name, error) from error
+
+    shapes = {key: entry.shape for key, entry in header.entries.items()}
+    return WeightFile(name, shapes, header.metadata, tensors, owned=True)
 
 
 def load_pickle(path: Path, name: str, *, pickles: bool) -> Any:
@@ -93,6 +125,7 @@ def load_pickle(path: Path, name: str, *, pickles: bool) -> Any:
             "Use the same model as a .safetensors file."
         )
         raise JobError(UNREADABLE, message)
+    verify(path, name)
     with torch.serialization.safe_globals(_harmless()):
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -106,6 +139,15 @@ def load_pickle(path: Path, name: str, *, pickles: bool) -> Any:
             raise JobError(UNREADABLE, message) from error
         except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise broken(name, error) from error
+
+
+def verify(path: Path, name: str) -> None:
+    """Compares a copy with its checksums, before a library reads it. Raises DamagedCopy."""
+    try:
+        with OpenFile.of(path) as file:
+            file.verify(name)
+    except (OSError, EOFError) as error:
+        raise broken(name, error) from error
 
 
 class _Left:

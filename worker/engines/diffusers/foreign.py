@@ -46,7 +46,7 @@ def filled(
 
     JobError `model_unreadable` for a file that is broken or lacks tensors.
     """
-    tensors = {rename(key): weights.read(key) for key in weights.shapes}
+    tensors = {rename(key): tensor for key, tensor in weights.tensors().items()}
     try:
         with _silence():
             made, found = module.from_pretrained(

@@ -77,7 +77,7 @@ def read(path: Path, name: str, device: str = "cpu", *, pickles: bool = False) -
     JobError `model_unreadable` for a broken file, `model_unsupported` for a form of LoRA that is not known, or none.
     """
     with open_weights(path, name, pickles=pickles) as weights:
-        tensors = {key: weights.read(key) for key in weights.shapes}
+        tensors = weights.tensors()
         stated = weights.metadata.get("sshs_model_hash", "")
         alphas = _adapter_alphas(metadata_json(weights.metadata, "lora_adapter_metadata"))
     modules: dict[tuple[str, str], dict[str, torch.Tensor]] = {}

@@ -25,6 +25,7 @@ from worker.engines.diffusers.families import ENCODERS, SCALING, UNET, VAE, Kind
 from worker.engines.diffusers.files import WeightFile, broken, missing, open_weights
 from worker.engines.diffusers.tokens import tokenizer
 from worker.engines.diffusers.unets import Layout, unet_layout
+from worker.open_files import OpenFile
 
 Step = Callable[[], None]
 Source = tuple[str, Callable[[torch.Tensor], torch.Tensor]]
@@ -96,26 +97,30 @@ class Models:
         kept = self._kept
         return [kept[1].name] if kept else []
 
-    def get(self, path: Path, name: str, step: Step = lambda: None) -> Model:
-        """The checkpoint at `path`, called `name`; it is read only if it is not in memory.
+    def get(self, path: Path | OpenFile, name: str, step: Step = lambda: None) -> Model:
+        """The checkpoint at `path`, called `name`; it is read only if it is not in memory. It may still be on its way.
 
         `step` is called between the parts, and what it raises ends the loading. JobError `model_unreadable`,
         `model_unsupported` as the file is.
         """
-        about = path.stat()
-        identity = (path, about.st_size, about.st_mtime_ns)
-        if self._kept is None or self._kept[0] != identity:
+        if isinstance(path, Path):
+            with OpenFile.of(path) as file:
+                return self.get(file, name, step)
+        if self._kept is None or self._kept[0] != path.identity:
             # The one before goes first: two may not fit into a GPU's memory.
             self._kept = None
-            self._kept = (identity, load(path, name, self.placement, pickles=self._pickles, step=step))
+            self._kept = (path.identity, load(path, name, self.placement, pickles=self._pickles, step=step))
         return replace(self._kept[1], name=name) if self._kept[1].name != name else self._kept[1]
 
 
-def load(path: Path, name: str, placed: Placement, *, pickles: bool = False, step: Step = lambda: None) -> Model:
-    """Reads the checkpoint at `path`. See `Models.get`."""
-    beside = path.with_suffix(".yaml")
+def load(
+    source: Path | OpenFile, name: str, placed: Placement, *, pickles: bool = False, step: Step = lambda: None
+) -> Model:
+    """Reads a checkpoint. See `Models.get`."""
+    beside = (source.path if isinstance(source, OpenFile) else source).with_suffix(".yaml")
     yaml = beside.read_text(errors="replace") if beside.is_file() else None
-    with open_weights(path, name, pickles=pickles, device=placed.device) as weights, torch.no_grad():
+    opened = open_weights(source, name, pickles=pickles, device=placed.device, look=step)
+    with opened as weights, torch.no_grad():
         step()
         kind = recognise(weights, yaml)
         scale = SCALING[kind.family]
@@ -206,15 +211,21 @@ def layout_in(weights: WeightFile, prefix: str, layout_of: Callable[[Mapping[str
 def _assign(
     module: torch.nn.Module, weights: WeightFile, sources: Mapping[str, Source], device: str, dtype: torch.dtype
 ) -> None:
-    """Puts the file's tensors into a module that has none yet."""
+    """Puts the file's tensors into a module that has none yet, each as soon as it is read."""
+    empty = module.state_dict()
+    wanted: dict[str, list[str]] = {}
+    for ours in empty:
+        wanted.setdefault(sources[ours][0], []).append(ours)
     state = {}
-    for ours, empty in module.state_dict().items():
-        theirs, change = sources[ours]
-        tensor = change(weights.read(theirs))
-        if tensor.numel() != empty.numel():
-            raise broken(weights.name, ValueError(f"{theirs} is {tuple(tensor.shape)}, not {tuple(empty.shape)}"))
-        # Some files keep a matrix as a convolution of one pixel. Every parameter gets memory of its own.
-        state[ours] = tensor.reshape(empty.shape).to(device, dtype, copy=True)
+    for theirs, tensor in weights.stream(wanted):
+        # Every parameter gets memory of its own.
+        shared = not weights.owned or len(wanted[theirs]) > 1
+        for ours in wanted[theirs]:
+            changed, shape = sources[ours][1](tensor), empty[ours].shape
+            if changed.numel() != shape.numel():
+                raise broken(weights.name, ValueError(f"{theirs} is {tuple(changed.shape)}, not {tuple(shape)}"))
+            # Some files keep a matrix as a convolution of one pixel.
+            state[ours] = changed.reshape(shape).to(device, dtype, copy=shared)
     module.load_state_dict(state, assign=True)
     module.requires_grad_(requires_grad=False)
     module.eval()

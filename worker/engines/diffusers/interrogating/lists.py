@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from worker.errors import JobError
+from worker.open_files import OpenFile
 
 LIST = ".txt"
 MOST_BYTES = 32 * 1024**2
@@ -41,9 +42,10 @@ class WordList:
 def read(path: Path, name: str) -> WordList:
     """The list in the file at `path`, without empty lines. JobError `model_unreadable` for a file that is no text."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ValueError("too large")
-        text = path.read_text(encoding="utf-8-sig")
+        with OpenFile.of(path) as file:
+            if file.size > MOST_BYTES:
+                raise ValueError("too large")
+            text = file.read(0, file.size, name).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         message = f"The file '{name}' is no list of words in UTF-8. Upload it again."
         raise JobError("model_unreadable", message) from error
