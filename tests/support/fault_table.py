@@ -81,7 +81,8 @@ def recorded(function: str, what: str) -> dict[str, Recorded]:
     """What the snapshot says of a scenario, by the names of its calls; by the operation where there is one such call
     only."""
     section = SNAPSHOT.read_text().partition(f"## {function}\n")[2].partition("\n## ")[0]
-    found, here = {}, ""
+    found: dict[str, Recorded] = {}
+    here = ""
     for line in section.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]
         if not line.startswith("| ") and not line.startswith("|  |"):
