@@ -23,6 +23,7 @@ from worker.engines.diffusers.autoencoders import vae_layout
 from worker.engines.diffusers.encoders import TOKENS, TextEncoder, encoder_layout
 from worker.engines.diffusers.families import ENCODERS, SCALING, UNET, VAE, Kind, Prediction, recognise
 from worker.engines.diffusers.files import WeightFile, broken, missing, open_weights
+from worker.engines.diffusers.running import Runner
 from worker.engines.diffusers.tokens import tokenizer
 from worker.engines.diffusers.unets import Layout, unet_layout
 
@@ -54,7 +55,7 @@ class Model:
     """A checkpoint, ready to paint. `name` is its file's name.
 
     `unet_layout` knows the names of the UNet's parts in files. `latent_scale` is what the VAE's latents are multiplied
-    with for the UNet; a VAE of another file is used with the same.
+    with for the UNet; a VAE of another file is used with the same. `runner` calls the UNet; its graphs go with the model.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Model:
     unet_layout: Layout
     latent_scale: float
     placement: Placement
+    runner: Runner
 
     @property
     def prediction(self) -> Prediction:
@@ -84,9 +86,12 @@ class Model:
 class Models:
     """Keeps one checkpoint in memory, the last that was asked for."""
 
-    def __init__(self, placed: Placement | None = None, *, pickles: bool = False) -> None:
-        """`pickles` allows checkpoints that are no .safetensors files."""
+    def __init__(
+        self, placed: Placement | None = None, *, pickles: bool = False, runner: Callable[[Any], Runner] = Runner
+    ) -> None:
+        """`pickles` allows checkpoints that are no .safetensors files; `runner` makes what calls a UNet."""
         self.placement = placed or placement()
+        self._runner = runner
         self._pickles = pickles
         self._kept: tuple[object, Model] | None = None
 
@@ -107,11 +112,22 @@ class Models:
         if self._kept is None or self._kept[0] != identity:
             # The one before goes first: two may not fit into a GPU's memory.
             self._kept = None
-            self._kept = (identity, load(path, name, self.placement, pickles=self._pickles, step=step))
+            self._kept = (identity, self._load(path, name, step))
         return replace(self._kept[1], name=name) if self._kept[1].name != name else self._kept[1]
 
+    def _load(self, path: Path, name: str, step: Step) -> Model:
+        return load(path, name, self.placement, pickles=self._pickles, step=step, runner=self._runner)
 
-def load(path: Path, name: str, placed: Placement, *, pickles: bool = False, step: Step = lambda: None) -> Model:
+
+def load(
+    path: Path,
+    name: str,
+    placed: Placement,
+    *,
+    pickles: bool = False,
+    step: Step = lambda: None,
+    runner: Callable[[Any], Runner] = Runner,
+) -> Model:
     """Reads the checkpoint at `path`. See `Models.get`."""
     beside = path.with_suffix(".yaml")
     yaml = beside.read_text(errors="replace") if beside.is_file() else None
@@ -133,7 +149,7 @@ def load(path: Path, name: str, placed: Placement, *, pickles: bool = False, ste
     if kind.prediction is None:
         kind = replace(kind, prediction=measured_prediction(unet.module))
     texts = tuple(each.module for each in encoders)
-    return Model(name, kind, unet.module, vae.module, texts, layout, scale, placed)
+    return Model(name, kind, unet.module, vae.module, texts, layout, scale, placed, runner(unet.module))
 
 
 @dataclass(frozen=True)
