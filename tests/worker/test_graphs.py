@@ -15,6 +15,7 @@ from tests.worker.test_painting import apart
 from worker.engines.diffusers import hypernetworks, tiny, tiny_networks, weights
 from worker.engines.diffusers.engine import DiffusersEngine
 from worker.engines.diffusers.families import Family
+from worker.engines.diffusers.graphs import Graphs
 from worker.engines.diffusers.models import Model, Models
 from worker.engines.diffusers.running import Inputs, Runner
 from worker.engines.diffusers.studio import tiled
@@ -167,18 +168,16 @@ def test_weights_that_moved_are_not_read_at_their_old_place() -> None:
 
 
 def test_the_graph_that_was_not_used_for_longest_goes() -> None:
-    from worker.engines.diffusers.graphs import MOST
-
-    watched = Watched()
-    for side in range(2, MOST + 4):
-        for _ in range(2):
-            watched.same(inputs(watched.model, side=side * 2, words=3))
-    assert len(watched.runner.graphs or ()) == MOST
-    recorded = watched.recorder.recorded
-    watched.same(inputs(watched.model, side=(MOST + 3) * 2, words=3))
-    assert watched.recorder.recorded == recorded
-    watched.same(inputs(watched.model, side=4, words=3))
-    assert watched.recorder.recorded == recorded + 1
+    recorder = TracingRecorder()
+    graphs = Graphs(recorder, most=2)
+    doubled = lambda given: given["x"] * 2  # noqa: E731
+    for rows in (1, 1, 2, 2, 1, 3, 3):
+        x = torch.randn(rows)
+        assert torch.equal(graphs.run(rows, doubled, {"x": x}, more=True), x * 2)
+    assert (len(graphs), recorder.recorded) == (2, 3)
+    for rows, recorded in ((1, 3), (3, 3), (2, 4)):
+        graphs.run(rows, doubled, {"x": torch.randn(rows)}, more=True)
+        assert recorder.recorded == recorded
 
 
 @pytest.mark.parametrize("error", [RuntimeError("operation not permitted"), torch.OutOfMemoryError("no memory")])

@@ -130,7 +130,7 @@ class Graphs:
         self._recorder.release()
 
     def _record(self, key: Hashable, compute: Run, given: Tensors) -> _Graph | None:
-        inputs = {name: tensor.clone(memory_format=torch.preserve_format) for name, tensor in given.items()}
+        inputs = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in given.items()}
         try:
             replay, answer = self._recorder.record(lambda: compute(inputs))
         except RuntimeError as error:

@@ -23,6 +23,8 @@ Shapes = tuple[tuple[str, tuple[int, ...], torch.dtype], ...]
 APART = 0.02
 """How far compiled answers may be from plain ones: the length of the difference through that of the answer. Half
 precision in another order gives 0.002."""
+ALIGNED = 16
+"""Bytes: where a weight begins in memory must be a multiple."""
 DOWN = "down_"
 
 
@@ -109,6 +111,9 @@ class Runner:
         if self._compiled is None:
             return
         self._ready = self._compiled.ready(self.unet)
+        if any(weight.data_ptr() % ALIGNED for weight in self._weights.values()):
+            # Compiled code reads several numbers at once, and does not look whether it may.
+            self._ready = {}
         if self._ready and not self._in_channels_last():
             # What is compiled wants the weights of convolutions so. The graphs know the old addresses.
             self.release()
