@@ -101,6 +101,12 @@ class Models:
         kept = self._kept
         return [kept[1].name] if kept else []
 
+    @property
+    def current(self) -> Model | None:
+        """The checkpoint in memory."""
+        kept = self._kept
+        return kept[1] if kept else None
+
     def get(self, path: Path, name: str, step: Step = lambda: None) -> Model:
         """The checkpoint at `path`, called `name`; it is read only if it is not in memory.
 

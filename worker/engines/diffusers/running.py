@@ -142,9 +142,11 @@ class Runner:
         return answer_of(self.unet, given)
 
     def release(self) -> None:
-        """Gives the memory of all graphs back."""
+        """Gives memory back: that of all graphs, and what torch keeps for later."""
         if self.graphs is not None:
             self.graphs.clear()
+        if self.unet.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _way(self, shapes: Shapes, paddings: tuple[str, ...], given: Tensors) -> tuple[Run, bool]:
         """How a call is computed, and whether that is compiled code."""
