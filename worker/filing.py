@@ -59,7 +59,9 @@ class Filing:
     def __enter__(self) -> "Filing":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is not None:
             # A picture at work is given up at its next piece.
             self._steps.end(error)

@@ -27,7 +27,7 @@ ASCII, LONG, UNDEFINED = 2, 4, 7
 """Types of values in EXIF."""
 TIFF_HEADER = 8
 FAST = 1
-"""The level of a PNG's compression. At Pillow's own, 6, encoding takes longer by two thirds; the WebUI has no option."""
+"""The level of a PNG's compression. At 6, Pillow's own, encoding takes longer by two thirds."""
 MAX_EXIF = 65_000
 """Bytes of EXIF; a JPEG's segment ends at 65,533."""
 

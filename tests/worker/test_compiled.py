@@ -18,7 +18,7 @@ from tests.worker.recorders import RepeatingRecorder
 from tests.worker.test_graphs import inputs
 from tests.worker.test_painting import apart
 from worker.engines.diffusers import hypernetworks, loras, tiny, tiny_networks, weights
-from worker.engines.diffusers.compiled import CompilesBeside, KeptInS3, compile_beside, kept
+from worker.engines.diffusers.compiled import CompilesBeside, KeptInS3, compile_beside, kept, runners
 from worker.engines.diffusers.compiling import Recipe, recipe
 from worker.engines.diffusers.engine import DiffusersEngine
 from worker.engines.diffusers.families import Family
@@ -292,8 +292,20 @@ def test_a_store_that_fails_costs_nothing_but_the_package(
 
 @pytest.mark.parametrize("uri", ["s3://models", "s3://models/compiled", "/tmp/compiled/"])  # noqa: S108 - not used
 def test_a_place_that_is_no_folder_in_s3_is_refused(uri: str) -> None:
-    with pytest.raises(ValueError, match="DARKROOM_COMPILED|S3"):
+    with pytest.raises(ValueError, match=r"DARKROOM_COMPILED|S3"):
         kept({"DARKROOM_COMPILED": uri}, Store())
+
+
+def test_a_processor_has_neither_graphs_nor_compiled_code_and_a_wrong_word_is_refused() -> None:
+    unet = loaded(NAME).unet
+    for word in ("compiled", "graphs", "plain"):
+        runner = runners("cpu", {"DARKROOM_SPEED": word, "DARKROOM_COMPILED": PREFIX}, Store())(unet)
+        assert runner.graphs is None
+    assert runners("cuda", {"DARKROOM_SPEED": "plain"}, Store())(unet).graphs is None
+    with pytest.raises(ValueError, match="compiled, graphs, plain"):
+        runners("cuda", {"DARKROOM_SPEED": "fast"}, Store())
+    with pytest.raises(ValueError, match="slash"):
+        runners("cpu", {"DARKROOM_COMPILED": "s3://models/compiled"}, Store())
 
 
 def test_a_recipe_differs_with_all_that_a_package_depends_on() -> None:

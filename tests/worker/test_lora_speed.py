@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: PLC2701 - torch documents it under this name
 
 from tests.worker.files import loaded, same_bits, state
 from worker.engines.diffusers import loras, tiny, tiny_networks, weights
@@ -57,7 +57,9 @@ def test_a_lora_costs_one_product_for_each_weight_and_one_copy_each_way(
 
 
 def test_a_file_goes_to_a_device_in_one_transfer_for_each_precision() -> None:
-    tensors = {f"{n}.{dtype}": torch.ones(n + 2, 3, dtype=dtype) for n in range(50) for dtype in (torch.half, torch.float)}
+    tensors = {
+        f"{n}.{dtype}": torch.ones(n + 2, 3, dtype=dtype) for n in range(50) for dtype in (torch.half, torch.float)
+    }
     tensors |= {f"{n}.alpha": torch.tensor(4.0) for n in range(50)}
     with Counted() as counted:
         found = loras.moved(tensors, "meta")

@@ -21,7 +21,8 @@ from weakref import WeakKeyDictionary
 import torch
 
 from worker.engines.diffusers.compiling import Recipe, load_package, recipe
-from worker.engines.diffusers.running import Code, Shapes
+from worker.engines.diffusers.graphs import CudaRecorder
+from worker.engines.diffusers.running import Code, Runner, Shapes
 from worker.store import Location, Store
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ LONGEST = 1800
 ROOM = 2 * 1024**3
 """Bytes of a GPU's memory that must be free: the other process needs some of it, and a job must not miss them."""
 NICE = 19
+COMPILED = "compiled"
+SPEEDS = (COMPILED, "graphs", "plain")
 PACKAGES = "application/octet-stream"
 
 
@@ -83,6 +86,20 @@ def kept(environment: Mapping[str, str], store: Store) -> Kept | None:
     return KeptInS3(Location.parse(uri), store)
 
 
+def runners(device: str, environment: Mapping[str, str], store: Store) -> Callable[[Any], Runner]:
+    """What makes the runner of each UNet. On a GPU the variable DARKROOM_SPEED says what it may do: `compiled` (graphs,
+    and compiling beside the jobs), `graphs`, or `plain`. A processor gains nothing by either. ValueError for another
+    word, or a wrong DARKROOM_COMPILED."""
+    speed = environment.get("DARKROOM_SPEED", COMPILED)
+    if speed not in SPEEDS:
+        raise ValueError(f"DARKROOM_SPEED must be one of: {', '.join(SPEEDS)}")
+    place = kept(environment, store)
+    if device != "cuda" or speed == "plain":
+        return Runner
+    compiler = CompilesBeside(place) if speed == COMPILED else None
+    return lambda unet: Runner(unet, CudaRecorder(), compiler)
+
+
 def compile_beside(made: Recipe, package: Path, nice: int = NICE) -> None:
     """Compiles a recipe in another process, which gives way to everything else. Raises RuntimeError when it fails."""
     source = package.with_suffix(".json")
@@ -90,7 +107,9 @@ def compile_beside(made: Recipe, package: Path, nice: int = NICE) -> None:
     threads = max(1, (os.cpu_count() or 1) // 2)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCHINDUCTOR_COMPILE_THREADS": str(threads)}
     # With `-c`, as the process is to find the same modules as this one.
-    code = f"import os, sys; os.nice({nice}); sys.path[:] = {sys.path!r}; from worker.engines.diffusers import compiling"
+    code = (
+        f"import os, sys; os.nice({nice}); sys.path[:] = {sys.path!r}; from worker.engines.diffusers import compiling"
+    )
     command = [sys.executable, "-c", f"{code}; sys.exit(compiling.main(sys.argv[1:]))", str(source), str(package)]
     # Its standard input stays open as long as this process lives: that is how it notices an end.
     with subprocess.Popen(  # noqa: S603 - the command is our own

@@ -21,7 +21,7 @@ import diffusers
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
-from torch._subclasses import FakeTensorMode
+from torch._subclasses import FakeTensorMode  # noqa: PLC2701 - torch has no other name for it
 
 from worker.engines.diffusers.running import Code, Shapes, Tensors, answer_of
 
@@ -105,7 +105,9 @@ def load_package(package: Path, made: Recipe) -> Code:
 
     def run(weights: Mapping[str, Tensor], given: Tensors) -> Tensor:
         # The code does not look at strides.
-        answer: Tensor = code(tuple(weights[name] for name in names), tuple(given[name].contiguous() for name in called))
+        answer: Tensor = code(
+            tuple(weights[name] for name in names), tuple(given[name].contiguous() for name in called)
+        )
         return answer
 
     return run

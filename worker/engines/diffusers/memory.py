@@ -77,7 +77,9 @@ def fits_in(model: Model, size: Size, batch: int) -> bool:
             pooled = torch.zeros(rows, width, device=device)
         latents = torch.zeros(rows, unet.config.in_channels, size[1] // FACTOR, size[0] // FACTOR, device=device)
         words = torch.zeros(rows, WORDS, unet.config.cross_attention_dim, device=device)
-        answer_of(unet, Inputs(latents, torch.full((rows,), 500.0, device=device), words, pooled, ids).named(unet.dtype))
+        answer_of(
+            unet, Inputs(latents, torch.full((rows,), 500.0, device=device), words, pooled, ids).named(unet.dtype)
+        )
         vaes.decode(model, latents[:1, : model.vae.config.latent_channels])
     except torch.OutOfMemoryError:
         return False

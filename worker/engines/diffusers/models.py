@@ -55,7 +55,7 @@ class Model:
     """A checkpoint, ready to paint. `name` is its file's name.
 
     `unet_layout` knows the names of the UNet's parts in files. `latent_scale` is what the VAE's latents are multiplied
-    with for the UNet; a VAE of another file is used with the same. `runner` calls the UNet; its graphs go with the model.
+    with for the UNet; a VAE of another file is used with the same. `runner` calls the UNet, and owns its graphs.
     """
 
     name: str

@@ -99,8 +99,9 @@ class Runner:
         self._asked: set[Shapes] = set()
         self._left = 0
         modules = [*unet.modules()]
-        # The dictionaries stay the same ones when a hook comes or goes.
-        self._hooks = [hooks for each in modules for hooks in (each._forward_hooks, each._forward_pre_hooks)]
+        # Torch tells of hooks by no other name. The dictionaries stay the same ones when a hook comes or goes.
+        self._hooks = [each._forward_hooks for each in modules]  # noqa: SLF001
+        self._hooks += [each._forward_pre_hooks for each in modules]  # noqa: SLF001
         self._convolutions = [each for each in modules if isinstance(each, torch.nn.Conv2d)]
         self._weights = {**dict(unet.named_parameters()), **dict(unet.named_buffers())}
 

@@ -40,14 +40,14 @@ class _Changes:
         new = [*{id(weight): weight for weight in weights if id(weight) not in self._before}.values()]
         copies = _like(new)
         if new:
-            torch._foreach_copy_(copies, new)  # noqa: SLF001 - torch's only name for it
+            torch._foreach_copy_(copies, new)
         self._before |= {id(weight): (weight, copy) for weight, copy in zip(new, copies, strict=True)}
 
     def undo(self) -> None:
         """Puts back all of them, bit for bit."""
         if self._before:
             weights, copies = zip(*self._before.values(), strict=True)
-            torch._foreach_copy_([*weights], [*copies])  # noqa: SLF001 - as above
+            torch._foreach_copy_([*weights], [*copies])
 
 
 def _like(weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
