@@ -228,6 +228,31 @@ def test_code_that_answers_otherwise_is_left_alone(
     assert "0.100 apart" in caplog.text
 
 
+@pytest.mark.parametrize("graphs", [False, True])
+def test_code_that_fails_later_costs_no_job(
+    package: bytes, graphs: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = False
+
+    def answer(whole: Any) -> Any:
+        if broken:
+            raise RuntimeError("run_func_(...) API call failed")
+        return whole
+
+    code, compiling = Counting(monkeypatch, answer), Compiling(copies(package))
+    watched = Watched(compiling, graphs=graphs)
+    watched.passes(2)
+    compiling.wait()
+    watched.passes()
+    assert code.calls > 0
+    broken = True
+    calls = code.calls
+    watched.passes(2)
+    # Tried once more, and then left alone.
+    assert code.calls == calls + 1
+    assert "is made again" in caplog.text
+
+
 def failing(made: Recipe, package: Path) -> None:
     raise RuntimeError("no compiler is here")
 

@@ -23,7 +23,8 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 from torch._subclasses import FakeTensorMode  # noqa: PLC2701 - torch has no other name for it
 
-from worker.engines.diffusers.running import Code, Shapes, Tensors, answer_of
+from worker.engines.diffusers.graphs import Tensors
+from worker.engines.diffusers.running import Code, Shapes, answer_of
 
 FORM = 1
 """Goes up when packages of before do not fit any more."""

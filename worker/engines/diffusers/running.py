@@ -130,15 +130,21 @@ class Runner:
         shapes = tuple((name, tuple(tensor.shape), tensor.dtype) for name, tensor in given.items())
         paddings = tuple(each.padding_mode for each in self._convolutions)
         compute, is_compiled = self._way(shapes, paddings, given)
-        if self.graphs is None:
-            return compute(given)
-        # The addresses are in the key as nothing else would notice that weights have moved.
-        addresses = tuple(weight.data_ptr() for weight in self._weights.values())
-        key: Hashable = (shapes, is_compiled, hash(paddings), hash(addresses))
         try:
+            if self.graphs is None:
+                return compute(given)
+            # The addresses are in the key as nothing else would notice that weights have moved.
+            addresses = tuple(weight.data_ptr() for weight in self._weights.values())
+            key: Hashable = (shapes, is_compiled, hash(paddings), hash(addresses))
             return self.graphs.run(key, compute, given, more=self._left > 0)
-        except torch.OutOfMemoryError:
-            log.warning("the memory does not do beside %d graphs: they are dropped", len(self.graphs))
+        except RuntimeError as error:
+            # torch.OutOfMemoryError is one of them; compiled code tells of it by a plain one.
+            if not is_compiled and not isinstance(error, torch.OutOfMemoryError):
+                raise
+            log.warning("a call of the UNet failed with %s: it is made again without graphs", type(error).__name__)
+        if is_compiled:
+            self._rejected.add(shapes)
+        # Not in the block above: what raised there keeps its tensors as long as its error is handled.
         self.release()
         return answer_of(self.unet, given)
 
