@@ -1,6 +1,6 @@
 """A memory that does not do: what is given up for a picture, and what a job is told when nothing helps."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -197,7 +197,7 @@ def test_a_checkpoint_that_does_not_fit_itself_is_told(monkeypatch: pytest.Monke
 
 
 def test_a_picture_whose_vae_works_in_tiles_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
-    fields: dict[str, Callable[..., Any] | int] = {"width": 640, "height": 576, "steps": 1}
+    fields: dict[str, Any] = {"width": 640, "height": 576, "steps": 1}
     whole = picture(**fields)
     Small(monkeypatch, vae=64 * 64)
     tiled = picture(**fields)
