@@ -19,7 +19,7 @@ from tests.worker.test_graphs import inputs
 from tests.worker.test_painting import apart
 from worker.engines.diffusers import hypernetworks, loras, tiny, tiny_networks, weights
 from worker.engines.diffusers.compiled import CompilesBeside, KeptInS3, compile_beside, kept, runners
-from worker.engines.diffusers.compiling import Recipe, recipe
+from worker.engines.diffusers.compiling import Recipe, load_package, recipe
 from worker.engines.diffusers.engine import DiffusersEngine
 from worker.engines.diffusers.families import Family
 from worker.engines.diffusers.models import Models
@@ -91,7 +91,11 @@ class Compiling:
 
 def copies(package: bytes) -> Callable[[Recipe, Path], None]:
     """A build that takes no time."""
-    return lambda made, path: path.write_bytes(package) and None
+
+    def build(made: Recipe, path: Path) -> None:
+        path.write_bytes(package)
+
+    return build
 
 
 class Watched:
@@ -127,7 +131,7 @@ class Counting:
         from worker.engines.diffusers import compiled
 
         self.calls = 0
-        real = compiled.load_package
+        real = load_package
 
         def load(path: Path, made: Recipe) -> Any:
             code = real(path, made)
