@@ -11,7 +11,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test test-code test-stack test-worker coverage check audit fix bench chaos fuzz lock openapi permissions capabilities reliability wheels clean
+.PHONY: help install demo up down status url test test-code test-stack test-worker coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions capabilities reliability wheels clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -101,6 +101,9 @@ bench: install ## count AWS calls, what pages of the history and the writes of a
 	@python -m bench.history
 	@python -m bench.writes
 	@python -m bench.cli
+
+bench-worker: .venv-worker/installed ## time the engine that paints against plain diffusers (ARGS=--tiny without a GPU)
+	@.venv-worker/bin/python -m bench.worker $(ARGS)
 
 chaos: install ## break the local stack while it works, and count what got lost (JOBS=10000 for the long run)
 	@python -m bench.chaos --jobs $(or $(JOBS),2000)

@@ -174,6 +174,23 @@ class Store:
         except (BotoCoreError, ClientError) as error:
             log.warning("progress of %s not sent: %s", progress.job_id, type(error).__name__)
 
+    def read_kept(self, at: Location) -> bytes | None:
+        """What was kept at that key; None when there is nothing, or S3 does not answer, as no job depends on it."""
+        try:
+            with closing(self._s3.get_object(Bucket=at.bucket, Key=at.key)["Body"]) as body:
+                return body.read()
+        except (BotoCoreError, ClientError) as error:
+            if not isinstance(error, ClientError) or _code(error) not in MISSING:
+                log.warning("cannot read %s: %s", at.key, type(error).__name__)
+            return None
+
+    def write_kept(self, at: Location, content: bytes, content_type: str) -> None:
+        """Keeps it at that key. An error is only logged, because no job depends on it."""
+        try:
+            self.write(at, content, content_type)
+        except (BotoCoreError, ClientError) as error:
+            log.warning("cannot keep %s: %s", at.key, type(error).__name__)
+
     @cached_property
     def _s3(self) -> "S3Client":
         with self._making:

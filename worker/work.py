@@ -4,6 +4,7 @@ import contextlib
 import logging
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 from PIL import Image
@@ -11,6 +12,7 @@ from PIL import Image
 from darkroom.jobs.contract import PaintedImage, Timings, WorkAnswer, WorkError, WorkRequest
 from worker.engines import Engine, Fetched, Task
 from worker.errors import DamagedCopy, JobError, TryAgain
+from worker.filing import Filing, Steps
 from worker.findings import NOTHING, Findings
 from worker.infotext import bounded, info
 from worker.parameters import GenerationSettings, settings_of
@@ -121,34 +123,17 @@ def _pictures(request: WorkRequest, store: Store, watch: Watch) -> dict[str, Ima
 
 
 def _paint(task: Task, engine: Engine, store: Store) -> WorkAnswer:
-    output = Location.parse(task.request.output)
-    images: list[PaintedImage] = []
     found: Findings | None = None
-    untold = False
-    # One picture at a time, because a hundred large ones would not fit into memory.
-    for number, painting in enumerate(engine.paint(task)):
-        file = painting.file
-        at = output.within(f"{number}.{file.extension}")
-        sha256 = store.write(at, file.content, file.media_type)
-        thumbnail = output.within(f"thumbnails/{number}.webp") if painting.thumbnail else None
-        if thumbnail and painting.thumbnail:
-            store.write(thumbnail, painting.thumbnail, "image/webp")
-        found = found or painting.found
-        untold = untold or not file.told
-        images.append(
-            PaintedImage(
-                key=at.key,
-                width=painting.width,
-                height=painting.height,
-                seed=painting.seed,
-                infotext=painting.infotext,
-                sha256=sha256,
-                bytes=len(file.content),
-                thumbnail=thumbnail.key if thumbnail else None,
-            )
-        )
+    steps = Steps(task.step)
+    with Filing(store, Location.parse(task.request.output), steps) as filing:
+        # One picture at a time, because a hundred large ones would not fit into memory.
+        for painting in engine.paint(replace(task, step=steps)):
+            found = found or painting.found
+            filing.add(painting)
+        filing.finish()
+    images = filing.stored
     short = _with_short_infotexts(images)
-    notices = [UNTOLD] if untold else []
+    notices = [UNTOLD] if filing.untold else []
     if task.request.type == "extras":
         # The WebUI tells no `info` of them, for there is no seed and no prompt.
         return WorkAnswer(images=short, notices=notices)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -30,18 +30,36 @@ class Task:
     step: Callable[[float], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Painting:
-    """One finished picture: its file, which carries `infotext`, and its size in pixels. `thumbnail` is a small WebP of
-    it; None for a picture that is small itself. `found` is what the text says and the job does not."""
+    """One finished picture. `encoded` makes its file, which carries `infotext`; that takes a while, so it is left to
+    whoever wants the file. `found` is what the text says and the job does not."""
 
-    file: PictureFile
-    width: int
-    height: int
+    image: Image.Image
+    encoded: Callable[[], PictureFile]
     seed: int | None
     infotext: str
-    thumbnail: bytes | None = None
     found: Findings = NOTHING
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return self.image.width
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self.image.height
+
+    @cached_property
+    def file(self) -> PictureFile:
+        """The file, made at the first call."""
+        return self.encoded()
+
+    @cached_property
+    def thumbnail(self) -> bytes | None:
+        """A small WebP of it; None for a picture that is small itself."""
+        return thumbnail(self.image)
 
     @property
     def content(self) -> bytes:
@@ -58,11 +76,11 @@ def painting(
     seed: int | None = None,
     found: Findings = NOTHING,
 ) -> Painting:
-    """A finished picture as a file of the format that the job asks for. `texts` are what the file carries by the names
-    of its chunks; `share` is how much of the job is done."""
+    """A finished picture, to become a file of the format that the job asks for. `texts` are what the file carries by
+    the names of its chunks; `share` is how much of the job is done."""
     options = file_options(task.settings.override_settings)
-    file = encode(image, texts, options, task.request.job_id, partial(task.step, share))
-    return Painting(file, image.width, image.height, seed, infotext, thumbnail(image), found)
+    encoded = partial(encode, image, texts, options, task.request.job_id, partial(task.step, share))
+    return Painting(image, encoded, seed, infotext, found)
 
 
 class Fetched(Protocol):

@@ -9,6 +9,9 @@ is fetched from anywhere: what a module is made with follows from the shapes in 
 | `families` | what a checkpoint is (`Kind`), and the refusal of others by name |
 | `unets`, `autoencoders`, `encoders` | where each tensor of a file belongs, and the configuration that follows |
 | `models` | `Models.get(path, name) -> Model`: one checkpoint in memory |
+| `running`, `graphs` | `model.runner(inputs)` calls the UNet, through CUDA graphs where it is worth it |
+| `compiled`, `compiling` | compiles UNets beside the jobs, and keeps the packages in S3 |
+| `memory` | what would fit where a job did not |
 | `tokens` | CLIP's tokenizer |
 | `vaes` | `read`, `chosen(model, vae)`, `decode`, `encode` |
 | `loras`, `lora_forms`, `weights` | `loras.read`, `strengths`, and `weights.apply(model, uses)` |
@@ -18,9 +21,9 @@ is fetched from anywhere: what a module is made with follows from the shapes in 
 | `tiny`, `tiny_networks`, `tiny_command` | tiny random files with the layout of real ones |
 
 A `Model` has `.unet`, `.vae`, `.encoders` (each with `.key`: `clip_l`, `clip_h`, `clip_g`), `.tokenizer`, `.kind`
-(`.family`, `.inpainting`, `.zero_snr`), `.prediction`, `.latent_scale` and `.placement` (device and precisions). A text
-encoder called with tokens returns what each layer made of them and the pooled vector; `final_norm` and
-`with_vectors(places)` are for CLIP skip and embeddings.
+(`.family`, `.inpainting`, `.zero_snr`), `.prediction`, `.latent_scale`, `.placement` (device and precisions) and
+`.runner`. A text encoder called with tokens returns what each layer made of them and the pooled vector; `final_norm`
+and `with_vectors(places)` are for CLIP skip and embeddings.
 
 What a job changes is a context manager, which puts everything back, also when the job fails:
 

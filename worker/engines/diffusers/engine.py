@@ -15,12 +15,14 @@ from PIL import Image
 from darkroom.jobs.contract import Components, ModelFile, UsedFile, WorkRequest, starting_pictures
 from worker.engines import Painting, Task, painting
 from worker.engines.diffusers.canvas import LATENT_RESIZE, Canvas, canvas
+from worker.engines.diffusers.compiled import runners
 from worker.engines.diffusers.control.controls import Controls
 from worker.engines.diffusers.control.units import replacements, units_of
 from worker.engines.diffusers.interrogating.interrogator import Interrogator
-from worker.engines.diffusers.models import Models
+from worker.engines.diffusers.memory import too_large
+from worker.engines.diffusers.models import Models, placement
 from worker.engines.diffusers.passes import Batch, Passes
-from worker.engines.diffusers.plan import GRID, Plan, checked, controls_of, left_out, plan_of
+from worker.engines.diffusers.plan import GRID, Plan, Size, checked, controls_of, left_out, plan_of
 from worker.engines.diffusers.sampling.fields import noise_seed_delta
 from worker.engines.diffusers.studio import Studio
 from worker.engines.diffusers.upscaling import Upscaling
@@ -51,9 +53,11 @@ class DiffusersEngine:
 
     def __init__(self, files: ModelFiles | None = None, models: Models | None = None) -> None:
         self._pickles = os.environ.get("DARKROOM_PICKLES", "weights_only") in PICKLES
-        self._files = files or ModelFiles(Store())
-        self.models = models or Models(pickles=self._pickles)
+        store = Store()
+        self._files = files or ModelFiles(store)
+        self.models = models or _models(store, pickles=self._pickles)
         self._painting = threading.Lock()
+        self._asked: tuple[Size, int] | None = None
         self._used: dict[str, list[UsedFile]] = {}
         self._noticed: dict[str, list[str]] = {}
 
@@ -133,6 +137,7 @@ class DiffusersEngine:
         request, settings = task.request, task.settings
         starts = [_start(task, name) for name in starting_pictures(request.parameters)] if _is_img2img(request) else []
         plan = plan_of(request, settings, starts[0].size if starts else None)
+        self._asked = (plan.hires.size if plan.hires else plan.size, settings.batch_size)
         canvases = _canvases(task, plan, starts)
         controls = Controls(task, plan, files, self.device, pickles=self._pickles)
         seeds = seeds_of(request, settings)
@@ -190,17 +195,27 @@ class DiffusersEngine:
 
     @contextmanager
     def _alone(self, look: Callable[[], None]) -> Iterator[None]:
-        """Waits until no other job is painted. JobError `out_of_memory` when the memory does not do."""
+        """Waits until no other job is painted. JobError `out_of_memory`, with what would fit, when this does not."""
         while not self._painting.acquire(timeout=1):
             look()
+        self._asked = None
         try:
-            with torch.inference_mode(mode=False):
-                yield
-        except torch.OutOfMemoryError as error:
-            message = "The job needs more memory than this instance's GPU has. Ask for a smaller size or batch_size."
-            raise JobError("out_of_memory", message) from error
+            full = False
+            try:
+                with torch.inference_mode(mode=False):
+                    yield
+            except torch.OutOfMemoryError:
+                full = True
+            if full:
+                # Only here are the tensors gone that the error held.
+                raise too_large(self.models.current, self._asked, look)
         finally:
             self._painting.release()
+
+
+def _models(store: Store, *, pickles: bool) -> Models:
+    placed = placement()
+    return Models(placed, pickles=pickles, runner=runners(placed.device, os.environ, store))
 
 
 def _onward(step: Callable[[float], None]) -> Callable[[float], None]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from worker.engines.diffusers.conditions import Condition, Conditions
 from worker.engines.diffusers.models import Model
+from worker.engines.diffusers.running import Inputs
 from worker.engines.diffusers.sampling.levels import Levels
 from worker.engines.diffusers.sampling.names import Sampler
 from worker.engines.diffusers.sampling.options import SamplingOptions
@@ -54,6 +55,34 @@ class Told:
         return {"text_embeds": self.pooled.to(dtype), "time_ids": self.ids}
 
 
+class Finite:
+    """Watches that the answers of a pass are numbers.
+
+    A GPU is still busy with an answer when the next step is prepared. So an answer is looked at one step later there:
+    to wait for it at once would leave the GPU idle between the steps, and not to wait at all would send it a whole
+    picture's work before a job could be cancelled.
+    """
+
+    def __init__(self) -> None:
+        self._before: tuple[torch.cuda.Event, Tensor] | None = None
+
+    def so_far(self, answer: Tensor) -> bool:
+        """Whether all answers are numbers, up to this one; on a GPU up to the one before."""
+        sound = torch.isfinite(answer).all()
+        if not sound.is_cuda:
+            return bool(sound)
+        before = self._before
+        host = torch.empty((), dtype=torch.bool, pin_memory=True)
+        host.copy_(sound, non_blocking=True)
+        event = torch.cuda.Event()
+        event.record()
+        self._before = (event, host)
+        if before is None:
+            return True
+        before[0].synchronize()
+        return bool(before[1])
+
+
 @dataclass
 class Guidance:
     """Answers clean latents for a sampler. `scale` is the CFG scale of this pass, times `sampler.guidance`; `calls`
@@ -76,6 +105,8 @@ class Guidance:
     before_call: Callable[["Guidance", Tensor], None] = lambda guidance, sigma: None
     told: dict[str, Any] = field(default_factory=dict)
     calls: int = field(default=0, init=False)
+    _begun: Model | None = field(default=None, init=False)
+    _finite: Finite = field(default_factory=Finite, init=False)
 
     def denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
         """See the package `sampling`."""
@@ -93,20 +124,22 @@ class Guidance:
         guided = base.clone()
         for (weight, _), answer in zip(wanted, answers, strict=False):
             guided += (answer - base) * (weight * self.scale * self.sampler.guidance)
-        if not torch.isfinite(guided).all():
+        if not self._finite.so_far(guided):
             raise nothing_painted()
         return guided, base
 
     def _alone(self, wanted: list[tuple[float, Condition]], sigma: Tensor) -> bool:
         """Whether the UNet is asked for what is wanted only: an option says so, or the negative prompt would count
         nothing."""
-        level = float(sigma.max())
-        if self.sampler.timesteps:
-            level = float(self.levels.timestep(sigma).max())
+        level = self._level(sigma) if self.options.s_min_uncond else 0.0
         if self.options.skips_uncond(self.calls, self.expected, level):
             self.told |= self.options.skip_fields(self.calls, self.expected)
             return True
         return len(wanted) == 1 and wanted[0][0] * self.scale == 1 and self.sampler.guidance == 1
+
+    def _level(self, sigma: Tensor) -> float:
+        """The level as the option NGMS counts it. It waits for the GPU, which nothing else does between two steps."""
+        return float((self.levels.timestep(sigma) if self.sampler.timesteps else sigma).max())
 
     def _ask(self, x: Tensor, sigma: Tensor, wanted: list[Condition], unwanted: Condition | None) -> list[Tensor]:
         """The clean latents for each condition; in one call where all have as many words."""
@@ -150,19 +183,14 @@ class Guidance:
         return down, sum((each[1] for each in added[1:]), added[0][1])
 
     def _unet(self, latents: Tensor, timestep: Tensor, told: Told) -> Tensor:
-        dtype = self.model.unet.dtype
+        if self._begun is not self.model:
+            self._begun = self.model
+            self.model.runner.begin(max(1, self.expected - self.calls))
         down, middle = self._residuals(latents, timestep, told)
         if self.beside is not None:
             latents = torch.cat([latents, self.beside.repeat(len(latents) // len(self.beside), 1, 1, 1)], dim=1)
-        answer: Tensor = self.model.unet(
-            latents.to(dtype),
-            timestep,
-            encoder_hidden_states=told.words.to(dtype),
-            added_cond_kwargs=told.extra_in(dtype),
-            down_block_additional_residuals=None if down is None else [each.to(dtype) for each in down],
-            mid_block_additional_residual=None if middle is None else middle.to(dtype),
-        ).sample
-        return answer.float()
+        inputs = Inputs(latents, timestep, told.words, told.pooled, told.ids, tuple(down or ()), middle)
+        return self.model.runner(inputs).float()
 
 
 _PREDICTIONS: dict[str, Any] = {"epsilon": "epsilon", "v": "v_prediction"}

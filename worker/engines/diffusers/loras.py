@@ -42,6 +42,8 @@ BEGINNINGS: tuple[tuple[str, str], ...] = (
     ("diffusion_model.", "unet"),
 )
 BUNDLE = "bundle_emb."
+ALIGNED = 64
+"""Numbers after which another tensor may begin."""
 FOREIGN = (
     ("double_blocks", "FLUX"),
     ("single_transformer_blocks", "FLUX"),
@@ -81,13 +83,13 @@ def read(path: Path, name: str, device: str = "cpu", *, pickles: bool = False) -
         stated = weights.metadata.get("sshs_model_hash", "")
         alphas = _adapter_alphas(metadata_json(weights.metadata, "lora_adapter_metadata"))
     modules: dict[tuple[str, str], dict[str, torch.Tensor]] = {}
-    for key, tensor in tensors.items():
+    for key, tensor in moved(tensors, device).items():
         if key.startswith(BUNDLE):
             continue
         if (found := _place(key)) is None:
             raise _foreign(name, key)
         place, part = found
-        modules.setdefault(place, {})[part] = tensor.to(device)
+        modules.setdefault(place, {})[part] = tensor
     for (where, _), parts in modules.items():
         if where in alphas and "alpha" not in parts:
             parts["alpha"] = torch.tensor(alphas[where])
@@ -101,6 +103,31 @@ def read(path: Path, name: str, device: str = "cpu", *, pickles: bool = False) -
     if not modules:
         raise JobError("model_unsupported", f"The file '{name}' is no LoRA.")
     return Lora(name, modules, bundled(BUNDLE, tensors), stated)
+
+
+def moved(tensors: Mapping[str, torch.Tensor], device: str) -> dict[str, torch.Tensor]:
+    """The tensors on a device, by one transfer for each precision: a LoRA has thousands of small ones.
+
+    Single numbers stay on the processor, where they are read.
+    """
+    found = dict(tensors)
+    if device == "cpu":
+        return found
+    many = {name: tensor for name, tensor in tensors.items() if tensor.numel() > 1}
+    for dtype in {tensor.dtype for tensor in many.values()}:
+        places, end = {}, 0
+        for name, tensor in many.items():
+            if tensor.dtype is dtype:
+                places[name] = end
+                # Where a matrix begins decides how fast it is multiplied.
+                end += -(-tensor.numel() // ALIGNED) * ALIGNED
+        packed = torch.empty(end, dtype=dtype, pin_memory=device == "cuda")
+        for name, begin in places.items():
+            packed[begin : begin + many[name].numel()].copy_(many[name].flatten())
+        there = packed.to(device, non_blocking=True)
+        for name, begin in places.items():
+            found[name] = there[begin : begin + many[name].numel()].view(many[name].shape)
+    return found
 
 
 def _adapter_alphas(adapter: Mapping[str, object]) -> dict[str, float]:

@@ -23,6 +23,7 @@ from worker.engines.diffusers.autoencoders import vae_layout
 from worker.engines.diffusers.encoders import TOKENS, TextEncoder, encoder_layout
 from worker.engines.diffusers.families import ENCODERS, SCALING, UNET, VAE, Kind, Prediction, recognise
 from worker.engines.diffusers.files import WeightFile, broken, missing, open_weights
+from worker.engines.diffusers.running import Runner
 from worker.engines.diffusers.tokens import tokenizer
 from worker.engines.diffusers.unets import Layout, unet_layout
 from worker.open_files import OpenFile
@@ -55,7 +56,7 @@ class Model:
     """A checkpoint, ready to paint. `name` is its file's name.
 
     `unet_layout` knows the names of the UNet's parts in files. `latent_scale` is what the VAE's latents are multiplied
-    with for the UNet; a VAE of another file is used with the same.
+    with for the UNet; a VAE of another file is used with the same. `runner` calls the UNet, and owns its graphs.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Model:
     unet_layout: Layout
     latent_scale: float
     placement: Placement
+    runner: Runner
 
     @property
     def prediction(self) -> Prediction:
@@ -85,9 +87,12 @@ class Model:
 class Models:
     """Keeps one checkpoint in memory, the last that was asked for."""
 
-    def __init__(self, placed: Placement | None = None, *, pickles: bool = False) -> None:
-        """`pickles` allows checkpoints that are no .safetensors files."""
+    def __init__(
+        self, placed: Placement | None = None, *, pickles: bool = False, runner: Callable[[Any], Runner] = Runner
+    ) -> None:
+        """`pickles` allows checkpoints that are no .safetensors files; `runner` makes what calls a UNet."""
         self.placement = placed or placement()
+        self._runner = runner
         self._pickles = pickles
         self._kept: tuple[object, Model] | None = None
 
@@ -96,6 +101,12 @@ class Models:
         """The names of the checkpoints in memory."""
         kept = self._kept
         return [kept[1].name] if kept else []
+
+    @property
+    def current(self) -> Model | None:
+        """The checkpoint in memory."""
+        kept = self._kept
+        return kept[1] if kept else None
 
     def get(self, path: Path | OpenFile, name: str, step: Step = lambda: None) -> Model:
         """The checkpoint at `path`, called `name`; it is read only if it is not in memory. It may still be on its way.
@@ -109,12 +120,21 @@ class Models:
         if self._kept is None or self._kept[0] != path.identity:
             # The one before goes first: two may not fit into a GPU's memory.
             self._kept = None
-            self._kept = (path.identity, load(path, name, self.placement, pickles=self._pickles, step=step))
+            self._kept = (path.identity, self._load(path, name, step))
         return replace(self._kept[1], name=name) if self._kept[1].name != name else self._kept[1]
+
+    def _load(self, path: OpenFile, name: str, step: Step) -> Model:
+        return load(path, name, self.placement, pickles=self._pickles, step=step, runner=self._runner)
 
 
 def load(
-    source: Path | OpenFile, name: str, placed: Placement, *, pickles: bool = False, step: Step = lambda: None
+    source: Path | OpenFile,
+    name: str,
+    placed: Placement,
+    *,
+    pickles: bool = False,
+    step: Step = lambda: None,
+    runner: Callable[[Any], Runner] = Runner,
 ) -> Model:
     """Reads a checkpoint. See `Models.get`."""
     beside = (source.path if isinstance(source, OpenFile) else source).with_suffix(".yaml")
@@ -138,7 +158,7 @@ def load(
     if kind.prediction is None:
         kind = replace(kind, prediction=measured_prediction(unet.module))
     texts = tuple(each.module for each in encoders)
-    return Model(name, kind, unet.module, vae.module, texts, layout, scale, placed)
+    return Model(name, kind, unet.module, vae.module, texts, layout, scale, placed, runner(unet.module))
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ class Studio:
         networks = [self._hypernetwork(model, use) for use in uses if use.kind == "hypernetwork"]
         self._worn.enter_context(hypernetworks.apply(model, networks))
         if self._tiling:
-            self._worn.enter_context(_tiled(model))
+            self._worn.enter_context(tiled(model))
         fitting = {each.name: vectors for each in found if (vectors := each.for_model(model)) is not None}
         return Equipped(model, fitting, hashes, lora_hashes)
 
@@ -179,7 +179,7 @@ class Studio:
 
 
 @contextmanager
-def _tiled(model: Model) -> Iterator[None]:
+def tiled(model: Model) -> Iterator[None]:
     """Convolutions that go round: the picture's edges fit each other (the WebUI's `tiling`)."""
     layers = [
         layer for part in (model.unet, model.vae) for layer in part.modules() if isinstance(layer, torch.nn.Conv2d)

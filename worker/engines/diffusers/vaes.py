@@ -1,18 +1,25 @@
 """VAEs: files of their own, and pictures from latents and back, in more precision where half of it overflows."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 from worker.engines.diffusers.families import VAE, unsupported
 from worker.engines.diffusers.files import WeightFile, open_weights
+from worker.engines.diffusers.latents import FACTOR
 from worker.engines.diffusers.models import Model, prepare_vae
 from worker.errors import JobError
 
+log = logging.getLogger(__name__)
+
 LATENT_CHANNELS = 4
+TILE = 512
+"""Pixels of a tile's side; a quarter of it overlaps."""
 
 
 def read(path: Path, name: str, model: Model, *, pickles: bool = False) -> AutoencoderKL:
@@ -58,10 +65,15 @@ def decode(model: Model, latent: torch.Tensor) -> torch.Tensor:
     """
     vae = model.vae
     scaled = latent / model.latent_scale
-    pictures: torch.Tensor = vae.decode(scaled.to(vae.dtype)).sample.float()
+
+    def decoded() -> torch.Tensor:
+        pictures: torch.Tensor = vae.decode(scaled.to(vae.dtype)).sample.float()
+        return pictures
+
+    pictures = _fitting(model, decoded)
     if not torch.isfinite(pictures).all() and vae.dtype is not torch.float32 and torch.isfinite(latent).all():
         with _in_full(vae):
-            pictures = vae.decode(scaled.float()).sample
+            pictures = _fitting(model, decoded)
     if not torch.isfinite(pictures).all():
         raise nothing_painted()
     return pictures
@@ -75,16 +87,50 @@ def encode(model: Model, pictures: torch.Tensor, noise: torch.Tensor | None = No
     middle.
     """
     vae = model.vae
-    found = vae.encode(pictures.to(vae.device, vae.dtype)).latent_dist
+
+    def encoded() -> Any:
+        return vae.encode(pictures.to(vae.device, vae.dtype)).latent_dist
+
+    found = _fitting(model, encoded)
     if not torch.isfinite(found.mean).all() and vae.dtype is not torch.float32:
         with _in_full(vae):
-            found = vae.encode(pictures.to(vae.device, torch.float32)).latent_dist
+            found = _fitting(model, encoded)
     latent = found.mean.float()
     if noise is not None:
         latent = latent + found.std.float() * noise.to(latent)
     if not torch.isfinite(latent).all():
         raise nothing_painted()
     return latent * model.latent_scale
+
+
+def _fitting(model: Model, work: Callable[[], Any]) -> Any:
+    """The work of a VAE. When the memory does not do, without the UNet's graphs, which come back by themselves; when it
+    still does not, tile by tile, whose edges are blended."""
+    try:
+        return work()
+    except torch.OutOfMemoryError:
+        log.warning("the VAE needs more memory than there is: the graphs of the UNet are dropped")
+    # Not in the block above: what raised there keeps its tensors as long as its error is handled.
+    model.runner.release()
+    try:
+        return work()
+    except torch.OutOfMemoryError:
+        log.warning("the VAE needs more memory than there is: it works in tiles")
+    model.runner.release()
+    with _in_tiles(model.vae):
+        return work()
+
+
+@contextmanager
+def _in_tiles(vae: AutoencoderKL) -> Iterator[None]:
+    """The VAE in tiles of the size that it was trained with."""
+    vae.enable_tiling()
+    vae.tile_sample_min_size = TILE
+    vae.tile_latent_min_size = TILE // FACTOR
+    try:
+        yield
+    finally:
+        vae.disable_tiling()
 
 
 @contextmanager

@@ -29,27 +29,39 @@ class Use:
     strengths: Strengths = field(default_factory=Strengths)
 
 
-@dataclass
 class _Changes:
     """The weights that were changed, each with what it was before."""
 
-    before: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._before: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def keep(self, weight: torch.Tensor) -> None:
-        """Copies a weight before its first change."""
-        if id(weight) not in self.before:
-            self.before[id(weight)] = (weight, _copy(weight))
+    def keep(self, weights: Sequence[torch.Tensor]) -> None:
+        """Copies weights before their first change, all of one LoRA in one go."""
+        new = [*{id(weight): weight for weight in weights if id(weight) not in self._before}.values()]
+        copies = _like(new)
+        if new:
+            torch._foreach_copy_(copies, new)
+        self._before |= {id(weight): (weight, copy) for weight, copy in zip(new, copies, strict=True)}
 
     def undo(self) -> None:
         """Puts back all of them, bit for bit."""
-        for weight, copy in self.before.values():
-            weight.copy_(copy)
+        if self._before:
+            weights, copies = zip(*self._before.values(), strict=True)
+            torch._foreach_copy_([*weights], [*copies])
 
 
-def _copy(weight: torch.Tensor) -> torch.Tensor:
-    if weight.is_cuda and torch.cuda.mem_get_info()[0] < ROOM + weight.nbytes:
-        return weight.cpu()
-    return weight.clone()
+def _like(weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Room for copies of weights: on the GPU as far as that has room."""
+    room = float("inf")
+    if any(weight.is_cuda for weight in weights):
+        # Asked for once, as the driver takes its time; torch has memory besides that it does not use.
+        unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        room = torch.cuda.mem_get_info()[0] + unused - ROOM
+    made = []
+    for weight in weights:
+        room -= weight.nbytes
+        made.append(torch.empty_like(weight) if room > 0 else torch.empty_like(weight, device="cpu"))
+    return made
 
 
 @contextmanager
@@ -93,45 +105,50 @@ def modules_of(model: Model) -> dict[tuple[str, str], torch.nn.Module]:
 
 
 def _merge(model: Model, use: Use, modules: dict[tuple[str, str], torch.nn.Module], changes: _Changes) -> None:
-    fits = False
-    for place, parts in use.lora.modules.items():
-        module = modules.get(place)
-        if module is None:
-            continue
-        fits = True
-        strength = use.strengths.unet if place[0] == "unet" else use.strengths.text
-        if strength == 0:
-            continue
+    found = [(place, modules[place], parts) for place, parts in use.lora.modules.items() if place in modules]
+    if not found:
+        raise _misfit(model, use.lora, "none of its parts has a place there")
+    strengths = {True: use.strengths.unet, False: use.strengths.text}
+    changed = [each for each in found if strengths[each[0][0] == "unet"] != 0]
+    changes.keep([weight for _, module, parts in changed for weight in _touched(module, parts)])
+    for place, module, parts in changed:
+        strength = strengths[place[0] == "unet"]
         try:
-            _change(module, parts, strength, use.strengths.dyn, changes)
+            _change(module, parts, strength, use.strengths.dyn)
         except ValueError as error:
             raise _misfit(model, use.lora, f"its part for {place[1]} is {error}") from error
         except IndexError as error:
             raise _misfit(model, use.lora, f"its part for {place[1]} is a number, and no matrix") from error
-    if not fits:
-        raise _misfit(model, use.lora, "none of its parts has a place there")
 
 
-def _change(module: torch.nn.Module, parts: Parts, strength: float, dyn: int | None, changes: _Changes) -> None:
+ADDED = ("diff_b", "b_norm")
+"""What is added to a bias."""
+
+
+def _touched(module: torch.nn.Module, parts: Parts) -> list[torch.Tensor]:
+    """The tensors of a module that a LoRA changes."""
+    weights = [module.weight] if set(parts) - {"alpha", "scale", *ADDED} else []
+    return [*weights, *([module.bias] if module.bias is not None and any(name in parts for name in ADDED) else [])]
+
+
+def _change(module: torch.nn.Module, parts: Parts, strength: float, dyn: int | None) -> None:
     """Adds what the LoRA says to weight and bias of one module."""
     weight = module.weight
     factors = plain_factors(parts, dyn)
     if factors and weight.numel() == factors[0].shape[0] * factors[1].shape[1] and weight.is_contiguous():
         up, down, scale = factors
-        changes.keep(weight)
         weight.view(weight.shape[0], -1).addmm_(up.to(weight), down.to(weight), alpha=scale * strength)
-    elif set(parts) - {"alpha", "scale", "diff_b", "b_norm"}:
-        moved = {name: part.to(weight.device) for name, part in parts.items()}
+    elif set(parts) - {"alpha", "scale", *ADDED}:
+        # Single numbers stay where they are: to read one from a GPU waits for all that it was given.
+        moved = {name: part.to(weight.device) if part.numel() > 1 else part for name, part in parts.items()}
         changed = weight.float() + difference(moved, weight, dyn) * strength
-        changes.keep(weight)
         weight.copy_(changed.to(weight.dtype))
-    added = parts.get("diff_b", parts.get("b_norm"))
+    added = next((parts[name] for name in ADDED if name in parts), None)
     if added is not None:
         if module.bias is None:
             raise ValueError("for a bias that is not there")
         if module.bias.shape != added.shape:
             raise ValueError(f"of another shape than {tuple(module.bias.shape)}")
-        changes.keep(module.bias)
         module.bias.copy_(module.bias.float() + added.to(module.bias.device).float() * strength)
 
 

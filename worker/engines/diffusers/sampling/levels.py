@@ -1,6 +1,6 @@
 """The noise levels that a model was trained on, and the way between a level (sigma) and the model's timestep."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -43,6 +43,7 @@ class Levels:
     alphas_cumprod: Tensor
     stride: int = 1
     rounded: bool = False
+    _logs: dict[torch.device, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def log_sigmas(self) -> Tensor:
@@ -61,7 +62,9 @@ class Levels:
 
     def timestep(self, sigma: Tensor) -> Tensor:
         """The timestep of each sigma, of the same shape and on the same device."""
-        logs = self.log_sigmas.to(sigma.device)
+        logs = self._logs.get(sigma.device)
+        if logs is None:
+            logs = self._logs[sigma.device] = self.log_sigmas.to(sigma.device)
         wanted = sigma.float().log()
         if self.rounded:
             index = (wanted[..., None] - logs).abs().argmin(-1).to(sigma.dtype)

@@ -15,6 +15,9 @@ OnStep = Callable[[int, Tensor], None]
 
 def ask(denoise: Denoise, x: Tensor, sigma: Tensor | float) -> Tensor:
     """The clean latents at one sigma for the whole batch."""
+    if x.is_cuda and not (isinstance(sigma, Tensor) and sigma.is_cuda):
+        # A copy to the GPU would wait until it has done all that it was given.
+        return denoise(x, torch.full((len(x),), float(sigma), dtype=torch.float32, device=x.device))
     return denoise(x, torch.as_tensor(sigma, dtype=torch.float32).to(x.device).expand(len(x)))
 
 
