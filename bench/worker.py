@@ -10,13 +10,11 @@ import platform
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib import import_module
-from importlib.util import find_spec
 
 import diffusers
 import torch
 
-from bench import worker_parts, worker_speed
+from bench import worker_files, worker_parts, worker_speed
 from bench.worker_rows import Row
 
 PARTS = ("sd15", "sdxl", "sdxl4", "parts", "files")
@@ -31,8 +29,8 @@ def collected(only: Sequence[str], *, tiny: bool) -> list[Row]:
         found += worker_speed.rows(tiny=tiny, only=speeds)
     if "parts" in parts:
         found += worker_parts.rows(tiny=tiny)
-    if "files" in parts and find_spec("bench.worker_files"):
-        found += import_module("bench.worker_files").rows(tiny)
+    if "files" in parts:
+        found += worker_files.rows(tiny=tiny)
     return found
 
 

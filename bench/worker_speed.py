@@ -22,6 +22,7 @@ from worker.engines.diffusers.graphs import CudaRecorder
 from worker.engines.diffusers.models import Model, Models, placement
 from worker.engines.diffusers.running import Code, Runner, Shapes
 from worker.model_files import ModelFiles
+from worker.open_files import OpenFile
 from worker.parameters import settings_of
 from worker.store import Store
 
@@ -98,7 +99,7 @@ class OneModel(Models):
         """See Models."""
         return self._made
 
-    def get(self, path: Path, name: str, step: Callable[[], None] = lambda: None) -> Model:
+    def get(self, path: Path | OpenFile, name: str, step: Callable[[], None] = lambda: None) -> Model:
         """See Models."""
         return self._made
 
