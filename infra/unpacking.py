@@ -3,7 +3,7 @@
 The CDK's own BucketDeployment needs a layer with the AWS command line, and its zip cannot stay out of memory.
 """
 
-from aws_cdk import AssetHashType, CustomResource
+from aws_cdk import AssetHashType, CustomResource, Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
@@ -40,6 +40,7 @@ class Unpacked(Construct):
             "Resource",
             resource_type="Custom::DarkroomUnpacked",
             service_token=function.function_arn,
+            service_timeout=Duration.seconds(SECONDS),
             properties={"Bucket": bucket.bucket_name, "Root": root, "Removable": removable, **placed},
         )
         self.uri = self.resource.get_att_string("Uri") if asset else ""
