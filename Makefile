@@ -11,7 +11,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url test test-code test-stack test-worker coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions capabilities reliability wheels clean
+.PHONY: help install demo up down status url worker test test-code test-stack test-worker coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions capabilities reliability wheels clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -52,6 +52,10 @@ status: .venv/installed ## tell whether the local stack runs, and where
 
 url: .venv/installed ## print the address of the running API
 	@python -m local url
+
+# BASE=ray builds it for AWS's other container, ENGINE=preview without what paints.
+worker: install ## build the worker's package into dist/worker, which a deploy then takes to SageMaker
+	@python -m layers.worker --engine $(if $(filter file,$(origin ENGINE)),diffusers,$(ENGINE)) --base $(or $(BASE),pytorch)
 
 # The e2e tests share one running stack, so they come one after the other; they mostly wait, so all others run beside.
 test: install ## run every test (ten minutes)
@@ -127,10 +131,14 @@ wheels: install ## build the wheels of client and command line into dist/
 	@for package in client cli; do uv build --quiet --wheel --no-build-isolation --python .venv/bin/python --out-dir dist ./$$package; done
 	@ls dist/*.whl
 
+# AWS's containers have torch, with all that torch itself needs.
+IN_THE_CONTAINER := torch torchvision timm jinja2 markupsafe networkx setuptools sympy mpmath
 lock: .venv/installed ## resolve all packages anew
 	uv pip compile -q --upgrade pyproject.toml cli/pyproject.toml --extra worker --group infra --group local --group worker --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
 	uv pip compile -q pyproject.toml -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/dependencies/requirements.txt
 	uv pip compile -q --group painting --group painting-tests -c requirements.lock --override worker/overrides.txt $(foreach package,torch torchvision timm,--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o worker/requirements.lock
+	uv pip compile -q --group preview -c worker/requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/worker/preview.txt
+	uv pip compile -q --group painting -c worker/requirements.lock --override worker/overrides.txt $(foreach package,$(IN_THE_CONTAINER),--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/worker/diffusers.txt
 
 clean: down ## stop the stack and remove all it left, but not .venv
 	rm -rf .darkroom .build cdk.out dist

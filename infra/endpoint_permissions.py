@@ -91,7 +91,9 @@ def worker(resources: Resources, results_topic: str, progress_queue: str) -> lis
     both, too; docs/threat-model.md says what that means."""
     return [
         allow(["s3:GetObject"], resources.uploads, resources.job_files, resources.model_files),
-        allow(["s3:PutObject", "s3:AbortMultipartUpload"], resources.job_files, resources.failures),
+        # SageMaker puts the worker's package into the container with this role.
+        allow(["s3:GetObject"], resources.packages, resources.compiled),
+        allow(["s3:PutObject", "s3:AbortMultipartUpload"], resources.job_files, resources.failures, resources.compiled),
         allow(["s3:ListBucket"], resources.pictures_bucket, resources.models_bucket),
         allow(["sns:Publish"], results_topic),
         allow(["sqs:SendMessage"], progress_queue),

@@ -8,7 +8,10 @@ _JOBS = ("jobs_table", "models_table", "pictures_table", "feed_shards", "picture
 _MODELS = ("models_table", "models_bucket", "imports_queue_url", "pickles", "worker_image")
 _API = ("keys_table", "origins")
 """For every function behind the API: it counts requests, and allows web pages to read its answers."""
-_ENDPOINTS = ("stage", "instance_type", "worker_image", "worker_role", "results_topic", "pickles")
+_WORKER = ("worker_image", "worker_base", "worker_base_image", "worker_base_image_cpu", "package_uri", "package_engine")
+_MAKING = ("instance_type", "cpu_instance_type", "region", *_WORKER)
+"""What only a new endpoint needs."""
+_ENDPOINTS = ("stage", "worker_role", "results_topic", "pickles", "models_bucket")
 _TIMEOUTS = ("job_wait_seconds", "job_run_seconds", "settle_after_seconds")
 _HAND_OVER = ("models_bucket", "progress_queue_url", "retention_days", "prices", "stage", *_TIMEOUTS)
 _LIMITS = ("max_open_jobs", "max_open_jobs_per_owner")
@@ -38,7 +41,7 @@ FUNCTIONS = {
     "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, "deletions_queue_url", "version"),
     "checkpoints_api": _spec(15, *_API, *_MODELS),
     # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
-    "endpoints_api": _spec(29, *_API, *_JOBS, *_LIMITS, *_ENDPOINTS),
+    "endpoints_api": _spec(29, *_API, *_JOBS, *_LIMITS, *_ENDPOINTS, *_MAKING),
     "keys_api": _spec(15, *_API),
     # It hands a job over again whose worker was stopped.
     "job_events": _spec(30, *_JOBS, *_HAND_OVER),
@@ -48,6 +51,8 @@ FUNCTIONS = {
     # A step begins no part after 40 seconds; the last part that it began may be slow.
     "checkpoint_imports": _spec(150, *_MODELS, calls_itself=True),
     "endpoint_events": _spec(30, *_JOBS, *_LIMITS, *_ENDPOINTS),
+    # CloudFormation calls it in a deploy.
+    "unpack_asset": _spec(600),
     "dead_letters_api": _spec(29, *_API, "dead_letter_queues"),
     # It is called every five minutes, and ends by itself before the time limit.
     "sweeper": _spec(240, *_JOBS, *_HAND_OVER, *_LIMITS, *_ENDPOINTS, "idle_hours", "idle_to_zero"),

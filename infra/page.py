@@ -12,7 +12,7 @@ from aws_cdk.assertions import Template
 from infra.functions import FUNCTIONS
 from infra.grants import Grant
 from infra.stacks import add_stacks
-from infra.stage import Stage
+from infra.stage import NO_PACKAGE, Stage
 
 _HEAD = """# Permissions
 
@@ -26,7 +26,7 @@ _HASH = re.compile(r"[0-9A-F]{8}(?:Arn|Id)?(?:[0-9A-F]{8})?$")
 
 def text() -> str:
     """The whole page."""
-    _, service = add_stacks(App(analytics_reporting=False), Stage(name="prod"))
+    _, service = add_stacks(App(analytics_reporting=False), Stage(name="prod", worker_package=NO_PACKAGE))
     resources: dict[str, Any] = Template.from_stack(service).to_json()["Resources"]
     functions = {
         found["Properties"]["Handler"].split(".")[1]: found["Properties"]["Role"]["Fn::GetAtt"][0]

@@ -4,8 +4,11 @@ The CDK cannot add permissions by itself, because it gets the roles `without_pol
 not written here does not exist.
 """
 
+from collections.abc import Sequence
+
 from aws_cdk import Stack
 from aws_cdk import aws_logs as logs
+from aws_cdk.aws_s3_assets import Asset
 
 from darkroom import tables
 from infra import endpoint_permissions
@@ -43,7 +46,9 @@ class Permissions:
         deletions: Steps,
         endpoint_events: EndpointEvents,
         sweeps: Sweeps,
+        assets: Sequence[Asset] = (),
     ) -> None:
+        """`assets` are those that are unpacked in a deploy."""
         self._region = service.region
         self._key = data.key
         self._events = events
@@ -52,6 +57,7 @@ class Permissions:
         self._deletions = deletions
         self._endpoint_events = endpoint_events
         self._sweeps = sweeps
+        self._assets = [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in assets]
         self._resources = Resources(service, stage, data)
 
     def functions(self, worker_role: str) -> dict[str, list[Grant]]:
@@ -91,6 +97,7 @@ class Permissions:
             "checkpoint_imports": self._checkpoint_imports(),
             "sweeper": self._sweeper(),
             "dead_letters_api": self._dead_letters_api(),
+            "unpack_asset": self._unpack_asset(),
         }
 
     def keys_api(self) -> list[Grant]:
@@ -278,6 +285,15 @@ class Permissions:
             list_bucket(resources.pictures_bucket),
             allow(["sagemaker:InvokeEndpointAsync"], resources.endpoints),
             allow(_TAKE_MESSAGES, self._events.queue.queue_arn),
+        ]
+
+    def _unpack_asset(self) -> list[Grant]:
+        """It reads the assets of this deploy, and writes where the worker's packages are kept."""
+        resources = self._resources
+        return [
+            *([allow(["s3:GetObject"], *self._assets)] if self._assets else []),
+            allow(["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"], resources.packages),
+            list_bucket(resources.models_bucket),
         ]
 
     def _use_key(self) -> list[Grant]:

@@ -2,12 +2,13 @@
 
 from aws_cdk import ArnFormat, Stack
 
-from darkroom.settings import endpoint_prefix
+from darkroom.settings import COMPILED_PREFIX, PACKAGES_PREFIX, endpoint_prefix
 from infra.data_stack import DataStack
 from infra.grants import Pattern
 from infra.stage import Stage
 
 _KEYS = "Keys are made at run time; the prefix is as narrow as they allow."
+_DIGESTS = "Each release has a package under a digest of its own, and endpoints of earlier ones use theirs."
 _ENDPOINTS = "Endpoints are made by people at run time; the prefix is this stage's own."
 
 NO_RESOURCE = Pattern("*", "AWS knows no resource for these actions (Service Authorization Reference).")
@@ -31,6 +32,8 @@ class Resources:
         self.job_files = Pattern(f"{self.pictures_bucket}/jobs/*", _KEYS)
         self.failures = Pattern(f"{self.pictures_bucket}/failures/*", _KEYS)
         self.model_files = Pattern(f"{self.models_bucket}/models/*", _KEYS)
+        self.packages = Pattern(f"{self.models_bucket}/{PACKAGES_PREFIX}*", _DIGESTS)
+        self.compiled = Pattern(f"{self.models_bucket}/{COMPILED_PREFIX}*", _KEYS)
         self.import_buckets = [f"arn:{stack.partition}:s3:::{name}" for name in stage.import_buckets]
         self.import_files = [
             Pattern(f"{bucket}/*", "The operator names this bucket to import from; people say which of its files.")

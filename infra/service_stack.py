@@ -1,15 +1,16 @@
 """The part of a stage that a release replaces: layers, functions, API, events, alarms, and the worker's role."""
 
 import tomllib
+from dataclasses import replace
 
-from aws_cdk import CfnOutput, Duration, Stack, Tags
+from aws_cdk import Annotations, CfnOutput, Duration, Stack, Tags
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from darkroom.settings import OperatorSettings, Settings
-from infra import bundling, permissions
+from darkroom.settings import PACKAGES_PREFIX, OperatorSettings, Settings
+from infra import bundling, permissions, worker
 from infra.api import STAGE_NAME, Api
 from infra.data_stack import DataStack
 from infra.events import EndpointEvents, Events, Progress, Steps, Sweeps
@@ -19,6 +20,9 @@ from infra.functions import FUNCTIONS, ROUTES
 from infra.grants import policy
 from infra.monitoring import Monitoring
 from infra.stage import Stage
+from infra.unpacking import Folder, Unpacked
+
+UNPACK = "unpack_asset"
 
 
 class ServiceStack(Stack):
@@ -36,6 +40,7 @@ class ServiceStack(Stack):
         self.deletions = Steps(self, "Deletions", handling=_timeout("job_deletions"), key=self._key)
         self.endpoint_events = EndpointEvents(self, stage.name, handling=_timeout("endpoint_events"), key=self._key)
         self.sweeps = Sweeps(self, key=self._key)
+        package = self._package()
         self._permissions = permissions.Permissions(
             self,
             stage,
@@ -46,6 +51,7 @@ class ServiceStack(Stack):
             self.deletions,
             self.endpoint_events,
             self.sweeps,
+            [package.asset] if package else [],
         )
         self.worker_grants = self._permissions.worker()
         self.worker_role = iam.Role(
@@ -58,7 +64,7 @@ class ServiceStack(Stack):
             ),
             inline_policies=policy(self.worker_grants),
         )
-        self.functions = self._functions(data)
+        self.functions = self._functions(data, package)
         self.events.feed(self.functions["job_events"].code)
         self.progress.feed(self.functions["job_progress"].code)
         self.imports.feed(self.functions["checkpoint_imports"].code)
@@ -94,10 +100,37 @@ class ServiceStack(Stack):
         self._outputs()
         Tags.of(self).add("darkroom:stage", stage.name)
 
-    def _functions(self, data: DataStack) -> dict[str, Function]:
+    def _package(self) -> Folder | None:
+        """The worker's package; a word to whoever deploys where there is no worker at all."""
+        found = worker.package(self._stage)
+        self._engine = found.engine if found else ""
+        if found:
+            return Folder(self, "WorkerPackage", str(found.folder), found.digest)
+        if not self._stage.worker_image:
+            words = "There is no package of the worker, so endpoints need an `image`: `make worker` builds one."
+            Annotations.of(self).add_info(words)
+        return None
+
+    def _functions(self, data: DataStack, package: Folder | None) -> dict[str, Function]:
         common = Common(stage=self._stage, settings=self._settings(data), layers=self._layers(), key=self._key)
         grants = self._permissions.functions(self.worker_role.role_arn)
-        return {name: Function(self, name, common, grants[name], spec) for name, spec in FUNCTIONS.items()}
+        unpacking = Function(self, UNPACK, common, grants[UNPACK], FUNCTIONS[UNPACK])
+        unpacked = Unpacked(
+            self,
+            "UnpackedWorker",
+            function=unpacking.code,
+            bucket=data.models_bucket,
+            root=PACKAGES_PREFIX,
+            asset=package,
+            removable=self._stage.disposable,
+        )
+        # A place that CloudFormation knows only once the files are there: no endpoint is made before.
+        settings = common.settings.model_copy(update={"package_uri": unpacked.uri, "package_engine": self._engine})
+        others = replace(common, settings=settings)
+        return {
+            name: unpacking if name == UNPACK else Function(self, name, others, grants[name], spec)
+            for name, spec in FUNCTIONS.items()
+        }
 
     def _layers(self) -> list[lambda_.LayerVersion]:
         stage = self._stage
@@ -127,6 +160,9 @@ class ServiceStack(Stack):
             admin_secret=data.admin_arn,
             results_topic=self.events.topic.topic_arn,
             worker_role=self.worker_role.role_arn,
+            region=self.region,
+            package_uri="",
+            package_engine=None,
             dead_letter_queues=self._dead_letter_queues(),
             **{name: getattr(self._stage, name) for name in OperatorSettings.model_fields},
         )

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, Vali
 from darkroom.settings import OperatorSettings, listed
 
 Architecture = Literal["arm64", "x86_64"]
+NO_PACKAGE = "none"
 LogRetention = Literal[1, 7, 14, 30, 90, 180, 365]
 
 
@@ -58,6 +59,10 @@ class Stage(OperatorSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING"] = Field(
         default="INFO", description="how much the functions write into their logs: DEBUG, INFO or WARNING"
+    )
+    worker_package: str = Field(
+        default="dist/worker",
+        description="the folder of the worker's packages, as `make worker` builds them; none to deploy none",
     )
     waf: bool = Field(default=False, description="true to put AWS's firewall before the API")
     customer_key: bool = Field(

@@ -18,6 +18,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYER = ROOT / "layers" / "dependencies" / "requirements.txt"
+PACKAGED = tuple(ROOT / "layers" / "worker" / f"{engine}.txt" for engine in ("diffusers", "preview"))
+"""What is in the worker's packages. Building one checks the licences of its wheels."""
 ACCEPTED = ("Apache", "BSD", "MIT", "MIT-0", "MIT-CMU", "HPND", "PSF", "Python Software Foundation")
 """How the accepted licences begin. They allow anybody to ship a package, if the licence's text is shipped with it."""
 
@@ -59,12 +61,13 @@ def licences() -> dict[str, str]:
     return {name: known.get(name, "UNKNOWN") for name in names}
 
 
-def refused(found: dict[str, str]) -> dict[str, str]:
-    """Those of the licences `found` that are not accepted. When a package has several, each must be accepted."""
+def refused(found: dict[str, str], also: tuple[str, ...] = ()) -> dict[str, str]:
+    """Those of the licences `found` that are not accepted; `also` are accepted as well. When a package has several,
+    each must be accepted."""
     return {
         name: licence
         for name, licence in found.items()
-        if not all(part.strip().startswith(ACCEPTED) for part in re.split(r";| AND | OR ", licence))
+        if not all(part.strip().startswith((*ACCEPTED, *also)) for part in re.split(r";| AND | OR ", licence))
     }
 
 
@@ -79,7 +82,7 @@ def _licences() -> int:
 
 def _audit() -> int:
     unknown, known, vulnerable = 0, 0, 0
-    for lock in (LAYER, ROOT / "requirements.lock", ROOT / "worker" / "requirements.lock"):
+    for lock in (LAYER, ROOT / "requirements.lock", ROOT / "worker" / "requirements.lock", *PACKAGED):
         tool = str(Path(sys.executable).with_name("pip-audit"))
         command = [
             tool,

@@ -22,9 +22,16 @@ def log_level() -> str:
     return os.environ.get("DARKROOM_LOG_LEVEL", "INFO")
 
 
+def package() -> list[str]:
+    """What deploys the worker's package that lies in the folder `DARKROOM_WORKER_PACKAGE`, in place of the container of
+    one's own that the local stage has otherwise; nothing without one. The worker runs as a process here in any case."""
+    folder = os.environ.get("DARKROOM_WORKER_PACKAGE")
+    return ["-c", "worker_image=", "-c", f"worker_package={folder}"] if folder else []
+
+
 def digest(*sources: str) -> str:
     """SHA-256 of files and folders of the project, of this Python's version, and of the log level."""
-    total = hashlib.sha256(f"{sys.version_info[:2]} {platform.machine()} {log_level()}".encode())
+    total = hashlib.sha256(f"{sys.version_info[:2]} {platform.machine()} {log_level()} {package()}".encode())
     for name in sources:
         path = ROOT / name
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -49,6 +56,7 @@ def deploy(home: Home, environment: Mapping[str, str], say: Callable[[str], None
         f"python={python}",
         "-c",
         f"log_level={log_level()}",
+        *package(),
     ]
     outputs = home.path / "outputs.json"
     account = f"aws://{environment['CDK_DEFAULT_ACCOUNT']}/{environment['AWS_REGION']}"

@@ -1,6 +1,7 @@
 """The worker's HTTP side, as SageMaker calls it: `GET /ping` and `POST /invocations`.
 
-`python -m worker.server --port 8080 --host 127.0.0.1`; see `docs/worker-contract.md`.
+`python -m worker.server --port 8080 --host 127.0.0.1`, or `python -m worker.server serve` in a container, as SageMaker
+starts one; see `docs/worker-contract.md` and `docs/worker.md`.
 """
 
 import argparse
@@ -24,9 +25,10 @@ from starlette.routing import Route
 from darkroom.jobs.contract import MAX_INPUTS, WorkAnswer, WorkError, WorkerState, WorkRequest
 from darkroom.logs import hold_libraries
 from worker.checked import wrong_fields
-from worker.engines import Engine, make_engine
+from worker.engines import Engine, check_engine, make_engine
 from worker.errors import MAX_MESSAGE
 from worker.shutdown import GRACE, LAST_ANSWERS, Server, Shutdown
+from worker.starting import starting
 from worker.store import Location, Store
 from worker.turns import WAITING, Turns
 from worker.watch import stopped
@@ -42,15 +44,15 @@ MAX_MODELS = 128
 purposes. Darkroom's API allows as much, or less."""
 
 
-def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
+def create_app(engine_name: str = "preview", at_once: int = 1, shutdown: Shutdown | None = None) -> Starlette:
     """The web application with one engine. It runs `at_once` jobs at the same time; others wait, and the files of the
-    first of them are fetched meanwhile.
+    first of them are fetched meanwhile. `shutdown` is told by whoever runs the process.
 
     Raises ValueError for an unknown engine. The first call to AWS is made by the first job.
     """
     engine = make_engine(engine_name)
     store = Store()
-    shutdown = Shutdown()
+    shutdown = shutdown or Shutdown()
     turns = Turns(at_once, shutdown.begun)
     painters = ThreadPoolExecutor(at_once + WAITING, thread_name_prefix="painter")
 
@@ -68,7 +70,7 @@ def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
             device=engine.device,
             models_loaded=engine.models_loaded(),
         )
-        return JSONResponse(state.model_dump())
+        return JSONResponse(state.model_dump(), 200 if state.ready else 503)
 
     async def invocations(request: Request) -> Response:
         arrived = time.monotonic()
@@ -80,9 +82,7 @@ def create_app(engine_name: str = "preview", at_once: int = 1) -> Starlette:
         return await loop.run_in_executor(painters, _respond, work, engine, store, shutdown, arrived, turns)
 
     routes = [Route("/ping", ping), Route("/invocations", invocations, methods=["POST"])]
-    app = Starlette(routes=routes, lifespan=lifespan)
-    app.state.shutdown = shutdown
-    return app
+    return Starlette(routes=routes, lifespan=lifespan)
 
 
 async def _body_of(request: Request) -> bytes:
@@ -167,24 +167,20 @@ def _answer(answer: WorkAnswer, status: int) -> Response:
 
 
 def main() -> None:
-    """Runs the worker until SIGTERM or SIGINT. Options override the environment."""
-    env = os.environ
-    parser = argparse.ArgumentParser(prog="python -m worker.server", description=__doc__)
-    parser.add_argument("--host", default=env.get("DARKROOM_HOST", "127.0.0.1"))
-    # SageMaker sets this variable when the port is not 8080.
-    parser.add_argument("--port", type=int, default=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")))
-    parser.add_argument("--engine", default=env.get("DARKROOM_ENGINE", "preview"))
-    parser.add_argument("--jobs-at-once", type=int, default=env.get("DARKROOM_JOBS_AT_ONCE", "1"))
-    options = parser.parse_args()
-    if not 1 <= options.jobs_at_once <= MOST_AT_ONCE:
-        parser.error(f"--jobs-at-once must be from 1 to {MOST_AT_ONCE}")
-    level = env.get("DARKROOM_LOG_LEVEL", "INFO")
+    """Runs the worker until SIGTERM or SIGINT, or until its engine turns out to be broken: then it ends with 1. Options
+    override the environment."""
+    options = _options()
+    level = os.environ.get("DARKROOM_LOG_LEVEL", "INFO")
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     hold_libraries()
-    try:
-        app = create_app(options.engine, options.jobs_at_once)
-    except ValueError as error:
-        parser.error(str(error))
+    shutdown, faults = Shutdown(), list[BaseException]()
+
+    def broken(error: BaseException) -> None:
+        log.critical("the engine %s cannot be made", options.engine, exc_info=error)
+        faults.append(error)
+        server.should_exit = True
+
+    app = starting(options.engine, lambda: create_app(options.engine, options.jobs_at_once, shutdown), broken)
     config = uvicorn.Config(
         app,
         host=options.host,
@@ -192,12 +188,36 @@ def main() -> None:
         access_log=False,
         timeout_graceful_shutdown=int(GRACE + LAST_ANSWERS),
     )
+    server = Server(config, shutdown)
     with contextlib.suppress(KeyboardInterrupt):
-        Server(config, app.state.shutdown).run()
+        server.run()
     # Reached after Ctrl-C, and after SIGTERM where the process is the first of its container. Python would wait for a
     # painter that hangs in a library, though nobody waits for its answer any more.
     logging.shutdown()
-    os._exit(0)
+    os._exit(1 if faults else 0)
+
+
+def _options() -> argparse.Namespace:
+    env = os.environ
+    parser = argparse.ArgumentParser(prog="python -m worker.server", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=["serve"], help="in a container: listen for others too")
+    parser.add_argument("--host", default=env.get("DARKROOM_HOST"))
+    # SageMaker sets this variable when the port is not 8080.
+    parser.add_argument("--port", type=int, default=env.get("SAGEMAKER_BIND_TO_PORT", "8080"))
+    parser.add_argument("--engine", default=env.get("DARKROOM_ENGINE", "preview"))
+    parser.add_argument("--jobs-at-once", type=int, default=env.get("DARKROOM_JOBS_AT_ONCE", "1"))
+    options = parser.parse_args()
+    if options.host is None:
+        # SageMaker asks from outside of the container (SageMaker Developer Guide, "Custom inference code with hosting
+        # services": a web server on port 8080).
+        options.host = "0.0.0.0" if options.command == "serve" else "127.0.0.1"  # noqa: S104
+    if not 1 <= options.jobs_at_once <= MOST_AT_ONCE:
+        parser.error(f"--jobs-at-once must be from 1 to {MOST_AT_ONCE}")
+    try:
+        check_engine(options.engine)
+    except ValueError as error:
+        parser.error(str(error))
+    return options
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from local.sagemaker.clock import Clock
 
@@ -85,6 +86,16 @@ class Cloud:
         """Send `message` to a topic's ARN."""
         role = self._role()
         await in_thread(lambda: self._as(role).sns.publish(TopicArn=topic, Message=message))
+
+    def holds(self, prefix: str, role: str | None) -> bool:
+        """Whether a role can read the first object under an S3 prefix. It blocks for these two calls."""
+        bucket, key = split(prefix)
+        try:
+            s3 = self._as(role).s3
+            found = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+            return bool(found) and bool(s3.head_object(Bucket=bucket, Key=found[0]["Key"]))
+        except ClientError:
+            return False
 
     async def alarms(self) -> "list[MetricAlarmTypeDef]":
         """Every metric alarm of CloudWatch, read with the account's own credentials."""

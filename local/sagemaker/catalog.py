@@ -2,6 +2,7 @@
 
 from local.sagemaker.clock import Clock
 from local.sagemaker.listing import listed
+from local.sagemaker.packages import check_container, check_variant
 from local.sagemaker.protocol import Document, Operation, refused
 from local.sagemaker.settings import SimulatorSettings
 from local.sagemaker.store import Documents
@@ -64,10 +65,13 @@ class Catalog:
     def _create_model(self, parameters: Document) -> Document:
         if ("PrimaryContainer" in parameters) == bool(parameters.get("Containers")):
             raise refused("Specify exactly one of PrimaryContainer and Containers.")
+        for container in parameters.get("Containers") or [parameters["PrimaryContainer"]]:
+            check_container(container)
         return self._write("model", "Model", parameters)
 
     def _create_endpoint_config(self, parameters: Document) -> Document:
         for variant in parameters["ProductionVariants"]:
+            check_variant(variant)
             if "ModelName" in variant:
                 self.find("model", variant["ModelName"])
         output = parameters.get("AsyncInferenceConfig", {}).get("OutputConfig", {})

@@ -8,6 +8,7 @@ from local.sagemaker.clock import Clock
 from local.sagemaker.events import StateEvents
 from local.sagemaker.listing import listed
 from local.sagemaker.notifications import topic_tests
+from local.sagemaker.packages import Holds, missing_data
 from local.sagemaker.protocol import Document, Operation, ServiceError, refused
 from local.sagemaker.scalable import ScalableTargets
 from local.sagemaker.settings import SimulatorSettings
@@ -27,7 +28,8 @@ UpdateEndpoint)."""
 
 
 class Endpoints:
-    """The operations on endpoints; each raises ServiceError. `changed` is called after every change.
+    """The operations on endpoints; each raises ServiceError. `changed` is called after every change, `holds`
+    before a creation with model data.
 
     CreateEndpoint copies what it reads from the configuration into the endpoint, because a configuration may be deleted
     while its endpoint lives, as at SageMaker.
@@ -43,6 +45,7 @@ class Endpoints:
         settings: SimulatorSettings,
         clock: Clock,
         changed: Callable[[], None],
+        holds: Holds,
     ) -> None:
         self._documents = documents
         self._catalog = catalog
@@ -52,6 +55,7 @@ class Endpoints:
         self._settings = settings
         self._clock = clock
         self._changed = changed
+        self._holds = holds
 
     def operations(self) -> dict[str, Operation]:
         """The operations by the names they have in the protocol."""
@@ -72,7 +76,7 @@ class Endpoints:
                 self._end(description, now)
             else:
                 following = kept.get("Next")
-                settled = _settled(description, following)
+                settled = _settled(description, following, kept.get("Fault"))
                 types = following["InstanceTypes"] if following and "FailureReason" not in settled else None
                 kept |= {"SettlesAt": None, "Next": None} | ({"InstanceTypes": types} if types else {})
                 self._move(kept, settled, now)
@@ -104,9 +108,12 @@ class Endpoints:
     def _role_of(self, config: Document) -> str | None:
         """The role of a configuration's model. It is stored with the endpoint, because both may be deleted before
         it."""
-        named = [variant.get("ModelName", "").lower() for variant in config["ProductionVariants"]]
-        models = [self._documents.get("model", name) or {} for name in named]
+        models = self._models_of(config)
         return next((model["ExecutionRoleArn"] for model in models if "ExecutionRoleArn" in model), None)
+
+    def _models_of(self, config: Document) -> list[Document]:
+        named = [variant.get("ModelName", "").lower() for variant in config["ProductionVariants"]]
+        return [self._documents.get("model", name) or {} for name in named]
 
     def _create(self, parameters: Document) -> Document:
         now = round(self._clock(), 3)
@@ -128,6 +135,7 @@ class Endpoints:
             "SettlesAt": now + self._settings.creating_seconds,
             "InstanceTypes": instance_types(config),
             "Role": self._role_of(config),
+            "Fault": missing_data(self._models_of(config), self._holds),
             "Description": description,
         }
         with self._documents.together():
@@ -236,9 +244,11 @@ def instance_types(config: Document) -> dict[str, str]:
     return {variant["VariantName"]: variant.get("InstanceType", "") for variant in config["ProductionVariants"]}
 
 
-def _settled(description: Document, following: Document | None) -> Document:
+def _settled(description: Document, following: Document | None, fault: str | None) -> Document:
     """The description of an endpoint after it was created or updated. When an update fails, the endpoint stays as it
-    was."""
+    was. `fault` is why one that is created fails."""
+    if fault and following is None and description["EndpointStatus"] == "Creating":
+        return description | {"EndpointStatus": "Failed", "FailureReason": fault}
     dropped = {"PendingDeploymentSummary", "FailureReason"} | ({"AsyncInferenceConfig"} if following else set())
     rest = {name: value for name, value in description.items() if name not in dropped}
     new = rest | {name: value for name, value in (following or {}).items() if name != "InstanceTypes"}

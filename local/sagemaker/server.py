@@ -63,7 +63,15 @@ class Simulator:
         self.events = StateEvents(database, settings, self.chance)
         catalog, targets = Catalog(documents, settings, clock), ScalableTargets(documents)
         self.endpoints = Endpoints(
-            documents, catalog, backlog, targets, self.events, settings, clock, lambda: self.queue.wake()
+            documents,
+            catalog,
+            backlog,
+            targets,
+            self.events,
+            settings,
+            clock,
+            lambda: self.queue.wake(),
+            self.cloud.holds,
         )
         updates = Updates(self.endpoints, catalog, targets, settings, self.chance, clock)
         self.services: Services = {

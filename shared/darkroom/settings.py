@@ -6,11 +6,13 @@ names are the same on both sides. Every default is written here and nowhere else
 
 import json
 import os
-import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from darkroom.endpoints.containers import is_ours
+from darkroom.engines.model import EngineName
 
 METRICS = "Darkroom"
 """The CloudWatch namespace of the sweeper's metrics; the alarms read them."""
@@ -65,13 +67,19 @@ def endpoint_prefix(stage: str) -> str:
     return f"darkroom-{stage}-"
 
 
+PACKAGES_PREFIX, COMPILED_PREFIX = "worker/", "compiled/"
+"""The prefixes in the models bucket for the worker's packages, each under its digest, and for code that workers
+compiled."""
+
+
 Price = Annotated[float, Field(ge=0)]
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/*\s]+$")]
 
 
 Pickles = Literal["never", "weights_only", "any"]
-OUR_WORKER = "darkroom-worker"
-"""The repository of Darkroom's own worker's image."""
+WorkerBase = Literal["pytorch", "ray"]
+Address = Annotated[str, StringConstraints(pattern=r"^\S{1,255}$")]
+Image = Annotated[Address | None, BeforeValidator(_text_or_none)]
 
 
 class OperatorSettings(BaseModel):
@@ -129,10 +137,24 @@ class OperatorSettings(BaseModel):
         pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$",
         description="the SageMaker instance type new endpoints get, as in ml.g5.xlarge",
     )
-    worker_image: Annotated[str | None, BeforeValidator(_text_or_none)] = Field(
+    cpu_instance_type: str = Field(
+        default="ml.m5.large",
+        pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$",
+        description="the type that new endpoints with the engine preview get, as in ml.m5.large",
+    )
+    worker_image: Image = Field(
         default=None,
-        pattern=r"^\S{1,255}$",
-        description="the address of the worker's container, as in <account>.dkr.ecr.<region>.amazonaws.com/worker:1",
+        description="the address of your own worker's container, as in "
+        "<account>.dkr.ecr.<region>.amazonaws.com/worker:1; it wins over the worker's package",
+    )
+    worker_base: WorkerBase = Field(
+        default="pytorch", description="pytorch or ray: which of AWS's containers the worker's package is for"
+    )
+    worker_base_image: Image = Field(
+        default=None, description="the address of another container of AWS for types with a GPU"
+    )
+    worker_base_image_cpu: Image = Field(
+        default=None, description="the address of another container of AWS for types without a GPU"
     )
     prices: Annotated[dict[str, Price], BeforeValidator(_table)] = Field(
         default_factory=lambda: dict(PRICES),
@@ -153,7 +175,9 @@ class Settings(OperatorSettings):
     """The settings of functions: those of the operator, and the names, URLs or ARNs of what the stacks created.
 
     A function has only the settings that `infra/functions.py` lists for it; reading another raises NotGiven.
-    `dead_letter_queues` are texts `name|url|source`, as `dead_letters.model.Queue` reads them.
+    `package_uri` is the prefix in S3 of the worker's package, and `package_engine` the most that it can paint with;
+    both are empty without one. `dead_letter_queues` are texts `name|url|source`, as `dead_letters.model.Queue` reads
+    them.
     """
 
     stage: str
@@ -170,6 +194,9 @@ class Settings(OperatorSettings):
     admin_secret: str
     results_topic: str
     worker_role: str
+    region: str
+    package_uri: str
+    package_engine: Annotated[EngineName | None, BeforeValidator(_text_or_none)]
     dead_letter_queues: Annotated[tuple[str, ...], BeforeValidator(listed)]
 
     @property
@@ -183,8 +210,7 @@ class Settings(OperatorSettings):
         where the worker is Darkroom's own; what a container of one's own does with them nobody knows."""
         if self.pickles != "weights_only" or self.worker_image is None:
             return self.pickles != "never"
-        repository = re.split(r"[:@]", self.worker_image.rpartition("/")[2])[0]
-        return repository == OUR_WORKER
+        return is_ours(self.worker_image)
 
     def environment(self, names: Collection[str] | None = None) -> dict[str, str]:
         """The settings `names`, or all, as environment variables, the way `from_environment` reads them."""

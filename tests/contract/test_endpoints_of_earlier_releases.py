@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
+from darkroom.endpoints.containers import StageWorker
 from darkroom.endpoints.model import Bounds
 from darkroom.endpoints.spec import Planner
 from darkroom.errors import Conflict
@@ -21,7 +22,7 @@ def darkroom(sagemaker_stage: Stage) -> DarkroomStage:
 @pytest.fixture
 def upper(darkroom: DarkroomStage) -> str:
     """The name of an endpoint in service that has upper case, as earlier releases made it."""
-    planner = Planner("test", "ml.g5.xlarge", "worker:1", lambda name: darkroom.prefix + name)
+    planner = Planner("test", StageWorker("ml.g5.xlarge", "worker:1"), lambda name: darkroom.prefix + name)
     spec = planner.spec("alice", EndpointIn(name="Anime"))
     darkroom.control.make_model(spec)
     darkroom.control.make_config(spec)

@@ -12,6 +12,7 @@ import pytest
 from darkroom.aws.endpoints import EndpointDefaults, SageMakerControl, SageMakerEndpoints
 from darkroom.aws.scaling import AutoScaling
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
+from darkroom.endpoints.containers import StageWorker
 from darkroom.endpoints.fleet import GRACE_SECONDS, Fleet
 from darkroom.endpoints.model import Bounds, EndpointTags, ScalingState
 from darkroom.endpoints.ports import PART_KINDS
@@ -37,12 +38,12 @@ class DarkroomStage:
     stage: Stage
     prefix: str = field(default_factory=lambda: f"darkroom-{uuid4().hex[:8]}-")
     jobs: FakeOpenJobs = field(default_factory=FakeOpenJobs)
+    worker: StageWorker = field(default_factory=lambda: StageWorker("ml.g5.xlarge", "worker:1"))
 
     def __post_init__(self) -> None:
         self.source = SageMakerEndpoints(self.stage.sagemaker, self.prefix)
-        defaults = EndpointDefaults(
-            "arn:aws:iam::000000000000:role/worker", "pictures", "arn:aws:sns:us-east-1:000000000000:r", "weights_only"
-        )
+        role, topic = "arn:aws:iam::000000000000:role/worker", "arn:aws:sns:us-east-1:000000000000:r"
+        defaults = EndpointDefaults(role, "pictures", topic, "weights_only", "s3://models/compiled/")
         self.control = SageMakerControl(self.stage.sagemaker, self.source, defaults)
         self.scaling = AutoScaling(self.stage.autoscaling, self.stage.cloudwatch, self.prefix)
 
@@ -58,9 +59,8 @@ class DarkroomStage:
     def fleet_at(self, clock: Callable[[], float]) -> Fleet:
         """The same with another clock."""
         endpoints = Endpoints(self.source, self.scaling, self.jobs, self.prefix)
-        return Fleet(
-            endpoints, self.source, self.control, self.scaling, self.jobs, "test", "ml.g5.xlarge", "worker:1", clock
-        )
+        parts = (endpoints, self.source, self.control, self.scaling, self.jobs)
+        return Fleet(*parts, "test", lambda: self.worker, clock)
 
     def sweep(self) -> EndpointsSwept:
         """One round of the sweeper, after the grace period."""
@@ -229,6 +229,7 @@ def test_a_container_is_told_how_many_jobs_come_side_by_side_and_whether_pickles
     assert model["PrimaryContainer"]["Environment"] == {
         "DARKROOM_JOBS_AT_ONCE": "4",
         "DARKROOM_PICKLES": "weights_only",
+        "DARKROOM_COMPILED": "s3://models/compiled/",
     }
 
 

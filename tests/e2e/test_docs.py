@@ -11,6 +11,7 @@ import pytest
 from local import stack
 from local.home import ROOT
 from tests.e2e.conftest import Running
+from tests.infra.conftest import this_machine
 from tests.support.pictures import png
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -55,7 +56,10 @@ def test_every_command_of_a_page_works(darkroom: Running, page: str, tmp_path: P
     pictures = darkroom.home.folder("pictures")
     (pictures / "x.png").write_bytes(png(64, 64, (5, 6, 7)))
     cdk = tmp_path / "cdk"
-    cdk.write_text(f'#!/bin/sh\nexec node {ROOT}/node_modules/aws-cdk/bin/cdk "$@" --output {tmp_path}/out --ci\n')
+    # A deploy calls one of the stage's functions, so they are built for this machine.
+    machine = " ".join(f"-c {name}={value}" for name, value in this_machine().items())
+    cli = f"{ROOT}/node_modules/aws-cdk/bin/cdk"
+    cdk.write_text(f'#!/bin/sh\nexec node {cli} "$@" {machine} --output {tmp_path}/out --ci\n')
     cdk.chmod(0o755)
     shared = environment(darkroom)
     shared["PATH"] = f"{tmp_path}:{shared['PATH']}"

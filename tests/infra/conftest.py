@@ -14,7 +14,7 @@ from cdk_nag import AwsSolutionsChecks
 from infra.data_stack import DataStack
 from infra.service_stack import ServiceStack
 from infra.stacks import add_stacks
-from infra.stage import Stage
+from infra.stage import NO_PACKAGE, Stage
 
 ORIGINS = ("https://panel.example.com", "http://127.0.0.1:7860")
 
@@ -70,10 +70,10 @@ class Installations:
 def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
     app = App(analytics_reporting=False, outdir=str(tmp_path_factory.mktemp("cdk.out")))
     stages = (
-        Stage(name="prod"),
-        Stage(name="dev", disposable=True, origins=ORIGINS, retention_days=7, sns_key=True),
-        Stage.model_validate({"name": "local", "disposable": True, **this_machine()}),
-        Stage(name="strict", waf=True, customer_key=True, origins=ORIGINS[:1]),
+        Stage(name="prod", worker_package=NO_PACKAGE),
+        Stage(name="dev", worker_package=NO_PACKAGE, disposable=True, origins=ORIGINS, retention_days=7, sns_key=True),
+        Stage.model_validate({"name": "local", "disposable": True, "worker_package": NO_PACKAGE, **this_machine()}),
+        Stage(name="strict", worker_package=NO_PACKAGE, waf=True, customer_key=True, origins=ORIGINS[:1]),
     )
     stacks = [add_stacks(app, stage) for stage in stages]
     folder = Path(app.synth().directory)

@@ -77,7 +77,9 @@ def test_the_environment_of_a_function_fits_into_what_lambda_takes() -> None:
         prices={f"ml.g{number}.48xlarge": 100.125 for number in range(60)},
         worker_image="123456789012.dkr.ecr.ap-southeast-2.amazonaws.com/darkroom/worker:" + 64 * "f",
     )
-    settings = Settings.model_validate({**made, **chosen.model_dump(), "dead_letter_queues": queues})
+    settings = Settings.model_validate(
+        {**made, **chosen.model_dump(), "package_engine": "diffusers", "dead_letter_queues": queues}
+    )
     for name, spec in FUNCTIONS.items():
         environment = settings.environment(spec.settings) | {"POWERTOOLS_SERVICE_NAME": name}
         assert sum(len(key) + len(value) for key, value in environment.items()) < 4000, name

@@ -87,13 +87,14 @@ def test_only_known_engines_can_be_named(stage: Stage) -> None:
 def test_the_container_is_told_its_engine(stage: Stage) -> None:
     from darkroom.aws.endpoints import EndpointDefaults, SageMakerControl, SageMakerEndpoints
     from darkroom.endpoints.api import EndpointIn
+    from darkroom.endpoints.containers import StageWorker
     from darkroom.endpoints.spec import Planner
 
     client = stage.clients("sagemaker")
     source = SageMakerEndpoints(client, "darkroom-test-")
     role, topic = "arn:aws:iam::123456789012:role/worker", "arn:aws:sns:eu-west-1:1:results"
-    defaults = EndpointDefaults(role, "pictures", topic, "weights_only")
-    planner = Planner("test", "ml.g5.xlarge", "worker:1", lambda name: f"darkroom-test-{name}")
+    defaults = EndpointDefaults(role, "pictures", topic, "weights_only", "s3://models/compiled/")
+    planner = Planner("test", StageWorker("ml.g5.xlarge", "worker:1"), lambda name: f"darkroom-test-{name}")
     told = planner.spec("alice", EndpointIn(name="told", engine="diffusers"))
     plain = planner.spec("alice", EndpointIn(name="told"))
     control = SageMakerControl(client, source, defaults)
@@ -102,8 +103,13 @@ def test_the_container_is_told_its_engine(stage: Stage) -> None:
     environments = [
         client.describe_model(ModelName=spec.parts)["PrimaryContainer"]["Environment"] for spec in (told, plain)
     ]
+    common = {
+        "DARKROOM_JOBS_AT_ONCE": "1",
+        "DARKROOM_PICKLES": "weights_only",
+        "DARKROOM_COMPILED": "s3://models/compiled/",
+    }
     assert environments == [
-        {"DARKROOM_JOBS_AT_ONCE": "1", "DARKROOM_PICKLES": "weights_only", "DARKROOM_ENGINE": "diffusers"},
-        {"DARKROOM_JOBS_AT_ONCE": "1", "DARKROOM_PICKLES": "weights_only"},
+        {**common, "DARKROOM_ENGINE": "diffusers"},
+        common,
     ]
     assert told.parts != plain.parts

@@ -44,6 +44,7 @@ def ask_checkpoints() -> None:
 
 def ask_endpoints() -> None:
     call("GET", "/endpoints")
+    call("POST", "/endpoints", {"name": "x"})
     call("DELETE", "/endpoints/darkroom-test-a")
 
 
@@ -68,6 +69,7 @@ LIVES: dict[str, Callable[[], Any]] = {
     "job_progress": lambda: deliver_to("job_progress", progress(ids.new_id(), 0.5)),
     "checkpoint_imports": lambda: deliver_to("checkpoint_imports", "no step"),
     "endpoint_events": lambda: deliver_to("endpoint_events", ENDPOINT_EVENT),
+    "unpack_asset": lambda: wiring.stage().assets,
     "sweeper": lambda: handle("sweeper", {}),
 }
 """What makes each function build all its parts."""

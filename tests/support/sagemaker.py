@@ -115,7 +115,11 @@ class FakeSageMaker:
                 self.endpoints.insert(0, endpoint(spec.name, "Creating"))
                 self.tagged[spec.name] = dict(spec.tags)
                 self.details[spec.name] = Details(
-                    spec.parts, max(1, spec.bounds.least), spec.instance_type, spec.image, spec.at_once
+                    spec.parts,
+                    max(1, spec.bounds.least),
+                    spec.instance_type,
+                    spec.container.image,
+                    spec.at_once + spec.waiting,
                 )
 
         self._effect("CreateEndpoint", make)

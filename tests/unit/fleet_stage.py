@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from darkroom.endpoints.api import EndpointIn
+from darkroom.endpoints.containers import StageWorker
 from darkroom.endpoints.fleet import Fleet
 from darkroom.endpoints.model import Bounds, ScalingState
 from darkroom.endpoints.service import Endpoints
@@ -29,6 +30,7 @@ class Stage:
     sagemaker: FakeSageMaker = field(default_factory=FakeSageMaker)
     scaling: FakeScaling = field(default_factory=FakeScaling)
     jobs: FakeOpenJobs = field(default_factory=FakeOpenJobs)
+    worker: StageWorker = field(default_factory=lambda: StageWorker("ml.g5.xlarge", "worker:1"))
     guard: Guard = field(default_factory=lambda: Guard(12, False))
 
     def __post_init__(self) -> None:
@@ -39,7 +41,7 @@ class Stage:
         """A new one, as a function has it after a cold start."""
         endpoints = Endpoints(self.sagemaker, self.scaling, self.jobs, PREFIX)
         parts = (endpoints, self.sagemaker, self.sagemaker, self.scaling, self.jobs)
-        return Fleet(*parts, "test", "ml.g5.xlarge", "worker:1", lambda: self.sagemaker.now)
+        return Fleet(*parts, "test", lambda: self.worker, lambda: self.sagemaker.now)
 
     def sweep(self, later: float = 0.0, left: Callable[[], float] = lambda: 100.0) -> EndpointsSwept:
         """One round of the sweeper, so many seconds later; `left` gives the seconds that the round may still take."""

@@ -94,7 +94,10 @@ def test_the_instance_type_is_read_once_and_again_for_a_new_endpoint_of_the_same
     source.details["darkroom-test-a"].config = "c"
     calls.clear()
     assert [endpoints.machine("darkroom-test-a") for _ in range(3)] == [Machine("ml.g5.xlarge")] * 3
-    assert calls == ["ListEndpoints", "DescribeEndpoint", "DescribeEndpointConfig"]
+    assert calls == ["ListEndpoints", "DescribeEndpoint", "DescribeEndpointConfig", "ListTags"]
+    # What it paints with stands in the same tags.
+    assert endpoints.engine("darkroom-test-a") is None
+    assert calls[4:] == []
     source.endpoints = [Endpoint("darkroom-test-a", "InService", "2026-02-02T00:00:00Z", "")]
     source.details["darkroom-test-a"].instance_type = "ml.g4dn.xlarge"
     endpoints.forget()

@@ -3,6 +3,7 @@
 import pytest
 
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
+from darkroom.endpoints.containers import StageWorker
 from darkroom.endpoints.fleet import GRACE_SECONDS, Fleet
 from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.spec import MAX_NAME, endpoint_of
@@ -21,6 +22,7 @@ def test_an_endpoint_is_created_scaled_and_deleted(stage: Stage) -> None:
         "darkroom:stage": "test",
         "darkroom:owner": "alice",
         "darkroom:asked": "0-1",
+        "darkroom:jobs-at-once": "1",
         "darkroom:min": "0",
         "darkroom:max": "1",
     }
@@ -138,7 +140,10 @@ def test_invalid_bounds_and_unknown_endpoints_are_refused(stage: Stage) -> None:
 def test_without_a_container_image_no_endpoint_is_created(stage: Stage) -> None:
     endpoints = Endpoints(stage.sagemaker, stage.scaling, stage.jobs, PREFIX)
     parts = (endpoints, stage.sagemaker, stage.sagemaker, stage.scaling, stage.jobs)
-    assert refusal(lambda: Fleet(*parts, "test", "ml.g5.xlarge", None).create("alice", ANIME)) == "image_missing"
+    assert (
+        refusal(lambda: Fleet(*parts, "test", lambda: StageWorker("ml.g5.xlarge")).create("alice", ANIME))
+        == "image_missing"
+    )
 
 
 @pytest.mark.parametrize("refused", [Conflict("quota_exceeded", "no"), Invalid("endpoint_not_possible", "no")])

@@ -2,9 +2,9 @@
 
 import re
 
-from layers.supply import LAYER, ROOT, licences, locked, refused, shipped
+from layers.supply import LAYER, PACKAGED, ROOT, licences, locked, refused, shipped
 
-LOCKS = (LAYER, ROOT / "requirements.lock", ROOT / "worker" / "requirements.lock")
+LOCKS = (LAYER, ROOT / "requirements.lock", ROOT / "worker" / "requirements.lock", *PACKAGED)
 
 
 def test_every_package_of_every_lock_is_pinned_by_hash() -> None:
@@ -27,6 +27,12 @@ def test_the_worker_is_tested_with_the_versions_of_the_project_wherever_both_hav
     common = tested.keys() & own.keys()
     assert {"boto3", "pillow", "pydantic", "pytest"} <= common
     assert {name: tested[name] for name in common} == {name: own[name] for name in common}
+
+
+def test_a_package_of_the_worker_has_the_versions_that_are_tested() -> None:
+    tested = locked(ROOT / "worker" / "requirements.lock")
+    for lock in PACKAGED:
+        assert {name: tested[name] for name in locked(lock)} == locked(lock), lock.name
 
 
 def test_torch_is_in_no_lock_because_machines_take_different_builds_of_it() -> None:

@@ -187,8 +187,13 @@ def _diffusers() -> Engine:
 ENGINES: dict[str, Callable[[], Engine]] = {"preview": _preview, "diffusers": _diffusers}
 
 
-def make_engine(name: str) -> Engine:
-    """Makes the engine of that name; ValueError, with the known names, for any other."""
+def check_engine(name: str) -> None:
+    """ValueError, with the known names, for an engine that is not there."""
     if name not in ENGINES:
         raise ValueError(f"no engine {name!r}; there are: {', '.join(ENGINES)}")
+
+
+def make_engine(name: str) -> Engine:
+    """Makes the engine of that name; ValueError, with the known names, for any other."""
+    check_engine(name)
     return ENGINES[name]()

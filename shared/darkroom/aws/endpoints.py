@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from darkroom.endpoints.model import (
     CHANGING,
     NAME,
+    Container,
     Endpoint,
     EndpointDetails,
     EndpointSpec,
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 VARIANT = "main"
 """Every endpoint has this one variant."""
 AT_ONCE_VARIABLE, ENGINE_VARIABLE = "DARKROOM_JOBS_AT_ONCE", "DARKROOM_ENGINE"
-PICKLES_VARIABLE = "DARKROOM_PICKLES"
-"""The environment variables that tell the container how many jobs SageMaker sends it side by side, what to paint with,
-and whether the stage takes pickles."""
+PICKLES_VARIABLE, COMPILED_VARIABLE = "DARKROOM_PICKLES", "DARKROOM_COMPILED"
+"""The environment variables that tell the container how many jobs to work at side by side, what to paint with, whether
+the stage takes pickles, and where in S3 compiled code is kept for the next instance."""
+STARTING_SECONDS, DOWNLOAD_SECONDS = 900, 900
+"""How long the worker may take to unpack its package and to import torch from a cold disk, and SageMaker to download
+the package: SageMaker allows 60 to 3600 for each (API reference, ProductionVariant)."""
 _PAGE = {"SortBy": "CreationTime", "SortOrder": "Descending", "PaginationConfig": {"PageSize": 100}}
 _VALIDATION = "ValidationException"
 """SageMaker's error code for a name that is taken, a name that does not exist, and an invalid value alike."""
@@ -37,12 +41,13 @@ _VALIDATION = "ValidationException"
 @dataclass(frozen=True)
 class EndpointDefaults:
     """What all endpoints of a stage share: the role of their containers, the bucket for answers, the ARN of the topic
-    for SageMaker's notifications, and the setting `pickles`."""
+    for SageMaker's notifications, the setting `pickles`, and the S3 prefix for compiled code."""
 
     role: str
     bucket: str
     topic: str
     pickles: str
+    compiled: str
 
 
 class SageMakerEndpoints:
@@ -157,13 +162,21 @@ class SageMakerControl:
         self._defaults = defaults
 
     def make_model(self, spec: EndpointSpec) -> None:
-        """See `EndpointControl.make_model`: one CreateModel."""
+        """See `EndpointControl.make_model`: one CreateModel.
+
+        There is no EnableNetworkIsolation: an isolated container cannot reach S3 and SQS.
+        """
+        container: Any = {
+            "Image": spec.container.image,
+            "Environment": self._environment(spec),
+            **_package(spec.container),
+        }
         self._make(
             "model",
             spec.parts,
             lambda: self._client.create_model(
                 ModelName=spec.parts,
-                PrimaryContainer={"Image": spec.image, "Environment": self._environment(spec)},
+                PrimaryContainer=container,
                 ExecutionRoleArn=self._defaults.role,
                 Tags=_tags(spec.tags),
             ),
@@ -171,7 +184,13 @@ class SageMakerControl:
 
     def _environment(self, spec: EndpointSpec) -> dict[str, str]:
         engine = {ENGINE_VARIABLE: spec.engine} if spec.engine else {}
-        return {AT_ONCE_VARIABLE: str(spec.at_once), PICKLES_VARIABLE: self._defaults.pickles, **engine}
+        return {
+            AT_ONCE_VARIABLE: str(spec.at_once),
+            PICKLES_VARIABLE: self._defaults.pickles,
+            COMPILED_VARIABLE: self._defaults.compiled,
+            **engine,
+            **spec.container.environment,
+        }
 
     def make_config(self, spec: EndpointSpec) -> None:
         """See `EndpointControl.make_config`: one CreateEndpointConfig.
@@ -185,6 +204,7 @@ class SageMakerControl:
             "ModelName": spec.parts,
             "InstanceType": spec.instance_type,
             "InitialInstanceCount": max(1, spec.bounds.least),
+            **_start(spec.container),
         }
         self._make(
             "config",
@@ -202,7 +222,7 @@ class SageMakerControl:
                             "IncludeInferenceResponseIn": ["SUCCESS_NOTIFICATION_TOPIC", "ERROR_NOTIFICATION_TOPIC"],
                         },
                     },
-                    "ClientConfig": {"MaxConcurrentInvocationsPerInstance": spec.at_once},
+                    "ClientConfig": {"MaxConcurrentInvocationsPerInstance": spec.at_once + spec.waiting},
                 },
                 Tags=_tags(spec.tags),
             ),
@@ -264,6 +284,28 @@ _LISTS = {
     "config": ("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
     "model": ("list_models", "Models", "ModelName"),
 }
+
+
+def _package(container: Container) -> dict[str, Any]:
+    """The folder that SageMaker puts into the container: every object below the prefix, each as it is."""
+    if container.package is None:
+        return {}
+    place = {"S3Uri": container.package, "S3DataType": "S3Prefix", "CompressionType": "None"}
+    return {"ModelDataSource": {"S3DataSource": place}}
+
+
+def _start(container: Container) -> dict[str, Any]:
+    """How a container with a package is started. A container of one's own starts as SageMaker does it by itself.
+
+    There is no VolumeSizeInGB: types with a disk of their own, as g5 and g6, refuse it.
+    """
+    if container.package is None:
+        return {}
+    times = {
+        "ContainerStartupHealthCheckTimeoutInSeconds": STARTING_SECONDS,
+        "ModelDataDownloadTimeoutInSeconds": DOWNLOAD_SECONDS,
+    }
+    return {**times, **({"InferenceAmiVersion": container.ami} if container.ami else {})}
 
 
 def _refusal(error: ClientError) -> DarkroomError | None:

@@ -20,21 +20,31 @@ ShortName = Annotated[
 
 
 class EndpointIn(BaseModel):
-    """An endpoint to make. `instance_type` and `image` come from the stage's settings when they are left out. With
-    `min_instances` 0 the endpoint sleeps (has no instances) when it has no jobs, and the next job wakes it."""
+    """An endpoint to make. What is left out comes from the stage: its worker, and the `instance_type` that suits the
+    `engine`. With `min_instances` 0 the endpoint sleeps (has no instances) when it has no jobs, and the next job wakes
+    it."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: ShortName | None = None
     instance_type: Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", max_length=64)] | None = None
-    image: Annotated[str, Field(pattern=r"^\S+$", max_length=255, description="the worker's container")] | None = None
+    image: (
+        Annotated[
+            str,
+            Field(
+                pattern=r"^\S+$", max_length=255, description="a container of your own, in place of the stage's worker"
+            ),
+        ]
+        | None
+    ) = None
     min_instances: Instances = 0
     max_instances: Annotated[int, Field(strict=True, ge=1, le=100)] = 1
     jobs_at_once: Annotated[int, Field(strict=True, ge=1, le=16, description="on each instance")] = 1
     engine: Annotated[
         EngineName | None,
         Field(
-            description="what the container paints with, if it is Darkroom's worker: jobs that this engine does not "
+            description="what the container paints with, if it is Darkroom's worker; `preview` needs no GPU, and "
+            "where the stage has the package of the worker the default is what that can. Jobs that the engine does not "
             "take are refused before the endpoint wakes for them"
         ),
     ] = None

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
+from darkroom.endpoints.containers import StageWorker
 from darkroom.endpoints.model import (
     CHANGING,
     DELETION_TAG,
@@ -43,18 +44,17 @@ class Fleet:
         scaling: Scaling,
         open_jobs: EndpointJobs,
         stage: str,
-        instance_type: str,
-        image: str | None,
+        worker: Callable[[], StageWorker],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`instance_type` and `image` are used when a request names none; `clock` gives epoch seconds."""
+        """`worker` gives what a request leaves out, and is called by `create` alone; `clock` gives epoch seconds."""
         self._endpoints = endpoints
         self._source = source
         self._control = control
         self._scaling = scaling
         self._open_jobs = open_jobs
         self._stage = stage
-        self._planner = Planner(stage, instance_type, image, endpoints.full_name)
+        self._worker = worker
         self._clock = clock
 
     def create(self, owner: str, request: EndpointIn) -> tuple[str, bool]:
@@ -64,7 +64,7 @@ class Fleet:
         InService: Application Auto Scaling registers no other endpoint.
         Raises Invalid or Conflict, with SageMaker's own words when SageMaker refuses.
         """
-        spec = self._planner.spec(owner, request)
+        spec = Planner(self._stage, self._worker(), self._endpoints.full_name).spec(owner, request)
         found = self._source.describe(spec.name)
         if found is not None:
             self._check_same(spec, found)
@@ -248,9 +248,10 @@ class Fleet:
                 f"The endpoint {spec.name!r} is being deleted. Wait until GET /endpoints lists it no more, "
                 "or take another name.",
             )
-        if found.config.lower() != spec.parts or tags.first_bounds != spec.tags["darkroom:asked"]:
+        if found.config.lower() not in {spec.parts, *spec.earlier} or tags.first_bounds != spec.tags["darkroom:asked"]:
             raise Conflict(
                 "endpoint_exists",
-                f"There is an endpoint {spec.name!r} already, made differently ({status}, {tags.instance_type}). "
-                "PATCH changes its bounds; for anything else delete it, or take another name.",
+                f"There is an endpoint {spec.name!r} already, made differently, or before the stage got another "
+                f"worker ({status}, {tags.instance_type}). PATCH changes its bounds; for anything else delete it, or "
+                "take another name.",
             )

@@ -1,7 +1,8 @@
 """SageMaker endpoints as Darkroom sees them."""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 """The pattern of an endpoint's name (botocore's service model, EndpointName)."""
@@ -15,6 +16,9 @@ CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "
 """Statuses in which SageMaker refuses to change or delete an endpoint; each ends by itself."""
 ENGINE_TAG = "darkroom:engine"
 """The tag that says what an endpoint's container paints with."""
+AT_ONCE_TAG = "darkroom:jobs-at-once"
+"""The tag that says how many jobs an instance works at side by side. Endpoints of earlier releases do not have it: of
+them SageMaker's own number is the right one."""
 DELETION_TAG = "darkroom:delete"
 """The tag of an endpoint that somebody deleted while SageMaker refused to: it is deleted as soon as possible."""
 
@@ -72,6 +76,12 @@ class Machine:
     instance_type: str
     at_once: int = 1
 
+    def told_by(self, tags: Mapping[str, str]) -> "Machine":
+        """The same with what the endpoint's tags say. Of endpoints that Darkroom made, the configuration may tell one
+        more: a job that waits in the container while its files are fetched."""
+        at_once = tags.get(AT_ONCE_TAG, "")
+        return replace(self, at_once=int(at_once)) if at_once.isdecimal() and int(at_once) else self
+
 
 @dataclass(frozen=True)
 class EndpointTags:
@@ -116,18 +126,41 @@ class EndpointTags:
 
 
 @dataclass(frozen=True)
+class Container:
+    """An endpoint's container. `package` is the prefix in S3 that SageMaker puts into the container, `ami` the machine
+    image, `environment` what this container needs beside what all get."""
+
+    image: str
+    package: str | None = None
+    ami: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What makes it another container, in words; of an image of one's own the image alone."""
+        if self.package is None:
+            return (self.image,)
+        entries = (f"{name}={value}" for name, value in sorted(self.environment.items()))
+        return (self.image, self.package, self.ami or "", *entries)
+
+
+@dataclass(frozen=True)
 class EndpointSpec:
-    """An endpoint to make. `parts` is the name of both its model and its configuration, `at_once` how many jobs each
-    instance runs at once, `engine` what its container is to paint with (None: as the container has it)."""
+    """An endpoint to make. `parts` is the name of both its model and its configuration, and `earlier` those that
+    releases before gave to parts for the same request. `at_once` is how many jobs each instance runs at once, and
+    `waiting` how many more SageMaker may send it; `engine` is what its container is to paint with (None: as the
+    container has it)."""
 
     name: str
     parts: str
     instance_type: str
-    image: str
+    container: Container
     bounds: Bounds
     at_once: int
     tags: dict[str, str]
+    waiting: int = 0
     engine: str | None = None
+    earlier: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Endpoints:
         self._monotonic = monotonic
         self._cache: dict[str, tuple[float, object]] = {}
         self._machines: dict[tuple[str, str], Machine | None] = {}
-        self._engines: dict[tuple[str, str], str | None] = {}
+        self._tags: dict[tuple[str, str], dict[str, str]] = {}
 
     def full_name(self, name: str) -> str:
         """The name of a new endpoint in SageMaker; people may leave the stage's prefix out, and write it in any case.
@@ -101,7 +101,8 @@ class Endpoints:
             return None
         if (name, created) not in self._machines:
             details = self.details(name)
-            self._machines[name, created] = self._source.machine(details.config) if details else None
+            found = self._source.machine(details.config) if details else None
+            self._machines[name, created] = found.told_by(self._tags_of(name, created)) if found else None
         return self._machines[name, created]
 
     def engine(self, name: str) -> str | None:
@@ -110,10 +111,14 @@ class Endpoints:
         created = self._created(name)
         if created is None:
             return None
-        if (name, created) not in self._engines:
+        return self._tags_of(name, created).get(ENGINE_TAG)
+
+    def _tags_of(self, name: str, created: str) -> dict[str, str]:
+        """The tags that an endpoint was made with, read once."""
+        if (name, created) not in self._tags:
             details = self.details(name)
-            self._engines[name, created] = self._source.tags(details.arn).get(ENGINE_TAG) if details else None
-        return self._engines[name, created]
+            self._tags[name, created] = self._source.tags(details.arn) if details else {}
+        return self._tags[name, created]
 
     def _created(self, name: str) -> str | None:
         return next((endpoint.created_at for endpoint in self.all() if endpoint.name == name), None)

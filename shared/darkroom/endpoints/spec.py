@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkroom.endpoints.api import EndpointIn
-from darkroom.endpoints.model import ENGINE_TAG, Bounds, EndpointSpec, bounds_tags, bounds_text
+from darkroom.endpoints.containers import StageWorker, is_ours
+from darkroom.endpoints.model import (
+    AT_ONCE_TAG,
+    ENGINE_TAG,
+    Bounds,
+    Container,
+    EndpointSpec,
+    bounds_tags,
+    bounds_text,
+)
+from darkroom.engines.model import EngineName
 from darkroom.errors import FieldError, Invalid
 
 MAX_NAME = 63
@@ -19,49 +29,47 @@ _NOT_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
 
 @dataclass(frozen=True)
 class Planner:
-    """Turns requests into specifications for one stage. `instance_type` and `image` are used for what a request leaves
-    out, `full_name` puts the stage's prefix before a name."""
+    """Turns requests into specifications for one stage. `worker` is used for what a request leaves out, `full_name`
+    puts the stage's prefix before a name."""
 
     stage: str
-    instance_type: str
-    image: str | None
+    worker: StageWorker
     full_name: Callable[[str], str]
 
     def spec(self, owner: str, request: EndpointIn) -> EndpointSpec:
         """The endpoint that `owner` requests.
 
-        Raises Invalid `image_missing`, `endpoint_name_too_long` or `bounds_not_valid`.
+        Raises Invalid `image_missing`, `engine_not_packaged`, `instance_type_not_possible`, `region_unknown`,
+        `endpoint_name_too_long` or `bounds_not_valid`.
         """
-        image = request.image or self.image
-        if image is None:
-            raise Invalid(
-                "image_missing",
-                "Say which container is the worker: `image`, or the setting `worker_image` of the stage.",
-                (FieldError(("body", "image"), "is needed, for the stage has no `worker_image`"),),
-            )
-        instance_type = request.instance_type or self.instance_type
-        name = self._name(request.name or _generated_name(owner, request, instance_type, image))
+        engine = self.worker.engine(request.image, request.engine)
+        instance_type = self.worker.type_for(request.instance_type, engine)
+        container = self.worker.container(request.image, instance_type)
+        name = self._name(request.name or _generated_name(owner, request, instance_type, container))
         bounds = Bounds(request.min_instances, request.max_instances)
         check_bounds(bounds)
-        # The names of parts contain a digest of their content. A part that exists already is therefore the right one.
-        content = f"{instance_type}\n{image}\n{request.jobs_at_once}\n{max(1, bounds.least)}"
-        if request.engine is not None:
-            content += f"\n{request.engine}"
+        parts = _parts(name, request, instance_type, container, engine)
+        # Releases before had one default for all engines.
+        other_type = _parts(name, request, request.instance_type or self.worker.instance_type, container, engine)
         return EndpointSpec(
             name=name,
-            parts=f"{name}-{hashlib.sha256(content.encode()).hexdigest()[: _PARTS_SUFFIX - 1]}",
+            parts=parts,
+            earlier=frozenset({other_type}) - {parts} if container.package is None else frozenset(),
             instance_type=instance_type,
-            image=image,
+            container=container,
             bounds=bounds,
             at_once=request.jobs_at_once,
+            # While one job is painted, Darkroom's own worker fetches the files of the next.
+            waiting=1 if container.package or engine or is_ours(container.image) else 0,
             tags={
                 "darkroom:stage": self.stage,
                 "darkroom:owner": _NOT_IN_TAGS.sub("_", owner)[:256],
                 "darkroom:asked": bounds_text(bounds),
                 **bounds_tags(bounds),
-                **({ENGINE_TAG: request.engine} if request.engine else {}),
+                AT_ONCE_TAG: str(request.jobs_at_once),
+                **({ENGINE_TAG: engine} if engine else {}),
             },
-            engine=request.engine,
+            engine=engine,
         )
 
     def _name(self, short: str) -> str:
@@ -93,9 +101,19 @@ def check_bounds(bounds: Bounds) -> None:
         )
 
 
-def _generated_name(owner: str, request: EndpointIn, instance_type: str, image: str) -> str:
+def _parts(name: str, request: EndpointIn, instance_type: str, container: Container, engine: EngineName | None) -> str:
+    """The name of an endpoint's parts, with a digest of their content: a part that exists already is the right one.
+
+    A container of one's own counts as it did in releases before, so that their endpoints are found again.
+    """
+    counted = [instance_type, container.image, str(request.jobs_at_once), str(max(1, request.min_instances))]
+    content = "\n".join([*counted, *([engine] if engine else []), *container.told[1:]])
+    return f"{name}-{hashlib.sha256(content.encode()).hexdigest()[: _PARTS_SUFFIX - 1]}"
+
+
+def _generated_name(owner: str, request: EndpointIn, instance_type: str, container: Container) -> str:
     """A name for a request without one. It depends on the request alone, so that a repeat finds the same endpoint."""
     # Without an engine the name is what it was before requests could say one.
     told = request.model_dump_json(exclude={"engine"} if request.engine is None else None)
-    content = f"{owner}\n{told}\n{instance_type}\n{image}"
+    content = "\n".join([owner, told, instance_type, *container.told])
     return hashlib.sha256(content.encode()).hexdigest()[:12]

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from darkroom.assets import AssetStore
     from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, Web
     from darkroom.dead_letters.ports import Letters
     from darkroom.endpoints.ports import EndpointControl, EndpointSource, Scaling
@@ -138,13 +139,25 @@ class Adapters:
         return SageMakerEndpoints(self.clients("sagemaker"), self.settings.endpoint_prefix)
 
     @cached_property
+    def asset_store(self) -> AssetStore:
+        """Zips in S3."""
+        from darkroom.aws.assets import S3Assets
+
+        return S3Assets(self.clients("s3"))
+
+    @cached_property
     def endpoint_control(self) -> EndpointControl:
         """Changes endpoints in SageMaker."""
         from darkroom.aws.endpoints import EndpointDefaults, SageMakerControl, SageMakerEndpoints
+        from darkroom.settings import COMPILED_PREFIX
 
         settings = self.settings
         defaults = EndpointDefaults(
-            settings.worker_role, settings.pictures_bucket, settings.results_topic, settings.pickles
+            settings.worker_role,
+            settings.pictures_bucket,
+            settings.results_topic,
+            settings.pickles,
+            f"s3://{settings.models_bucket}/{COMPILED_PREFIX}",
         )
         sagemaker = self.clients("sagemaker")
         return SageMakerControl(sagemaker, SageMakerEndpoints(sagemaker, settings.endpoint_prefix), defaults)

@@ -11,10 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from darkroom.assets import Assets
     from darkroom.checkpoints.imports import Imports
     from darkroom.checkpoints.resolver import ModelResolver
     from darkroom.checkpoints.service import Checkpoints
     from darkroom.dead_letters.service import DeadLetters
+    from darkroom.endpoints.containers import StageWorker
     from darkroom.endpoints.fleet import Fleet
     from darkroom.endpoints.ports import EndpointJobs
     from darkroom.endpoints.service import Endpoints
@@ -145,6 +147,13 @@ class Services:
         )
 
     @cached_property
+    def assets(self) -> Assets:
+        """Puts the files of a deploy where they are read."""
+        from darkroom.assets import Assets
+
+        return Assets(self.adapters.asset_store)
+
+    @cached_property
     def fleet(self) -> Fleet:
         """Creates, scales and deletes endpoints."""
         from darkroom.endpoints.fleet import Fleet
@@ -156,9 +165,24 @@ class Services:
             self.adapters.scaling,
             self.open_jobs,
             self.settings.stage,
-            self.settings.instance_type,
-            self.settings.worker_image,
+            self._worker,
             self.adapters.clock,
+        )
+
+    def _worker(self) -> StageWorker:
+        from darkroom.endpoints.containers import StageWorker
+
+        settings = self.settings
+        return StageWorker(
+            settings.instance_type,
+            settings.worker_image,
+            settings.cpu_instance_type,
+            settings.package_uri or None,
+            settings.package_engine,
+            settings.worker_base,
+            settings.worker_base_image,
+            settings.worker_base_image_cpu,
+            settings.region,
         )
 
     @cached_property

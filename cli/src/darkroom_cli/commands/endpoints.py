@@ -27,19 +27,30 @@ Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is i
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="A name; the stage's prefix is put before it.")],
-    instance_type: Annotated[str | None, typer.Option("--type", help="As in ml.g5.xlarge.")] = None,
-    image: Annotated[str | None, typer.Option("--image", help="The worker's container, if not the stage's.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A name; the stage's prefix is put before it. Without one it gets one.")
+    ] = None,
+    instance_type: Annotated[
+        str | None, typer.Option("--type", help="As in ml.g5.xlarge; a preview needs none with a GPU.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option("--image", help="A container of your own, in place of the stage's worker.")
+    ] = None,
     least: Least = None,
     most: Most = None,
     at_once: Annotated[int | None, typer.Option("--at-once", min=1, max=16, help="Jobs at once.")] = None,
-    engine: Annotated[str | None, typer.Option("--engine", help="What Darkroom's worker paints with.")] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="What it paints with: diffusers, or preview for cents.")
+    ] = None,
     wait: Wait = True,
     timeout: Minutes = 30,
     url: Url = None,
     key_file: KeyFile = None,
 ) -> None:
-    """Make an endpoint. The same command again finishes what was interrupted."""
+    """Make an endpoint. The same command again finishes what was interrupted.
+
+    Whatever is left out comes from the stage's settings: its worker, and an instance type that suits the engine.
+    """
     with reported_errors("Stopped waiting; it is being made."), connected(url, key_file) as darkroom:
         from darkroom_client import endpoints
         from darkroom_client.client import without_none
@@ -54,7 +65,8 @@ def create(
             "engine": engine,
         }
         endpoint = endpoints.create(darkroom, without_none(body))
-        typer.echo(f"{endpoint['name']}: {endpoint['status']}")
+        told = ", ".join(filter(None, (endpoint["instance_type"], endpoint["engine"])))
+        typer.echo(f"{endpoint['name']}: {endpoint['status']} ({told})")
         if wait:
             _wait(darkroom, endpoint["name"], timeout)
 
