@@ -1,10 +1,13 @@
 """A bridge inside the test: the real application behind the real server, at a port of its own."""
 
+import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
+import httpx
 import uvicorn
 
 from darkroom_bridge import server
@@ -37,3 +40,13 @@ def bridged(
 def _port(running: uvicorn.Server) -> int:
     port: int = running.servers[0].sockets[0].getsockname()[1]
     return port
+
+
+def begun(address: str, path: str, body: Any) -> socket.socket:
+    """A request whose answer nobody has read yet: closing the socket is what a client does that breaks off."""
+    parts = httpx.URL(address)
+    opened = socket.create_connection((parts.host, parts.port or 80))
+    content = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: {parts.host}:{parts.port}\r\nContent-Length: {len(content)}\r\n\r\n"
+    opened.sendall(head.encode() + content)
+    return opened

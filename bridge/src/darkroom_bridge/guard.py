@@ -12,16 +12,12 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from darkroom_bridge.problems import OPENAI
+from darkroom_bridge.problems import OPENAI, Problem
 from darkroom_bridge.settings import MAX_BODY
 
 NAMES = frozenset({"localhost", "host.docker.internal"})
 """Names that no web page can have: the second is how containers call their host (Docker)."""
 _ELSEWHERE = frozenset({"cross-site", "same-site"})
-
-
-class TooLarge(Exception):
-    """A body has more than MAX_BODY bytes."""
 
 
 class Guard:
@@ -41,12 +37,9 @@ class Guard:
             await _refused(403, reason, scope)(scope, receive, send)
             return
         if _announced(headers) > MAX_BODY:
-            await _refused(413, f"A request has at most {MAX_BODY} bytes.", scope)(scope, receive, send)
+            await _refused(413, _too_large(), scope)(scope, receive, send)
             return
-        try:
-            await self._app(scope, _counted(receive), send)
-        except TooLarge:
-            await _refused(413, f"A request has at most {MAX_BODY} bytes.", scope)(scope, receive, send)
+        await self._app(scope, _counted(receive), send)
 
     def refusal(self, headers: Headers) -> str | None:
         """Why a request with these headers is refused, None when it is not."""
@@ -60,6 +53,10 @@ class Guard:
         if headers.get("sec-fetch-site", "").lower() in _ELSEWHERE:
             return "A web page elsewhere may not use the bridge."
         return None
+
+
+def _too_large() -> str:
+    return f"A request has at most {MAX_BODY} bytes."
 
 
 def _refused(status: int, reason: str, scope: Scope) -> JSONResponse:
@@ -92,7 +89,7 @@ def _announced(headers: Headers) -> int:
 
 
 def _counted(receive: Receive) -> Receive:
-    """The messages of a request; raises TooLarge when its body goes on beyond the limit, whatever its header said."""
+    """The messages of a request; raises Problem 413 when its body goes on beyond the limit, whatever its header said."""
     count = 0
 
     async def next_message() -> Message:
@@ -100,7 +97,7 @@ def _counted(receive: Receive) -> Receive:
         message = await receive()
         count += len(message.get("body", b""))
         if count > MAX_BODY:
-            raise TooLarge
+            raise Problem(413, _too_large(), "too_large", plain=True)
         return message
 
     return next_message

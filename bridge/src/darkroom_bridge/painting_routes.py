@@ -127,8 +127,8 @@ async def internal_progress(request: Request, session: Session) -> Response:
 
 
 async def pending_tasks(request: Request, session: Session) -> Response:
-    """The `force_task_id` of each open call from the caller's address."""
-    own = [call for call in session.calls.open if call.order.address == address_of(request)]
+    """The `force_task_id` of each open call that a client at the caller's address waits for."""
+    own = [call for call in session.calls.open if call.alive and call.order.address == address_of(request)]
     return JSONResponse({"size": len(own), "tasks": [call.order.task for call in own if call.order.task]})
 
 
