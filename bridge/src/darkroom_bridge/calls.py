@@ -100,14 +100,14 @@ class Calls:
         call.alive = True
         if call.timer:
             call.timer.cancel()
-        assert call.task is not None  # noqa: S101 - it was begun
+        work = call.task = call.task or asyncio.create_task(self._work(call))
         leaving = asyncio.ensure_future(gone)
         try:
-            await asyncio.wait({call.task, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not call.task.done():
+            await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
                 raise ClientGone
             self._calls.remove(call)
-            return call.task.result()
+            return work.result()
         except (ClientGone, asyncio.CancelledError):
             self._leave(call)
             raise
@@ -131,13 +131,12 @@ class Calls:
         return sum(len(call.jobs) for call in left)
 
     def _left(self, digest: str) -> Call | None:
-        """The call of an equal request whose client broke off, and which is not being cancelled."""
+        """The call of an equal request whose client broke off, unless it is being cancelled or came to nothing."""
         left = (call for call in self._calls if not call.alive and not call.stopped and call.order.digest == digest)
-        return next(left, None)
+        return next((call for call in left if call.open or (call.task and call.task.exception() is None)), None)
 
     def _begin(self, order: Order) -> Call:
         call = Call(order, self._key_for(order.digest))
-        call.task = asyncio.create_task(self._work(call))
         self._calls.append(call)
         return call
 
@@ -160,7 +159,9 @@ class Calls:
         try:
             job: Job = await self._run(lambda: self._darkroom.submit(body(), key))
         except httpx.TransportError:
-            self._unsure[call.order.digest] = call.key, time.monotonic()
+            now = time.monotonic()
+            recent = {digest: kept for digest, kept in self._unsure.items() if now - kept[1] < self._grace}
+            self._unsure = recent | {call.order.digest: (call.key, now)}
             raise
         call.jobs[job["id"]] = job
         log.info("%s: job %s", call.order.what, job["id"])

@@ -89,7 +89,7 @@ def _announced(headers: Headers) -> int:
 
 
 def _counted(receive: Receive) -> Receive:
-    """The messages of a request; raises Problem 413 when its body goes on beyond the limit, whatever its header said."""
+    """The messages of a request; raises Problem 413 when its body goes on beyond the limit."""
     count = 0
 
     async def next_message() -> Message:

@@ -14,8 +14,6 @@ _STEP = 8
 def editing(image: bytes, mask: bytes | None) -> dict[str, Any]:
     """The fields of an img2img body that paint `image` anew where `mask` is transparent, or where the picture itself
     is; all of it when nothing is. Raises Problem for what is no picture, or a mask of another size. It may block."""
-    from PIL import Image
-
     picture, drawn = _opened(image, "image"), _opened(mask, "mask") if mask else None
     if drawn and drawn.size != picture.size:
         sizes = f"{drawn.width}x{drawn.height}, but image is {picture.width}x{picture.height}"
@@ -36,9 +34,7 @@ def editing(image: bytes, mask: bytes | None) -> dict[str, Any]:
         return body
     if seen is picture:
         body["init_images"] = [encoded(_png(picture.convert("RGB")))]
-    repainted = {"mask": encoded(_png(white)), "inpainting_fill": 1, "inpaint_full_res": False}
-    assert isinstance(white, Image.Image)  # noqa: S101 - Pillow's point may say otherwise
-    return body | repainted
+    return body | {"mask": encoded(_png(white)), "inpainting_fill": 1, "inpaint_full_res": False}
 
 
 def _opened(content: bytes, name: str) -> Any:

@@ -1,6 +1,7 @@
 """How far a call is, as the WebUI tells it."""
 
 import time
+from datetime import datetime
 from typing import Any
 
 from darkroom_bridge.answers import timestamp
@@ -59,8 +60,6 @@ def share_of(job: Job | None) -> float:
 
 def eta_of(job: Job | None, share: float, now: float) -> float:
     """Seconds until a job ends, as its progress says so far; 0 when nothing is known."""
-    from datetime import datetime
-
     if job is None or not job["started_at"] or share <= 0:
         return 0.0
     began = datetime.fromisoformat(job["started_at"].replace("Z", "+00:00")).timestamp()
