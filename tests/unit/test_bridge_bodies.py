@@ -69,10 +69,15 @@ def test_settings_that_change_pictures_go_along_and_those_of_the_body_win() -> N
         assert webui.post("/sdapi/v1/options", json={"sd_vae": "None"}).status_code == 200
 
 
-def test_the_body_goes_on_as_it_is_without_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_body_goes_on_as_it_is_without_the_task() -> None:
     darkroom = FakeDarkroom()
     with bridge(darkroom) as webui:
-        said = {"prompt": "a pier", "alwayson_scripts": {"x": {"args": [1]}}, "unheard_of": [1], "s_tmax": 1e9}
+        said: dict[str, Any] = {
+            "prompt": "a pier",
+            "alwayson_scripts": {"x": {"args": [1]}},
+            "unheard_of": [1],
+            "s_tmax": 1e9,
+        }
         sent = body_of(webui, darkroom, **said, force_task_id="task(1)")["parameters"]
         assert sent == {**said, "override_settings": {}}
         webui.post("/sdapi/v1/txt2img", content='{"s_tmax": Infinity, "eta": 1e999}')

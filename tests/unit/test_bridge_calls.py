@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -265,3 +266,44 @@ def test_a_bridge_that_stops_cancels_what_is_open(
         darkroom.wait_for_jobs(1)
     assert statuses(darkroom) == ["cancelled"]
     assert isinstance(answer.exception(), httpx.TransportError) or answer.result().status_code >= 400
+
+
+def test_a_job_that_darkroom_did_not_answer_for_is_handed_in_again_under_the_same_key(
+    darkroom: FakeDarkroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darkroom_bridge.calls._PAUSES", (0, 0))
+    handed_in: list[str] = []
+    handle = darkroom.handle
+
+    def times_out(request: httpx.Request) -> httpx.Response:
+        answer = handle(request)
+        if request.method == "POST" and request.url.path.endswith("/jobs"):
+            handed_in.append(request.headers["idempotency-key"])
+            return answer if len(handed_in) == 3 else httpx.Response(504, json={"code": "no_answer", "detail": "Late."})
+        return answer
+
+    darkroom.handle = times_out  # type: ignore[method-assign]
+    darkroom.held = False
+    with bridge(darkroom) as webui:
+        assert webui.post(TXT2IMG, json={"prompt": "a pier"}).status_code == 200
+    assert (len(handed_in), len(set(handed_in)), len(darkroom.jobs)) == (3, 1, 1)
+
+
+def test_a_key_that_must_slow_down_does_not_hold_up_another(darkroom: FakeDarkroom, pool: ThreadPoolExecutor) -> None:
+    slow = threading.Event()
+    handle = darkroom.handle
+
+    def waits(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and request.headers["authorization"] == "Bearer a-key":
+            slow.wait(60)
+        return handle(request)
+
+    darkroom.handle = waits  # type: ignore[method-assign]
+    darkroom.held = False
+    with bridge(darkroom) as webui:
+        waiting = [ask(pool, webui, seed=seed) for seed in range(30)]
+        ben = webui.post(TXT2IMG, json={"prompt": "a pier"}, headers={"Authorization": "Bearer b-key"})
+        assert ben.status_code == 200
+        assert not any(answer.done() for answer in waiting)
+        slow.set()
+        assert {answer.result().status_code for answer in waiting} == {200}

@@ -142,7 +142,7 @@ def test_no_key_and_no_prompt_is_written_down(darkroom: FakeDarkroom, caplog: py
         headers = {"Authorization": basic("a-key")}
         http.post("/sdapi/v1/txt2img", json={"prompt": "a secret pier"}, headers=headers)
         http.post("/sdapi/v1/txt2img", json={"prompt": "a secret pier"}, headers={"Authorization": "Bearer b-key"})
-        darkroom.refusal = 500, {"code": "internal_error", "detail": "No."}
+        darkroom.refusal = 503, {"code": "aws_busy", "detail": "No."}
         http.post("/sdapi/v1/txt2img", json={"prompt": "a secret pier"}, headers=headers)
         darkroom.refusal = None
     ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("darkroom_bridge"))

@@ -18,6 +18,8 @@ from darkroom_client.errors import Failure, Refused
 
 _AT_ONCE = 8
 """Jobs of one call that are made side by side."""
+_PAUSES = (1.0, 3.0)
+"""Seconds before a job is handed in again that Darkroom did not answer for (500 to 504): the key is the same."""
 
 log = logging.getLogger(__name__)
 
@@ -156,19 +158,30 @@ class Calls:
         return list(await asyncio.gather(*(one(number, body) for number, body in enumerate(call.order.bodies))))
 
     async def _submitted(self, call: Call, key: str, body: Callable[[], dict[str, Any]]) -> Job:
-        try:
-            job: Job = await self._run(lambda: self._darkroom.submit(body(), key))
-        except httpx.TransportError:
-            now = time.monotonic()
-            recent = {digest: kept for digest, kept in self._unsure.items() if now - kept[1] < self._grace}
-            self._unsure = recent | {call.order.digest: (call.key, now)}
-            raise
+        for pause in (*_PAUSES, None):
+            try:
+                job: Job = await self._run(lambda: self._darkroom.submit(body(), key))
+                break
+            except (httpx.TransportError, Refused) as error:
+                unsure = not isinstance(error, Refused) or error.status >= 500
+                if unsure:
+                    self._remember(call)
+                # The client has tried lost connections again by itself.
+                if pause is None or not unsure or not isinstance(error, Refused):
+                    raise
+                await self._sleep(pause)
         call.jobs[job["id"]] = job
         log.info("%s: job %s", call.order.what, job["id"])
         if call.stopped:
             await self._cancel(job)
             return call.jobs[job["id"]]
         return job
+
+    def _remember(self, call: Call) -> None:
+        """Nobody knows whether the job of this call was made: a repeat within the grace asks with the same key."""
+        now = time.monotonic()
+        recent = {digest: kept for digest, kept in self._unsure.items() if now - kept[1] < self._grace}
+        self._unsure = recent | {call.order.digest: (call.key, now)}
 
     def _leave(self, call: Call) -> None:
         call.alive = False

@@ -58,7 +58,6 @@ class Sessions:
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         # One lock for each key, so that nobody waits for the connection of another one.
         self._opening: dict[str, asyncio.Lock] = {}
-        self._run = runner()
 
     async def of(self, request: Request) -> Session:
         """What is kept for the caller's key. Raises Problem without a key, and for one that Darkroom does not take."""
@@ -93,11 +92,13 @@ class Sessions:
 
     async def _opened(self, key: str, fingerprint: str) -> Session:
         darkroom = self._connect(key)
-        options = await self._run(Options, file_of(self._settings.folder, fingerprint))
-        session = Session(darkroom, options, self._run, self._settings.grace)
+        # Threads of its own, so that no key waits while another one is told to slow down.
+        run = runner()
+        options = await run(Options, file_of(self._settings.folder, fingerprint))
+        session = Session(darkroom, options, run, self._settings.grace)
         try:
             # Tells at once whether the key is good, and is needed by most calls.
-            await self._run(session.shelf.of, "stable-diffusion")
+            await run(session.shelf.of, "stable-diffusion")
         except Exception as error:
             darkroom.close()
             raise of(error) from error

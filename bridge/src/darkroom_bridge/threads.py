@@ -8,8 +8,9 @@ import anyio
 import anyio.to_thread
 
 T = TypeVar("T")
-AT_ONCE = 64
-"""Requests to Darkroom at the same time; nobody waits for a job's end in a thread."""
+AT_ONCE = 10
+"""Requests of one key at the same time: as many as the functions of a new AWS account run. They take parts of a second,
+for nobody waits for a job's end in a thread."""
 
 Run = Callable[..., Awaitable[Any]]
 """Calls a function with arguments in a thread, and returns what it returns."""
