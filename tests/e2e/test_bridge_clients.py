@@ -75,6 +75,21 @@ def test_webuiapi_enlarges_describes_and_reads(webui: webuiapi.WebUIApi) -> None
     assert read.json["parameters"]["Size-1"] == "64"
 
 
+def test_webuiapi_with_a_key_of_its_own_paints_twice_as_large(bridge: str, darkroom: Running) -> None:
+    webui = webuiapi.WebUIApi(baseurl=f"{bridge}/sdapi/v1", username="anybody", password=darkroom.key)
+    result = webui.txt2img(
+        prompt="a pier", enable_hr=True, hr_scale=2, hr_upscaler=webuiapi.HiResUpscaler.Latent, **SIZE
+    )
+    assert result.image.size == (128, 128)
+    assert (result.info["width"], result.info["extra_generation_params"]["Hires upscale"]) == (64, "2.0")
+    assert webui.custom_get("sdapi/v1/no-such-list") == {"detail": "Not Found"}
+    with pytest.raises(RuntimeError, match="422"):
+        webui.txt2img(prompt="a pier", width=9000)
+    stranger = webuiapi.WebUIApi(baseurl=f"{bridge}/sdapi/v1", username="anybody", password="wrong")
+    with pytest.raises(RuntimeError, match="401"):
+        stranger.txt2img(prompt="a pier")
+
+
 def test_webuiapi_lists_everything(webui: webuiapi.WebUIApi) -> None:
     assert webui.has_controlnet
     assert "Euler a" in webui.util_get_sampler_names()

@@ -136,6 +136,12 @@ def test_without_its_packages_the_command_says_what_to_install(monkeypatch: pyte
     assert "darkroom-cli[bridge]" in run("bridge", "--url", URL, code=1).stderr
 
 
+def test_a_port_that_is_taken_is_told_with_what_to_do(with_key: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_KEY", "a-key")
+    told = run("bridge", "--url", URL, "--port", with_key.base_url.port, code=1)
+    assert "give another one with --port" in told.stderr
+
+
 def test_no_key_and_no_prompt_is_written_down(darkroom: FakeDarkroom, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with bridge(darkroom, None) as http:

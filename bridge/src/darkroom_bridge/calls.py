@@ -30,8 +30,9 @@ class ClientGone(Exception):
 
 @dataclass(frozen=True)
 class Order:
-    """What a call wants: the jobs to submit, each by a function that takes an idempotency key and returns its body.
-    `digest` is the same for equal requests. `address` is the client's; `task` is the `force_task_id` that it sent."""
+    """What a call wants: the jobs to submit, each by a function that returns its body. `digest` is the same for equal
+    requests. `address` is the client's; `task` is the `force_task_id` that it sent. `steps` and `batches` are what its
+    progress counts."""
 
     what: str
     bodies: tuple[Callable[[], dict[str, Any]], ...]
@@ -89,10 +90,6 @@ class Calls:
         if task:
             own = [call for call in own if call.order.task == task]
         return own[-1] if own else None
-
-    def find(self, job_id: str) -> Call | None:
-        """The call that a job belongs to."""
-        return next((call for call in self._calls if job_id in call.jobs), None)
 
     async def serve(self, order: Order, gone: Awaitable[object]) -> list[Job]:
         """Make the jobs of an order and wait for their ends, in the order of its bodies; or take over those of an equal

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +18,6 @@ from darkroom_client import Darkroom
 from darkroom_client.answers import Job
 from darkroom_client.errors import Refused
 
-T = TypeVar("T")
 CLIENT_GONE = 499
 """The status of an answer that nobody reads, as proxies call it."""
 Handler = Callable[[Request, Session], Awaitable[Response]]

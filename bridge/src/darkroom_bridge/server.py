@@ -1,6 +1,8 @@
 """Serves the bridge until it is stopped."""
 
+import contextlib
 import logging
+import socket
 from collections.abc import Callable
 
 import uvicorn
@@ -12,7 +14,21 @@ STOP_SECONDS = 5
 """How long open connections may go on after a stop."""
 
 
-def server(settings: Settings) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """A server that tells its address once it listens, also when it took any free port."""
+
+    ready: Callable[[str], object] = staticmethod(lambda address: None)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by uvicorn."""
+        await super().startup(sockets)
+        if self.started:
+            port = self.servers[0].sockets[0].getsockname()[1]
+            host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+            self.ready(f"http://{host}:{port}")
+
+
+def server(settings: Settings) -> Server:
     """A server for these settings, which has not begun. Forwarded addresses are not believed: a client's own address is
     part of who it is."""
     config = uvicorn.Config(
@@ -28,7 +44,7 @@ def server(settings: Settings) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    return uvicorn.Server(config)
+    return Server(config)
 
 
 def serve(settings: Settings, ready: Callable[[str], object]) -> bool:
@@ -36,15 +52,8 @@ def serve(settings: Settings, ready: Callable[[str], object]) -> bool:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("darkroom_bridge").setLevel(logging.INFO)
     running = server(settings)
-    started = running.startup
-
-    async def startup(sockets: list[object] | None = None) -> None:
-        await started(sockets)  # type: ignore[arg-type]
-        if running.started:
-            port = running.servers[0].sockets[0].getsockname()[1]
-            host = f"[{settings.host}]" if ":" in settings.host else settings.host
-            ready(f"http://{host}:{port}")
-
-    running.startup = startup  # type: ignore[method-assign, assignment]
-    running.run()
-    return bool(running.started)
+    running.ready = ready
+    # That is how uvicorn ends where it cannot listen.
+    with contextlib.suppress(SystemExit):
+        running.run()
+    return running.started

@@ -40,14 +40,12 @@ class Waiter:
         darkroom: Darkroom,
         run: Run,
         seen: Callable[[Job], None],
-        sleep: Callable[[float], "asyncio.Future[None] | asyncio.Task[None]"] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`seen` is told each whole job that was looked at."""
         self._darkroom = darkroom
         self._run = run
         self._seen = seen
-        self._sleep = sleep or (lambda seconds: asyncio.ensure_future(asyncio.sleep(seconds)))
         self._monotonic = monotonic
         self._waiting: dict[str, tuple[asyncio.Future[Job], float]] = {}
         self._owners: set[str] = set()
@@ -93,7 +91,7 @@ class Waiter:
             except (httpx.TransportError, Failure) as error:
                 pause = self._failed(error)
             if self._waiting and pause:
-                await self._sleep(pause)
+                await asyncio.sleep(pause)
 
     async def _look(self) -> float:
         """Look once; returns the seconds until the next look."""
