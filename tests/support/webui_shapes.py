@@ -171,7 +171,7 @@ GETS: dict[str, Any] = {
 """Answers that need no body."""
 POSTS: dict[str, Any] = {
     "/sdapi/v1/interrupt": {},
-    "/sdapi/v1/skip": {},
+    "/sdapi/v1/skip": None,
     "/sdapi/v1/unload-checkpoint": {},
     "/sdapi/v1/reload-checkpoint": {},
     "/sdapi/v1/refresh-checkpoints": None,

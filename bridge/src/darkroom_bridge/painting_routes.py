@@ -147,7 +147,7 @@ async def skip(request: Request, session: Session) -> Response:
         raise Problem(501, "A job in the cloud cannot skip one of its batches; interrupt ends all of them.", "skip")
     if call:
         await session.calls.stop(call)
-    return JSONResponse({})
+    return JSONResponse(None)
 
 
 def routes() -> list[Route]:
