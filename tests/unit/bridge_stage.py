@@ -145,6 +145,7 @@ class FakeDarkroom:
 
 
 PICTURE = png()
+PICTURES = ("init_images", "mask", "image")
 
 
 def problem(status: int, code: str, detail: str, errors: tuple[dict[str, Any], ...] = ()) -> httpx.Response:
@@ -194,7 +195,8 @@ def job_of(job_id: str, body: dict[str, Any], owner: str) -> dict[str, Any]:
         "seed": None,
         "notice_count": 0,
         "models": {},
-        "parameters": body["parameters"],
+        # Darkroom keeps pictures beside the parameters.
+        "parameters": {name: value for name, value in body["parameters"].items() if name not in PICTURES},
         "inputs": [],
         "images": [],
         "infotexts": [],

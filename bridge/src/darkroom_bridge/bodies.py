@@ -47,7 +47,7 @@ def painting(
     task = fields.get(_TASK)
     return Order(
         call,
-        (_prepared(darkroom, body),),
+        [_prepared(darkroom, body)],
         _digest([body]),
         address,
         task if isinstance(task, str) and task else None,
@@ -61,7 +61,7 @@ def upscaling(fields: dict[str, Any], pictures: list[str], options: Options, dar
     common = {name: value for name, value in fields.items() if name not in ("image", "imageList", _TASK)}
     common["override_settings"] = options.for_pictures()
     bodies = [{"type": "extras", "parameters": {**common, "image": picture}} for picture in pictures]
-    return Order("extras", tuple(_prepared(darkroom, body) for body in bodies), _digest(bodies), address)
+    return Order("extras", [_prepared(darkroom, body) for body in bodies], _digest(bodies), address)
 
 
 def describing(fields: dict[str, Any], options: Options, darkroom: Darkroom, address: str) -> Order:
@@ -73,7 +73,7 @@ def describing(fields: dict[str, Any], options: Options, darkroom: Darkroom, add
         raise Problem(404, "Image not found")
     parameters = {"image": fields["image"], "override_settings": options.for_descriptions()}
     body = {"type": job_type, "parameters": parameters}
-    return Order(job_type, (_prepared(darkroom, body),), _digest([body]), address)
+    return Order(job_type, [_prepared(darkroom, body)], _digest([body]), address)
 
 
 def _digest(bodies: list[dict[str, Any]]) -> str:
@@ -88,7 +88,7 @@ def _prepared(darkroom: Darkroom, body: dict[str, Any]) -> Callable[[], dict[str
 
 def with_uploads(body: dict[str, Any], upload: Callable[[bytes], str]) -> dict[str, Any]:
     """The body as it is when it is small enough; otherwise with its large pictures uploaded and named in `images`."""
-    if len(json.dumps(body)) <= MAX_INLINE:
+    if characters(body) <= MAX_INLINE:
         return body
     images: dict[str, str] = {}
 
@@ -107,6 +107,15 @@ def with_uploads(body: dict[str, Any], upload: Callable[[bytes], str]) -> dict[s
         return f"image:{name}"
 
     return {**body, "parameters": visit(body["parameters"], ()), "images": images}
+
+
+def characters(value: Any) -> int:
+    """About how long a body is as JSON, without making it."""
+    if isinstance(value, dict):
+        return sum(characters(item) for item in value.values())
+    if isinstance(value, list):
+        return sum(map(characters, value))
+    return len(value) if isinstance(value, str) else 8
 
 
 def _picture(text: str) -> bytes | None:

@@ -30,12 +30,13 @@ class ClientGone(Exception):
 
 @dataclass(frozen=True)
 class Order:
-    """What a call wants: the jobs to submit, each by a function that returns its body. `digest` is the same for equal
+    """What a call wants: the jobs to submit, each by a function that returns its body; it is dropped once its job is
+    made, for it holds the pictures. `digest` is the same for equal
     requests. `address` is the client's; `task` is the `force_task_id` that it sent. `steps` and `batches` are what its
     progress counts."""
 
     what: str
-    bodies: tuple[Callable[[], dict[str, Any]], ...]
+    bodies: list[Callable[[], dict[str, Any]]]
     digest: str
     address: str
     task: str | None = None
@@ -147,17 +148,18 @@ class Calls:
     async def _work(self, call: Call) -> list[Job]:
         limit = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(number: int, body: Callable[[], dict[str, Any]]) -> Job:
+        async def one(number: int) -> Job:
             async with limit:
-                job = await self._submitted(call, f"{call.key}-{number}", body)
+                job = await self._submitted(call, number)
             return await self.waiter.ended(job)
 
-        return list(await asyncio.gather(*(one(number, body) for number, body in enumerate(call.order.bodies))))
+        return list(await asyncio.gather(*map(one, range(len(call.order.bodies)))))
 
-    async def _submitted(self, call: Call, key: str, body: Callable[[], dict[str, Any]]) -> Job:
+    async def _submitted(self, call: Call, number: int) -> Job:
+        bodies, key = call.order.bodies, f"{call.key}-{number}"
         for pause in (*_PAUSES, None):
             try:
-                job: Job = await self._run(lambda: self._darkroom.submit(body(), key))
+                job: Job = await self._run(lambda: self._darkroom.submit(bodies[number](), key))
                 break
             except (httpx.TransportError, Refused) as error:
                 unsure = not isinstance(error, Refused) or error.status >= 500
@@ -167,6 +169,7 @@ class Calls:
                 if pause is None or not unsure or not isinstance(error, Refused):
                     raise
                 await self._sleep(pause)
+        bodies[number] = dict
         call.jobs[job["id"]] = job
         log.info("%s: job %s", call.order.what, job["id"])
         if call.stopped:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from darkroom_bridge import answers, bodies, infotexts, progress
+from darkroom_bridge.calls import Order
 from darkroom_bridge.problems import Problem
 from darkroom_bridge.requests import body_of, for_key, made, missing, pictures_of
 from darkroom_bridge.sessions import Session, address_of, task_of
@@ -30,6 +31,15 @@ async def img2img(request: Request, session: Session) -> Response:
 
 
 async def _painted(request: Request, session: Session, call: JobType) -> Response:
+    order, fields = await _painting(request, session, call)
+    [job] = await made(request, session, order)
+    pictures = await pictures_of(session, job) if fields.get("send_images") is not False else []
+    return JSONResponse(await session.run(answers.painted, call, fields, job, pictures))
+
+
+async def _painting(request: Request, session: Session, call: JobType) -> tuple[Order, dict[str, Any]]:
+    """The order, and what the answer repeats of the body: its pictures only when it asks for them. They would fill the
+    memory while the job is waited for."""
     fields = await body_of(request)
     if call == "img2img" and not fields.get("init_images"):
         raise Problem(404, "Init image not found")
@@ -37,19 +47,14 @@ async def _painted(request: Request, session: Session, call: JobType) -> Respons
     order = await session.run(
         bodies.painting, call, fields, session.options, checkpoint, session.darkroom, address_of(request)
     )
-    [job] = await made(request, session, order)
-    pictures = await pictures_of(session, job) if fields.get("send_images") is not False else []
-    return JSONResponse(await session.run(answers.painted, call, fields, job, pictures))
+    if not fields.get("include_init_images"):
+        fields = {name: value for name, value in fields.items() if name not in ("init_images", "mask")}
+    return order, fields
 
 
 async def extra_single_image(request: Request, session: Session) -> Response:
     """Enlarge a picture."""
-    fields = await body_of(request)
-    image = fields.get("image")
-    if not isinstance(image, str) or not image:
-        raise missing("image")
-    order = bodies.upscaling(fields, [image], session.options, session.darkroom, address_of(request))
-    [job] = await made(request, session, order)
+    [job] = await made(request, session, await _upscaling(request, session, "image"))
     pictures = await pictures_of(session, job)
     image = answers.encoded(pictures[0]) if pictures else ""
     return JSONResponse({"html_info": answers.upscaled(job), "image": image})
@@ -57,27 +62,29 @@ async def extra_single_image(request: Request, session: Session) -> Response:
 
 async def extra_batch_images(request: Request, session: Session) -> Response:
     """Enlarge several pictures, each by a job of its own."""
-    fields = await body_of(request)
-    listed = fields.get("imageList")
-    if not isinstance(listed, list) or not listed:
-        raise missing("imageList")
-    images = [entry.get("data") if isinstance(entry, dict) else None for entry in listed]
-    texts = [image for image in images if isinstance(image, str) and image]
-    if len(texts) != len(images):
-        raise missing("imageList")
-    if len(texts) > MOST_PICTURES:
-        raise Problem(422, f"A call takes at most {MOST_PICTURES} pictures; send them in several.")
-    order = bodies.upscaling(fields, texts, session.options, session.darkroom, address_of(request))
-    jobs = await made(request, session, order)
+    jobs = await made(request, session, await _upscaling(request, session, "imageList"))
     pictures = [answers.encoded(picture) for job in jobs for picture in await pictures_of(session, job)]
     return JSONResponse({"html_info": "", "images": pictures})
 
 
+async def _upscaling(request: Request, session: Session, name: str) -> Order:
+    """The order for the pictures in the field of that name."""
+    fields = await body_of(request)
+    said = fields.get(name)
+    listed = said if isinstance(said, list) else [{"data": said}]
+    images = [entry.get("data") if isinstance(entry, dict) else None for entry in listed]
+    texts = [image for image in images if isinstance(image, str) and image]
+    if not texts or len(texts) != len(images):
+        raise missing(name)
+    if len(texts) > MOST_PICTURES:
+        raise Problem(422, f"A call takes at most {MOST_PICTURES} pictures; send them in several.")
+    return await session.run(bodies.upscaling, fields, texts, session.options, session.darkroom, address_of(request))
+
+
 async def interrogate(request: Request, session: Session) -> Response:
     """Describe a picture."""
-    fields = await body_of(request)
-    order = bodies.describing(fields, session.options, session.darkroom, address_of(request))
-    [job] = await made(request, session, order)
+    arguments = (session.options, session.darkroom, address_of(request))
+    [job] = await made(request, session, await session.run(bodies.describing, await body_of(request), *arguments))
     return JSONResponse({"caption": job["caption"] or ""})
 
 

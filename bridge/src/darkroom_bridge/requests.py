@@ -51,7 +51,8 @@ async def body_of(request: Request) -> dict[str, Any]:
 
     Numbers that JSON cannot say become text, as Darkroom takes them.
     """
-    content = await request.body()
+    # Not `request.body()`, which would keep the pictures of a body until its job has ended.
+    content = b"".join([chunk async for chunk in request.stream()])
     if not content.strip():
         return {}
     try:
