@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAVY = ("httpx", "boto3", "botocore", "darkroom", "darkroom_client.client")
+HEAVY = ("httpx", "starlette", "uvicorn", "darkroom_bridge", "boto3", "botocore", "darkroom", "darkroom_client.client")
 IMPORTED_BY_TYPER = ("rich", "pydantic")
 """Typer imports rich to print the page of `--help`, and pydantic to read the values of options."""
 PROGRAM = """
@@ -26,7 +26,7 @@ def imported(*arguments: str) -> tuple[str, set[str]]:
     return result.stdout, set(json.loads(result.stderr.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("group", [[], ["jobs"], ["jobs", "list"], ["checkpoints"], ["login"]])
+@pytest.mark.parametrize("group", [[], ["jobs"], ["jobs", "list"], ["checkpoints"], ["login"], ["bridge"]])
 def test_help_imports_nothing_that_only_a_command_needs(group: list[str]) -> None:
     output, modules = imported(*group, "--help")
     assert f"Usage: {' '.join(['darkroom', *group])}" in output

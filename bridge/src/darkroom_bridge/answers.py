@@ -84,8 +84,6 @@ def info(sent: dict[str, Any], job: Job) -> dict[str, Any]:
     pairs = first.pairs
     seeds = [image["seed"] if image["seed"] is not None else -1 for image in shown] or [_whole(sent["seed"], -1)]
     subseeds = [_subseed(sent, number, text) for number, text in enumerate(texts)] or [_whole(sent["subseed"], -1)]
-    width, _, height = pairs.get("Size", "").partition("x")
-    model = pairs.get("Model") or (PurePosixPath(job["checkpoint"]).stem if job["checkpoint"] else None)
     count = len(seeds)
     return {
         "prompt": first.prompt,
@@ -98,6 +96,23 @@ def info(sent: dict[str, Any], job: Job) -> dict[str, Any]:
         "subseed": subseeds[0],
         "all_subseeds": subseeds,
         "subseed_strength": sent["subseed_strength"] or 0,
+        **_settings(sent, job, pairs),
+        "extra_generation_params": {name: value for name, value in pairs.items() if name not in _BASE},
+        "index_of_first_image": grids,
+        "infotexts": [image["infotext"] or "" for image in images],
+        "styles": sent["styles"] or [],
+        "job_timestamp": timestamp(job),
+        "clip_skip": _whole(pairs.get("Clip skip"), 1),
+        "is_using_inpainting_conditioning": "Conditional mask weight" in pairs,
+        "version": pairs.get("Version") or f"v{VERSION}",
+    }
+
+
+def _settings(sent: dict[str, Any], job: Job, pairs: dict[str, str]) -> dict[str, Any]:
+    """The fields of `info` that say how a picture was painted; `pairs` are those of its infotext."""
+    width, _, height = pairs.get("Size", "").partition("x")
+    model = pairs.get("Model") or (PurePosixPath(job["checkpoint"]).stem if job["checkpoint"] else None)
+    return {
         "width": _whole(width, sent["width"] or 512),
         "height": _whole(height, sent["height"] or 512),
         "sampler_name": pairs.get("Sampler") or sent["sampler_name"] or sent["sampler_index"],
@@ -113,14 +128,6 @@ def info(sent: dict[str, Any], job: Job) -> dict[str, Any]:
         "seed_resize_from_w": _whole(sent["seed_resize_from_w"], -1),
         "seed_resize_from_h": _whole(sent["seed_resize_from_h"], -1),
         "denoising_strength": _real(pairs.get("Denoising strength"), sent["denoising_strength"]),
-        "extra_generation_params": {name: value for name, value in pairs.items() if name not in _BASE},
-        "index_of_first_image": grids,
-        "infotexts": [image["infotext"] or "" for image in images],
-        "styles": sent["styles"] or [],
-        "job_timestamp": timestamp(job),
-        "clip_skip": _whole(pairs.get("Clip skip"), 1),
-        "is_using_inpainting_conditioning": "Conditional mask weight" in pairs,
-        "version": pairs.get("Version") or f"v{VERSION}",
     }
 
 

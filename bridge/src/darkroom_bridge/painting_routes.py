@@ -78,7 +78,9 @@ async def _upscaling(request: Request, session: Session, name: str) -> Order:
         raise missing(name)
     if len(texts) > MOST_PICTURES:
         raise Problem(422, f"A call takes at most {MOST_PICTURES} pictures; send them in several.")
-    return await session.run(bodies.upscaling, fields, texts, session.options, session.darkroom, address_of(request))
+    arguments = (session.options, session.darkroom, address_of(request))
+    order: Order = await session.run(bodies.upscaling, fields, texts, *arguments)
+    return order
 
 
 async def interrogate(request: Request, session: Session) -> Response:
