@@ -121,8 +121,9 @@ permissions: install ## write docs/permissions.md anew from the templates
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json
 
-capabilities: install ## write what the engines take into the command line's copy
+capabilities: install ## write what the engines take, and the WebUI's tables, into the copies of command line and bridge
 	@python -m darkroom.engines > cli/src/darkroom_cli/engines.json
+	@python -m darkroom.webui > bridge/src/darkroom_bridge/webui.json
 
 reliability: install ## break every AWS call once, and write what becomes of it into tests/integration/snapshots/faults.md
 	@python -m tests.support.fault_table
@@ -134,7 +135,7 @@ wheels: install ## build the wheels of client and command line into dist/
 # AWS's containers have torch, with all that torch itself needs.
 IN_THE_CONTAINER := torch torchvision timm jinja2 markupsafe networkx setuptools sympy mpmath
 lock: .venv/installed ## resolve all packages anew
-	uv pip compile -q --upgrade pyproject.toml cli/pyproject.toml --extra worker --group infra --group local --group worker --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
+	uv pip compile -q --upgrade pyproject.toml cli/pyproject.toml --extra worker --extra bridge --group infra --group local --group worker --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
 	uv pip compile -q pyproject.toml -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/dependencies/requirements.txt
 	uv pip compile -q --group painting --group painting-tests -c requirements.lock --override worker/overrides.txt $(foreach package,torch torchvision timm,--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o worker/requirements.lock
 	uv pip compile -q --group preview -c worker/requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/worker/preview.txt

@@ -1,4 +1,4 @@
-"""What `client/` and `cli/` install: on its own, complete, and of one version."""
+"""What `client/` and `cli/` (with the bridge in it) install: on its own, complete, and of one version."""
 
 import ast
 import os
@@ -43,6 +43,7 @@ def sources(folder: str) -> dict[str, bytes]:
 def test_the_wheel_of_the_command_line_has_the_client_in_it(built: dict[str, Path]) -> None:
     assert contents(built["client"], "darkroom_client") == sources("client/src")
     assert contents(built["cli"], "darkroom_client") == sources("client/src")
+    assert contents(built["cli"], "darkroom_bridge") == sources("bridge/src")
     assert contents(built["cli"], "darkroom_cli") == sources("cli/src")
     assert "darkroom_client/py.typed" in contents(built["cli"], "darkroom_client")
 
@@ -60,7 +61,7 @@ def test_a_source_distribution_builds_the_same_wheel(built: dict[str, Path], tmp
     build = [UV, "build", "--quiet", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(tmp_path)]
     run([*build, str(ROOT / "cli")], clean(tmp_path / "home"), tmp_path)
     [again] = tmp_path.glob("*.whl")
-    for package in ("darkroom_cli", "darkroom_client"):
+    for package in ("darkroom_cli", "darkroom_client", "darkroom_bridge"):
         assert contents(again, package) == contents(built["cli"], package)
     assert metadata(again)["Version"] == VERSION
 
@@ -75,6 +76,8 @@ def test_the_command_works_on_a_machine_without_this_checkout(way: str, built: d
     assert run([command, "--version"], environment, elsewhere) == f"darkroom {VERSION}\n"
     told = run([command, "jobs", "list"], environment, elsewhere, check=False)
     assert told.startswith("Where is Darkroom?")
+    told = run([command, "bridge", "--url", "http://127.0.0.1:9", "--no-key"], environment, elsewhere, check=False)
+    assert "install `darkroom-cli[bridge]`" in told
     told = run([command, "login", "--stage", "dev"], environment, elsewhere, check=False)
     assert "uv tool install './cli[aws]'" in told
     told = run([command, "worker", "check", "http://127.0.0.1:1"], environment, elsewhere, check=False)
@@ -92,6 +95,26 @@ def test_the_extra_worker_has_all_that_the_check_of_a_container_needs(built: dic
     told = run(checking, clean(tmp_path / "home"), tmp_path)
     assert "The worker keeps the contract." in told
     assert told.count("\tholds\t") == 4
+
+
+def test_the_extra_brings_all_that_the_bridge_needs(built: dict[str, Path], tmp_path: Path) -> None:
+    command = with_pip(f"{built['cli']}[bridge]", tmp_path)
+    needed = "from darkroom_cli.commands.bridge import NEEDED; from importlib.util import find_spec; "
+    program = needed + "import darkroom_bridge.server; print([name for name in NEEDED if find_spec(name) is None])"
+    environment = clean(tmp_path / "home")
+    assert run([str(command.with_name("python")), "-c", program], environment, tmp_path) == "[]\n"
+    told = run([str(command), "bridge", "--url", "nowhere", "--no-key"], environment, tmp_path, check=False)
+    assert "no whole address" in told
+
+
+def test_the_bridge_imports_the_client_and_its_own_packages_only() -> None:
+    own = {"anyio", "httpx", "starlette", "uvicorn", "PIL", "darkroom_client", "darkroom_bridge"}
+    for name, content in sources("bridge/src").items():
+        if name.endswith(".py"):
+            for node in ast.walk(ast.parse(content)):
+                named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                named += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+                assert {module.partition(".")[0] for module in named} <= {*sys.stdlib_module_names, *own}, name
 
 
 def test_the_client_imports_httpx_and_the_standard_library_only() -> None:

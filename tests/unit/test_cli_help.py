@@ -6,7 +6,18 @@ import sys
 
 import pytest
 
-HEAVY = ("httpx", "boto3", "botocore", "moto", "PIL", "darkroom", "darkroom_client.client")
+HEAVY = (
+    "httpx",
+    "starlette",
+    "uvicorn",
+    "darkroom_bridge",
+    "boto3",
+    "botocore",
+    "moto",
+    "PIL",
+    "darkroom",
+    "darkroom_client.client",
+)
 IMPORTED_BY_TYPER = ("rich", "pydantic")
 """Typer imports rich to print the page of `--help`, and pydantic to read the values of options."""
 PROGRAM = """
@@ -26,7 +37,9 @@ def imported(*arguments: str) -> tuple[str, set[str]]:
     return result.stdout, set(json.loads(result.stderr.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("group", [[], ["jobs"], ["jobs", "list"], ["checkpoints"], ["login"], ["worker", "check"]])
+@pytest.mark.parametrize(
+    "group", [[], ["jobs"], ["jobs", "list"], ["checkpoints"], ["login"], ["worker", "check"], ["bridge"]]
+)
 def test_help_imports_nothing_that_only_a_command_needs(group: list[str]) -> None:
     output, modules = imported(*group, "--help")
     assert f"Usage: {' '.join(['darkroom', *group])}" in output

@@ -14,7 +14,7 @@ from local.home import ROOT
 
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 RULES = [contract["name"] for contract in SETTINGS["contracts"]]
-SOURCES = ("shared", "client/src", "cli/src")
+SOURCES = ("shared", "client/src", "bridge/src", "cli/src")
 """The folders with packages, besides the root."""
 
 BREACHES = {
@@ -60,6 +60,10 @@ BREACHES = {
     ],
     "the client imports httpx and the standard library only": [
         ("client/src/darkroom_client/answers.py", "import pydantic"),
+    ],
+    "the bridge knows the client, and nothing else of Darkroom": [
+        ("bridge/src/darkroom_bridge/shelf.py", "from darkroom.webui import spelling"),
+        ("bridge/src/darkroom_bridge/server.py", "from darkroom_cli import logins"),
     ],
     "the command line reaches Darkroom through the client only": [
         ("cli/src/darkroom_cli/filters.py", "from darkroom.jobs import state"),

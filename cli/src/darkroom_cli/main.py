@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from darkroom_cli.commands import checkpoints, dead_letters, endpoints, jobs, keys, login, worker
+from darkroom_cli.commands import bridge, checkpoints, dead_letters, endpoints, jobs, keys, login, worker
 
 app = typer.Typer(
     name="darkroom", help="Darkroom on the command line.", no_args_is_help=True, pretty_exceptions_show_locals=False
@@ -18,6 +18,7 @@ app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(keys.app, name="keys")
 app.add_typer(worker.app, name="worker")
+app.command("bridge")(bridge.bridge)
 
 
 def main() -> None:

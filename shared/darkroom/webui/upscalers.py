@@ -17,7 +17,7 @@ LATENT = (
 """Those of the second pass that stretch latents."""
 BUILT_IN = frozenset(folded(name) for name in ("None", "Lanczos", "Nearest", *LATENT))
 """Upscalers that need no file."""
-_FILES = {
+FILES = {
     "ESRGAN_4x": "ESRGAN_4x.pth",
     "R-ESRGAN General 4xV3": "realesr-general-x4v3.pth",
     "R-ESRGAN General WDN 4xV3": "realesr-general-wdn-x4v3.pth",
@@ -32,7 +32,7 @@ _FILES = {
     "ScuNET GAN": "scunet_color_real_gan.pth",
     "ScuNET PSNR": "scunet_color_real_psnr.pth",
 }
-_FILE_OF = {folded(name): file for name, file in _FILES.items()}
+_FILE_OF = {folded(name): file for name, file in FILES.items()}
 
 
 def needs_file(name: str) -> bool:
