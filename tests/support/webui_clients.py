@@ -1,7 +1,7 @@
 """What clients of the WebUI send, request by request, and what they read from the answers.
 
-Recorded by reading the clients' sources: Open WebUI 0.12, SillyTavern, the Photoshop plugin (Auto-Photoshop-SD), and a
-Discord bot (aiyabot).
+Written from what is known of these clients and from reading two of their sources, not recorded: Open WebUI 0.12,
+SillyTavern, the Photoshop plugin (Auto-Photoshop-SD), and a Discord bot (aiyabot).
 """
 
 from collections.abc import Callable
