@@ -11,7 +11,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url worker test test-code test-stack test-worker coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions capabilities reliability wheels clean
+.PHONY: help install demo up down status url worker test test-code test-stack test-worker test-bridge coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions capabilities reliability wheels clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -62,10 +62,14 @@ test: install ## run every test (ten minutes)
 	@echo "All tests run, those of the running stack beside the others. What they say is printed when they are done."
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-code test-stack
 
+# What `make test` leaves to the targets below, so that it stays at ten minutes.
+WITH_WORKER := tests/painted tests/conformance tests/e2e/test_worker_package.py
+WITH_BRIDGE := tests/e2e/test_bridge.py tests/e2e/test_bridge_clients.py
+
 # The engine `diffusers`, on the CPU. One thread a process: with more, two busy cores are many times slower.
-test-worker: .venv-worker/installed ## test the engine that paints with real models, and the check of workers
+test-worker: .venv-worker/installed ## test the engine that paints with real models, the package and the check of workers
 	@OMP_NUM_THREADS=1 .venv-worker/bin/python -m pytest -n 2 tests/worker $(ARGS)
-	@OMP_NUM_THREADS=1 python -m pytest tests/painted tests/conformance
+	@OMP_NUM_THREADS=1 python -m pytest $(WITH_WORKER)
 
 # uv does not read pip's settings, so the folder that pip would look for torch in is handed on.
 .venv-worker/installed: worker/requirements.lock worker/torch.txt .venv/installed
@@ -75,14 +79,17 @@ test-worker: .venv-worker/installed ## test the engine that paints with real mod
 	@uv pip install --quiet --compile-bytecode --python .venv-worker/bin/python $(addprefix --find-links ,$(PIP_FIND_LINKS)) -r worker/torch.txt
 	@touch $@
 
+test-bridge: install ## test the bridge on the local stack, with clients of the WebUI and fifty at once
+	@python -m pytest $(WITH_BRIDGE)
+
 test-code:
-	@python -m pytest -n 2 $(addprefix --ignore=tests/,e2e painted conformance)
+	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER))
 
 test-stack:
-	@python -m pytest tests/e2e
+	@python -m pytest tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE))
 
 coverage: install ## run every test but the end-to-end ones, and print the lines that no test ran
-	@python -m pytest -n 2 $(addprefix --ignore=tests/,e2e painted conformance) --cov --cov-report=term-missing
+	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER)) --cov --cov-report=term-missing
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
 check: install ## format, lint, types, imports, licences, then every test (templates are linted there)
