@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import httpx
-from darkroom_client import Darkroom, Failure, Refused
 
+from darkroom_client import Darkroom, Failure, Refused
 from darkroom_webui import account
 from darkroom_webui.account import Account
 

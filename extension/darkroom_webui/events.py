@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+
 from darkroom_client import Darkroom
 from darkroom_client.model_files import ModelFile
-
 from darkroom_webui import account, history, results, shelf, uploads
 from darkroom_webui.account import Account
 from darkroom_webui.body import AUTOMATIC, Order
@@ -36,7 +36,13 @@ class Events:
     def load(self, checkpoint: str, vae: str, endpoint: str) -> "list[Any]":
         """Fill all lists when the page is opened. Without an account there is nothing to ask."""
         if account.read() is None:
-            return [_SAME(), _SAME(), _SAME(), *self._no_jobs(), _message("Enter the address and the key of your stage.")]
+            return [
+                _SAME(),
+                _SAME(),
+                _SAME(),
+                *self._no_jobs(),
+                _message("Enter the address and the key of your stage."),
+            ]
 
         def ask(client: Darkroom) -> Any:
             kinds = [shelf.names(client, kind) for kind in ("stable-diffusion", "vae")]
@@ -173,8 +179,8 @@ class Events:
                 self._service.outbox.follow(session, self._panel.tab, job_id, job["phase"] or job["status"])
             return self._output(info=page.text(f"Inference id: {job_id}"), log="")
         if job["status"] != "succeed":
-            error = job["error"] or {"message": f"it was {job['status']}", "code": job["status"]}
-            return self._output(log=page.error(f"Job {job_id}: {error['message']} ({error['code']})"))
+            why = job["error"] or {"message": f"it was {job['status']}", "code": job["status"]}
+            return self._output(log=page.error(f"Job {job_id}: {why['message']} ({why['code']})"))
         if job["caption"] is not None:
             said = _SAME() if follow else job["caption"]
             return self._output(info=page.text(job["caption"]), log=page.text(_about(job)), prompt=said)

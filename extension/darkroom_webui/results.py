@@ -82,15 +82,16 @@ def fetch(client: Darkroom, job: "dict[str, Any]", folder: Path) -> Result:
     that are there already are not downloaded again. Raises what the client raises."""
     expected = [(f"{job['id']}-{number}{_suffix(image)}", image) for number, image in enumerate(job["images"], 1)]
     paths = [folder / name for name, _ in expected]
-    if not all(_is_there(path, image) for path, (_, image) in zip(paths, expected)):
+    if not all(_is_there(path, image) for path, (_, image) in zip(paths, expected, strict=True)):
         folder.mkdir(parents=True, exist_ok=True)
         # Nobody may find half a file, so the files are written elsewhere and moved.
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as draft:
-            for saved, path in zip(client.save_pictures(_typed(job), Path(draft)), paths):
+            for saved, path in zip(client.save_pictures(_typed(job), Path(draft)), paths, strict=True):
                 saved.replace(path)
     texts = job["infotexts"]
     infotexts = [
-        image["infotext"] or (texts[number] if number < len(texts) else "") for number, image in enumerate(job["images"])
+        image["infotext"] or (texts[number] if number < len(texts) else "")
+        for number, image in enumerate(job["images"])
     ]
     return Result(job, paths, infotexts)
 

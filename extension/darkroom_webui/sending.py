@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 import httpx
-from darkroom_client import Darkroom, Refused
 
+from darkroom_client import Darkroom, Refused
 from darkroom_webui.body import Order
 from darkroom_webui.cloud import Cloud, readable
 from darkroom_webui.encoding import png

@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 from darkroom_client.model_files import ModelFile
-
 from darkroom_webui import history, shelf
 from darkroom_webui.body import Chosen, Surroundings, order_of
 from darkroom_webui.cloud import ANSWER_SECONDS, Cloud, CloudError

@@ -9,7 +9,6 @@ from darkroom_client import Darkroom, checkpoints, endpoints
 from darkroom_client.model_files import ModelFile, Selection, select
 from darkroom_client.model_folders import SUFFIXES
 from darkroom_client.model_names import choose
-
 from darkroom_webui.body import AUTOMATIC
 from darkroom_webui.cloud import CloudError
 

@@ -81,7 +81,8 @@ class Tickets:
     def find(self, session: str, ticket: str) -> "Ticket | None":
         """A ticket of that browser, None when it has none of that id."""
         with self._lock:
-            return self._sessions.get(session, {}).get(ticket)
+            own = self._sessions.get(session)
+            return own.get(ticket) if own else None
 
     def open(self) -> "list[Ticket]":
         """The tickets of all browsers whose jobs have not ended, oldest first."""

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from darkroom_client.model_files import ModelFile
 from darkroom_client.upload import upload
-
 from darkroom_webui.cloud import Cloud
 from darkroom_webui.outbox import Outbox
 from darkroom_webui.tickets import Ticket
@@ -45,7 +44,7 @@ def start(cloud: Cloud, outbox: Outbox, session: str, tab: str, files: "Sequence
     tickets = [outbox.note(Ticket(session, tab, "upload", name=file.name, status="waiting")) for file in files]
 
     def run() -> None:
-        for ticket, file in zip(tickets, files):
+        for ticket, file in zip(tickets, files, strict=True):
             outbox.attempt(ticket, lambda ticket, file=file: _upload(cloud, ticket, file))  # type: ignore[misc]
 
     threading.Thread(target=run, name="darkroom-upload", daemon=True).start()

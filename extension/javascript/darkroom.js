@@ -111,8 +111,8 @@ var darkroom = (function() {
     }
 
     async function ask() {
-        const query = new URLSearchParams({session: session()});
-        if (first) query.set("jobs", remembered().join(","));
+        // The WebUI may have been restarted since the last look, and then knows these jobs only from here.
+        const query = new URLSearchParams({session: session(), jobs: remembered().join(",")});
         try {
             const answer = await fetch("./darkroom/tickets?" + query, {signal: AbortSignal.timeout(5000)});
             if (!answer.ok) return true;

@@ -14,13 +14,14 @@ find_client()
 from functools import partial  # noqa: E402
 from typing import Any  # noqa: E402
 
+from modules import scripts  # noqa: E402
+
 from darkroom_webui import TITLE  # noqa: E402
 from darkroom_webui.events import Events  # noqa: E402
 from darkroom_webui.panel import build  # noqa: E402
 from darkroom_webui.service import service  # noqa: E402
 from darkroom_webui.webui import options, page, runner, saving  # noqa: E402
 from darkroom_webui.wiring import Outside, connect  # noqa: E402
-from modules import scripts  # noqa: E402
 
 
 class DarkroomPanel(scripts.Script):  # type: ignore[misc, unused-ignore]

@@ -20,9 +20,9 @@ for folder in (ROOT, ROOT / "extension", ROOT / "client" / "src"):
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 import httpx  # noqa: E402
-from darkroom_client import Darkroom  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
+from darkroom_client import Darkroom  # noqa: E402
 from tests.extension.looks import Tab  # noqa: E402
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -129,7 +129,9 @@ def start_webui(folder: Path, port: int | None = None, extension: Path = ROOT / 
     }
     command = [sys.executable, str(ROOT / "tests" / "extension" / "double" / "webui.py"), str(port)]
     with log.open("a") as output:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, text=True
+        )
     webui = WebUI(f"http://127.0.0.1:{port}", folder, account, process, log)
     deadline = time.monotonic() + 120
     while True:
@@ -162,7 +164,9 @@ def webui(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[We
 def browser() -> Iterator[Browser]:
     """Chromium, as the machine has it."""
     found = os.environ.get("DARKROOM_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert found, "There is no Chromium: install it (Debian: apt-get install chromium), or name it in DARKROOM_CHROMIUM."
+    assert found, (
+        "There is no Chromium: install it (Debian: apt-get install chromium), or name it in DARKROOM_CHROMIUM."
+    )
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
         yield chromium

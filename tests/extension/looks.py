@@ -45,7 +45,7 @@ class Tab:
         field = self.page.locator(f"{where} input").first
 
         def offered() -> Locator:
-            return self.page.get_by_test_id("dropdown-option").filter(has_text=option).first
+            return self.page.locator(where).get_by_test_id("dropdown-option").filter(has_text=option).first
 
         for _ in range(40):
             field.click()
@@ -60,7 +60,7 @@ class Tab:
     def options(self, name: str) -> list[str]:
         """What a list of the panel offers now."""
         self.part(name).locator("input").first.click()
-        found = [text.strip() for text in self.page.get_by_test_id("dropdown-option").all_inner_texts()]
+        found = [text.strip() for text in self.part(name).get_by_test_id("dropdown-option").all_inner_texts()]
         self.page.locator("body").click(position={"x": 2, "y": 2})
         return [text.replace("✓", "").strip() for text in found]
 
@@ -71,7 +71,7 @@ class Tab:
 
     def prompt(self) -> str:
         """The prompt as it is."""
-        return self.page.locator(f"#{self.name}_prompt textarea").input_value()
+        return str(self.page.locator(f"#{self.name}_prompt textarea").input_value())
 
     @property
     def button(self) -> Locator:
@@ -91,7 +91,7 @@ class Tab:
         for _ in range(200):
             job = line.get_attribute("data-job") if line.count() else ""
             if job and job not in before:
-                return job
+                return str(job)
             self.page.wait_for_timeout(100)
         raise AssertionError(f"no inference id: {self.log()}")
 
@@ -107,7 +107,7 @@ class Tab:
 
     def log(self) -> str:
         """The errors and times below the gallery."""
-        return self.page.locator(f"#html_log_{self.name}").last.inner_text()
+        return str(self.page.locator(f"#html_log_{self.name}").last.inner_text())
 
     def expect_log(self, words: Any) -> None:
         """Wait until the text below the gallery says this."""
@@ -120,8 +120,10 @@ class Tab:
 
     def pictures(self) -> int:
         """How many pictures the gallery has."""
-        thumbnails = self.page.locator(f"#{self.name}_gallery .thumbnails button, #{self.name}_gallery .grid-container button")
-        return max(1, thumbnails.count())
+        thumbnails = self.page.locator(
+            f"#{self.name}_gallery .thumbnails button, #{self.name}_gallery .grid-container button"
+        )
+        return max(1, int(thumbnails.count()))
 
     def press(self, name: str) -> None:
         """Press a button of the panel."""

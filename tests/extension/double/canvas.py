@@ -7,6 +7,9 @@ from typing import Any
 import gradio as gr
 from PIL import Image, ImageChops
 
+if hasattr(gr, "component_meta"):
+    # Gradio 4 would write a file of types beside this one.
+    gr.component_meta.create_or_modify_pyi = lambda *_: None
 MAJOR = int(gr.__version__.partition(".")[0])
 TOOLS = {"img2img_sketch": "color-sketch", "img2maskimg": "sketch", "inpaint_sketch": "color-sketch"}
 _START = "data:image/png;base64,"
@@ -45,14 +48,18 @@ class Canvas:
             self.inputs = [self.target]
             if elem_id == "inpaint_sketch":
                 self.inputs.append(gr.State(None))
-                keep = {"fn": lambda picture: picture, "inputs": [self.target], "outputs": [self.inputs[1]]}
-                self.target.upload(**keep)
+                self.target.change(_unpainted, self.inputs, [self.inputs[1]])
             return
         gr.HTML("<div>canvas</div>", elem_id=elem_id)
         hidden = {"label": "canvas", "visible": True}
         foreground = LogicalImage(elem_id=f"{elem_id}_fg", elem_classes=["logical_image_foreground"], **hidden)
         self.target = LogicalImage(elem_id=f"{elem_id}_bg", elem_classes=["logical_image_background"], **hidden)
         self.inputs = [self.target, foreground]
+
+
+def _unpainted(picture: Any, before: Any) -> Any:
+    """The picture without what is painted on it: the first one of its size."""
+    return before if picture is not None and before is not None and before.size == picture.size else picture
 
 
 def picture_and_mask(elem_id: str, values: list[Any]) -> tuple[Any, Any]:

@@ -13,10 +13,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import builtin  # noqa: E402
-import gradio as gr  # noqa: E402
-from canvas import MAJOR, Canvas, picture_and_mask  # noqa: E402
-from modules import images, localization, paths, processing, script_callbacks, scripts, shared  # noqa: E402
+import builtin
+import gradio as gr
+from canvas import MAJOR, Canvas, picture_and_mask
+from modules import images, localization, paths, processing, script_callbacks, scripts, shared
 
 HERE = Path(__file__).resolve().parent
 JS = "js" if MAJOR >= 4 else "_js"
@@ -47,7 +47,8 @@ def load_extensions() -> None:
     for folder in paths.extensions:
         for file in sorted((folder / "scripts").glob("*.py")):
             spec = spec_from_file_location(file.stem, file)
-            assert spec and spec.loader
+            assert spec
+            assert spec.loader
             module = module_from_spec(spec)
             try:
                 spec.loader.exec_module(module)
@@ -241,7 +242,7 @@ def tab_img2img() -> dict[str, Any]:
     with gr.Row():
         with gr.Column():
             with gr.Tabs(elem_id="mode_img2img"):
-                for title, elem_id in zip(SUBTABS, CANVASES):
+                for title, elem_id in zip(SUBTABS, CANVASES, strict=True):
                     with gr.TabItem(title, id=elem_id):
                         canvases.append(Canvas(elem_id))
                 with gr.TabItem("Inpaint upload", id="upload"):

@@ -38,7 +38,8 @@ class Options:
 class Styles:
     """The styles of `styles.csv`: a `{prompt}` in a style is where the prompt goes."""
 
-    styles = {"Oil": ("oil painting of {prompt}, thick strokes", "photo")}
+    def __init__(self) -> None:
+        self.styles = {"Oil": ("oil painting of {prompt}, thick strokes", "photo")}
 
     def apply_styles_to_prompt(self, prompt: str, styles: list[str]) -> str:
         """The prompt with the texts of the styles."""
