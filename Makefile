@@ -94,13 +94,13 @@ extension: ## pack the extension for the WebUI with its client into dist/
 	@ls dist/sd-webui-darkroom.zip
 
 test-code:
-	@python -m pytest -n 2 --ignore=tests/e2e --ignore=tests/painted --ignore=tests/extension
+	@python -m pytest -n 2 --ignore=tests/e2e --ignore=tests/painted
 
 test-stack:
 	@python -m pytest tests/e2e
 
 coverage: install ## run every test but the end-to-end ones, and print the lines that no test ran
-	@python -m pytest -n 2 --ignore=tests/e2e --ignore=tests/painted --ignore=tests/extension --cov --cov-report=term-missing
+	@python -m pytest -n 2 --ignore=tests/e2e --ignore=tests/painted --cov --cov-report=term-missing
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
 check: install ## format, lint, types, imports, licences, then every test (templates are linted there)

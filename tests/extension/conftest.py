@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ for folder in (ROOT, ROOT / "extension", ROOT / "client" / "src"):
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 import httpx  # noqa: E402
-from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright  # noqa: E402
 
 from darkroom_client import Darkroom  # noqa: E402
 from tests.extension.looks import Tab  # noqa: E402
@@ -66,17 +67,26 @@ def _local(home: Path, command: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="session")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A stage of its own, or the one in the folder that `DARKROOM_EXTENSION_HOME` names, which stays as it is."""
+@contextmanager
+def local_stage(own: Path) -> Iterator[Stage]:
+    """A stage in its own folder, or the one in the folder that `DARKROOM_EXTENSION_HOME` names, which goes on."""
     given = os.environ.get("DARKROOM_EXTENSION_HOME")
-    home = Path(given) if given else tmp_path_factory.mktemp("stage")
+    home = Path(given or own)
     _local(home, "up")
     ports = json.loads((home / "stack.json").read_text())["ports"]
     api = _local(home, "url").strip()
-    yield Stage(api, (home / "admin-key").read_text().strip(), f"http://127.0.0.1:{ports['sagemaker']}")
-    if not given:
-        _local(home, "down")
+    try:
+        yield Stage(api, (home / "admin-key").read_text().strip(), f"http://127.0.0.1:{ports['sagemaker']}")
+    finally:
+        if not given:
+            _local(home, "down")
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A running stage."""
+    with local_stage(tmp_path_factory.mktemp("stage")) as stage:
+        yield stage
 
 
 @pytest.fixture
@@ -160,17 +170,22 @@ def webui(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[We
     webui.stop()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium(playwright: Playwright) -> Browser:
     """Chromium, as the machine has it."""
     found = os.environ.get("DARKROOM_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
     assert found, (
         "There is no Chromium: install it (Debian: apt-get install chromium), or name it in DARKROOM_CHROMIUM."
     )
+    return playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A browser."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
-        yield chromium
-        chromium.close()
+        started = chromium(playwright)
+        yield started
+        started.close()
 
 
 @pytest.fixture

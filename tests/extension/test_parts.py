@@ -24,6 +24,7 @@ from darkroom_webui.account import Account
 from darkroom_webui.body import Chosen, Surroundings, order_of
 from darkroom_webui.cloud import Cloud, CloudError, readable
 from darkroom_webui.encoding import png
+from darkroom_webui.results import is_name
 from darkroom_webui.tickets import MAX_TICKETS, Ticket, Tickets
 from darkroom_webui.values import Pictures, plain
 from tests.extension.conftest import ROOT
@@ -108,6 +109,12 @@ def test_the_account_s_file_is_for_its_owner_alone(tmp_path: Path, monkeypatch: 
     assert "secret" not in repr(account.read())
     (tmp_path / "sub" / "webui.json").write_text("{broken")
     assert account.read() is None
+
+
+@pytest.mark.parametrize("name", ["../webui.json", "/etc/passwd", "a.png", f"{'0' * 8}-1.png", None, 3])
+def test_a_saved_name_leads_to_no_other_folder(name: Any) -> None:
+    assert is_name("01900000-0000-7000-8000-000000000000-1.png")
+    assert not is_name(name)
 
 
 def test_errors_say_what_to_do() -> None:

@@ -4,7 +4,8 @@ import re
 
 from layers.supply import LAYER, ROOT, licences, locked, refused, shipped
 
-LOCKS = (LAYER, ROOT / "requirements.lock", ROOT / "worker" / "requirements.lock")
+WEBUIS = ROOT / "tests" / "extension" / "environments"
+LOCKS = (LAYER, ROOT / "requirements.lock", ROOT / "worker" / "requirements.lock", *sorted(WEBUIS.glob("*.lock")))
 
 
 def test_every_package_of_every_lock_is_pinned_by_hash() -> None:
