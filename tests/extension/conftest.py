@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,15 +123,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_webui(folder: Path, port: int | None = None, extension: Path = ROOT / "extension", **options: Any) -> WebUI:
-    """Start a double in this folder, with these options of the WebUI; returns it when it serves."""
+def start_webui(folder: Path, port: int | None = None, others: Sequence[Path] = (), **options: Any) -> WebUI:
+    """Start a double in this folder, with `others` among its extensions, and with these options of the WebUI; returns
+    it when it serves."""
     port = port or free_port()
     account, log = folder / "account" / "webui.json", folder / "webui.log"
     folder.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
         "DARKROOM_WEBUI_ACCOUNT": str(account),
-        "DOUBLE_EXTENSIONS": str(extension),
+        "DOUBLE_EXTENSIONS": os.pathsep.join(map(str, (ROOT / "extension", *others))),
         "DOUBLE_FOLDER": str(folder),
         "DOUBLE_OPTIONS": ";".join(f"{name}={value}" for name, value in options.items()),
         "GRADIO_ANALYTICS_ENABLED": "False",

@@ -38,16 +38,18 @@ class Tab:
 
     def choose(self, name: str, option: str) -> None:
         """Choose from a list of the panel, as soon as it has this option."""
-        self.choose_in(f"#{self.name}_darkroom_{name}", option)
+        self.choose_in(f"#{self.name}_darkroom_{name}", option, self.part(f"refresh_{name}"))
 
-    def choose_in(self, where: str, option: str) -> None:
-        """Choose from any list."""
+    def choose_in(self, where: str, option: str, refresh: Locator | None = None) -> None:
+        """Choose from any list. On a slow machine the first answer of the stage may have come too late."""
         field = self.page.locator(f"{where} input").first
 
         def offered() -> Locator:
             return self.page.locator(where).get_by_test_id("dropdown-option").filter(has_text=option).first
 
-        for _ in range(40):
+        for number in range(20):
+            if refresh is not None and number % 5 == 4 and refresh.count():
+                refresh.click()
             field.click()
             try:
                 offered().wait_for(timeout=1000)

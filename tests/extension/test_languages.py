@@ -78,7 +78,10 @@ def test_a_walk_through_all_views(setting: str, tmp_path: Path, page: Page, stag
     def words(english: str) -> str:
         return said.get(english, english)
 
-    webui = start_webui(tmp_path / "webui", localization=setting)
+    other = tmp_path / "other-extension" / "localizations"
+    other.mkdir(parents=True)
+    (other / "ja_JP.json").write_text('{"Width": "幅"}', encoding="utf-8")
+    webui = start_webui(tmp_path / "webui", others=[other.parent], localization=setting)
     try:
         tab = Tab(page, "img2img").open(webui.url)
         expect(tab.part("panel")).to_contain_text(words("Amazon SageMaker Inference"))

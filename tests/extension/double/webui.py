@@ -260,7 +260,9 @@ def tab_img2img() -> dict[str, Any]:
     counts = [len(canvas.inputs) for canvas in canvases]
     pictures = [component for canvas in canvases for component in canvas.inputs]
     inputs = [mode, *prompts, *size, denoising, *pictures, base, mask, files, *arguments]
-    js = {JS: "(...values) => [doubleSubTab(), ...values.slice(1)]"}
+    # Gradio gives the outputs to this function as well. Gradio 4 wants as many values back as there are inputs, or it
+    # takes those of states for others.
+    js = {JS: f"(...values) => [doubleSubTab(), ...values.slice(1, {len(inputs)})]"}
     generate.click(locked(lambda *values: img2img(counts, *values)), inputs, results_of(made), **js)
     return {**made, "canvases": canvases}
 
