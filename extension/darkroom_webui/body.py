@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from darkroom_webui.cloud import CloudError
 from darkroom_webui.values import Pictures, plain
 
 _NOT_SENT = frozenset(
@@ -74,7 +75,10 @@ class Order:
 
 def order_of(p: Any, runner: Any, args: "Sequence[Any]", own: Any, chosen: Chosen, around: Surroundings) -> Order:
     """The order for one click. `p` is the WebUI's processing object, `args` are the arguments of all scripts of
-    `runner`, `own` is the panel's script. Nothing is encoded or sent here, so this takes milliseconds."""
+    `runner`, `own` is the panel's script. Raises CloudError for img2img without a picture.
+
+    Nothing is encoded or sent here, so this takes milliseconds.
+    """
     pictures = Pictures()
     parameters = _fields(p, around, pictures)
     body: dict[str, Any] = {"type": "txt2img", "checkpoint": chosen.checkpoint, "parameters": parameters}
@@ -124,7 +128,7 @@ def _start(p: Any, pictures: Pictures) -> "dict[str, Any]":
     """The pictures to start from. A batch of the same picture names it once: the cloud repeats it."""
     images = [image for image in p.init_images if image is not None]
     if not images:
-        raise ValueError("There is no picture to start from: choose one first.")
+        raise CloudError("There is no picture to start from: choose one first.")
     if all(image is images[0] for image in images):
         images = images[:1]
     start = {"init_images": [pictures.add("init", image) for image in images]}

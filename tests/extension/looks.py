@@ -1,6 +1,7 @@
 """One tab of the WebUI as a person sees and uses it."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,15 @@ class Tab:
         found = [text.strip() for text in self.part(name).get_by_test_id("dropdown-option").all_inner_texts()]
         self.page.locator("body").click(position={"x": 2, "y": 2})
         return [text.replace("✓", "").strip() for text in found]
+
+    def await_options(self, name: str, right: Callable[[list[str]], bool]) -> list[str]:
+        """What a list of the panel offers, as soon as it is right."""
+        for _ in range(20):
+            found = self.options(name)
+            if right(found):
+                return found
+            self.page.wait_for_timeout(700)
+        raise AssertionError(f"{name} offers {found}")
 
     def write(self, what: str, text: str) -> None:
         """Write into a field: the prompt, or one of the panel."""

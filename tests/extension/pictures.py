@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.extension.conftest import ROOT, WebUI, chromium, local_stage, log_in, start_webui
 from tests.extension.looks import Tab
@@ -21,8 +21,9 @@ def take(webui: WebUI, target: Path) -> None:
         tab = Tab(page, "txt2img").open(webui.url)
         tab.on_cloud(CHECKPOINT)
         tab.write("prompt", "a harbour at dawn")
-        page.screenshot(path=target / "webui-panel.png")
         tab.shown(tab.generate())
+        expect(page.get_by_test_id("dropdown-option")).to_have_count(0)
+        tab.part("panel").screenshot(path=target / "webui-panel.png")
         page.screenshot(path=target / "webui-result.png")
         browser.close()
 

@@ -26,6 +26,11 @@ def job(stage: Stage, prompt: str, **parameters: object) -> str:
     return made["id"]
 
 
+def ids(labels: list[str]) -> list[str]:
+    """The ids in lines of the list."""
+    return [label[-36:] for label in labels]
+
+
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[WebUI]:
     """A double whose extension knows no stage."""
@@ -101,7 +106,7 @@ def test_a_refusal_stands_below_the_gallery_with_its_reason(txt2img: Tab) -> Non
 
 
 def test_the_list_has_the_newest_ten_and_all_by_pages(txt2img: Tab, stage: Stage) -> None:
-    for number in range(12):
+    for number in range(27):
         stage.client().submit(
             {
                 "type": "txt2img",
@@ -111,22 +116,13 @@ def test_the_list_has_the_newest_ten_and_all_by_pages(txt2img: Tab, stage: Stage
         )
     lines = [line["label"] for line in stage.client().page(limit=100)["jobs"]]
     txt2img.press("refresh_job")
-    expect(txt2img.part("refresh_job")).to_be_enabled()
-    txt2img.page.wait_for_timeout(1500)
-    offered = txt2img.options("job")
-    assert len(offered) == 10
-    assert [label[-36:] for label in offered] == [label[-36:] for label in lines[:10]]
+    txt2img.await_options("job", lambda offered: ids(offered) == ids(lines[:10]))
     txt2img.part("every").locator("input").check()
-    txt2img.page.wait_for_timeout(1500)
-    first = txt2img.options("job")
-    assert len(first) > 10
-    if len(lines) > 25:
-        txt2img.press("later")
-        txt2img.page.wait_for_timeout(1500)
-        assert not set(txt2img.options("job")) & set(first)
-        txt2img.press("earlier")
-        txt2img.page.wait_for_timeout(1500)
-        assert [label[-36:] for label in txt2img.options("job")] == [label[-36:] for label in first]
+    txt2img.await_options("job", lambda offered: ids(offered) == ids(lines[:25]))
+    txt2img.press("later")
+    txt2img.await_options("job", lambda offered: ids(offered) == ids(lines[25:50]))
+    txt2img.press("earlier")
+    txt2img.await_options("job", lambda offered: ids(offered) == ids(lines[:25]))
 
 
 def test_filters_find_a_job_and_choosing_it_fills_output(txt2img: Tab, stage: Stage) -> None:
@@ -138,9 +134,7 @@ def test_filters_find_a_job_and_choosing_it_fills_output(txt2img: Tab, stage: St
     txt2img.write("darkroom_of_checkpoint", CHECKPOINT)
     txt2img.write("darkroom_words", "quokka unmistakable")
     txt2img.press("search")
-    txt2img.page.wait_for_timeout(1500)
-    (label,) = txt2img.options("job")
-    assert label.endswith(wanted)
+    txt2img.await_options("job", lambda offered: [label[-36:] for label in offered] == [wanted])
     txt2img.choose("job", wanted)
     txt2img.shown(wanted)
     expect(txt2img.info).to_contain_text("an unmistakable quokka")

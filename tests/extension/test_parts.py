@@ -77,7 +77,9 @@ def test_two_pictures_never_get_the_same_name() -> None:
 
 def order(p: Any, args: tuple[Any, ...] = (0,), **changes: Any) -> Any:
     """The order for a `p` without scripts."""
-    around = Surroundings(("prompt", "hr_prompt", "seed"), {}, lambda text, _: f"styled {text}", lambda text, _: text)
+    around = Surroundings(
+        ("prompt", "hr_prompt", "seed", "firstpass_image"), {}, lambda text, _: f"styled {text}", lambda text, _: text
+    )
     runner = SimpleNamespace(selectable_scripts=[], alwayson_scripts=[])
     return order_of(p, runner, args, None, Chosen("x.safetensors", **changes), around)
 
@@ -88,6 +90,13 @@ def test_the_second_prompt_stays_empty_where_it_means_the_first() -> None:
     assert (parameters["prompt"], parameters["hr_prompt"]) == ("styled a pier", "")
     assert parameters["seed"] == -1
     assert parameters["override_settings"] == {}
+
+
+def test_the_picture_that_is_enlarged_travels_along() -> None:
+    p = SimpleNamespace(prompt="a pier", seed="5", firstpass_image=Image.new("RGB", (8, 8)))
+    made = order(p)
+    assert made.body["parameters"]["firstpass_image"] == "image:firstpass_image"
+    assert list(made.pictures.found) == ["firstpass_image"]
 
 
 def test_a_batch_of_one_picture_names_it_once() -> None:

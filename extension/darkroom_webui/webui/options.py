@@ -109,7 +109,7 @@ def results_folder(is_img2img: bool) -> Path:
     if not getattr(opts, "samples_save", True):
         return Path(tempfile.gettempdir()) / "darkroom-webui"
     own = opts.outdir_img2img_samples if is_img2img else opts.outdir_txt2img_samples
-    return Path(getattr(opts, "outdir_samples", "") or own)
+    return Path(getattr(opts, "outdir_samples", "") or own).absolute()
 
 
 def model_folders() -> "list[Path]":

@@ -29,7 +29,7 @@ def add_languages() -> None:
     """Translate also where the WebUI knows a language by the name of another extension's file."""
     from modules import localization
 
-    known = localization.localizations
+    known = getattr(localization, "localizations", {})
     for language, others in _SAME.items():
         path = str(EXTENSION / "localizations" / f"{language}.json")
         for other in others:

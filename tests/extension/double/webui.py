@@ -197,7 +197,8 @@ def toprow(tab: str) -> list[Any]:
     prompt = gr.Textbox(label="Prompt", elem_id=f"{tab}_prompt", lines=2)
     negative = gr.Textbox(label="Negative prompt", elem_id=f"{tab}_neg_prompt")
     generate = gr.Button("Generate", elem_id=f"{tab}_generate", variant="primary")
-    styles = gr.Dropdown(list(shared.prompt_styles.styles), value=[], multiselect=True, elem_id=f"{tab}_styles")
+    names = list(shared.prompt_styles.styles)
+    styles = gr.Dropdown(names, value=[], multiselect=True, label="Styles", elem_id=f"{tab}_styles")
     return [generate, prompt, negative, styles]
 
 
