@@ -50,7 +50,12 @@ def connect(panel: Panel, events: Events, outside: "dict[str, Any]") -> None:
     _choices(panel, events, outside)
     _jobs(panel, events, outside)
     _models(panel, events)
-    on(panel["connect"].click, events.connect, [panel["address"], panel["key"]], [panel["key"], panel["message"]])
+    account = [panel["address"], panel["key"]]
+    connected = on(panel["connect"].click, events.connect, account, [panel["key"], panel["message"]])
+    chosen = [panel["checkpoint"], panel["vae"], panel["endpoint"]]
+    states = [panel["job"], panel["search_state"], panel["later_state"]]
+    # The message stays: it says whether the stage took the key.
+    on(connected.then, lambda *values: events.load(*values)[:-1], chosen, [*chosen, *states])
     on(panel["forget"].click, events.forget, [], [panel["message"]])
     if panel.tab == "img2img":
         _interrogation(panel, events, outside)

@@ -7,6 +7,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -56,7 +57,8 @@ def test_address_and_key_are_entered_once_and_can_be_forgotten(fresh: WebUI, pag
     assert json.loads(fresh.account.read_text()) == {"address": stage.api, "key": stage.key}
     if os.name == "posix":
         assert stat.S_IMODE(fresh.account.stat().st_mode) == 0o600
-    tab.press("refresh_checkpoint")
+    tab.await_options("checkpoint", lambda offered: CHECKPOINT in offered)
+    expect(tab.part("message")).to_contain_text("Connected.")
     tab.on_cloud(CHECKPOINT)
     assert stage.key not in fresh.log.read_text()
 
@@ -126,18 +128,19 @@ def test_the_list_has_the_newest_ten_and_all_by_pages(txt2img: Tab, stage: Stage
 
 
 def test_filters_find_a_job_and_choosing_it_fills_output(txt2img: Tab, stage: Stage) -> None:
-    wanted = job(stage, "an unmistakable quokka", batch_size=2, width=64, height=64)
+    animal = f"quokka{uuid4().hex}"
+    wanted = job(stage, f"an unmistakable {animal}", batch_size=2, width=64, height=64)
     txt2img.unfold("filter")
     txt2img.part("types").get_by_text("txt2img", exact=True).click()
     txt2img.part("statuses").get_by_text("succeed", exact=True).click()
     txt2img.write("darkroom_of_endpoint", "preview")
     txt2img.write("darkroom_of_checkpoint", CHECKPOINT)
-    txt2img.write("darkroom_words", "quokka unmistakable")
+    txt2img.write("darkroom_words", f"{animal[:-3]} unmistakable")
     txt2img.press("search")
     txt2img.await_options("job", lambda offered: [label[-36:] for label in offered] == [wanted])
     txt2img.choose("job", wanted)
     txt2img.shown(wanted)
-    expect(txt2img.info).to_contain_text("an unmistakable quokka")
+    expect(txt2img.info).to_contain_text(f"an unmistakable {animal}")
     assert txt2img.pictures() >= 2
     # Choosing a job paints nothing, and leaves the button as it is.
     expect(txt2img.button).to_have_text("Generate")
@@ -242,22 +245,24 @@ def test_a_cloud_that_does_not_answer_freezes_nothing(
 def test_a_model_of_this_machine_is_named_and_uploaded(txt2img: Tab, webui: WebUI, stage: Stage) -> None:
     folder = webui.folder / "models" / "Lora"
     folder.mkdir(parents=True, exist_ok=True)
+    # The stage may have been used before.
+    stem = f"brush-{uuid4().hex[:12]}"
     header = json.dumps({"__metadata__": {}}).encode()
-    (folder / "brush-strokes.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    (folder / f"{stem}.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     txt2img.unfold("models_box")
     txt2img.press("compare")
-    txt2img.choose("models", "brush-strokes")
+    txt2img.choose("models", stem)
     expect(txt2img.part("command")).to_contain_text("darkroom checkpoints upload")
-    expect(txt2img.part("command")).to_contain_text("brush-strokes.safetensors")
+    expect(txt2img.part("command")).to_contain_text(f"{stem}.safetensors")
 
     # A job that needs it is refused, and says the command.
     txt2img.on_cloud(CHECKPOINT)
-    txt2img.write("prompt", "<lora:brush-strokes:1>")
+    txt2img.write("prompt", f"<lora:{stem}:1>")
     txt2img.button.click()
     txt2img.expect_log("darkroom checkpoints upload")
 
     txt2img.press("upload")
-    line = txt2img.part("tickets").locator(".darkroom-line", has_text="brush-strokes.safetensors")
+    line = txt2img.part("tickets").locator(".darkroom-line", has_text=f"{stem}.safetensors")
     expect(line).to_have_attribute("data-state", "done", timeout=LONG)
     expect(line).to_contain_text("100 %")
 
@@ -265,7 +270,7 @@ def test_a_model_of_this_machine_is_named_and_uploaded(txt2img: Tab, webui: WebU
     txt2img.unfold("networks_box")
     txt2img.press("refresh_network")
     txt2img.write("prompt", "a pier")
-    txt2img.choose("network", "<lora:brush-strokes:1>")
+    txt2img.choose("network", f"<lora:{stem}:1>")
     txt2img.press("add_network")
-    expect(txt2img.page.locator("#txt2img_prompt textarea")).to_have_value("a pier <lora:brush-strokes:1>")
-    assert stage.client().job(txt2img.generate())["models"]["lora"] == ["brush-strokes.safetensors"]
+    expect(txt2img.page.locator("#txt2img_prompt textarea")).to_have_value(f"a pier <lora:{stem}:1>")
+    assert stage.client().job(txt2img.generate())["models"]["lora"] == [f"{stem}.safetensors"]

@@ -1,6 +1,9 @@
 """The WebUI's options, its styles, and its folders."""
 
+import atexit
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,15 +104,21 @@ def expand_negative(prompt: str, styles: "Sequence[str]") -> str:
 
 def results_folder(is_img2img: bool) -> Path:
     """Where the WebUI stores the pictures of a tab; a temporary folder of this user where it is set to store none."""
-    import tempfile
-
     from modules import shared
 
     opts = shared.opts
     if not getattr(opts, "samples_save", True):
-        return Path(tempfile.gettempdir()) / "darkroom-webui"
+        return _temporary()
     own = opts.outdir_img2img_samples if is_img2img else opts.outdir_txt2img_samples
     return Path(getattr(opts, "outdir_samples", "") or own).absolute()
+
+
+@cache
+def _temporary() -> Path:
+    """A folder that nobody else can read, for as long as this process runs."""
+    folder = tempfile.TemporaryDirectory(prefix="darkroom-webui-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 def model_folders() -> "list[Path]":
