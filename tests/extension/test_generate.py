@@ -31,6 +31,10 @@ def test_a_click_paints_on_the_cloud_and_shows_the_result(txt2img: Tab, webui: W
     txt2img.shown(job_id)
     expect(txt2img.info).to_contain_text("oil painting of a pier at dawn, thick strokes")
 
+    line = txt2img.part("tickets").locator(f"[data-job='{job_id}']")
+    expect(line).to_contain_text("succeed")
+    expect(line).to_contain_text("100 %")
+
     job = stage.client().job(job_id)
     assert job["checkpoint"] == CHECKPOINT
     asked = job["parameters"]
