@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export PYTHONPATH := $(CURDIR):$(CURDIR)/shared
+export PYTHONPATH := $(CURDIR):$(CURDIR)/shared:$(CURDIR)/extension
 # Trust what this machine trusts, where it keeps a list: behind a company's proxy the built-in lists do not do.
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
 export UV_SYSTEM_CERTS ?= 1
@@ -11,7 +11,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url worker test test-code test-stack test-worker test-bridge coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions capabilities reliability wheels clean
+.PHONY: help install demo up down status url worker test test-code test-stack test-worker test-bridge test-extension extension coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions capabilities reliability wheels clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -82,6 +82,31 @@ test-worker: .venv-worker/installed ## test the engine that paints with real mod
 test-bridge: install ## test the bridge on the local stack, with clients of the WebUI and fifty at once
 	@python -m pytest $(WITH_BRIDGE)
 
+# The panel in the WebUI, in a browser: Gradio 3 as AUTOMATIC1111 has it, Gradio 4 as Forge has it. Both run on Python
+# 3.10 and 3.11 only. WEBUI_PYTHON names one; else the first that is found is taken.
+WEBUI_PYTHON ?= $(or $(firstword $(foreach name,python3.11 python3.10 python3,$(shell command -v $(name) >/dev/null && $(name) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 10), (3, 11)))' 2>/dev/null && command -v $(name)))),$(shell .venv/bin/uv python find '>=3.10,<3.12' 2>/dev/null))
+CHROMIUM := $(or $(DARKROOM_CHROMIUM),$(firstword $(foreach name,chromium chromium-browser google-chrome google-chrome-stable,$(shell command -v $(name)))))
+WEBUIS := $(if $(WEBUI_PYTHON),.venv-webui-3/installed .venv-webui-4/installed)
+
+test-extension: .venv/installed $(WEBUIS) ## test the panel in the WebUI, in environments and a browser of its own
+ifeq ($(CHROMIUM),)
+	@echo "SKIPPED: make test-extension needs Chromium, and there is none. Install it (Debian: apt-get install chromium), or name it in DARKROOM_CHROMIUM." >&2
+else ifeq ($(WEBUIS),)
+	@echo "SKIPPED: make test-extension needs Python 3.10 or 3.11, and there is none. Name one: make WEBUI_PYTHON=/path/to/python3.11 test-extension" >&2
+else
+	@python -m tests.extension.both $(ARGS)
+endif
+
+.venv-webui-%/installed: tests/extension/environments/gradio%.lock .venv/installed
+	@echo "Installing Gradio $* and a WebUI's packages into .venv-webui-$* ..." >&2
+	@test -x .venv-webui-$*/bin/python || uv venv --quiet --python $(WEBUI_PYTHON) .venv-webui-$* || { rm -rf .venv-webui-$*; exit 1; }
+	@uv pip sync --quiet --compile-bytecode --python .venv-webui-$*/bin/python --require-hashes $<
+	@touch $@
+
+extension: ## pack the extension for the WebUI with its client into dist/
+	@$(PYTHON) -m extension.pack dist/sd-webui-darkroom.zip
+	@ls dist/sd-webui-darkroom.zip
+
 test-code:
 	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER))
 
@@ -147,6 +172,7 @@ lock: .venv/installed ## resolve all packages anew
 	uv pip compile -q --group painting --group painting-tests -c requirements.lock --override worker/overrides.txt $(foreach package,torch torchvision timm,--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o worker/requirements.lock
 	uv pip compile -q --group preview -c worker/requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/worker/preview.txt
 	uv pip compile -q --group painting -c worker/requirements.lock --override worker/overrides.txt $(foreach package,$(IN_THE_CONTAINER),--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o layers/worker/diffusers.txt
+	for gradio in gradio3 gradio4; do uv pip compile -q --upgrade tests/extension/environments/$$gradio.txt --universal --python-version 3.10 --generate-hashes --no-header --no-annotate -o tests/extension/environments/$$gradio.lock; done
 
 clean: down ## stop the stack and remove all it left, but not .venv
 	rm -rf .darkroom .build cdk.out dist

@@ -14,7 +14,7 @@ from local.home import ROOT
 
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 RULES = [contract["name"] for contract in SETTINGS["contracts"]]
-SOURCES = ("shared", "client/src", "bridge/src", "cli/src")
+SOURCES = ("shared", "client/src", "bridge/src", "cli/src", "extension")
 """The folders with packages, besides the root."""
 
 BREACHES = {
@@ -67,6 +67,13 @@ BREACHES = {
     ],
     "the command line reaches Darkroom through the client only": [
         ("cli/src/darkroom_cli/filters.py", "from darkroom.jobs import state"),
+    ],
+    "the extension of the WebUI reaches Darkroom through the client only": [
+        ("extension/darkroom_webui/body.py", "from darkroom.jobs import parameters"),
+        ("extension/darkroom_webui/webui/page.py", "import pydantic"),
+    ],
+    "the extension imports the WebUI's modules in its adapters only": [
+        ("extension/darkroom_webui/body.py", "from modules import shared"),
     ],
 }
 """For each rule, a file and the line that is added to it. No rule names the feature `gallery`, which is new."""

@@ -4,7 +4,9 @@ import re
 
 from layers.supply import LAYER, PACKAGED, ROOT, licences, locked, refused, shipped
 
-LOCKS = (LAYER, ROOT / "requirements.lock", ROOT / "worker" / "requirements.lock", *PACKAGED)
+WEBUIS = ROOT / "tests" / "extension" / "environments"
+OWN = (LAYER, ROOT / "requirements.lock", ROOT / "worker" / "requirements.lock", *PACKAGED)
+LOCKS = (*OWN, *sorted(WEBUIS.glob("*.lock")))
 
 
 def test_every_package_of_every_lock_is_pinned_by_hash() -> None:

@@ -88,7 +88,8 @@ class Place:
         return {entry["Key"] for page in pages for entry in page.get("Contents", [])}
 
     def messages(self, job_id: str) -> list[Message]:
-        """The messages of progress that came until now and name this job anywhere, in the order of their sending."""
+        """The messages of progress that came until now and name this job anywhere, in the order of their sending; all
+        of them for ""."""
         while self.queue:
             asked = self.sqs.receive_message(
                 QueueUrl=self.queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["SentTimestamp"]
@@ -115,6 +116,7 @@ def on_this_machine(listen: str, port: int, address: str | None) -> Iterator[Pla
     Raises Failure when the extra is missing or the port is taken.
     """
     try:
+        import httpx
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
         from werkzeug.serving import make_server
     except ImportError:
@@ -128,7 +130,10 @@ def on_this_machine(listen: str, port: int, address: str | None) -> Iterator[Pla
         taken = server.server_address[1]
         reached = address or listen
         own = listen if listen != "0.0.0.0" else "127.0.0.1"  # noqa: S104 - compared, not bound
-        yield _place(f"http://{own}:{taken}", f"http://{reached}:{taken}", reached)
+        at = f"http://{own}:{taken}"
+        # moto keeps what it holds in the process, also after a server of it has ended.
+        httpx.post(f"{at}/moto-api/reset", trust_env=False).raise_for_status()
+        yield _place(at, f"http://{reached}:{taken}", reached)
     finally:
         server.shutdown()
         server.server_close()

@@ -1,0 +1,1 @@
+"""The WebUI's own API, as far as its models."""
