@@ -119,7 +119,7 @@ class Foreign:
             bucket, _, key = uri.removeprefix("s3://").partition("/")
             try:
                 content = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-                picture = Image.open(io.BytesIO(content))
+                picture = Image.open(io.BytesIO(content), formats=["png", "jpeg"])
                 picture.load()
             except self.s3.exceptions.ClientError:
                 if self.fault == "paints without its picture":
@@ -248,7 +248,11 @@ class Foreign:
             kept = b"" if self.fault == "stores empty files" else content
             kind = "application/octet-stream" if self.fault == "content types" else CONTENT_TYPES[form]
             self.s3.put_object(Bucket=bucket, Key=key, Body=kept, ContentType=kind)
-        size = Image.open(io.BytesIO(content)).size if job["type"] != "extras" or self.fault == "" else (128, 128)
+        size = (
+            Image.open(io.BytesIO(content), formats=["png", "jpeg", "webp"]).size
+            if job["type"] != "extras" or self.fault == ""
+            else (128, 128)
+        )
         entry: dict[str, Any] = {"key": key, "width": size[0], "height": size[1], "seed": 7 + number}
         entry |= {"infotext": text, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         changes: dict[str, dict[str, Any]] = {

@@ -150,7 +150,7 @@ def test_the_openai_client_paints_edits_and_lists(bridge: str, darkroom: Running
 
 
 def opened(image: Any) -> Image.Image:
-    return Image.open(io.BytesIO(base64.b64decode(image.b64_json))).convert("RGB")
+    return Image.open(io.BytesIO(base64.b64decode(image.b64_json)), formats=["png"]).convert("RGB")
 
 
 def png(image: Image.Image) -> tuple[str, bytes, str]:

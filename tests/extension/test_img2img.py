@@ -36,7 +36,7 @@ def inputs(stage: Stage) -> Callable[[str], dict[str, Image.Image]]:
     def read(job_id: str) -> dict[str, Image.Image]:
         client = stage.client()
         given = client.job(job_id)["inputs"]
-        return {one["name"]: Image.open(BytesIO(client.download(one["url"]))) for one in given}
+        return {one["name"]: Image.open(BytesIO(client.download(one["url"])), formats=["png"]) for one in given}
 
     return read
 
@@ -65,7 +65,7 @@ def paint_on(tab: Tab, elem_id: str, photo: Path) -> None:
         return
     stroke = Image.new("RGBA", (512, 512), (0, 0, 0, 0))
     ImageDraw.Draw(stroke).line((200, 256, 312, 256), fill=(0, 160, 0, 255), width=30)
-    put(tab, f"{elem_id}_bg", Image.open(photo))
+    put(tab, f"{elem_id}_bg", Image.open(photo, formats=["png"]))
     put(tab, f"{elem_id}_fg", stroke)
 
 
@@ -83,7 +83,7 @@ def start_from(tab: Tab, photo: Path) -> None:
         tab.upload("#img2img_image", photo)
         expect(tab.page.locator("#img2img_image img").first).to_be_visible()
     else:
-        put(tab, "img2img_image_bg", Image.open(photo))
+        put(tab, "img2img_image_bg", Image.open(photo, formats=["png"]))
 
 
 def colour(image: Image.Image, x: int, y: int) -> Any:

@@ -352,7 +352,8 @@ class World:
         for sent in self.wire.invoked:
             runs.setdefault(sent["job_id"], []).append(sent)
         for same in runs.values():
-            if len(same) > 2 or any(other != same[0] for other in same):
+            told = [_without_bytes(sent) for sent in same]
+            if len(same) > 2 or any(other != told[0] for other in told):
                 yield "a job was run in different ways, or too often"
 
     def _shelf(self) -> Iterator[str]:
@@ -395,6 +396,12 @@ class World:
         for name in ("imports", "deletions"):
             if lying("sqs", name):
                 yield f"a step of {name} is left"
+
+
+def _without_bytes(sent: dict[str, Any]) -> dict[str, Any]:
+    """A request without what the shelf knows of a file's bytes, which is told in the first run only."""
+    checkpoint = sent.get("checkpoint") or {}
+    return {**sent, "checkpoint": {name: checkpoint.get(name) for name in ("name", "s3")}}
 
 
 def _backend(service: str, region: str = REGION) -> Any:

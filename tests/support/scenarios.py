@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import importlib
+import io
 import json
+import zipfile
 from collections.abc import Callable, Iterable
 from typing import Any
 from unittest.mock import patch
@@ -18,7 +20,7 @@ from darkroom.stalled import STALLED_SECONDS
 from tests.support.aws import SETTINGS
 from tests.support.events import completed, expired, failed, manifest, progress, stopped
 from tests.support.faults import GATEWAY, Broken, Scenario, World, lying
-from tests.support.http import Reply, call
+from tests.support.http import Context, Reply, call
 from tests.support.models import safetensors
 from tests.support.pictures import png
 from tests.support.sagemaker import endpoint
@@ -638,6 +640,41 @@ CHOOSING = ("Query", "ListEndpoints", "Describe")
 ROUND = ("GetItem 1", "ListEndpoints", "Query", "PutItem")
 """What every round does, whatever there is to do."""
 
+ASSETS = "assets"
+
+
+def zipped(world: World) -> None:
+    """An asset of one file, as the CDK uploads it."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("boot.sh", "exec python")
+    if ASSETS not in [bucket["Name"] for bucket in world.stage.s3.list_buckets()["Buckets"]]:
+        world.stage.s3.create_bucket(Bucket=ASSETS)
+    world.stage.s3.put_object(Bucket=ASSETS, Key="a.zip", Body=content.getvalue())
+
+
+def deployed(world: World) -> None:
+    """What CloudFormation does: it shows the reason, and whoever deploys does it again."""
+    properties = {"Bucket": ASSETS, "Root": "worker/", "Prefix": "d/", "SourceBucket": ASSETS, "SourceKey": "a.zip"}
+    same = {"StackId": "s", "RequestId": "r", "LogicalResourceId": "Worker", "ResponseURL": "https://cloudformation/"}
+    handler = importlib.import_module("functions.unpack_asset.handler").handler
+    for _ in range(3):
+        with patch("urllib.request.urlopen") as answered:
+            handler({**same, "RequestType": "Create", "ResourceProperties": properties}, Context())
+        answer = json.loads(answered.call_args.args[0].data)
+        world.wire.calm()
+        if answer["Status"] == "SUCCESS":
+            return
+        assert answer["Reason"]
+        world.note("the deploy fails with the reason, and is done again")
+    raise Broken("no deploy goes through")
+
+
+def file_is_there(world: World) -> Iterable[str]:
+    if set(lying("s3", ASSETS)) != {"a.zip", "worker/d/boot.sh"}:
+        yield "the asset is not where it belongs"
+
+
 SCENARIOS = (
     Scenario("authorizer", "a key", let_in(""), with_key),
     Scenario("authorizer", "the first admin key", let_in(ADMIN)),
@@ -815,4 +852,5 @@ SCENARIOS = (
         steps_lost(deletion_begun),
         deletion_is("fail", 0),
     ),
+    Scenario("unpack_asset", "an asset in a deploy", deployed, zipped, file_is_there),
 )

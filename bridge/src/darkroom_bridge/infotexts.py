@@ -88,7 +88,7 @@ def read(content: bytes) -> tuple[str, dict[str, Any]]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=["png", "jpeg", "webp", "gif"]) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Problem(422, f"The picture has more than {MAX_PIXELS} pixels.")
             # A PNG may have its texts behind the pixels.

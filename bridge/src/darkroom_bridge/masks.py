@@ -42,7 +42,7 @@ def _opened(content: bytes, name: str) -> Any:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(content)) as found:
+        with Image.open(io.BytesIO(content), formats=["png", "jpeg", "webp", "gif", "bmp"]) as found:
             if found.width * found.height > MAX_PIXELS:
                 raise Problem(400, f"{name} has more than {MAX_PIXELS} pixels.", "invalid_image")
             upright = ImageOps.exif_transpose(found)

@@ -49,8 +49,11 @@ def _source(params: Any, folders: "list[Path]") -> "Path | None":
 
 def _same(image: Any, path: Path) -> bool:
     """Whether a picture has the pixels of a file: another script may have changed it."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
-    with Image.open(path) as stored:
-        same = stored.size == image.size and stored.convert("RGBA").tobytes() == image.convert("RGBA").tobytes()
+    try:
+        with Image.open(path, formats=["png", "jpeg", "webp", "gif"]) as stored:
+            same = stored.size == image.size and stored.convert("RGBA").tobytes() == image.convert("RGBA").tobytes()
+    except UnidentifiedImageError:
+        return False
     return bool(same)

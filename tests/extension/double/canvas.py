@@ -22,7 +22,7 @@ class LogicalImage(gr.Textbox):
         """The picture, None for no picture."""
         if not isinstance(payload, str) or not payload.startswith(_START):
             return None
-        return Image.open(BytesIO(base64.b64decode(payload[len(_START) :]))).convert("RGBA")
+        return Image.open(BytesIO(base64.b64decode(payload[len(_START) :])), formats=["png"]).convert("RGBA")
 
     def postprocess(self, value: Any) -> Any:
         """The picture as text."""

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 def read(path: str) -> Any:
     """A picture from a file, as a copy that does not know its file."""
-    with Image.open(path) as stored:
+    with Image.open(path, formats=["png", "jpeg", "webp"]) as stored:
         return stored.copy()
 
 
