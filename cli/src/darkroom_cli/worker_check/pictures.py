@@ -49,7 +49,7 @@ def sketch(width: int, height: int) -> bytes:
     """The picture of `start`, painted over in its middle."""
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(start(width, height)), formats=["jpeg"])
+    picture = Image.open(io.BytesIO(start(width, height)), formats=["png"])
     picture.paste((200, 30, 30), _middle(width, height))
     return _file(picture, "PNG")
 
@@ -59,7 +59,7 @@ def difference_outside(content: bytes, width: int, height: int) -> float | None:
     has another size."""
     from PIL import Image, ImageChops, ImageStat
 
-    made, began = opened(content).convert("RGB"), Image.open(io.BytesIO(start(width, height)), formats=["jpeg"])
+    made, began = opened(content).convert("RGB"), Image.open(io.BytesIO(start(width, height)), formats=["png"])
     if made.size != began.size:
         return None
     edge = (0, 0, width, height // 8)
