@@ -231,8 +231,12 @@ def _side_by_side(session: Session) -> str:
         return session.send(job)
 
     waiting = [in_background(partial(send, job)) for job in jobs]
-    for job, response in zip(jobs, waiting, strict=True):
-        session.not_refused(session.keep("jobs side by side", job, response.result()))
+    # All of them are over before one is judged: the next row wants a worker that has nothing to do.
+    answered = [
+        session.keep("jobs side by side", job, response.result()) for job, response in zip(jobs, waiting, strict=True)
+    ]
+    for each in answered:
+        session.not_refused(each)
     return f"{len(jobs)} jobs"
 
 
