@@ -12,6 +12,8 @@ from pathlib import Path
 
 BLOCK = 256 * 1024
 """Bytes of a file that one checksum is made of; the last block of a file may be shorter."""
+PIECE = 32 * BLOCK
+"""Bytes that are asked for, or read, at once: 8 MiB."""
 SUFFIX = ".sums"
 COPY = re.compile(r"[0-9a-f]{64}(\.[^.]+)?")
 """The names of copies in the cache: whatever else lies in that folder is somebody else's."""

@@ -15,21 +15,18 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from botocore.exceptions import BotoCoreError, ClientError
 
 from worker.cache import Part
-from worker.checksums import BLOCK, Checksums
+from worker.checksums import PIECE, Checksums
 from worker.errors import UNREADABLE, JobError, TryAgain
 from worker.store import MISSING, Location, Replaced, ShortAnswer, Store, Version
+from worker.watch import LOOK_SECONDS
 
 log = logging.getLogger(__name__)
 
-PIECE = 32 * BLOCK
-"""Bytes of one request: 8 MiB."""
 THREADS = 16
 ATTEMPTS = 4
 """How often a piece is asked for, beside the attempts of botocore, which end when the answer begins."""
 PAUSE = 0.2
 """Seconds before the second attempt; twice as many before each one after it."""
-LOOK_SECONDS = 0.2
-"""How often those who wait look whether their job goes on."""
 
 
 class _Stopped(Exception):

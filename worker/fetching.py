@@ -9,9 +9,7 @@ from darkroom.jobs.contract import ModelFile
 from worker.errors import JobError
 from worker.model_files import ModelFiles
 from worker.open_files import OpenFile
-from worker.watch import stopped
-
-LOOK_SECONDS = 0.2
+from worker.watch import LOOK_SECONDS, stopped
 
 
 class Fetching:

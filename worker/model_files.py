@@ -17,12 +17,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom.jobs.contract import ModelFile
 from worker.cache import NOTES, Cache, keep
-from worker.checksums import COPY
+from worker.checksums import COPY, PIECE
 from worker.copies import Copies
-from worker.downloads import LOOK_SECONDS, PIECE, not_fetched
+from worker.downloads import not_fetched
 from worker.errors import JobError
 from worker.open_files import Look, OpenFile
 from worker.store import Location, Store
+from worker.watch import LOOK_SECONDS
 
 HEADER_LENGTH = 8
 """Bytes at the beginning of a .safetensors file that say how long its header is."""

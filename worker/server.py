@@ -48,7 +48,8 @@ def create_app(engine_name: str = "preview", at_once: int = 1, shutdown: Shutdow
     """The web application with one engine. It runs `at_once` jobs at the same time; others wait, and the files of the
     first of them are fetched meanwhile. `shutdown` is told by whoever runs the process.
 
-    Raises ValueError for an unknown engine. The first call to AWS is made by the first job.
+    Raises ValueError for an unknown engine, and for a wrong setting of it. The first call to AWS is made by the first
+    job.
     """
     engine = make_engine(engine_name)
     store = Store()

@@ -5,12 +5,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from worker.watch import stopped
+from worker.watch import LOOK_SECONDS, stopped
 
 WAITING = 1
 """How many jobs wait in the container beside those that are served: while one is painted, the files of the next are
 fetched. SageMaker sends as many more (`MaxConcurrentInvocationsPerInstance`)."""
-LOOK_SECONDS = 0.2
 
 
 class Turns:

@@ -19,7 +19,7 @@ class JobFiles(contextlib.AbstractContextManager["JobFiles"]):
 
     def __init__(self, files: ModelFiles, request: WorkRequest) -> None:
         self._files = files
-        self._kinds = dict(by_kind(request))
+        self._kinds = dict(_by_kind(request))
         self._opened: dict[str, tuple[ModelFile, OpenFile]] = {}
 
     def __exit__(self, *_: object) -> None:
@@ -29,7 +29,7 @@ class JobFiles(contextlib.AbstractContextManager["JobFiles"]):
     def path(self, file: ModelFile, look: Look) -> Path:
         """The path of a file, all of which is there. A file is looked for once a job, though its hash stands under
         every picture. Raises as `ModelFiles.whole`."""
-        key = key_of(file)
+        key = _key(file)
         if key not in self._opened:
             self._opened[key] = (file, self._files.whole(file, look))
         return self._opened[key][1].path
@@ -66,9 +66,9 @@ class JobFiles(contextlib.AbstractContextManager["JobFiles"]):
         ]
 
 
-def by_kind(request: WorkRequest) -> list[tuple[str, str]]:
+def _by_kind(request: WorkRequest) -> list[tuple[str, str]]:
     """The keys of the request's files with their kinds, or purposes."""
-    return [(key_of(file), kind) for kind, file in files_of(request)]
+    return [(_key(file), kind) for kind, file in files_of(request)]
 
 
 def files_of(request: WorkRequest) -> list[tuple[str, ModelFile]]:
@@ -78,6 +78,6 @@ def files_of(request: WorkRequest) -> list[tuple[str, ModelFile]]:
     return [(kind, file) for kind, files in groups for file in files]
 
 
-def key_of(file: ModelFile) -> str:
+def _key(file: ModelFile) -> str:
     """What two entries of one file have in common."""
     return file.s3 or file.name

@@ -9,6 +9,8 @@ from darkroom.jobs.contract import Progress, WorkRequest
 from worker.errors import JobError
 from worker.store import Location, Store
 
+LOOK_SECONDS = 0.2
+"""How often those who wait look whether their job goes on."""
 REPORT_SECONDS = 5.0
 CANCEL_CHECK_SECONDS = 3.0
 """The shortest time between two progress messages, and between two checks for the cancel marker."""

@@ -63,16 +63,13 @@ def _perform(
         begun = time.monotonic()
         queued = None if arrived is None else begun - arrived
         watch.begin(lambda: fetched.share)
-        serve = partial(_served, request, settings, engine, store, watch, fetched, begun)
+        serve = partial(_served, request, settings, engine, store, watch, fetched, begun, queued)
         try:
-            answer = serve()
+            return serve()
         except TryAgain as error:
             log.warning("job %s begins again: %s", request.job_id, error.message)
             fetched.renew(error.path if isinstance(error, DamagedCopy) else None)
-            answer = serve()
-    if answer.timings is None or queued is None:
-        return answer
-    return answer.model_copy(update={"timings": answer.timings.model_copy(update={"queued": round(queued, 3)})})
+            return serve()
 
 
 def _served(
@@ -83,8 +80,10 @@ def _served(
     watch: Watch,
     fetched: Fetched,
     begun: float,
+    queued: float | None,
 ) -> WorkAnswer:
-    """The answer of a job whose turn it is since `begun`. Its files may still be on their way."""
+    """The answer of a job whose turn it is since `begun`, after `queued` seconds. Its files may still be on their
+    way."""
     watch.step(0.0)
     task = Task(request, settings, _pictures(request, store, watch), watch.step)
     read = time.monotonic()
@@ -97,7 +96,10 @@ def _served(
     watch.step(0.0)
     answer = WorkAnswer(caption=engine.caption(task)) if request.type in DESCRIBED else _paint(task, engine, store)
     timings = Timings(
-        download=round(there - begun, 3), load=round(loaded - there, 3), run=round(time.monotonic() - loaded, 3)
+        queued=None if queued is None else round(queued, 3),
+        download=round(there - begun, 3),
+        load=round(loaded - there, 3),
+        run=round(time.monotonic() - loaded, 3),
     )
     beside = {
         "timings": timings,
@@ -126,7 +128,7 @@ def _paint(task: Task, engine: Engine, store: Store) -> WorkAnswer:
     found: Findings | None = None
     steps = Steps(task.step)
     with Filing(store, Location.parse(task.request.output), steps) as filing:
-        # One picture at a time, because a hundred large ones would not fit into memory.
+        # One by one, and few wait to be stored: a hundred large ones would not fit into memory.
         for painting in engine.paint(replace(task, step=steps)):
             found = found or painting.found
             filing.add(painting)

@@ -7,7 +7,6 @@ give the same digest. It holds the code, the wheels for the Python of AWS's cont
 import ast
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -192,7 +191,7 @@ def _download(lock: Path, python: str, folder: Path) -> None:
             *("--python-version", python, "--dest", str(folder), "--requirement", wanted.name),
             *(option for platform in PLATFORMS for option in ("--platform", platform)),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise PackageError(f"The worker's packages cannot be downloaded. pip says:\n{done.stderr.strip()[-2000:]}")
 

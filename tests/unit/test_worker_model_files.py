@@ -20,8 +20,7 @@ from tests.support.mocked import mocked_aws
 from tests.support.waiting import eventually
 from worker import copies, downloads
 from worker.cache import Cache, kept_free
-from worker.checksums import BLOCK, Checksums
-from worker.downloads import PIECE
+from worker.checksums import BLOCK, PIECE, Checksums
 from worker.errors import DamagedCopy, JobError, TryAgain
 from worker.model_files import ModelFiles
 from worker.store import Store

@@ -186,7 +186,7 @@ def test_copies_to_a_gpu_are_waited_for_by_who_reads_them_and_by_who_fills_their
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: main)
     monkeypatch.setattr(torch.cuda, "stream", on)
-    monkeypatch.setattr(tensors, "host_memory", lambda is_pinned: torch.empty(tensors.PIECE, dtype=torch.uint8))
+    monkeypatch.setattr(tensors, "host_memory", lambda is_pinned: torch.empty(BLOCK, dtype=torch.uint8))
     make, copy = tensors.room_for, tensors.copy_parts
     monkeypatch.setattr(tensors, "room_for", lambda entry, device: make(entry, "cpu"))
 

@@ -1,6 +1,6 @@
 """Requests of CloudFormation for a resource that a function makes (CloudFormation User Guide, "Custom resources").
 
-CloudFormation waits for an answer at an address of its own, for an hour if there is none. So there is always one.
+CloudFormation waits for an answer at an address of its own, for as long as the template says. So there is always one.
 """
 
 import json

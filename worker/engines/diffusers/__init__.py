@@ -5,7 +5,7 @@ is fetched from anywhere: what a module is made with follows from the shapes in 
 
 | module | what it is for |
 | --- | --- |
-| `files` | opens .safetensors and pickles: names and shapes first, tensors one by one |
+| `files`, `tensors` | opens .safetensors and pickles: names and shapes first, then tensors, by several threads |
 | `families` | what a checkpoint is (`Kind`), and the refusal of others by name |
 | `unets`, `autoencoders`, `encoders` | where each tensor of a file belongs, and the configuration that follows |
 | `models` | `Models.get(path, name) -> Model`: one checkpoint in memory |

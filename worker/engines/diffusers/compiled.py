@@ -116,7 +116,7 @@ def compile_beside(made: Recipe, package: Path, nice: int = NICE) -> None:
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         try:
-            _, errors = _waited(process)
+            errors = _waited(process)
         except subprocess.TimeoutExpired as error:
             process.kill()
             raise RuntimeError(f"it took more than {LONGEST} seconds") from error
@@ -124,14 +124,15 @@ def compile_beside(made: Recipe, package: Path, nice: int = NICE) -> None:
         raise RuntimeError((errors.decode(errors="replace").strip().splitlines() or [f"code {process.returncode}"])[-1])
 
 
-def _waited(process: "subprocess.Popen[bytes]") -> tuple[int, bytes]:
-    """Waits without closing the standard input; errors are read meanwhile, so that the pipe does not fill."""
+def _waited(process: "subprocess.Popen[bytes]") -> bytes:
+    """Waits without closing the standard input, and returns what was written to the standard error: it is read
+    meanwhile, so that the pipe does not fill."""
     found: list[bytes] = []
     reader = threading.Thread(target=lambda: found.append(process.stderr.read() if process.stderr else b""))
     reader.start()
-    code = process.wait(LONGEST)
+    process.wait(LONGEST)
     reader.join()
-    return code, b"".join(found)
+    return b"".join(found)
 
 
 class CompilesBeside:

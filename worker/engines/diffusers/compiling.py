@@ -24,7 +24,7 @@ from torch import Tensor
 from torch._subclasses import FakeTensorMode  # noqa: PLC2701 - torch has no other name for it
 
 from worker.engines.diffusers.graphs import Tensors
-from worker.engines.diffusers.running import Code, Shapes, answer_of
+from worker.engines.diffusers.running import Code, Shapes, answer_of, weights_of
 
 FORM = 1
 """Goes up when packages of before do not fit any more."""
@@ -60,7 +60,7 @@ def recipe(unet: Any, shapes: Shapes) -> Recipe:
     config = {name: value for name, value in unet.config.items() if not name.startswith("_")}
     return Recipe(
         config=json.loads(json.dumps(config, default=list)),
-        weights=tuple((name, tuple(each.shape), _word(each.dtype)) for name, each in sorted(_weights(unet).items())),
+        weights=tuple((name, tuple(each.shape), _word(each.dtype)) for name, each in sorted(weights_of(unet).items())),
         inputs=tuple((name, shape, _word(dtype)) for name, shape, dtype in shapes),
         device=device,
         card=card(device),
@@ -112,10 +112,6 @@ def load_package(package: Path, made: Recipe) -> Code:
         return answer
 
     return run
-
-
-def _weights(unet: Any) -> dict[str, Tensor]:
-    return {**dict(unet.named_parameters()), **dict(unet.named_buffers())}
 
 
 class _Pure(torch.nn.Module):

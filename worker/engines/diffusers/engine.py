@@ -31,6 +31,7 @@ from worker.engines.inputs import masked, picture_of
 from worker.enlarging import enlarging_settings_of
 from worker.errors import JobError
 from worker.fetching import Fetching
+from worker.filing import Steps
 from worker.findings import Findings
 from worker.infotext import infotext
 from worker.model_files import ModelFiles
@@ -91,7 +92,7 @@ class DiffusersEngine:
 
     def paint(self, task: Task) -> Iterator[Painting]:
         """See Engine."""
-        task = replace(task, step=_onward(task.step))
+        task = replace(task, step=Steps(task.step))
         look = partial(task.step, 0.0)
         with JobFiles(self._files, task.request) as files:
             with self._alone(look):
@@ -216,18 +217,6 @@ class DiffusersEngine:
 def _models(store: Store, *, pickles: bool) -> Models:
     placed = placement()
     return Models(placed, pickles=pickles, runner=runners(placed.device, os.environ, store))
-
-
-def _onward(step: Callable[[float], None]) -> Callable[[float], None]:
-    """The same step, whose progress never falls: files are read, and pictures made, in the middle of a job too."""
-    most = 0.0
-
-    def told(share: float) -> None:
-        nonlocal most
-        most = max(most, share)
-        step(most)
-
-    return told
 
 
 def _share(step: Callable[[float], None], turn: int, turns: int, share: float) -> None:

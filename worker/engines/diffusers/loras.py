@@ -83,9 +83,8 @@ def read(path: Path, name: str, device: str = "cpu", *, pickles: bool = False) -
         stated = weights.metadata.get("sshs_model_hash", "")
         alphas = _adapter_alphas(metadata_json(weights.metadata, "lora_adapter_metadata"))
     modules: dict[tuple[str, str], dict[str, torch.Tensor]] = {}
-    for key, tensor in moved(tensors, device).items():
-        if key.startswith(BUNDLE):
-            continue
+    own = {key: tensor for key, tensor in tensors.items() if not key.startswith(BUNDLE)}
+    for key, tensor in moved(own, device).items():
         if (found := _place(key)) is None:
             raise _foreign(name, key)
         place, part = found

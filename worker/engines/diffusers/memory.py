@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 
 from worker.engines.diffusers import vaes
+from worker.engines.diffusers.encoders import TOKENS
 from worker.engines.diffusers.families import Family
 from worker.engines.diffusers.latents import FACTOR
 from worker.engines.diffusers.models import Model
@@ -16,7 +17,7 @@ CODE = "out_of_memory"
 SIDE = 64
 """Sides that are proposed are multiples of this."""
 EIGHTHS = 8
-WORDS, GUIDED = 77, 2
+GUIDED = 2
 SIZES = {Family.SDXL: 6, Family.REFINER: 5}
 """How many numbers a UNet is told about sizes."""
 Fits = Callable[[Size, int], bool]
@@ -76,7 +77,7 @@ def fits_in(model: Model, size: Size, batch: int) -> bool:
             width = unet.config.projection_class_embeddings_input_dim - numbers * unet.config.addition_time_embed_dim
             pooled = torch.zeros(rows, width, device=device)
         latents = torch.zeros(rows, unet.config.in_channels, size[1] // FACTOR, size[0] // FACTOR, device=device)
-        words = torch.zeros(rows, WORDS, unet.config.cross_attention_dim, device=device)
+        words = torch.zeros(rows, TOKENS, unet.config.cross_attention_dim, device=device)
         answer_of(
             unet, Inputs(latents, torch.full((rows,), 500.0, device=device), words, pooled, ids).named(unet.dtype)
         )

@@ -99,8 +99,8 @@ class Models:
     @property
     def loaded(self) -> list[str]:
         """The names of the checkpoints in memory."""
-        kept = self._kept
-        return [kept[1].name] if kept else []
+        current = self.current
+        return [current.name] if current else []
 
     @property
     def current(self) -> Model | None:

@@ -85,6 +85,11 @@ Code = Callable[[Mapping[str, Tensor], Tensors], Tensor]
 """Compiled code: it is given the weights by name, and the tensors of a call."""
 
 
+def weights_of(unet: Any) -> dict[str, Tensor]:
+    """All weights of a UNet by name, parameters and buffers: what compiled code is given at each call."""
+    return {**dict(unet.named_parameters()), **dict(unet.named_buffers())}
+
+
 class Runner:
     """Calls one UNet. The model owns it, and with it every graph."""
 
@@ -103,7 +108,7 @@ class Runner:
         self._hooks = [each._forward_hooks for each in modules]  # noqa: SLF001
         self._hooks += [each._forward_pre_hooks for each in modules]  # noqa: SLF001
         self._convolutions = [each for each in modules if isinstance(each, torch.nn.Conv2d)]
-        self._weights = {**dict(unet.named_parameters()), **dict(unet.named_buffers())}
+        self._weights = weights_of(unet)
 
     def begin(self, calls: int) -> None:
         """Begins a pass of about so many calls. Compiled code is taken up here and not in the middle of a picture."""

@@ -19,14 +19,12 @@ from typing import Any
 
 import torch
 
-from worker.checksums import BLOCK
+from worker.checksums import PIECE
 from worker.open_files import Look, OpenFile, blocks_around
 
 LENGTH = 8
 MOST_HEADER = 100_000_000
 """Bytes of the longest head that the library takes."""
-PIECE = 32 * BLOCK
-"""Bytes that are read at once: 8 MiB."""
 THREADS = min(16, max(4, os.cpu_count() or 1))
 DTYPES = {
     "BOOL": torch.bool,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from darkroom.jobs.contract import IMAGE_REFERENCE, ModelFile, WorkRequest
-from worker.checked import checked
+from worker.checked import checked, without_nulls
 from worker.engines.diffusers.control.names import DEPTH, OPENPOSE, Fit, Preprocessor, notice, preprocessor
 from worker.engines.diffusers.plan import needed_file
 from worker.errors import FILES_MISSING, JobError
@@ -193,7 +193,7 @@ def _file(request: WorkRequest, name: str) -> ModelFile:
 
 
 def _unit(number: int, body: Mapping[str, Any]) -> Unit:
-    fields = {name: value for name, value in body.items() if value is not None}
+    fields = without_nulls(body)
     for alias, name in _ALIASES.items():
         if alias in fields:
             fields.setdefault(name, fields[alias])

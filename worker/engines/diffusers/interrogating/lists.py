@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from worker.errors import JobError
+from worker.errors import UNREADABLE, JobError
 from worker.open_files import OpenFile
 
 LIST = ".txt"
@@ -48,7 +48,7 @@ def read(path: Path, name: str) -> WordList:
             text = file.read(0, file.size, name).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         message = f"The file '{name}' is no list of words in UTF-8. Upload it again."
-        raise JobError("model_unreadable", message) from error
+        raise JobError(UNREADABLE, message) from error
     lines = (line.strip() for line in text.split("\n"))
     return WordList(name, tuple(line for line in lines if line))
 
