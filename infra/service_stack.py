@@ -40,6 +40,7 @@ class ServiceStack(Stack):
         self.deletions = Steps(self, "Deletions", handling=_timeout("job_deletions"), key=self._key)
         self.endpoint_events = EndpointEvents(self, stage.name, handling=_timeout("endpoint_events"), key=self._key)
         self.sweeps = Sweeps(self, key=self._key)
+        self._worker = worker.package(stage)
         package = self._package()
         self._permissions = permissions.Permissions(
             self,
@@ -102,9 +103,7 @@ class ServiceStack(Stack):
 
     def _package(self) -> Folder | None:
         """The worker's package; a word to whoever deploys where there is no worker at all."""
-        found = worker.package(self._stage)
-        self._engine = found.engine if found else ""
-        if found:
+        if found := self._worker:
             return Folder(self, "WorkerPackage", str(found.folder), found.digest)
         if not self._stage.worker_image:
             words = "There is no package of the worker, so endpoints need an `image`: `make worker` builds one."
@@ -125,7 +124,8 @@ class ServiceStack(Stack):
             removable=self._stage.disposable,
         )
         # A place that CloudFormation knows only once the files are there: no endpoint is made before.
-        settings = common.settings.model_copy(update={"package_uri": unpacked.uri, "package_engine": self._engine})
+        engine = self._worker.engine if self._worker else None
+        settings = common.settings.model_copy(update={"package_uri": unpacked.uri, "package_engine": engine})
         others = replace(common, settings=settings)
         return {
             name: unpacking if name == UNPACK else Function(self, name, others, grants[name], spec)

@@ -13,6 +13,28 @@ SECONDS = 900
 """How long CloudFormation waits for the function's answer: as long as a function may run at all."""
 
 
+class Folder(Construct):
+    """A folder that the CDK uploads as a zip; `digest` covers its content."""
+
+    def __init__(self, scope: Construct, name: str, folder: str, digest: str) -> None:
+        super().__init__(scope, name)
+        self.digest = digest
+        self.asset = assets.Asset(
+            self,
+            "Asset",
+            path=folder,
+            asset_hash=digest,
+            asset_hash_type=AssetHashType.CUSTOM,
+            exclude=["**/__pycache__"],
+        )
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The properties of a resource that puts it somewhere."""
+        source = {"SourceBucket": self.asset.s3_bucket_name, "SourceKey": self.asset.s3_object_key}
+        return {"Prefix": f"{self.digest}/", **source}
+
+
 class Unpacked(Construct):
     """`asset` under `<root><digest>/` of a bucket; nothing there without one.
 
@@ -29,13 +51,12 @@ class Unpacked(Construct):
         function: lambda_.IFunction,
         bucket: s3.IBucket,
         root: str,
-        asset: "Folder | None",
+        asset: Folder | None,
         removable: bool,
     ) -> None:
         super().__init__(scope, name)
-        source = asset.asset if asset else None
-        placed = {"Prefix": f"{asset.digest}/", **_place(source)} if asset and source else {}
-        self.resource = CustomResource(
+        placed = asset.place if asset else {}
+        resource = CustomResource(
             self,
             "Resource",
             resource_type="Custom::DarkroomUnpacked",
@@ -43,24 +64,4 @@ class Unpacked(Construct):
             service_timeout=Duration.seconds(SECONDS),
             properties={"Bucket": bucket.bucket_name, "Root": root, "Removable": removable, **placed},
         )
-        self.uri = self.resource.get_att_string("Uri") if asset else ""
-
-
-class Folder(Construct):
-    """A folder that the CDK uploads as a zip; `digest` covers its content."""
-
-    def __init__(self, scope: Construct, name: str, folder: str, digest: str) -> None:
-        super().__init__(scope, name)
-        self.digest = digest
-        self.asset = assets.Asset(
-            self,
-            "Asset",
-            path=folder,
-            asset_hash=digest,
-            asset_hash_type=AssetHashType.CUSTOM,
-            exclude=["**/__pycache__"],
-        )
-
-
-def _place(asset: assets.Asset) -> dict[str, str]:
-    return {"SourceBucket": asset.s3_bucket_name, "SourceKey": asset.s3_object_key}
+        self.uri = resource.get_att_string("Uri") if asset else ""

@@ -15,12 +15,12 @@ RequestType = Literal["Create", "Update", "Delete"]
 class AssetStore(Protocol):
     """Assets and what they are put into."""
 
-    def unpack(self, source_bucket: str, source_key: str, bucket: str, prefix: str, left: Callable[[], float]) -> int:
-        """Put every file of a zip under the prefix; returns how many. Raises Unpackable for what is no zip, or when
+    def unpack(self, source_bucket: str, source_key: str, bucket: str, prefix: str, left: Callable[[], float]) -> None:
+        """Put every file of a zip under the prefix. Raises Unpackable for what is no zip, or when
         `left` gives no more seconds."""
 
-    def remove(self, bucket: str, prefix: str) -> int:
-        """Remove every object under the prefix; returns how many."""
+    def remove(self, bucket: str, prefix: str) -> None:
+        """Remove every object under the prefix."""
 
 
 class Unpackable(Exception):

@@ -26,7 +26,7 @@ class S3Assets:
     def __init__(self, client: "S3Client") -> None:
         self._client = client
 
-    def unpack(self, source_bucket: str, source_key: str, bucket: str, prefix: str, left: Callable[[], float]) -> int:
+    def unpack(self, source_bucket: str, source_key: str, bucket: str, prefix: str, left: Callable[[], float]) -> None:
         """See `AssetStore.unpack`: a GetObject for each 8 MB of the zip, and a PutObject for each file."""
         with tempfile.TemporaryFile() as content:
             self._client.download_fileobj(source_bucket, source_key, content, Config=_OWN_THREAD)
@@ -36,7 +36,6 @@ class S3Assets:
                     self._put(archive, files, bucket, prefix, left)
             except BadZipFile as error:
                 raise Unpackable(f"{source_key} is no zip: {error}") from error
-        return len(files)
 
     def _put(self, archive: ZipFile, files: list[ZipInfo], bucket: str, prefix: str, left: Callable[[], float]) -> None:
         def put(entry: ZipInfo) -> None:
@@ -55,14 +54,11 @@ class S3Assets:
             for done in [pool.submit(put, entry) for entry in files]:
                 done.result()
 
-    def remove(self, bucket: str, prefix: str) -> int:
+    def remove(self, bucket: str, prefix: str) -> None:
         """See `AssetStore.remove`: two calls for each 1,000."""
-        removed = 0
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             if found := [{"Key": entry["Key"]} for entry in page.get("Contents", [])]:
                 self._client.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})  # type: ignore[typeddict-item]
-                removed += len(found)
-        return removed
 
 
 def content_type_of(name: str) -> str:
