@@ -1,4 +1,4 @@
-"""How fast model files reach the memory of the device: from the page cache, from a cold disk, and from an S3.
+"""How fast model files reach the memory of the device: from the page cache, and from a cold disk.
 
 `python -m bench.worker` prints these rows among others. They need the environment of the engine, and nothing else.
 """
@@ -7,24 +7,20 @@ import gc
 import os
 import random
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
 import torch
 from safetensors.torch import save_file
 
 from bench.worker_rows import Row
-from darkroom.jobs.contract import ModelFile
-from tests.support.bucket import bucket
+from bench.worker_speed import now, seconds
 from worker.cache import Cache
 from worker.checksums import Checksums
 from worker.engines.diffusers.files import open_weights
-from worker.model_files import ModelFiles
-from worker.store import Store
+from worker.engines.diffusers.tensors import THREADS
 
 GB = 1_000_000_000
 FULL, TINY = 6.5 * GB, 0.04 * GB
@@ -41,7 +37,7 @@ def rows(tiny: bool) -> list[Row]:
     judged = device == "cuda" and not tiny
     with _checkpoint(TINY if tiny else FULL) as path:
         size = path.stat().st_size
-        warm = min(_seconds(lambda: _to_device(path, device)) for _ in range(RUNS))
+        warm = min(seconds(lambda: _to_device(path, device)) for _ in range(RUNS))
         cold = _cold(path, lambda: _to_device(path, device))
         plain = _cold(path, lambda: _read(path))
     share = plain / cold
@@ -60,16 +56,6 @@ def rows(tiny: bool) -> list[Row]:
             share >= COLD_SHARE if judged else None,
         ),
     ]
-
-
-def fetched_row(tiny: bool) -> Row:
-    """From a server of this process through the cache to the device. It has no budget: the server is the slower one,
-    and a machine for measurements may have no network at all."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    with _checkpoint(TINY if tiny else FULL / 10) as path:
-        size, seconds = path.stat().st_size, _seconds(lambda: _from_s3(path, device))
-    figure = f"{seconds:.2f} s ({size / GB / seconds:.1f} GB/s)"
-    return Row(f"a file from an S3 in Python, through the cache, {size / GB:.2f} GB to {device}", figure)
 
 
 @contextmanager
@@ -111,24 +97,8 @@ def _tensors(size: float) -> dict[str, torch.Tensor]:
 def _to_device(path: Path, device: str) -> None:
     with open_weights(path, path.name, device=device) as weights:
         kept = weights.tensors()
-    if device == "cuda":
-        torch.cuda.synchronize()
+    now()
     assert len(kept) == len(weights.shapes)
-
-
-def _from_s3(path: Path, device: str) -> None:
-    """The file, fetched from a server in this process and read while it arrives."""
-    credentials = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_REGION": "us-east-1"}
-    with bucket() as server, patch.dict(os.environ, credentials | {"AWS_ENDPOINT_URL": server.url}):
-        server.objects["models/a"] = path.read_bytes()
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            files = ModelFiles(Store(), Cache(Path(folder), keep_free=0))
-            with (
-                files.open(ModelFile(name="a.safetensors", s3="s3://models/a"), lambda: None) as file,
-                open_weights(file, "a", device=device) as weights,
-            ):
-                assert len(weights.tensors()) == len(weights.shapes)
-                file.wait_whole(lambda: None)
 
 
 def _read(path: Path) -> None:
@@ -136,7 +106,7 @@ def _read(path: Path) -> None:
     size = path.stat().st_size
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with ThreadPoolExecutor(16) as threads:
+        with ThreadPoolExecutor(THREADS) as threads:
             for read in threads.map(lambda begin: len(os.pread(descriptor, READ, begin)), range(0, size, READ)):
                 assert read
     finally:
@@ -153,18 +123,6 @@ def _cold(path: Path, work: Callable[[], None]) -> float:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(descriptor)
-        return _seconds(work)
+        return seconds(work)
 
     return min(dropped() for _ in range(RUNS))
-
-
-def _seconds(work: Callable[[], None]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
-if __name__ == "__main__":
-    is_tiny = not torch.cuda.is_available()
-    for row in [*rows(is_tiny), fetched_row(is_tiny)]:
-        print(f"{row.name}: {row.figure} (budget {row.budget}, met: {row.met})")

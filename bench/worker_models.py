@@ -19,7 +19,7 @@ from worker.engines.diffusers.unets import Layout
 
 NAME = "random.safetensors"
 CROSS, PLAIN = "CrossAttn", ""
-VOCABULARY, TOKENS, STEPS = 49408, 77, 1000
+VOCABULARY, TOKENS = 49408, 77
 
 
 @dataclass(frozen=True)
