@@ -60,17 +60,21 @@ BREACHES = {
     ],
     "the client imports httpx and the standard library only": [
         ("client/src/darkroom_client/answers.py", "import pydantic"),
+        ("client/src/darkroom_client/errors.py", "import darkroom_webui"),
     ],
     "the bridge knows the client, and nothing else of Darkroom": [
         ("bridge/src/darkroom_bridge/shelf.py", "from darkroom.webui import spelling"),
         ("bridge/src/darkroom_bridge/server.py", "from darkroom_cli import logins"),
+        ("bridge/src/darkroom_bridge/masks.py", "import darkroom_webui"),
     ],
     "the command line reaches Darkroom through the client only": [
         ("cli/src/darkroom_cli/filters.py", "from darkroom.jobs import state"),
+        ("cli/src/darkroom_cli/history.py", "import darkroom_webui"),
     ],
     "the extension of the WebUI reaches Darkroom through the client only": [
         ("extension/darkroom_webui/body.py", "from darkroom.jobs import parameters"),
         ("extension/darkroom_webui/webui/page.py", "import pydantic"),
+        ("extension/darkroom_webui/shelf.py", "import darkroom_bridge"),
     ],
     "the extension imports the WebUI's modules in its adapters only": [
         ("extension/darkroom_webui/body.py", "from modules import shared"),
