@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from darkroom_client import Darkroom, Failure, Refused
+from darkroom_client import Darkroom, Failure, Refused, retry
 from darkroom_webui import account
 from darkroom_webui.account import Account
 
@@ -90,7 +90,7 @@ def readable(error: Exception) -> CloudError:
     if isinstance(error, CloudError):
         return error
     if isinstance(error, Refused):
-        return CloudError(_refused(error), error.code, later=error.status in (429, 503))
+        return CloudError(_refused(error), error.code, later=error.status in retry.BUSY)
     if isinstance(error, Failure):
         return CloudError(str(error))
     if isinstance(error, httpx.HTTPError):

@@ -10,7 +10,7 @@ from darkroom_client.model_files import ModelFile
 from darkroom_webui import account, history, results, shelf, uploads
 from darkroom_webui.account import Account
 from darkroom_webui.body import AUTOMATIC, Order
-from darkroom_webui.cloud import CloudError, readable
+from darkroom_webui.cloud import ANSWER_SECONDS, CloudError, readable
 from darkroom_webui.panel import VAE_CHOICES, Panel
 from darkroom_webui.service import Service
 from darkroom_webui.tickets import Ticket
@@ -258,7 +258,7 @@ class Events:
         def ask() -> None:
             from darkroom_client import endpoints
 
-            with Darkroom(address, key.strip(), timeout=self._service.seconds) as client:
+            with Darkroom(address, key.strip(), timeout=ANSWER_SECONDS) as client:
                 client.ping()
                 endpoints.listed(client)
 

@@ -2,17 +2,17 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from darkroom_client import Darkroom
+from darkroom_client.answers import JobType, Status
 
 NEWEST = 10
 """Jobs that the list shows at first."""
 PAGE = 25
 """Jobs on a page of Show All."""
 _ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
-TYPES = ("txt2img", "img2img", "extras", "interrogate_clip", "interrogate_deepbooru")
-STATUSES = ("created", "in_progress", "succeed", "fail", "cancelled")
+TYPES, STATUSES = get_args(JobType), get_args(Status)
 
 
 @dataclass(frozen=True)

@@ -102,9 +102,11 @@ class Outbox:
             time.sleep(_LOOK_SECONDS)
 
     def _look(self, tickets: "list[Ticket]") -> None:
-        """Bring the tickets up to date: one request for the newest jobs, and one for each of a few that run."""
+        """Bring the tickets up to date: one request for each of a few that run, and one for the newest jobs where there
+        are more."""
         client = self._cloud.client()
-        lines = {line["id"]: line for line in client.page(limit=_LINES)["jobs"]}
+        many = len(tickets) > _LOOKS
+        lines = {line["id"]: line for line in client.page(limit=_LINES)["jobs"]} if many else {}
         for ticket in tickets:
             if line := lines.get(ticket.job or ""):
                 _settle(ticket, line)

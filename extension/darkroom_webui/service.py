@@ -8,7 +8,7 @@ from typing import Any
 from darkroom_client.model_files import ModelFile
 from darkroom_webui import history, shelf
 from darkroom_webui.body import Chosen, Surroundings, order_of
-from darkroom_webui.cloud import ANSWER_SECONDS, Cloud, CloudError
+from darkroom_webui.cloud import Cloud, CloudError
 from darkroom_webui.outbox import WAIT_SECONDS, Outbox
 from darkroom_webui.tickets import Ticket, Tickets
 from darkroom_webui.webui import options, runner
@@ -23,7 +23,6 @@ class Service:
     cloud: Cloud
     tickets: Tickets
     outbox: Outbox
-    seconds: float = ANSWER_SECONDS
     local: "list[ModelFile]" = field(default_factory=list)
 
     def take(self, own: Any, scripts: Any, p: Any, args: "tuple[Any, ...]") -> Any:

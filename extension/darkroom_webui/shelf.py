@@ -7,7 +7,7 @@ from typing import Any
 
 from darkroom_client import Darkroom, checkpoints, endpoints
 from darkroom_client.model_files import ModelFile, Selection, select
-from darkroom_client.model_folders import SUFFIXES
+from darkroom_client.model_folders import stem
 from darkroom_client.model_names import choose
 from darkroom_webui.body import AUTOMATIC
 from darkroom_webui.cloud import CloudError
@@ -26,7 +26,7 @@ def names(client: Darkroom, kind: Any) -> "list[str]":
 def extra_networks(client: Darkroom) -> "list[str]":
     """What a prompt says to use each extra network of the cloud."""
     return [
-        said.format(_stem(row["name"]))
+        said.format(stem(row["name"]))
         for kind, said in _NETWORKS.items()
         for row in checkpoints.listed(client, kind)  # type: ignore[arg-type]
         if row["status"] == "active"
@@ -85,8 +85,4 @@ def command(files: "Sequence[ModelFile]") -> str:
 def mentioned(text: str, files: "Iterable[ModelFile]") -> "list[ModelFile]":
     """The files whose names stand in a text."""
     folded = text.casefold()
-    return [file for file in files if _stem(file.file_name).casefold() in folded]
-
-
-def _stem(name: str) -> str:
-    return next((name[: -len(suffix)] for suffix in SUFFIXES if name.lower().endswith(suffix)), name)
+    return [file for file in files if stem(file.file_name).casefold() in folded]

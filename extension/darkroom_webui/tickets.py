@@ -89,8 +89,3 @@ class Tickets:
         with self._lock:
             every = [ticket for own in self._sessions.values() for ticket in own.values() if ticket.state == "open"]
         return sorted(every, key=lambda ticket: ticket.created)
-
-    def sending(self) -> int:
-        """How many have not arrived yet."""
-        with self._lock:
-            return sum(ticket.state == "sending" for own in self._sessions.values() for ticket in own.values())

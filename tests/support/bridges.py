@@ -8,10 +8,8 @@ from threading import Thread
 from typing import Any
 
 import httpx
-import uvicorn
 
 from darkroom_bridge import server
-from darkroom_bridge.app import build
 from darkroom_bridge.settings import Settings
 from darkroom_client import Darkroom
 from tests.support.waiting import eventually
@@ -23,23 +21,17 @@ def bridged(
 ) -> Iterator[str]:
     """A bridge to the Darkroom at `url`; yields its address. `more` are further settings."""
     settings = Settings(url, key, port=0, **more)
-    running = server.server(settings)
-    if connect:
-        running.config.app = build(settings, connect)
+    running, told = server.server(settings, connect), list[str]()
+    running.ready = told.append
     thread = Thread(target=running.run, daemon=True)
     thread.start()
-    eventually(lambda: running.started)
+    eventually(lambda: told)
     try:
-        yield f"http://127.0.0.1:{_port(running)}"
+        yield told[0]
     finally:
         running.should_exit = True
         thread.join(30)
         assert not thread.is_alive()
-
-
-def _port(running: uvicorn.Server) -> int:
-    port: int = running.servers[0].sockets[0].getsockname()[1]
-    return port
 
 
 def begun(address: str, path: str, body: Any) -> socket.socket:

@@ -29,9 +29,14 @@ INTERROGATORS: Mapping[str, JobType] = {
 
 
 def painting(
-    call: JobType, fields: dict[str, Any], options: Options, checkpoint: str | None, darkroom: Darkroom, address: str
+    call: JobType,
+    fields: dict[str, Any],
+    options: Options,
+    checkpoint: Callable[[], str | None],
+    darkroom: Darkroom,
+    address: str,
 ) -> Order:
-    """The order of a txt2img or img2img call; `checkpoint` is that of a body which names none."""
+    """The order of a txt2img or img2img call; `checkpoint` tells that of a body which names none. It may block."""
     sent = {name: value for name, value in fields.items() if name != _TASK}
     said = sent.get("override_settings")
     said = said if isinstance(said, dict) else {}
@@ -39,7 +44,7 @@ def painting(
     body: dict[str, Any] = {"type": call, "parameters": sent}
     # What the settings of the body or its infotext name comes before the checkpoint that was chosen for all.
     if not said.get(CHECKPOINT) and "Model hash:" not in str(sent.get("infotext") or ""):
-        body["checkpoint"] = checkpoint
+        body["checkpoint"] = checkpoint()
     if body.get("checkpoint", "") is None:
         raise Problem(422, "There is no checkpoint on the shelf. Upload one: darkroom checkpoints upload FILE")
     batches = sent.get("n_iter") if isinstance(sent.get("n_iter"), int) else 1
@@ -99,8 +104,8 @@ def with_uploads(body: dict[str, Any], upload: Callable[[bytes], str]) -> dict[s
             return [visit(item, (*path, number)) for number, item in enumerate(value)]
         if not isinstance(value, str) or len(value) < _LEAST or path[0] in _TEXTS:
             return value
-        content = _picture(value)
-        if content is None:
+        content = decoded(value)
+        if content is None or not content.startswith(_FORMATS):
             return value
         name = _name(path, images)
         images[name] = upload(content)
@@ -118,14 +123,13 @@ def characters(value: Any) -> int:
     return len(value) if isinstance(value, str) else 8
 
 
-def _picture(text: str) -> bytes | None:
-    """The bytes of a picture in base64 or in a data URI, None for another text."""
+def decoded(text: str) -> bytes | None:
+    """The bytes in base64 or in a data URI, None for another text."""
     encoded = text.partition(",")[2] if text.startswith("data:") else text
     try:
-        content = base64.b64decode(encoded)
+        return base64.b64decode(encoded)
     except (binascii.Error, ValueError):
         return None
-    return content if content.startswith(_FORMATS) else None
 
 
 def _name(path: tuple[str | int, ...], taken: Mapping[str, str]) -> str:

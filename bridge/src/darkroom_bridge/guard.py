@@ -9,10 +9,10 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from darkroom_bridge.problems import OPENAI, Problem
+from darkroom_bridge.problems import Problem, answer
 from darkroom_bridge.settings import MAX_BODY
 
 NAMES = frozenset({"localhost", "host.docker.internal"})
@@ -34,10 +34,12 @@ class Guard:
             return
         headers = Headers(scope=scope)
         if reason := self.refusal(headers):
-            await _refused(403, reason, scope)(scope, receive, send)
+            refused = Problem(403, reason, "refused", plain=True)
+            await answer(Request(scope), refused)(scope, receive, send)
             return
         if _announced(headers) > MAX_BODY:
-            await _refused(413, _too_large(), scope)(scope, receive, send)
+            refused = Problem(413, _too_large(), "refused", plain=True)
+            await answer(Request(scope), refused)(scope, receive, send)
             return
         await self._app(scope, _counted(receive), send)
 
@@ -57,13 +59,6 @@ class Guard:
 
 def _too_large() -> str:
     return f"A request has at most {MAX_BODY} bytes."
-
-
-def _refused(status: int, reason: str, scope: Scope) -> JSONResponse:
-    if scope["path"].startswith(OPENAI):
-        body = {"error": {"message": reason, "type": "invalid_request_error", "param": None, "code": "refused"}}
-        return JSONResponse(body, status)
-    return JSONResponse({"detail": reason}, status)
 
 
 def _name(url: str) -> str | None:

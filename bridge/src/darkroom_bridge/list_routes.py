@@ -65,7 +65,7 @@ _INNER = frozenset({"SGM Uniform", "Simple", "Normal", "DDIM", "Beta"})
 async def get_options(request: Request, session: Session) -> Response:
     """Every setting: what clients said, else the WebUI's default."""
     told = session.options.all()
-    told[CHECKPOINT] = await session.checkpoint()
+    told[CHECKPOINT] = await session.run(session.checkpoint)
     chosen = await session.run(session.shelf.find, "stable-diffusion", told[CHECKPOINT] or "")
     if chosen:
         told |= {CHECKPOINT: shelf.title(chosen), "sd_checkpoint_hash": chosen["sha256"] or ""}

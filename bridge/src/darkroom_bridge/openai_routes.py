@@ -99,9 +99,8 @@ async def _answered(
     wants = fields.get("response_format") or "b64_json"
     if wants not in ("b64_json", "url"):
         raise _wrong("response_format", "is b64_json or url")
-    checkpoint = await session.checkpoint()
     order = await session.run(
-        bodies.painting, call, body, session.options, checkpoint, session.darkroom, address_of(request)
+        bodies.painting, call, body, session.options, session.checkpoint, session.darkroom, address_of(request)
     )
     [job] = await made(request, session, order)
     if wants == "url":

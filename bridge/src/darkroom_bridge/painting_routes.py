@@ -1,7 +1,5 @@
 """The WebUI's calls that make jobs, and those about them."""
 
-import base64
-import binascii
 import time
 from typing import Any
 
@@ -43,9 +41,8 @@ async def _painting(request: Request, session: Session, call: JobType) -> tuple[
     fields = await body_of(request)
     if call == "img2img" and not fields.get("init_images"):
         raise Problem(404, "Init image not found")
-    checkpoint = await session.checkpoint()
     order = await session.run(
-        bodies.painting, call, fields, session.options, checkpoint, session.darkroom, address_of(request)
+        bodies.painting, call, fields, session.options, session.checkpoint, session.darkroom, address_of(request)
     )
     if not fields.get("include_init_images"):
         fields = {name: value for name, value in fields.items() if name not in ("init_images", "mask")}
@@ -98,11 +95,9 @@ async def png_info(request: Request, session: Session) -> Response:
         raise missing("image")
     if not image.strip():
         return JSONResponse({"info": "", "items": {}, "parameters": {}})
-    encoded = image.partition(",")[2] if image.startswith("data:") else image
-    try:
-        content = base64.b64decode(encoded)
-    except (binascii.Error, ValueError):
-        raise Problem(500, "Invalid encoded image") from None
+    content = bodies.decoded(image)
+    if content is None:
+        raise Problem(500, "Invalid encoded image")
     text, items = await session.run(infotexts.read, content)
     return JSONResponse({"info": text, "items": items, "parameters": infotexts.parameters(text)})
 

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from darkroom_client.errors import Failure, Refused
+from darkroom_client.retry import BUSY
 
 OPENAI = "/v1/"
 """What the paths of OpenAI's API begin with."""
-_BUSY = frozenset({429, 503})
 _TYPES = {401: "invalid_request_error", 429: "rate_limit_error"}
 
 
@@ -61,7 +61,7 @@ def _refused(refused: Refused) -> Problem:
         return unauthenticated(f"Darkroom does not take this key: {refused.detail}")
     if refused.status == 403:
         return Problem(403, refused.detail, refused.code)
-    if refused.status in _BUSY:
+    if refused.status in BUSY:
         return Problem(429, f"{refused.detail} ({refused.code})", refused.code, name=refused.code)
     if refused.status >= 500:
         return Problem(500, f"{refused.detail} ({refused.code})", refused.code, name=refused.code)
@@ -84,7 +84,7 @@ def answer(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(OPENAI):
         return JSONResponse(_openai(problem), problem.status, headers)
     # The WebUI has no word for "too busy": it says 500, and its clients know that.
-    status = 500 if problem.status in _BUSY else problem.status
+    status = 500 if problem.status in BUSY else problem.status
     return JSONResponse(_webui(problem), status, headers)
 
 

@@ -9,6 +9,7 @@ import uvicorn
 
 from darkroom_bridge.app import build
 from darkroom_bridge.settings import Settings
+from darkroom_client import Darkroom
 
 STOP_SECONDS = 5
 """How long open connections may go on after a stop."""
@@ -28,11 +29,11 @@ class Server(uvicorn.Server):
             self.ready(f"http://{host}:{port}")
 
 
-def server(settings: Settings) -> Server:
-    """A server for these settings, which has not begun. Forwarded addresses are not believed: a client's own address is
-    part of who it is."""
+def server(settings: Settings, connect: Callable[[str], Darkroom] | None = None) -> Server:
+    """A server for these settings, which has not begun; `connect` makes a client for a key. Forwarded addresses are
+    not believed: a client's own address is part of who it is."""
     config = uvicorn.Config(
-        build(settings),
+        build(settings, connect),
         host=settings.host,
         port=settings.port,
         http="h11",

@@ -33,13 +33,13 @@ class Session:
         self.shelf = Shelf(lambda: checkpoints.listed(darkroom))
         self.calls = Calls(darkroom, run, grace)
 
-    async def checkpoint(self) -> str | None:
-        """The checkpoint of a job that names none, as the WebUI shows it: the chosen one, else the first on the
-        shelf."""
+    def checkpoint(self) -> str | None:
+        """The checkpoint of a job that names none, as the WebUI shows it: the chosen one, else the first on the shelf.
+        It may block."""
         chosen = self.options.said(CHECKPOINT)
         if isinstance(chosen, str) and chosen:
             return chosen
-        rows = await self.run(self.shelf.of, "stable-diffusion")
+        rows = self.shelf.of("stable-diffusion")
         return title(rows[0]) if rows else None
 
     async def close(self) -> int:

@@ -1,6 +1,7 @@
 """The model files of a stage as the WebUI lists and spells them."""
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
@@ -9,10 +10,10 @@ from unicodedata import normalize
 
 from darkroom_bridge.facts import table
 from darkroom_client.answers import Checkpoint, Kind
+from darkroom_client.model_folders import stem
 
 FRESH_SECONDS = 30.0
 """How long a listing is used before it is read again; the WebUI's refresh calls do so at once."""
-_EXTENSIONS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 _OLD_HASH = re.compile(r"[0-9a-f]{8}")
 _SCALE = re.compile(r"(?:^|[^0-9])([1-8])x|x([1-8])(?:[^0-9]|$)", re.I)
 _FOLDERS: dict[Kind, str] = {
@@ -37,6 +38,7 @@ class Shelf:
         self._monotonic = monotonic
         self._rows: tuple[Checkpoint, ...] = ()
         self._until = float("-inf")
+        self._reading = threading.Lock()
 
     def refresh(self) -> None:
         """Read the listing anew at its next use."""
@@ -44,9 +46,11 @@ class Shelf:
 
     def of(self, kind: Kind) -> list[Checkpoint]:
         """The active files of a kind, by name."""
-        if self._monotonic() >= self._until:
-            self._rows = tuple(row for row in self._read() if row["status"] == "active")
-            self._until = self._monotonic() + FRESH_SECONDS
+        # Clients ask for several lists at once; one reading does for all.
+        with self._reading:
+            if self._monotonic() >= self._until:
+                self._rows = tuple(row for row in self._read() if row["status"] == "active")
+                self._until = self._monotonic() + FRESH_SECONDS
         return sorted((row for row in self._rows if row["kind"] == kind), key=lambda row: row["name"].casefold())
 
     def find(self, kind: Kind, text: str) -> Checkpoint | None:
@@ -62,12 +66,6 @@ class Shelf:
 def may_be_old_hash(text: str) -> bool:
     """Whether a name is the eight digits of the WebUI's old hash, which only Darkroom can look up."""
     return _OLD_HASH.fullmatch(text.strip().lower()) is not None
-
-
-def stem(name: str) -> str:
-    """A file name without the extension of a model file."""
-    end = next((end for end in _EXTENSIONS if name.lower().endswith(end)), "")
-    return name[: len(name) - len(end)]
 
 
 def title(row: Checkpoint) -> str:

@@ -16,9 +16,9 @@ Run = Callable[..., Awaitable[Any]]
 """Calls a function with arguments in a thread, and returns what it returns."""
 
 
-def runner(at_once: int = AT_ONCE) -> Run:
-    """Something that runs functions in at most so many threads. Made inside an event loop."""
-    limiter = anyio.CapacityLimiter(at_once)
+def runner() -> Run:
+    """Something that runs functions in at most AT_ONCE threads. Made inside an event loop."""
+    limiter = anyio.CapacityLimiter(AT_ONCE)
 
     async def run(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         return await anyio.to_thread.run_sync(

@@ -24,6 +24,11 @@ NOT_WORTH_A_LINE = frozenset({NO_MODEL, HIDDEN, PLACEHOLDER})
 """Reasons that are counted and not listed path by path."""
 
 
+def stem(name: str) -> str:
+    """A file name without the extension of a model file."""
+    return next((name[: -len(suffix)] for suffix in SUFFIXES if name.lower().endswith(suffix)), name)
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """A path that is not uploaded, with the reason: one of the texts above."""

@@ -85,19 +85,26 @@ def run(runner: Any, p: Any, args: Any) -> Any:
     return processing.process_images(p) if done is None else done
 
 
+def said(prompt: str, negative: str, styles: Any, steps: int, width: float, height: float, batch: float) -> Any:
+    """The fields that both tabs have."""
+    return {
+        "prompt": prompt,
+        "negative_prompt": negative,
+        "styles": styles,
+        "steps": steps,
+        "width": int(width),
+        "height": int(height),
+        "batch_size": int(batch),
+        "n_iter": 1,
+        "cfg_scale": 7.0,
+    }
+
+
 def txt2img(*values: Any) -> Any:
     """A click on Generate of txt2img."""
-    (prompt, negative, styles, steps, width, height, batch, hires), args = values[:8], values[8:]
+    own, hires, args = values[:7], values[7], values[8:]
     p = processing.StableDiffusionProcessingTxt2Img(
-        prompt=prompt,
-        negative_prompt=negative,
-        styles=styles,
-        steps=steps,
-        width=int(width),
-        height=int(height),
-        batch_size=int(batch),
-        n_iter=1,
-        cfg_scale=7.0,
+        **said(*own),
         enable_hr=hires,
         hr_scale=2.0,
         hr_upscaler="Latent",
@@ -108,22 +115,14 @@ def txt2img(*values: Any) -> Any:
 
 def img2img(counts: list[int], *values: Any) -> Any:
     """A click on Generate of img2img; `counts` says how many values each canvas has."""
-    (mode, prompt, negative, styles, steps, width, height, batch, denoising), rest = values[:9], list(values[9:])
+    mode, own, denoising, rest = values[0], values[1:8], values[8], list(values[9:])
     pictures = []
     for count in counts:
         pictures.append(rest[:count])
         rest = rest[count:]
     (base, base_mask, files), args = rest[:3], rest[3:]
     p = processing.StableDiffusionProcessingImg2Img(
-        prompt=prompt,
-        negative_prompt=negative,
-        styles=styles,
-        steps=steps,
-        width=int(width),
-        height=int(height),
-        batch_size=int(batch),
-        n_iter=1,
-        cfg_scale=7.0,
+        **said(*own),
         denoising_strength=denoising,
         init_images=[],
         inpainting_fill=1,

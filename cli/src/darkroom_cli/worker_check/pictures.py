@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "gif": "GIF", "avif": "AVIF"}
 """Pillow's names of the formats of pictures, by extension."""
 COLOUR = (10, 120, 200)
+_BROKEN = (OSError, ValueError, SyntaxError, EOFError)
+"""What Pillow raises for a file that it cannot read."""
 ROTATED = 6
 """The orientation in EXIF of a camera that was held upright: stored on its side, shown turned."""
 
@@ -93,7 +95,7 @@ def why_unreadable(content: bytes, extension: str | None = None) -> str | None:
     try:
         size = opened(content, extension).size
     # Pillow raises these for files that are broken in different ways.
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except _BROKEN as error:
         return f"is no {(extension or 'picture').upper()} that can be read: {str(error)[:100]}"
     return f"has more than {MAX_SIDE} pixels a side" if max(size) > MAX_SIDE else None
 
@@ -110,7 +112,7 @@ def size_of(content: bytes) -> tuple[int, int] | None:
         return None
     try:
         return opened(content).size
-    except (OSError, ValueError, SyntaxError, EOFError):
+    except _BROKEN:
         return None
 
 
@@ -118,7 +120,7 @@ def format_of(content: bytes) -> str | None:
     """Pillow's name of the format, None when it is no picture."""
     try:
         return opened(content).format
-    except (OSError, ValueError, SyntaxError, EOFError):
+    except _BROKEN:
         return None
 
 
@@ -126,7 +128,7 @@ def parameters_in(content: bytes) -> str | None:
     """The WebUI's infotext in a PNG; None when there is none, or for another format."""
     try:
         text = opened(content, "png").info.get("parameters")
-    except (OSError, ValueError, SyntaxError, EOFError):
+    except _BROKEN:
         return None
     return text if isinstance(text, str) else None
 
