@@ -2,12 +2,13 @@
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from worker.cache import Cache, Copy, keep
 from worker.downloads import THREADS, Download
+from worker.errors import JobError
 from worker.open_files import OpenFile
 from worker.store import Location, Store, Version
 
@@ -19,7 +20,7 @@ class Copies:
         self._store = store
         self._cache = cache
         self._downloads: dict[str, Download] = {}
-        self._hashing: dict[Path, Download] = {}
+        self._hashing: dict[Path, Future[str]] = {}
         self._changing = threading.Lock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
 
@@ -35,13 +36,14 @@ class Copies:
                 return found
             part = self._cache.begin(version.size, called)
             download = Download(self._store, at, version, part, called, self._threads)
-            self._downloads[name] = self._hashing[self._cache.folder / name] = download
+            self._downloads[name] = download
+            noted = self._hashing[self._cache.folder / name] = Future()
             opened = self._following(name, download)
-            download.start(partial(self._done, name, download), partial(self._failed, name, download))
+            download.start(partial(self._done, name, download, noted), partial(self._failed, name, download, noted))
             return opened
 
-    def hashing(self, path: Path) -> Download | None:
-        """The download whose digest is being computed for this copy."""
+    def hashing(self, path: Path) -> Future[str] | None:
+        """The digest of this copy, which is still being computed; once it is there, nothing holds the copy for it."""
         with self._changing:
             return self._hashing.get(path)
 
@@ -75,33 +77,38 @@ class Copies:
                 del self._downloads[name]
                 download.stop()
 
-    def _done(self, name: str, download: Download) -> None:
+    def _done(self, name: str, download: Download, noted: Future[str]) -> None:
         with self._changing:
             self._cache.commit(download.part, name, download.checksums)
             if self._downloads.get(name) is download:
                 del self._downloads[name]
-        download.digest.add_done_callback(lambda _: self._hashed(name, download))
+        download.digest.add_done_callback(lambda _: self._hashed(name, download, noted))
 
-    def _hashed(self, name: str, download: Download) -> None:
+    def _hashed(self, name: str, download: Download, noted: Future[str]) -> None:
         path = self._cache.folder / name
-        if download.digest.exception() is None:
-            keep(path.with_suffix(".digest"), download.digest.result().encode())
-        with self._changing:
-            self._forget(name, download)
+        try:
+            digest = download.digest.result()
+            keep(path.with_suffix(".digest"), digest.encode())
+        except (JobError, OSError) as error:
+            told = partial(noted.set_exception, error)
+        else:
+            told = partial(noted.set_result, digest)
         # Until here the copy is in use.
         download.part.file.close()
+        self._forget(name, download, noted)
+        told()
 
-    def _failed(self, name: str, download: Download) -> None:
-        with self._changing:
-            self._forget(name, download)
+    def _failed(self, name: str, download: Download, noted: Future[str]) -> None:
+        self._forget(name, download, noted)
         self._cache.abandon(download.part)
 
-    def _forget(self, name: str, download: Download) -> None:
+    def _forget(self, name: str, download: Download, noted: Future[str]) -> None:
         path = self._cache.folder / name
-        if self._downloads.get(name) is download:
-            del self._downloads[name]
-        if self._hashing.get(path) is download:
-            del self._hashing[path]
+        with self._changing:
+            if self._downloads.get(name) is download:
+                del self._downloads[name]
+            if self._hashing.get(path) is noted:
+                del self._hashing[path]
 
 
 def _opened(copy: Copy) -> OpenFile:

@@ -97,10 +97,10 @@ class ModelFiles:
     def digest(self, path: Path, look: Look = lambda: None) -> str:
         """The SHA-256 of a file in hex. It is computed once and kept beside the file, in the cache; `look` is called
         meanwhile."""
-        if download := self._copies.hashing(path):
+        if computed := self._copies.hashing(path):
             while True:
                 try:
-                    return download.digest.result(LOOK_SECONDS)
+                    return computed.result(LOOK_SECONDS)
                 except NotYet:
                     look()
                 except (JobError, OSError):

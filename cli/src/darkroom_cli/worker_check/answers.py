@@ -74,8 +74,9 @@ def document_of(content: bytes) -> dict[str, Any] | None:
 
 
 def whole(value: object) -> int | None:
-    """A number without a fraction as an int; None for anything else."""
-    if isinstance(value, float) and value.is_integer():
+    """A number without a fraction as an int; None for anything else. One written with a point or an exponent must fit
+    into 64 bits, as for pydantic."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
         return int(value)
     return value if type(value) is int else None
 
