@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -19,6 +20,8 @@ from canvas import MAJOR, Canvas, picture_and_mask
 from modules import images, localization, paths, processing, script_callbacks, scripts, shared
 
 HERE = Path(__file__).resolve().parent
+if shared.FORGE:
+    sys.path.append(str(HERE / "forge"))
 JS = "js" if MAJOR >= 4 else "_js"
 SUBTABS = ("img2img", "Sketch", "Inpaint", "Inpaint sketch")
 CANVASES = ("img2img_image", "img2img_sketch", "img2maskimg", "inpaint_sketch")
@@ -113,6 +116,27 @@ def txt2img(*values: Any) -> Any:
     return run(scripts.scripts_txt2img, p, args)
 
 
+def upscale(gallery: Any, generation_info: str, *values: Any) -> Any:
+    """A click on ✨: the first picture of the gallery, enlarged by the settings of Hires. fix."""
+    fields = json.loads(generation_info)
+    known = images.read_infotext(fields["infotexts"][0])
+    own, args = values[:7], values[8:]
+    p = processing.StableDiffusionProcessingTxt2Img(
+        **{**said(*own), "batch_size": 1},
+        enable_hr=True,
+        hr_scale=2.0,
+        hr_upscaler="Latent",
+        denoising_strength=0.7,
+    )
+    p.txt2img_upscale, p.firstpass_image = True, image_of(gallery[0])
+    runner = scripts.scripts_txt2img
+    runner.setup(p, args)
+    p.seed = known.get("Seed", -1)
+    done = runner.run(p, *args) or processing.process_images(p)
+    fields["infotexts"][0] = done.info
+    return SimpleNamespace(images=done.images, js=lambda: json.dumps(fields), info=done.info)
+
+
 def img2img(counts: list[int], *values: Any) -> Any:
     """A click on Generate of img2img; `counts` says how many values each canvas has."""
     mode, own, denoising, rest = values[0], values[1:8], values[8], list(values[9:])
@@ -161,6 +185,7 @@ def save(generation_info: str, gallery: Any, as_zip: bool) -> Any:
     for number, shown in enumerate(gallery):
         p.batch_index = number - 1
         info = fields["infotexts"][number]
+        images.read_infotext(info)
         folder, extension = shared.opts.outdir_save, shared.opts.samples_format
         saved.append(images.save_image(image_of(shown), folder, extension, info, p))
     if as_zip:
@@ -181,6 +206,8 @@ def output(tab: str) -> dict[str, Any]:
             made[name] = gr.Button(name, elem_id=f"{name}_{tab}")
         for name in ("img2img", "inpaint", "extras"):
             made[name] = gr.Button(f"send to {name}", elem_id=f"{tab}_send_to_{name}")
+        if tab == "txt2img":
+            made["upscale"] = gr.Button("✨", elem_id=f"{tab}_upscale")
     made["files"] = gr.File(None, file_count="multiple", interactive=False, visible=False)
     made["info"] = gr.HTML(elem_id=f"html_info_{tab}")
     made["log"] = gr.HTML(elem_id=f"html_log_{tab}")
@@ -229,7 +256,9 @@ def tab_txt2img() -> dict[str, Any]:
             arguments = scripts.scripts_txt2img.setup_ui()
         with gr.Column():
             made = output("txt2img")
-    generate.click(locked(txt2img), [*prompts, *size, hires, *arguments], results_of(made))
+    inputs = [*prompts, *size, hires, *arguments]
+    generate.click(locked(txt2img), inputs, results_of(made))
+    made["upscale"].click(locked(upscale), [made["gallery"], made["generation_info"], *inputs], results_of(made))
     return made
 
 
