@@ -185,7 +185,9 @@ class Events:
             said = _SAME() if follow else job["caption"]
             return self._output(info=page.text(job["caption"]), log=page.text(_about(job)), prompt=said)
         infotext = result.infotexts[0] if result.infotexts else ""
-        gallery = [str(path) for path in result.shown]
+        # The click has emptied the gallery. From there Gradio 4 opens no picture by itself, and without an open one the
+        # WebUI's ✨ does nothing.
+        gallery = _SAME(value=[str(path) for path in result.shown], selected_index=0 if result.shown else None)
         return self._output(gallery, result.generation_info, page.text(infotext), page.text(_about(job, result.files)))
 
     def _output(

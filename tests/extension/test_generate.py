@@ -78,9 +78,10 @@ def test_the_saved_files_have_the_bytes_of_the_cloud(txt2img: Tab, webui: WebUI,
 
 def test_a_result_is_enlarged_from_its_own_picture_and_seed(txt2img: Tab, stage: Stage) -> None:
     txt2img.on_cloud(CHECKPOINT)
-    txt2img.write("prompt", "a small pier")
-    first_id = txt2img.generate()
-    txt2img.shown(first_id)
+    for prompt in ("a pier before it", "a small pier"):
+        txt2img.write("prompt", prompt)
+        first_id = txt2img.generate()
+        txt2img.shown(first_id)
     job_id = txt2img.click_for_id(txt2img.page.locator("#txt2img_upscale"))
     # Until the result is there, the picture that it enlarges stays in its place.
     expect(txt2img.page.locator("#txt2img_gallery img").first).to_be_visible()

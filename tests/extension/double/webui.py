@@ -116,10 +116,11 @@ def txt2img(*values: Any) -> Any:
     return run(scripts.scripts_txt2img, p, args)
 
 
-def upscale(gallery: Any, generation_info: str, *values: Any) -> Any:
-    """A click on ✨: the first picture of the gallery, enlarged by the settings of Hires. fix."""
+def upscale(number: int, gallery: Any, generation_info: str, *values: Any) -> Any:
+    """A click on ✨: the picture that is open in the gallery, enlarged by the settings of Hires. fix."""
+    assert 0 <= number < len(gallery), f"Bad image index: {number}"
     fields = json.loads(generation_info)
-    known = images.read_infotext(fields["infotexts"][0])
+    known = images.read_infotext(fields["infotexts"][number])
     own, args = values[:7], values[8:]
     p = processing.StableDiffusionProcessingTxt2Img(
         **{**said(*own), "batch_size": 1},
@@ -128,12 +129,12 @@ def upscale(gallery: Any, generation_info: str, *values: Any) -> Any:
         hr_upscaler="Latent",
         denoising_strength=0.7,
     )
-    p.txt2img_upscale, p.firstpass_image = True, image_of(gallery[0])
+    p.txt2img_upscale, p.firstpass_image = True, image_of(gallery[number])
     runner = scripts.scripts_txt2img
     runner.setup(p, args)
     p.seed = known.get("Seed", -1)
     done = runner.run(p, *args) or processing.process_images(p)
-    fields["infotexts"][0] = done.info
+    fields["infotexts"][number] = done.info
     return SimpleNamespace(images=done.images, js=lambda: json.dumps(fields), info=done.info)
 
 
@@ -258,7 +259,9 @@ def tab_txt2img() -> dict[str, Any]:
             made = output("txt2img")
     inputs = [*prompts, *size, hires, *arguments]
     generate.click(locked(txt2img), inputs, results_of(made))
-    made["upscale"].click(locked(upscale), [made["gallery"], made["generation_info"], *inputs], results_of(made))
+    inputs = [gr.Number(-1, visible=False, precision=0), made["gallery"], made["generation_info"], *inputs]
+    js = {JS: f"(...values) => doubleOpenPicture(values.slice(0, {len(inputs)}))"}
+    made["upscale"].click(locked(upscale), inputs, results_of(made), **js)
     return made
 
 
