@@ -94,8 +94,11 @@ def test_a_click_that_the_cloud_has_not_got_is_handed_in_after_a_restart(
     prompts = [f"it waits for the cloud, {number}" for number in range(4)]
     for prompt in prompts:
         tab.write("prompt", prompt)
+        before = tab.info.inner_text()
         tab.button.click()
-        expect(tab.part("tickets").locator(".darkroom-line")).to_have_count(prompts.index(prompt) + 1)
+        expect(tab.info).not_to_have_text(before, timeout=LONG)
+        expect(tab.info).to_contain_text("Sending to the cloud")
+    expect(tab.part("tickets").locator(".darkroom-line")).to_have_count(len(prompts), timeout=LONG)
     # More than can be on their way at once: the last ones wait behind the others.
     assert len(waiting(webui)) == len(prompts)
     if os.name == "posix":
