@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from darkroom_webui import private
+
 
 @dataclass(frozen=True)
 class Account:
@@ -38,15 +40,8 @@ def read() -> "Account | None":
 
 
 def write(account: Account) -> None:
-    """Store the account with mode 0600; at no time can anybody else read it, or anybody read half of it."""
-    path = account_file()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    draft.unlink(missing_ok=True)
-    text = json.dumps({"address": account.address, "key": account.key})
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)
+    """Store the account in a file that only this user can read."""
+    private.write(account_file(), json.dumps({"address": account.address, "key": account.key}))
 
 
 def forget() -> None:

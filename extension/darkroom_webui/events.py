@@ -11,6 +11,7 @@ from darkroom_webui import account, history, results, shelf, uploads
 from darkroom_webui.account import Account
 from darkroom_webui.body import AUTOMATIC, Order
 from darkroom_webui.cloud import ANSWER_SECONDS, CloudError, readable
+from darkroom_webui.gradio_ways import gallery_of
 from darkroom_webui.panel import VAE_CHOICES, Panel
 from darkroom_webui.service import Service
 from darkroom_webui.tickets import Ticket
@@ -185,7 +186,7 @@ class Events:
             said = _SAME() if follow else job["caption"]
             return self._output(info=page.text(job["caption"]), log=page.text(_about(job)), prompt=said)
         infotext = result.infotexts[0] if result.infotexts else ""
-        gallery = [str(path) for path in result.shown]
+        gallery = gallery_of([str(path) for path in result.shown])
         return self._output(gallery, result.generation_info, page.text(infotext), page.text(_about(job, result.files)))
 
     def _output(

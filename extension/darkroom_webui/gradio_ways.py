@@ -26,3 +26,13 @@ def on(
     if js:
         options["js" if MAJOR >= 4 else "_js"] = js
     return event(fn=fn, inputs=list(inputs), outputs=list(outputs), **options)
+
+
+def gallery_of(files: "Sequence[str]") -> Any:
+    """The update that fills a gallery with these pictures and opens the first one.
+
+    A click on Generate empties the gallery. From there Gradio 4 opens no picture by itself, and without an open one the
+    WebUI's ✨ enlarges nothing. Gradio 3 opens the first one anyway, and cannot be told to.
+    """
+    opened = {"selected_index": 0} if MAJOR >= 4 and files else {}
+    return gr.update(value=list(files), **opened)

@@ -1,6 +1,7 @@
 """The way of jobs to the cloud and of their progress back, in threads of the extension's own.
 
-A click never waits for the cloud longer than `WAIT_SECONDS`; what is not handed in by then goes on here.
+A click never waits for the cloud longer than `WAIT_SECONDS`; what is not handed in by then goes on here, and after a
+restart of the WebUI.
 """
 
 import queue
@@ -9,9 +10,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from darkroom_webui import kept
 from darkroom_webui.body import Order
 from darkroom_webui.cloud import Cloud, CloudError, readable
-from darkroom_webui.sending import hand_in
+from darkroom_webui.sending import Parcel, hand_in, pack
 from darkroom_webui.tickets import Ticket, Tickets
 
 WAIT_SECONDS = 0.7
@@ -33,31 +35,27 @@ class Outbox:
         self._cloud = cloud
         self._tickets = tickets
         self._lock = threading.Lock()
-        self._work: queue.Queue[tuple[Ticket, Callable[[Ticket], None]]] = queue.Queue(MAX_WAITING)
+        self._orders: queue.Queue[tuple[Ticket, Order]] = queue.Queue()
+        self._parcels: queue.Queue[tuple[Ticket, Parcel]] = queue.Queue()
         self._threads: dict[str, threading.Thread] = {}
         self._turn = 0
 
     def submit(self, ticket: Ticket, order: Order) -> Ticket:
         """Hand an order in, in the background; returns the ticket. Raises CloudError when too many wait already."""
-
-        def send(ticket: Ticket) -> None:
-            ticket.known(hand_in(self._cloud, order, ticket.id))
-            self._start("watch", self._watch)
-
-        return self.start(ticket, send)
-
-    def start(self, ticket: Ticket, work: "Callable[[Ticket], None]") -> Ticket:
-        """Do `work` in the background; an error becomes the ticket's. Raises CloudError when too many wait already."""
         self._tickets.add(ticket)
-        for number in range(_SENDERS):
-            self._start(f"send-{number}", self._send)
-        try:
-            self._work.put_nowait((ticket, work))
-        except queue.Full:
+        if self._orders.qsize() + self._parcels.qsize() >= MAX_WAITING:
             text = f"{MAX_WAITING} clicks wait for the cloud already. Wait until some are handed in, then try again."
             ticket.failed(text)
-            raise CloudError(text, later=True) from None
+            raise CloudError(text, later=True)
+        self._orders.put((ticket, order))
+        self._start("pack", self._pack)
         return ticket
+
+    def resume(self) -> None:
+        """Hand in what an earlier run of the WebUI has not."""
+        for ticket, parcel in kept.left():
+            self._tickets.add(ticket)
+            self._post(ticket, parcel)
 
     def follow(self, session: str, tab: str, job: str, status: str = "in_progress") -> Ticket:
         """Watch a job that was handed in before; returns its ticket."""
@@ -85,10 +83,33 @@ class Outbox:
                 self._threads[name] = threading.Thread(target=target, name=f"darkroom-{name}", daemon=True)
                 self._threads[name].start()
 
+    def _pack(self) -> None:
+        """Encode what was clicked, and keep it for the next start: also what waits behind a cloud that is away."""
+        while True:
+            ticket, order = self._orders.get()
+
+            def work(ticket: Ticket, order: Order = order) -> None:
+                parcel = pack(order)
+                kept.keep(ticket, parcel)
+                self._post(ticket, parcel)
+
+            self.attempt(ticket, work)
+
+    def _post(self, ticket: Ticket, parcel: Parcel) -> None:
+        self._parcels.put((ticket, parcel))
+        for number in range(_SENDERS):
+            self._start(f"send-{number}", self._send)
+
     def _send(self) -> None:
         while True:
-            ticket, work = self._work.get()
+            ticket, parcel = self._parcels.get()
+
+            def work(ticket: Ticket, parcel: Parcel = parcel) -> None:
+                ticket.known(hand_in(self._cloud, parcel, ticket.id))
+                self._start("watch", self._watch)
+
             self.attempt(ticket, work)
+            kept.forget(ticket)
 
     def _watch(self) -> None:
         while True:

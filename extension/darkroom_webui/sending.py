@@ -2,6 +2,7 @@
 
 import base64
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -21,15 +22,31 @@ OFFLINE_PATIENCE = 60.0
 PAUSE = 5.0
 
 
-def hand_in(cloud: Cloud, order: Order, key: str) -> "dict[str, Any]":
-    """Hand an order in, again while the cloud has no room or does not answer; returns the job. `key` makes sure that it
+@dataclass(frozen=True)
+class Parcel:
+    """An order whose pictures are encoded: `files` are PNG by the names that `body` calls `image:<name>`."""
+
+    body: "dict[str, Any]"
+    files: "dict[str, bytes]"
+
+
+def pack(order: Order) -> Parcel:
+    """Encode the pictures. The mask gets the size of the picture that it lies on: the WebUI scales both alike."""
+    found = order.pictures.found
+    start = getattr(found.get("init"), "size", None)
+    return Parcel(
+        order.body, {name: png(picture, start if name == "mask" else None) for name, picture in found.items()}
+    )
+
+
+def hand_in(cloud: Cloud, parcel: Parcel, key: str) -> "dict[str, Any]":
+    """Hand a parcel in, again while the cloud has no room or does not answer; returns the job. `key` makes sure that it
     is one job however often it is sent. Raises CloudError."""
-    files = _files(order)
     started = time.monotonic()
     while True:
         try:
             client = cloud.client()
-            return dict(client.submit(_with_pictures(client, order.body, files), idempotency_key=key))
+            return dict(client.submit(_with_pictures(client, parcel), idempotency_key=key))
         except (Refused, httpx.TransportError) as error:
             told = readable(error)
             patience = OFFLINE_PATIENCE if isinstance(error, httpx.TransportError) else PATIENCE
@@ -40,15 +57,9 @@ def hand_in(cloud: Cloud, order: Order, key: str) -> "dict[str, Any]":
         time.sleep(PAUSE)
 
 
-def _files(order: Order) -> "dict[str, bytes]":
-    """The pictures as PNG. The mask gets the size of the picture that it lies on: the WebUI scales both alike."""
-    found = order.pictures.found
-    start = getattr(found.get("init"), "size", None)
-    return {name: png(picture, start if name == "mask" else None) for name, picture in found.items()}
-
-
-def _with_pictures(client: Darkroom, body: "dict[str, Any]", files: "dict[str, bytes]") -> "dict[str, Any]":
+def _with_pictures(client: Darkroom, parcel: Parcel) -> "dict[str, Any]":
     """The body as it is sent."""
+    body, files = parcel.body, parcel.files
     if sum(map(len, files.values())) > INSIDE_BYTES:
         return {**body, "images": {name: client.upload(content) for name, content in files.items()}}
     encoded = {f"image:{name}": base64.b64encode(content).decode() for name, content in files.items()}

@@ -77,6 +77,9 @@ def _time_left(p: Any) -> float:
 
 @cache
 def service() -> Service:
-    """The one of this process. It outlives a reload of the page, so that what is on its way arrives."""
+    """The one of this process. It outlives a reload of the page, so that what is on its way arrives. With it, what the
+    process before has left begins its way again."""
     cloud, tickets = Cloud(), Tickets()
-    return Service(cloud, tickets, Outbox(cloud, tickets))
+    outbox = Outbox(cloud, tickets)
+    outbox.resume()
+    return Service(cloud, tickets, outbox)

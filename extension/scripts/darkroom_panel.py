@@ -61,5 +61,6 @@ class DarkroomPanel(scripts.Script):  # type: ignore[misc, unused-ignore]
             connect(self._panel, Events(self._panel, service()), self._outside.found)
 
 
+options.name_no_checkpoint()
 page.add_route(service().lines)
 saving.keep_bytes(lambda: [options.results_folder(False), options.results_folder(True)])

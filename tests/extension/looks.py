@@ -97,8 +97,12 @@ class Tab:
 
     def generate(self) -> str:
         """Click on Generate on Cloud; returns the inference id that appears."""
+        return self.click_for_id(self.button)
+
+    def click_for_id(self, button: Locator) -> str:
+        """Click on a button that makes a job; returns the inference id that appears."""
         before = self.known()
-        self.button.click()
+        button.click()
         line = self.part("tickets").locator(".darkroom-line").first
         for _ in range(200):
             job = line.get_attribute("data-job") if line.count() else ""

@@ -17,13 +17,14 @@ def take(webui: WebUI, target: Path) -> None:
     """Open the page, paint once, and take the pictures."""
     with sync_playwright() as playwright:
         browser = chromium(playwright)
-        page = browser.new_page(viewport={"width": 1280, "height": 1150})
+        page = browser.new_page(viewport={"width": 1280, "height": 1300})
         tab = Tab(page, "txt2img").open(webui.url)
         tab.on_cloud(CHECKPOINT)
         tab.write("prompt", "a harbour at dawn")
         tab.shown(tab.generate())
         expect(page.get_by_test_id("dropdown-option")).to_have_count(0)
         tab.part("panel").screenshot(path=target / "webui-panel.png")
+        page.evaluate("window.scrollTo(0, 0)")
         page.screenshot(path=target / "webui-result.png")
         browser.close()
 

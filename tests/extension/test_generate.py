@@ -2,9 +2,11 @@
 
 import json
 import re
+from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.extension.conftest import Stage, WebUI
@@ -72,6 +74,28 @@ def test_the_saved_files_have_the_bytes_of_the_cloud(txt2img: Tab, webui: WebUI,
         assert archive.read(name) == content
     # As a picture of its own, the result lies in the WebUI's folder too.
     assert (webui.folder / f"outputs/txt2img-images/sagemaker/{job_id}-1.png").read_bytes() == content
+
+
+def test_a_result_is_enlarged_from_its_own_picture_and_seed(txt2img: Tab, stage: Stage) -> None:
+    txt2img.on_cloud(CHECKPOINT)
+    for prompt in ("a pier before it", "a small pier"):
+        txt2img.write("prompt", prompt)
+        first_id = txt2img.generate()
+        txt2img.shown(first_id)
+    job_id = txt2img.click_for_id(txt2img.page.locator("#txt2img_upscale"))
+    # Until the result is there, the picture that it enlarges stays in its place.
+    expect(txt2img.page.locator("#txt2img_gallery img").first).to_be_visible()
+    txt2img.shown(job_id)
+    client = stage.client()
+    first, job = client.job(first_id), client.job(job_id)
+    assert (job["images"][0]["width"], job["images"][0]["height"]) == (1024, 1024)
+    assert job["parameters"]["seed"] == first["images"][0]["seed"]
+    (given,) = job["inputs"]
+    pictures = [
+        Image.open(BytesIO(client.download(url)), formats=["png"]).convert("RGB").tobytes()
+        for url in (given["url"], first["images"][0]["url"])
+    ]
+    assert pictures[0] == pictures[1]
 
 
 def test_a_result_can_be_sent_to_other_tabs_and_read_by_png_info(txt2img: Tab, webui: WebUI) -> None:

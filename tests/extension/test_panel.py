@@ -173,28 +173,6 @@ def test_two_people_do_not_see_each_other_s_jobs(webui: WebUI, browser: Browser)
         page.context.close()
 
 
-def test_a_running_job_is_found_after_a_restart_of_the_webui(
-    tmp_path: Path, page: Page, stage: Stage, knobs: object
-) -> None:
-    stage.knobs(latency_seconds=25)
-    webui = start_webui(tmp_path / "restarted")
-    log_in(webui, stage.api, stage.key)
-    tab = Tab(page, "txt2img").open(webui.url)
-    tab.on_cloud(CHECKPOINT)
-    tab.write("prompt", "it outlives the WebUI")
-    job_id = tab.generate()
-    webui.stop()
-    again = start_webui(tmp_path / "restarted", port=int(webui.url.rpartition(":")[2]))
-    try:
-        tab.open(again.url)
-        line = tab.part("tickets").locator(f"[data-job='{job_id}']")
-        expect(line).to_be_visible(timeout=LONG)
-        tab.shown(job_id)
-        expect(line).to_have_attribute("data-state", "done")
-    finally:
-        again.stop()
-
-
 @pytest.fixture
 def silent_cloud() -> Iterator[str]:
     """An address where connections are taken and nothing is ever answered."""

@@ -19,12 +19,13 @@ import pytest
 from PIL import Image
 
 from darkroom_client import Refused
-from darkroom_webui import account
+from darkroom_webui import account, kept
 from darkroom_webui.account import Account
 from darkroom_webui.body import Chosen, Surroundings, order_of
 from darkroom_webui.cloud import Cloud, CloudError, readable
 from darkroom_webui.encoding import png
 from darkroom_webui.results import is_name
+from darkroom_webui.sending import Parcel
 from darkroom_webui.tickets import MAX_TICKETS, Ticket, Tickets
 from darkroom_webui.values import Pictures, plain
 from tests.extension.conftest import ROOT
@@ -118,6 +119,40 @@ def test_the_account_s_file_is_for_its_owner_alone(tmp_path: Path, monkeypatch: 
     assert "secret" not in repr(account.read())
     (tmp_path / "sub" / "webui.json").write_text("{broken")
     assert account.read() is None
+
+
+def test_a_kept_click_is_found_again_in_its_stage_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_WEBUI_ACCOUNT", str(tmp_path / "webui.json"))
+    account.write(Account("https://a.test/v1", "secret"))
+    tickets = [Ticket("me", "img2img"), Ticket("you", "img2img", "interrogate")]
+    parcel = Parcel({"parameters": {"init_images": ["image:init"]}}, {"init": b"\x89PNG"})
+    for ticket in tickets:
+        kept.keep(ticket, parcel)
+    found = kept.left()
+    assert [(ticket.id, ticket.session, ticket.tab, ticket.kind) for ticket, _ in found] == [
+        (ticket.id, ticket.session, ticket.tab, ticket.kind) for ticket in tickets
+    ]
+    assert [again for _, again in found] == [parcel, parcel]
+    # Another stage never gets them, and they are still there when the first one comes back.
+    account.write(Account("https://b.test/v1", "secret"))
+    assert kept.left() == []
+    account.write(Account("https://a.test/v1", "secret"))
+    kept.forget(tickets[0])
+    assert [ticket.id for ticket, _ in kept.left()] == [tickets[1].id]
+
+
+def test_a_kept_click_that_is_old_or_broken_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_WEBUI_ACCOUNT", str(tmp_path / "webui.json"))
+    account.write(Account("https://a.test/v1", "secret"))
+    folder = tmp_path / "webui-waiting"
+    kept.keep(Ticket("me", "txt2img"), Parcel({}, {}))
+    (file,) = folder.iterdir()
+    content = json.loads(file.read_text())
+    (folder / "old.json").write_text(json.dumps({**content, "clicked": content["clicked"] - kept.MAX_AGE}))
+    (folder / "broken.json").write_text("{")
+    (folder / "less.json").write_text(json.dumps({"address": "https://a.test/v1"}))
+    assert [ticket.id for ticket, _ in kept.left()] == [file.stem]
+    assert list(folder.iterdir()) == [file]
 
 
 @pytest.mark.parametrize("name", ["../webui.json", "/etc/passwd", "a.png", f"{'0' * 8}-1.png", None, 3])

@@ -4,6 +4,7 @@ import atexit
 import tempfile
 from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,15 @@ def results_folder(is_img2img: bool) -> Path:
         return _temporary()
     own = opts.outdir_img2img_samples if is_img2img else opts.outdir_txt2img_samples
     return Path(getattr(opts, "outdir_samples", "") or own).absolute()
+
+
+def name_no_checkpoint() -> None:
+    """Make Forge read infotexts where no checkpoint of its own was ever chosen. It searches the name of its checkpoint
+    whenever it reads one (Save, ✨, PNG Info), and fails where that is None. An empty name means the same to it."""
+    from modules import shared
+
+    if find_spec("modules_forge") and getattr(shared.opts, "sd_model_checkpoint", "") is None:
+        shared.opts.data["sd_model_checkpoint"] = ""
 
 
 @cache

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -17,8 +18,11 @@ import builtin
 import gradio as gr
 from canvas import MAJOR, Canvas, picture_and_mask
 from modules import images, localization, paths, processing, script_callbacks, scripts, shared
+from output import image_of, output, results_of
 
 HERE = Path(__file__).resolve().parent
+if shared.FORGE:
+    sys.path.append(str(HERE / "forge"))
 JS = "js" if MAJOR >= 4 else "_js"
 SUBTABS = ("img2img", "Sketch", "Inpaint", "Inpaint sketch")
 CANVASES = ("img2img_image", "img2img_sketch", "img2maskimg", "inpaint_sketch")
@@ -113,6 +117,28 @@ def txt2img(*values: Any) -> Any:
     return run(scripts.scripts_txt2img, p, args)
 
 
+def upscale(number: int, gallery: Any, generation_info: str, *values: Any) -> Any:
+    """A click on ✨: the picture that is open in the gallery, enlarged by the settings of Hires. fix."""
+    assert 0 <= number < len(gallery), f"Bad image index: {number}"
+    fields = json.loads(generation_info)
+    known = images.read_infotext(fields["infotexts"][number])
+    own, args = values[:7], values[8:]
+    p = processing.StableDiffusionProcessingTxt2Img(
+        **{**said(*own), "batch_size": 1},
+        enable_hr=True,
+        hr_scale=2.0,
+        hr_upscaler="Latent",
+        denoising_strength=0.7,
+    )
+    p.txt2img_upscale, p.firstpass_image = True, image_of(gallery[number])
+    runner = scripts.scripts_txt2img
+    runner.setup(p, args)
+    p.seed = known.get("Seed", -1)
+    done = runner.run(p, *args) or processing.process_images(p)
+    fields["infotexts"][number] = done.info
+    return SimpleNamespace(images=done.images, js=lambda: json.dumps(fields), info=done.info)
+
+
 def img2img(counts: list[int], *values: Any) -> Any:
     """A click on Generate of img2img; `counts` says how many values each canvas has."""
     mode, own, denoising, rest = values[0], values[1:8], values[8], list(values[9:])
@@ -139,58 +165,6 @@ def img2img(counts: list[int], *values: Any) -> Any:
     return run(scripts.scripts_img2img, p, args)
 
 
-class Saved:
-    """What saving knows of a picture: the generation info, field by field."""
-
-    def __init__(self, fields: dict[str, Any]) -> None:
-        vars(self).update(fields)
-
-
-def image_of(shown: Any) -> Any:
-    """A picture of the gallery: a file in Gradio 3, a pair in Gradio 4."""
-    return images.read(shown["name"]) if isinstance(shown, dict) else shown[0]
-
-
-def save(generation_info: str, gallery: Any, as_zip: bool) -> Any:
-    """Save all pictures, as Save and Zip do."""
-    from zipfile import ZipFile
-
-    fields = json.loads(generation_info)
-    p: Any = Saved(fields)
-    saved = []
-    for number, shown in enumerate(gallery):
-        p.batch_index = number - 1
-        info = fields["infotexts"][number]
-        folder, extension = shared.opts.outdir_save, shared.opts.samples_format
-        saved.append(images.save_image(image_of(shown), folder, extension, info, p))
-    if as_zip:
-        archive = f"{shared.opts.outdir_save}/all.zip"
-        with ZipFile(archive, "w") as target:
-            for path in saved:
-                target.write(path, Path(path).name)
-        saved.append(archive)
-    return gr.update(value=saved, visible=True), f"<p>Saved: {Path(saved[0]).name}</p>"
-
-
-def output(tab: str) -> dict[str, Any]:
-    """The right side: gallery, buttons, texts."""
-    options = {"type": "pil", "interactive": False} if MAJOR >= 4 else {}
-    made = {"gallery": gr.Gallery(label="Output", elem_id=f"{tab}_gallery", columns=4, preview=True, **options)}
-    with gr.Row():
-        for name in ("save", "save_zip"):
-            made[name] = gr.Button(name, elem_id=f"{name}_{tab}")
-        for name in ("img2img", "inpaint", "extras"):
-            made[name] = gr.Button(f"send to {name}", elem_id=f"{tab}_send_to_{name}")
-    made["files"] = gr.File(None, file_count="multiple", interactive=False, visible=False)
-    made["info"] = gr.HTML(elem_id=f"html_info_{tab}")
-    made["log"] = gr.HTML(elem_id=f"html_log_{tab}")
-    made["generation_info"] = gr.Textbox(visible=False, elem_id=f"generation_info_{tab}")
-    for name, as_zip in (("save", False), ("save_zip", True)):
-        state = gr.State(as_zip)
-        made[name].click(save, [made["generation_info"], made["gallery"], state], [made["files"], made["log"]])
-    return made
-
-
 def toprow(tab: str) -> list[Any]:
     """Prompts and styles, and the button."""
     prompt = gr.Textbox(label="Prompt", elem_id=f"{tab}_prompt", lines=2)
@@ -212,11 +186,6 @@ def sizes(tab: str) -> list[Any]:
         ]
 
 
-def results_of(made: dict[str, Any]) -> list[Any]:
-    """The outputs of a click on Generate."""
-    return [made[name] for name in ("gallery", "generation_info", "info", "log")]
-
-
 def tab_txt2img() -> dict[str, Any]:
     """The first tab."""
     scripts.scripts_current = scripts.scripts_txt2img
@@ -229,7 +198,11 @@ def tab_txt2img() -> dict[str, Any]:
             arguments = scripts.scripts_txt2img.setup_ui()
         with gr.Column():
             made = output("txt2img")
-    generate.click(locked(txt2img), [*prompts, *size, hires, *arguments], results_of(made))
+    inputs = [*prompts, *size, hires, *arguments]
+    generate.click(locked(txt2img), inputs, results_of(made))
+    inputs = [gr.Number(-1, visible=False, precision=0), made["gallery"], made["generation_info"], *inputs]
+    js = {JS: f"(...values) => doubleOpenPicture(values.slice(0, {len(inputs)}))"}
+    made["upscale"].click(locked(upscale), inputs, results_of(made), **js)
     return made
 
 

@@ -14,6 +14,11 @@ function doubleTurnTo(tab, sub, values) {
     return values;
 }
 
+function doubleOpenPicture(values) {
+    const buttons = document.querySelectorAll("#txt2img_gallery .thumbnail-item.thumbnail-small");
+    return [Array.from(buttons).findIndex((button) => button.classList.contains("selected")), ...values.slice(1)];
+}
+
 // Texts are translated when they are added to the page, and not when they change.
 new MutationObserver((changes) => {
     const texts = window.localization || {};

@@ -5,8 +5,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 from modules.paths import data_path
 
+FORGE = gr.__version__.startswith("4.")
+"""Whether this double does as Forge does, or as AUTOMATIC1111."""
 DEFAULTS: dict[str, Any] = {
     "CLIP_stop_at_last_layers": 1,
     "eta_noise_seed_delta": 0,
@@ -19,20 +22,28 @@ DEFAULTS: dict[str, Any] = {
     "randn_source": "GPU",
     "samples_format": "png",
     "samples_save": True,
+    # Nobody has chosen one yet.
+    "sd_model_checkpoint": None,
     "sd_vae": "Automatic",
 }
 
 
 class Options:
-    """Values as attributes; `data_labels` has the default of each."""
+    """Values as attributes: `data` has those that were set, `data_labels` the default of each."""
 
     def __init__(self) -> None:
         self.data_labels = {name: SimpleNamespace(default=value) for name, value in DEFAULTS.items()}
-        for name, value in DEFAULTS.items():
-            setattr(self, name, value)
+        self.data: dict[str, Any] = {}
         for said in filter(None, os.environ.get("DOUBLE_OPTIONS", "").split(";")):
             name, _, value = said.partition("=")
-            setattr(self, name, int(value) if value.isdigit() else value)
+            self.data[name] = int(value) if value.isdigit() else value
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.data:
+            return self.data[name]
+        if name in self.data_labels:
+            return self.data_labels[name].default
+        raise AttributeError(name)
 
 
 class Styles:

@@ -1,0 +1,1 @@
+"""Forge has a package of this name; other WebUIs have none."""
