@@ -1,0 +1,9 @@
+/** Pictures as files: taking them in, reading what is written in them, and sending them. */
+
+export { DropZone, FileButton } from "./DropZone";
+export { headerOf, type PictureHeader } from "./header";
+export { pictureOf, takesPaste } from "./incoming";
+export { infotextOf } from "./infotext";
+export { PictureField, type PictureFieldProps } from "./PictureField";
+export { send } from "./send";
+export { sha256Of, uploadPictures } from "./upload";
