@@ -5,7 +5,7 @@ import type { ComponentChildren } from "preact";
 import { number } from "../texts";
 import { Button, Checkbox, Field, Slider, type IconName } from "../ui";
 import type { Board, Tool } from "./board";
-import { colourOf, hexOf } from "./pixels";
+import { colourOf, hexOf } from "./shapes";
 import { MOST_BRUSH, type StageControl } from "./Stage";
 import type { Mode } from "./surface";
 import { t } from "./texts";

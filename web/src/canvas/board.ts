@@ -3,10 +3,9 @@
 
 import { computed, signal, type ReadonlySignal, type Signal } from "@preact/signals";
 
-import { CodecFault } from "./codec";
-import { decoded, maskFile, pictureFile } from "./coder";
+import { CodecFault, decoded, maskFile, pictureFile, thresholded, type Pixels } from "../pictures";
 import { redo as redoStep, undo as undoStep } from "./history";
-import { thresholded, type Box, type Colour, type Pixels } from "./pixels";
+import type { Box, Colour } from "./shapes";
 import {
   boxOf,
   clearAll,

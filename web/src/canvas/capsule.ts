@@ -1,7 +1,7 @@
 /** The shape that a round brush leaves between two points: all pixels whose centre is not further from the line than
  * the brush's radius. There are no half pixels: a mask has none. */
 
-import type { Box } from "./pixels";
+import type { Box } from "./shapes";
 
 export interface Point {
   x: number;

@@ -1,6 +1,6 @@
 /** Draws a board into its window: the picture once for each view, and over it the squares that are painted. */
 
-import type { Box } from "./pixels";
+import type { Box } from "./shapes";
 import type { Mode, Surface } from "./surface";
 import { placeOf, TILE, type Layer, type Tile } from "./tiles";
 import type { Size, View } from "./view";

@@ -3,7 +3,8 @@
 
 import { eachRow, snapped, squaredDistance, type Point } from "./capsule";
 import { add, emptyHistory, recorder, revert, type History } from "./history";
-import { around, type Box, type Colour, type Pixels } from "./pixels";
+import type { Pixels } from "../pictures";
+import { around, type Box, type Colour } from "./shapes";
 import { emptyLayer, fillTiles, flattenInto, freshTile, placeOf, TILE, tileAt, tileCount, type Layer, type Tile } from "./tiles";
 
 /** What painting does: nothing, colours over the picture, a mask, or both at once. */

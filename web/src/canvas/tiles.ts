@@ -1,7 +1,7 @@
 /** Layers of a picture in squares of 256 pixels. Only squares that somebody painted on are kept, and a step back keeps
  * no others, so memory grows with what is painted and not with the picture. */
 
-import type { Pixels } from "./pixels";
+import type { Pixels } from "../pictures";
 
 export const TILE = 256;
 

@@ -10,7 +10,7 @@ import { t } from "./texts";
 import { EMPTY_FORM, faultsOf, wishOf, type Container, type EndpointForm } from "./wish";
 
 const CONTAINERS: readonly Container[] = ["stage", "diffusers", "preview", "own"];
-const MOST_INSTANCES = 100;
+const HINTS = { stage: "stageHint", diffusers: "diffusersHint", preview: "previewHint", own: "ownHint" } as const;
 
 export function CreateDialog({ onClose }: { onClose: () => void }) {
   const form = useSignal<EndpointForm>(EMPTY_FORM);
@@ -68,7 +68,7 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
           options={CONTAINERS.map((value) => ({ value, label: t(value) }))}
           onChange={(value) => set({ container: value as Container })}
         />
-        <p class="hint">{t(`${container}Hint`)}</p>
+        <p class="hint">{t(HINTS[container])}</p>
         {container === "own" && (
           <Field label={t("image")} value={form.value.image} error={error("image")} onChange={(image) => set({ image })} />
         )}
@@ -81,7 +81,7 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
           autocomplete="off"
           onChange={(instanceType) => set({ instanceType })}
         />
-        <Slider label={t("least")} value={least} min={0} max={Math.min(10, MOST_INSTANCES)} onChange={(value) => set({ least: Math.round(value), most: Math.max(most, Math.round(value)) })} />
+        <Slider label={t("least")} value={least} min={0} max={10} onChange={(value) => set({ least: Math.round(value), most: Math.max(most, Math.round(value)) })} />
         {least > 0 && <Notice kind="warning">{t("neverSleeps", { n: least })}</Notice>}
         <Slider label={t("most")} value={most} min={1} max={20} onChange={(value) => set({ most: Math.round(value), least: Math.min(least, Math.round(value)) })} />
         <Slider label={t("atOnce")} value={form.value.atOnce} min={1} max={16} hint={t("atOnceHint")} onChange={(value) => set({ atOnce: Math.round(value) })} />

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { squaredDistance } from "../../src/canvas/capsule";
 import { redo, undo } from "../../src/canvas/history";
-import type { Pixels } from "../../src/canvas/pixels";
+
 import {
   beginStroke,
   clearAll,
@@ -17,6 +17,7 @@ import {
   type Brush,
   type Surface,
 } from "../../src/canvas/surface";
+import type { Pixels } from "../../src/pictures/pixels";
 
 const BRUSH: Brush = { size: 20, colour: [200, 40, 10], opacity: 1, isSoft: false, erases: false };
 

@@ -1,8 +1,8 @@
 /** From files to pixels and back. Runs in a worker, so that the page does not stand still over a large picture. */
 
-import { bytesOf, type Bytes } from "../pictures/bytes";
-import { bare, headerIn, MAX_PIXELS, MAX_SIDE, type PictureHeader } from "../pictures/header";
-import { decodePng, encodePng } from "../pictures/png";
+import { bytesOf, type Bytes } from "./bytes";
+import { bare, headerIn, MAX_PIXELS, MAX_SIDE, type PictureHeader } from "./header";
+import { decodePng, encodePng } from "./png";
 import { isOpaque, upright, withoutAlpha, type Pixels } from "./pixels";
 
 /** Why a file cannot be painted on. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { colourOf, hexOf, thresholded, upright, type Pixels } from "../../src/canvas/pixels";
+import { thresholded, upright, type Pixels } from "../../src/pictures/pixels";
 
 /** A picture of letters: each pixel's red is its letter. */
 function letters(...rows: string[]): Pixels {
@@ -52,9 +52,4 @@ describe("an uploaded mask", () => {
   it("is told to be black and white when it is", () => {
     expect(thresholded(of([0, 0, 0, 255], [255, 255, 255, 255])).wasGrey).toBe(false);
   });
-});
-
-it("writes colours as HTML does", () => {
-  expect(hexOf([255, 0, 9])).toBe("#ff0009");
-  expect(colourOf("#ff0009")).toEqual([255, 0, 9]);
 });

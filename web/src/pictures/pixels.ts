@@ -7,27 +7,6 @@ export interface Pixels {
   data: Uint8ClampedArray<ArrayBuffer>;
 }
 
-export type Colour = readonly [red: number, green: number, blue: number];
-
-/** A rectangle of whole pixels: `left` and `top` belong to it, `right` and `bottom` do not. */
-export interface Box {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
-}
-
-/** The smallest box around both. */
-export function around(one: Box | null, other: Box | null): Box | null {
-  if (!one || !other) return one ?? other;
-  return {
-    left: Math.min(one.left, other.left),
-    top: Math.min(one.top, other.top),
-    right: Math.max(one.right, other.right),
-    bottom: Math.max(one.bottom, other.bottom),
-  };
-}
-
 /** Stored pixels turned so that the picture stands upright; `orientation` is EXIF's, 1 to 8. */
 export function upright(stored: Pixels, orientation: number): Pixels {
   if (orientation <= 1) return stored;
@@ -91,15 +70,4 @@ export function thresholded(picture: Pixels): { mask: Uint8Array<ArrayBuffer>; w
 function brightness(data: Uint8ClampedArray, at: number): number {
   const sum = (data[at] as number) * 19595 + (data[at + 1] as number) * 38470 + (data[at + 2] as number) * 7471;
   return (sum + 0x8000) >> 16;
-}
-
-/** A colour as HTML writes it, `#rrggbb`. */
-export function hexOf(colour: Colour): string {
-  return `#${colour.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
-}
-
-/** The colour that HTML writes so. */
-export function colourOf(hex: string): Colour {
-  const value = parseInt(hex.slice(1), 16);
-  return [(value >> 16) & 255, (value >> 8) & 255, value & 255];
 }
