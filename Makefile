@@ -170,7 +170,7 @@ fuzz: install ## send thousands of odd requests to the running stack (about ten 
 	@python -m bench.fuzz
 
 permissions: install ## write docs/permissions.md anew from the templates
-	@python -m infra.page > docs/permissions.md
+	@python -m infra.permissions_page > docs/permissions.md
 
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json

@@ -65,7 +65,15 @@ def commands(home: Home, record: Record, enforced: bool) -> dict[str, tuple[list
         "LOG_LEVEL": "WARNING",
         "AUTH": str(enforced).lower(),
     }
-    simulator = [sys.executable, "-m", "local.sagemaker", "--port", ports["sagemaker"], "--worker", url(record, "worker")]
+    simulator = [
+        sys.executable,
+        "-m",
+        "local.sagemaker",
+        "--port",
+        ports["sagemaker"],
+        "--worker",
+        url(record, "worker"),
+    ]
     simulator += ["--state", simulator_state, "--aws", url(record, "aws"), "--region", REGION]
     # The worker gets its role's credentials in the same way as a container at SageMaker, and has no others.
     container = {

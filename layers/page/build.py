@@ -115,7 +115,9 @@ def shipped() -> dict[str, dict[str, str]]:
     names as dependencies, and what those need. The others are only used to build and test."""
     packages: dict[str, dict[str, str]] = json.loads(LOCK.read_text(encoding="utf-8"))["packages"]
     return {
-        place.rpartition("node_modules/")[2]: entry for place, entry in packages.items() if place and not entry.get("dev")
+        place.rpartition("node_modules/")[2]: entry
+        for place, entry in packages.items()
+        if place and not entry.get("dev")
     }
 
 
