@@ -1,5 +1,6 @@
 import { render } from "preact";
 import { api, mend, Problem } from "../api";
+import { startTray } from "../tray";
 import "../ui";
 import { Frame } from "./Frame";
 import { followAddress } from "./route";
@@ -13,4 +14,5 @@ mend(() =>
     (fault: unknown) => fault instanceof Problem && fault.status !== 0,
   ),
 );
+startTray();
 render(<Frame />, document.body);

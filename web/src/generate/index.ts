@@ -4,6 +4,9 @@ export { Extras, Img2img, Txt2img } from "./Pages";
 /** Where a picture can be sent to. */
 export type Destination = "txt2img" | "img2img" | "inpaint" | "extras";
 
-export function fillFromInfotext(_text: string, _more: { seed?: boolean } = {}): void {}
+export function fillFromInfotext(_text: string, _more: { seed?: boolean; tab?: "txt2img" | "img2img" } = {}): void {}
 export function fillFromJob(_job: Job, _more: { seed?: boolean } = {}): void {}
 export function sendPicture(_to: Destination, _picture: Blob): void {}
+export function readInfotext(_text: string): { prompt: string; negative: string; pairs: ReadonlyMap<string, string> } {
+  return { prompt: "", negative: "", pairs: new Map() };
+}
