@@ -1,0 +1,5 @@
+import type { PageProps } from "../ui";
+
+export function Endpoints(_: PageProps) {
+  return null;
+}

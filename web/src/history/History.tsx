@@ -1,0 +1,5 @@
+import type { PageProps } from "../ui";
+
+export function History(_: PageProps) {
+  return null;
+}
