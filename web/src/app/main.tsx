@@ -1,11 +1,13 @@
 import { render } from "preact";
 import { api, mend, Problem } from "../api";
+import { startForms } from "../generate";
 import "../ui";
 import { Frame } from "./Frame";
 import { followAddress } from "./route";
 import { startSettings } from "./settings";
 
 startSettings();
+startForms();
 followAddress();
 mend(() =>
   api.ping().then(

@@ -38,10 +38,24 @@ const EXTRAS = ["extras"] as const;
 function text(tabs: readonly Tab[], usual = "", place: Place = "body"): TextField {
   return { kind: "text", tabs, usual, place };
 }
-function whole(tabs: readonly Tab[], usual: number, min: number, max: number, step = 1, place: Place = "body"): NumberField {
+function whole(
+  tabs: readonly Tab[],
+  usual: number,
+  min: number,
+  max: number,
+  step = 1,
+  place: Place = "body",
+): NumberField {
   return { kind: "whole", tabs, usual, min, max, step, place };
 }
-function real(tabs: readonly Tab[], usual: number, min: number, max: number, step: number, place: Place = "body"): NumberField {
+function real(
+  tabs: readonly Tab[],
+  usual: number,
+  min: number,
+  max: number,
+  step: number,
+  place: Place = "body",
+): NumberField {
   return { kind: "real", tabs, usual, min, max, step, place };
 }
 function truth(tabs: readonly Tab[], usual = false, place: Place = "body"): SwitchField {

@@ -195,12 +195,18 @@ function silent(tab: Tab): Record<string, unknown> {
 
 /** The fields by the names that the form shows: old sampler names taken apart, hires fix switched on. */
 function meant(said: Said, tab: Tab): Record<string, unknown> {
-  const fields = { ...said.fields };
-  named(fields, "sampler_name", "scheduler");
-  named(fields, "hr_sampler_name", "hr_scheduler");
+  const fields = meantBy(said.fields);
   if (fields["prompt"] === "") delete fields["prompt"];
   const hires = ["hr_scale", "hr_upscaler", "hr_resize_x"].some((name) => name in fields);
   return tab === "txt2img" && hires ? { ...fields, enable_hr: true } : fields;
+}
+
+/** The fields of a body with samplers and schedules by the names that the lists offer. */
+export function meantBy(body: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const fields = { ...body };
+  named(fields, "sampler_name", "scheduler");
+  named(fields, "hr_sampler_name", "hr_scheduler");
+  return fields;
 }
 
 function named(fields: Record<string, unknown>, sampler: string, scheduler: string): void {

@@ -4,11 +4,7 @@ import { PREPROCESSORS } from "./tables";
 /** As many as the extension shows. */
 export const UNITS = 3;
 
-export const CONTROL_MODES = [
-  "Balanced",
-  "My prompt is more important",
-  "ControlNet is more important",
-] as const;
+export const CONTROL_MODES = ["Balanced", "My prompt is more important", "ControlNet is more important"] as const;
 export const UNIT_RESIZE_MODES = ["Just Resize", "Crop and Resize", "Resize and Fill"] as const;
 export type ControlMode = (typeof CONTROL_MODES)[number];
 export type UnitResizeMode = (typeof UNIT_RESIZE_MODES)[number];

@@ -2,7 +2,16 @@ import { expect, test } from "vitest";
 import { calls } from "../../../bridge/src/darkroom_bridge/webui.json";
 import openapi from "../../../docs/openapi.json";
 import { extrasOf, generationOf, hiresSize, sizeOf, type Form } from "../../src/generate/body";
-import { FIELDS, namesOf, NAMES, numberField, usualValues, type Name, type NamesOf, type Values } from "../../src/generate/fields";
+import {
+  FIELDS,
+  namesOf,
+  NAMES,
+  numberField,
+  usualValues,
+  type Name,
+  type NamesOf,
+  type Values,
+} from "../../src/generate/fields";
 import { LATENT_UPSCALERS, PLAIN_UPSCALERS } from "../../src/generate/tables";
 import { usualUnit, usualUnits } from "../../src/generate/units";
 import { facts } from "./facts";
@@ -67,26 +76,35 @@ function other(name: Name): string | number | boolean {
   return field.usual === field.max ? field.min : field.max;
 }
 
-test.each(["txt2img", "img2img", "extras"] as const)("every field of %s goes into the body under its own name", (tab) => {
-  const on = { seed_extra: true, enable_refiner: true, refiner_checkpoint: "xl" };
-  for (const name of namesOf(tab, "body")) {
-    const value = other(name);
-    expect(sent(tab, { ...on, [name]: value })[name], name).toEqual(value);
-    if (name !== "refiner_checkpoint") expect(sent(tab, on)[name], name).toEqual(usualValues(tab)[name]);
-  }
-});
+test.each(["txt2img", "img2img", "extras"] as const)(
+  "every field of %s goes into the body under its own name",
+  (tab) => {
+    const on = { seed_extra: true, enable_refiner: true, refiner_checkpoint: "xl" };
+    for (const name of namesOf(tab, "body")) {
+      const value = other(name);
+      expect(sent(tab, { ...on, [name]: value })[name], name).toEqual(value);
+      if (name !== "refiner_checkpoint") expect(sent(tab, on)[name], name).toEqual(usualValues(tab)[name]);
+    }
+  },
+);
 
-test.each(["txt2img", "img2img", "extras"] as const)("%s sends all fields of the WebUI's API, or says why not", (tab) => {
-  const theirs = Object.entries(CALLS[CALL_OF[tab]] ?? {}).filter(([, field]) => !field.forge);
-  const missing = theirs.map(([name]) => name).filter((name) => !(name in sent(tab)) && !(name in NOT_SENT));
-  expect(missing).toEqual([]);
-  const unknown = Object.keys(sent(tab)).filter((name) => !theirs.some(([their]) => their === name));
-  expect(unknown).toEqual([]);
-});
+test.each(["txt2img", "img2img", "extras"] as const)(
+  "%s sends all fields of the WebUI's API, or says why not",
+  (tab) => {
+    const theirs = Object.entries(CALLS[CALL_OF[tab]] ?? {}).filter(([, field]) => !field.forge);
+    const missing = theirs.map(([name]) => name).filter((name) => !(name in sent(tab)) && !(name in NOT_SENT));
+    expect(missing).toEqual([]);
+    const unknown = Object.keys(sent(tab)).filter((name) => !theirs.some(([their]) => their === name));
+    expect(unknown).toEqual([]);
+  },
+);
 
 test("what is not sent is a field of the API, and of no form", () => {
   for (const name of Object.keys(NOT_SENT)) {
-    expect(Object.values(CALLS).some((fields) => name in fields), name).toBe(true);
+    expect(
+      Object.values(CALLS).some((fields) => name in fields),
+      name,
+    ).toBe(true);
     expect(NAMES as string[]).not.toContain(name);
   }
 });
@@ -119,7 +137,12 @@ test("no bound of the page is wider than that of the API", () => {
 });
 
 test("the page's defaults stand where the API's would be others", () => {
-  expect(sent("txt2img")).toMatchObject({ sampler_name: "DPM++ 2M", scheduler: "Automatic", steps: 20, denoising_strength: 0.7 });
+  expect(sent("txt2img")).toMatchObject({
+    sampler_name: "DPM++ 2M",
+    scheduler: "Automatic",
+    steps: 20,
+    denoising_strength: 0.7,
+  });
   expect(sent("img2img")).toMatchObject({
     denoising_strength: 0.75,
     inpainting_fill: 1,
@@ -130,7 +153,13 @@ test("the page's defaults stand where the API's would be others", () => {
 });
 
 test("the wish names checkpoint, VAE and endpoint beside the parameters", () => {
-  const wish = generationOf("img2img", formOf({}, "img2img"), { ...CLOUD, vae: "None", endpoint: "darkroom-a" }, NOTHING, "inpaint");
+  const wish = generationOf(
+    "img2img",
+    formOf({}, "img2img"),
+    { ...CLOUD, vae: "None", endpoint: "darkroom-a" },
+    NOTHING,
+    "inpaint",
+  );
   expect(wish).toMatchObject({
     type: "img2img",
     mode: "inpaint",

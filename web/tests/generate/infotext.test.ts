@@ -62,8 +62,18 @@ test("an old sampler's name fills sampler and schedule", () => {
 test("what a text does not say of hires fix, variation and refiner is switched off", () => {
   const before = { ...usualValues("txt2img"), enable_hr: true, seed_extra: true, subseed_strength: 0.5, tiling: true };
   const text = "a\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 5, Size: 512x512";
-  const { values } = filled(text, "txt2img", { ...before, refiner_checkpoint: "xl", enable_refiner: true }, { seed: true });
-  expect([values.enable_hr, values.seed_extra, values.enable_refiner, values.tiling]).toEqual([false, false, false, false]);
+  const { values } = filled(
+    text,
+    "txt2img",
+    { ...before, refiner_checkpoint: "xl", enable_refiner: true },
+    { seed: true },
+  );
+  expect([values.enable_hr, values.seed_extra, values.enable_refiner, values.tiling]).toEqual([
+    false,
+    false,
+    false,
+    false,
+  ]);
 });
 
 test("the seed stays as it is where nobody asks for it", () => {
@@ -73,7 +83,8 @@ test("the seed stays as it is where nobody asks for it", () => {
 });
 
 test("settings that no field shows go along with the job", () => {
-  const text = "a\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 5, RNG: CPU, ENSD: 31337, VAE: kl.safetensors, Eta: 0.5";
+  const text =
+    "a\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 5, RNG: CPU, ENSD: 31337, VAE: kl.safetensors, Eta: 0.5";
   const { overrides, vae } = fill(text);
   expect(overrides).toEqual({ randn_source: "CPU", eta_noise_seed_delta: 31337, eta_ancestral: 0.5 });
   expect(vae).toBe("kl.safetensors");
