@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local import stack
+from local import parts
 from local.home import ROOT
 from tests.e2e.conftest import Running
 from tests.infra.conftest import this_machine
@@ -32,7 +32,7 @@ def blocks_of(page: str) -> list[str]:
 
 def environment(darkroom: Running) -> dict[str, str]:
     """The local AWS in place of a real one, and the running stack in place of the one `make up` starts."""
-    shared = stack.environment(darkroom.home.read())
+    shared = parts.environment(darkroom.home.read())
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return {**shared, "PATH": path, "DARKROOM_HOME": str(darkroom.home.path)}
 

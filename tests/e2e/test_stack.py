@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from darkroom_client import Darkroom
-from local import processes, stack
+from local import parts, processes, stack
 from local.home import ROOT, Home
 from tests.e2e.conftest import Running, txt2img
 
@@ -45,7 +45,7 @@ def left_behind(home: Path) -> list[str]:
 def test_a_restart_on_another_port_keeps_jobs_pictures_and_keys(darkroom: Running) -> None:
     job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64))["id"], 30)
     content = darkroom.client.download(job["images"][0]["url"])
-    assert sorted(stack.down(darkroom.home)) == ["aws", "sagemaker", "worker"]
+    assert sorted(stack.down(darkroom.home)) == ["aws", "page", "sagemaker", "worker"]
     assert stack.running(darkroom.home) is None
     record = darkroom.home.read()
     old = record.ports["aws"]
@@ -77,7 +77,7 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> Demos:
         busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Somebody else may have taken it already.
         with contextlib.suppress(OSError):
-            busy.bind(("127.0.0.1", stack.PORTS["worker"]))
+            busy.bind(("127.0.0.1", parts.PORTS["worker"]))
             busy.listen()
         first = command(home, "demo")
         assert first.returncode == 0, first.stdout + first.stderr

@@ -9,7 +9,7 @@ from aws_cdk import App
 from aws_cdk.assertions import Template
 from cdk_nag import AwsSolutionsChecks
 
-from infra import page
+from infra import permissions_page
 from infra.bundling import ROOT
 from infra.functions import FUNCTIONS, ROUTES
 from infra.grants import Grant, Pattern, UnexplainedWildcard, allow
@@ -216,7 +216,7 @@ def test_a_function_may_do_exactly_what_is_listed(prod: Synthesized, name: str) 
 
 
 def test_the_page_of_permissions_is_what_the_templates_say() -> None:
-    assert page.text() == (ROOT / "docs" / "permissions.md").read_text(), "run `make permissions`"
+    assert permissions_page.text() == (ROOT / "docs" / "permissions.md").read_text(), "run `make permissions`"
 
 
 def test_nothing_grants_beside_the_table(prod: Synthesized) -> None:

@@ -1,6 +1,7 @@
 import { render } from "preact";
 import { api, mend, Problem } from "../api";
 import { startForms } from "../generate";
+import { startTray } from "../tray";
 import "../ui";
 import { Frame } from "./Frame";
 import { followAddress } from "./route";
@@ -15,4 +16,5 @@ mend(() =>
     (fault: unknown) => fault instanceof Problem && fault.status !== 0,
   ),
 );
+startTray();
 render(<Frame />, document.body);
