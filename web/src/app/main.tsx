@@ -1,5 +1,6 @@
 import { render } from "preact";
 import { api, mend, Problem } from "../api";
+import { startForms } from "../generate";
 import { startTray } from "../tray";
 import "../ui";
 import { Frame } from "./Frame";
@@ -7,6 +8,7 @@ import { followAddress } from "./route";
 import { startSettings } from "./settings";
 
 startSettings();
+startForms();
 followAddress();
 mend(() =>
   api.ping().then(

@@ -142,6 +142,8 @@ function importsOf(source: Source): [string, string][] {
     .flatMap((one) => (one.moduleSpecifier && ts.isStringLiteral(one.moduleSpecifier) ? [one.moduleSpecifier.text] : []))
     .filter((path) => path.startsWith("."))
     .map((path) => relative(SRC, join(SRC, dirname(source.name), path)))
+    // tables of the project, such as those of the WebUI, belong to no room
+    .filter((path) => !path.startsWith(".."))
     .map((path) => [path.split("/")[0] ?? "", path.split("/").slice(1).join("/")] as [string, string])
     .filter(([room]) => room !== source.room);
 }
