@@ -4,10 +4,10 @@ import { explain, type Job } from "../api";
 import { Button, Notice, toast } from "../ui";
 import { boardNow, CANVAS } from "./boards";
 import { fillFromInfotext } from "./filling";
-import { ended } from "./following";
+import { endOf } from "./following";
 import { mode, reset, setValues, type State } from "./forms";
 import { PromptBox } from "./PromptBox";
-import { latest } from "./results";
+import { latestOf } from "./results";
 import { reasonText, problemText } from "./reasons";
 import { generate, interrogate, outcomes, type InterrogationType } from "./sending";
 import { applyStyles, StyleChoice } from "./Styles";
@@ -65,7 +65,7 @@ export function Refusal({ state }: { state: State }) {
 function Tools({ state }: { state: State }) {
   const { prompt, negative_prompt } = state.fields;
   const read = () => {
-    const text = prompt.value.trim() || (latest[state.tab].value?.infotexts[0] ?? "");
+    const text = prompt.value.trim() || (latestOf(state.tab)?.infotexts[0] ?? "");
     if (text && state.tab !== "extras") fillFromInfotext(text, { tab: state.tab });
   };
   const clear = () => {
@@ -123,17 +123,16 @@ function Interrogate({ state, type }: { state: State; type: InterrogationType })
     }
     isOpen.value = true;
     try {
-      const job = await ended((await interrogate(type, picture.init)).id);
-      tell(job);
+      tell(await endOf((await interrogate(type, picture.init)).id));
     } catch (fault) {
       toast(explain(fault), { kind: "error" });
     } finally {
       isOpen.value = false;
     }
   };
-  const tell = (job: Job) => {
-    if (job.caption === null) {
-      toast(job.error?.message ?? t("noCaption"), { kind: "error" });
+  const tell = (job: Job | null) => {
+    if (!job || job.caption === null) {
+      toast(job?.error?.message ?? t("noCaption"), { kind: "error" });
       return;
     }
     const before = prompt.value;
