@@ -5,7 +5,7 @@ import { Button, Notice, toast } from "../ui";
 import { boardNow, CANVAS } from "./boards";
 import { fillFromInfotext } from "./filling";
 import { endOf } from "./following";
-import { mode, reset, setValues, type State } from "./forms";
+import { mode, setValues, type State } from "./forms";
 import { PromptBox } from "./PromptBox";
 import { latestOf } from "./results";
 import { reasonText, problemText } from "./reasons";
@@ -90,26 +90,8 @@ function Tools({ state }: { state: State }) {
           <Interrogate state={state} type="interrogate_deepbooru" />
         </>
       )}
-      <Button icon="undo" label={t("resetForm")} onClick={() => resetWithUndo(state)} />
     </div>
   );
-}
-
-function resetWithUndo(state: State): void {
-  const before = {
-    values: Object.entries(state.fields).map(([name, field]) => [name, field.value] as const),
-    overrides: state.overrides.value,
-    styles: state.styles.value,
-    units: state.units.map((unit) => unit.value),
-  };
-  reset(state);
-  const undo = () => {
-    setValues(state, Object.fromEntries(before.values));
-    state.overrides.value = before.overrides;
-    state.styles.value = before.styles;
-    state.units.forEach((unit, index) => (unit.value = before.units[index] ?? unit.value));
-  };
-  toast(t("formReset"), { action: { label: t("undo"), run: undo } });
 }
 
 function Interrogate({ state, type }: { state: State; type: InterrogationType }) {
