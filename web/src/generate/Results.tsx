@@ -11,7 +11,7 @@ import { t } from "./texts";
 export function Results({ tab }: { tab: Tab }) {
   const job = latestOf(tab);
   return (
-    <section class="panel results" aria-label={t("results")}>
+    <section class={job ? "panel results" : "panel results none"} aria-label={t("results")}>
       {job ? <Shown key={job.id} job={job} /> : <Empty>{t("noResults")}</Empty>}
     </section>
   );
