@@ -41,7 +41,7 @@ def written(folder: Path, base: str, engine: str, sources: str) -> Path:
 
 def synthesized(**settings: Any) -> tuple[App, ServiceStack, dict[str, Any]]:
     app = App(analytics_reporting=False)
-    _, service = add_stacks(app, Stage.model_validate({"name": "prod", **settings}))
+    _, service = add_stacks(app, Stage.model_validate({"name": "prod", "page": False, **settings}))
     resources: dict[str, Any] = Template.from_stack(service).to_json()["Resources"]
     return app, service, resources
 
