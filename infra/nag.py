@@ -82,7 +82,7 @@ def _acknowledge_page(page: Page) -> None:
             "CFR1": "People with a key may use it from wherever they are.",
             "CFR2": "The files need no guard; the firewall of a stage stands before the API, which does all the work.",
             "CFR3": "Access logs would hold queries, so words of prompts; the API's own log has none.",
-            "CFR4": "With CloudFront's own name the policy is CloudFront's; a name of one's own gets TLS 1.2 and newer.",
+            "CFR4": "CloudFront's own name has CloudFront's own policy; a name of yours gets TLS 1.2 and newer.",
         },
     )
 

@@ -1,4 +1,4 @@
-"""`python -m infra.permissions_page` prints docs/permissions.md, which is made from the templates of a stage called `prod`."""
+"""`python -m infra.permissions_page` prints docs/permissions.md, which is made from the templates of a stage `prod`."""
 
 import json
 import re

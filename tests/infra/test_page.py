@@ -2,7 +2,6 @@
 keeps to."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -197,9 +196,9 @@ def test_the_policy_lets_signed_links_through_as_the_functions_sign_them(
             s3.generate_presigned_post(bucket, "k")["url"],
         ]
         for link in links:
-            host = re.match(r"https://[^/]+", link)
-            assert host and host[0] in directives["connect-src"], link
-            assert host[0] in directives["img-src"]
+            host = link.partition("//")[0] + "//" + link.split("/")[2]
+            assert host in directives["connect-src"], link
+            assert host in directives["img-src"]
 
 
 def test_the_policy_fits_into_what_cloudfront_takes() -> None:
