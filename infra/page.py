@@ -1,7 +1,7 @@
 """The page for browsers: a private bucket behind CloudFront, and the API under `/api` on the same origin."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from aws_cdk import Aws, CfnOutput, Duration, Fn, Names, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
@@ -125,15 +125,6 @@ class Page(Construct):
         files = origins.S3BucketOrigin.with_origin_access_control(
             self.bucket, origin_path=f"/{ROOT.rstrip('/')}", origin_access_control=self._access()
         )
-        own = (
-            {
-                "domain_names": [stage.page_domain],
-                "certificate": acm.Certificate.from_certificate_arn(self, "Certificate", stage.page_certificate),
-                "minimum_protocol_version": cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
-            }
-            if stage.page_domain and stage.page_certificate
-            else {}
-        )
         return cloudfront.Distribution(
             self,
             "Distribution",
@@ -149,8 +140,18 @@ class Page(Construct):
                 },
                 f"{headers.API}/*": self._api(rest, answers),
             },
-            **own,
+            **self._name_of_ones_own(stage),
         )
+
+    def _name_of_ones_own(self, stage: Stage) -> dict[str, Any]:
+        """The part of a distribution that gives it another name than CloudFront's; only then it may say which TLS."""
+        if not (stage.page_domain and stage.page_certificate):
+            return {}
+        return {
+            "domain_names": [stage.page_domain],
+            "certificate": acm.Certificate.from_certificate_arn(self, "Certificate", stage.page_certificate),
+            "minimum_protocol_version": cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+        }
 
     def _files(
         self, files: cloudfront.IOrigin, answers: cloudfront.ResponseHeadersPolicy, kept: cloudfront.ICachePolicy

@@ -1,5 +1,5 @@
-"""`python -m local.page`: serves the page on this machine as CloudFront does, with the same build, paths and headers, and
-forwards `/api/*` to the API of the local stack.
+"""`python -m local.page`: serves the page on this machine as CloudFront does, with the same build, paths and headers,
+and forwards `/api/*` to the API of the local stack.
 
 MiniStack's CloudFront does not reach an API, so this stands in for it. It knows no key: the page sends it along.
 """

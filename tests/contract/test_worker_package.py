@@ -20,7 +20,8 @@ import pytest
 from darkroom.jobs.contract import WorkAnswer
 from layers.worker import licences, package
 from layers.worker.contents import start
-from layers.worker.package import Package, PackageError, build, digest_of, find, read
+from layers.files import digest_of
+from layers.worker.package import Package, PackageError, build, find, read
 from tests.contract.serving import free_port, http, wait_until
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
