@@ -42,7 +42,7 @@ def policy(buckets: Iterable[str]) -> str:
             "form-action 'none'",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
-            "trusted-types 'none'",
+            "trusted-types darkroom-worker",
         )
     )
 

@@ -1,5 +1,6 @@
 /** One function a route, with the types of docs/openapi.json. */
-import { call, newKey, type Answer, type Query } from "./http";
+import { call, newKey, type Answer, type Call, type Query } from "./http";
+import { steady } from "./links";
 import { Problem } from "./problem";
 import type { components, paths } from "./schema";
 
@@ -43,25 +44,44 @@ async function gone(answer: Promise<Answer<void>>): Promise<void> {
   }
 }
 
+/** The line with a link that does not change with every answer. */
+function lineSteady<T extends JobLine>(line: T): T {
+  return { ...line, thumbnail: line.thumbnail && steady(line.thumbnail) };
+}
+
+function jobSteady(job: Job): Job {
+  const images = job.images.map((one) => ({
+    ...one,
+    url: steady(one.url),
+    thumbnail: one.thumbnail && steady(one.thumbnail),
+  }));
+  return { ...lineSteady(job), images, inputs: job.inputs.map((one) => ({ ...one, url: steady(one.url) })) };
+}
+
+const job = async (wish: Call) => jobSteady((await call<Job>(wish)).data);
+
 const segment = encodeURIComponent;
 
 const jobs = {
   /** Submits a job; the same wish with the same key makes one job, however often it is sent. */
   create: (body: JobWish, key: string = newKey()) =>
-    data(call<Job>({ method: "POST", path: "/jobs", body, idempotencyKey: key })),
-  list: (query: JobQuery = {}, signal?: AbortSignal) =>
-    data(call<JobPage>({ path: "/jobs", query: query as Query, signal })),
-  get: (id: string, signal?: AbortSignal) => data(call<Job>({ path: `/jobs/${segment(id)}`, signal })),
+    job({ method: "POST", path: "/jobs", body, idempotencyKey: key }),
+  list: async (query: JobQuery = {}, signal?: AbortSignal): Promise<JobPage> => {
+    const page = (await call<JobPage>({ path: "/jobs", query: query as Query, signal })).data;
+    return { ...page, jobs: page.jobs.map(lineSteady) };
+  },
+  get: (id: string, signal?: AbortSignal) => job({ path: `/jobs/${segment(id)}`, signal }),
   /** Waits up to `seconds` for the job's end where that is worth it; `retryAfter` says when to ask again. */
-  wait: (id: string, seconds: number, signal?: AbortSignal) =>
-    call<Job>({ path: `/jobs/${segment(id)}`, query: { wait: seconds }, signal }),
-  edit: (id: string, body: JobEdit) => data(call<Job>({ method: "PATCH", path: `/jobs/${segment(id)}`, body })),
+  wait: async (id: string, seconds: number, signal?: AbortSignal): Promise<Answer<Job>> => {
+    const answer = await call<Job>({ path: `/jobs/${segment(id)}`, query: { wait: seconds }, signal });
+    return { ...answer, data: jobSteady(answer.data) };
+  },
+  edit: (id: string, body: JobEdit) => job({ method: "PATCH", path: `/jobs/${segment(id)}`, body }),
   /** Deletes a job. One that is not there any more counts as deleted. */
   remove: (id: string) => gone(call<void>({ method: "DELETE", path: `/jobs/${segment(id)}` })),
-  cancel: (id: string) =>
-    data(call<Job>({ method: "POST", path: `/jobs/${segment(id)}/cancel`, repeatable: true })),
+  cancel: (id: string) => job({ method: "POST", path: `/jobs/${segment(id)}/cancel`, repeatable: true }),
   replay: (id: string, key: string = newKey()) =>
-    data(call<Job>({ method: "POST", path: `/jobs/${segment(id)}/replay`, idempotencyKey: key })),
+    job({ method: "POST", path: `/jobs/${segment(id)}/replay`, idempotencyKey: key }),
   /** Deletes up to 100 jobs by id, and tells what became of each. */
   removeMany: (ids: string[], key: string = newKey()) =>
     data(call<{ jobs: DeletedJob[] }>({ method: "POST", path: "/jobs/delete", body: { ids }, idempotencyKey: key })),

@@ -7,10 +7,10 @@ import { History } from "../history";
 import { JobPage } from "../job";
 import { Models } from "../models";
 import { language, LANGUAGES, type Language } from "../texts";
-import { Tray } from "../tray";
+import { forgetTray, Tray } from "../tray";
 import { Button, Notice, Select, Tabs, Toasts } from "../ui";
 import { KeyDialog } from "./KeyDialog";
-import { go, route } from "./route";
+import { go, lastPlace, route } from "./route";
 import { chooseLanguage, chooseTheme, theme, type Theme } from "./settings";
 import { t } from "./texts";
 import "./frame.css";
@@ -59,7 +59,7 @@ export function Frame() {
           label={t("tabs")}
           tabs={ORDER.map((id) => ({ id, label: t(id) }))}
           chosen={chosen}
-          onChoose={(id) => go(`#/${id}`)}
+          onChoose={(id) => go(chosen === id ? `#/${id}` : lastPlace(id))}
           shows={shows}
         />
       </main>
@@ -94,6 +94,7 @@ function Header() {
           label={t("changeKey")}
           onClick={() => {
             forgetKey();
+            forgetTray();
             location.reload();
           }}
         />

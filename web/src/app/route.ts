@@ -1,5 +1,5 @@
 /** Where the page is: the part of the address after `#`, which reaches no server and no log. */
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 
 export interface Route {
   /** such as `["jobs", "0190…"]` for `#/jobs/0190…` */
@@ -28,6 +28,18 @@ function decoded(text: string): string {
 }
 
 export const route = signal<Route>(parse(globalThis.location?.hash ?? ""));
+
+const places = new Map<string, string>();
+
+/** The hash that a page was left with, such as the history with its filters. */
+export function lastPlace(page: string): string {
+  return places.get(page) ?? `#/${page}`;
+}
+
+effect(() => {
+  const { path, query } = route.value;
+  if (path.length === 1) places.set(path[0] ?? "", hashOf(path, query));
+});
 
 /** Goes to a hash, such as `#/txt2img`. With `replace` the browser's Back skips the place that is left. */
 export function go(hash: string, replace = false): void {

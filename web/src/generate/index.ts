@@ -1,9 +1,12 @@
-import type { Job } from "../api";
+import { keepForms } from "./forms";
+import { loadStyles } from "./styles";
+
+export { fillFromInfotext, fillFromJob, sendPicture, type Destination } from "./filling";
+export { parsed as readInfotext, type Infotext } from "./infotext";
 export { Extras, Img2img, Txt2img } from "./Pages";
 
-/** Where a picture can be sent to. */
-export type Destination = "txt2img" | "img2img" | "inpaint" | "extras";
-
-export function fillFromInfotext(_text: string, _more: { seed?: boolean } = {}): void {}
-export function fillFromJob(_job: Job, _more: { seed?: boolean } = {}): void {}
-export function sendPicture(_to: Destination, _picture: Blob): void {}
+/** Reads what this browser kept of the forms and of the styles. Called once, before the page is drawn. */
+export function startForms(): void {
+  keepForms();
+  loadStyles();
+}

@@ -47,6 +47,7 @@ export function Picture({ src, alt, width, height, class: name, lazy, draggable,
       class={name}
       loading={lazy ? "lazy" : undefined}
       decoding="async"
+      crossorigin="anonymous"
       draggable={draggable}
       onLoad={() => state === "renewed" && setState("first")}
       onError={() => void failed()}

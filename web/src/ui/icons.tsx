@@ -38,6 +38,10 @@ const PATHS = {
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",
   send: "M4 12h15M13 6l6 6-6 6",
   cloud: "M7 18a4.5 4.5 0 0 1-.5-9 6 6 0 0 1 11.5 1.5A3.8 3.8 0 0 1 17.5 18z",
+  pipette: "M14 6l4 4M16 4a2.8 2.8 0 0 1 4 4l-3 3-4-4zM13.5 7.5L5 16v3H8l8.5-8.5",
+  hand:
+    "M8 12V6a1.5 1.5 0 0 1 3 0v5V4.5a1.5 1.5 0 0 1 3 0V11V6a1.5 1.5 0 0 1 3 0v8a6 6 0 0 1-6 6h-1a6 6 0 0 1-5-3l-3-5" +
+    "a1.5 1.5 0 0 1 2.6-1.5L8 13",
 } as const;
 
 export type IconName = keyof typeof PATHS;
