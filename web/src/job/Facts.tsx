@@ -93,7 +93,10 @@ function About({ job, image }: { job: Job; image: JobPicture | undefined }) {
       <Rows
         rows={[
           [t("uuid"), <span class="mono">{job.id}</span>],
-          [t("type"), job.mode && job.mode !== "img2img" ? `${typeWord(job.type)} · ${t(job.mode)}` : typeWord(job.type)],
+          [
+            t("type"),
+            job.mode && job.mode !== "img2img" ? `${typeWord(job.type)} · ${t(job.mode)}` : typeWord(job.type),
+          ],
           [t("status"), <Badge job={job} />],
           [t("seed"), seed === null || seed === undefined ? null : String(seed)],
           [t("size"), image && `${image.width} × ${image.height}`],

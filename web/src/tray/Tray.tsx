@@ -71,7 +71,9 @@ function Row({ job }: { job: Job }) {
   return (
     <li class="tray-row">
       <span class="tray-picture">
-        {job.thumbnail && <Picture src={job.thumbnail} alt="" renew={async () => (await api.jobs.get(job.id)).thumbnail} />}
+        {job.thumbnail && (
+          <Picture src={job.thumbnail} alt="" renew={async () => (await api.jobs.get(job.id)).thumbnail} />
+        )}
       </span>
       <div>
         <a
@@ -87,7 +89,9 @@ function Row({ job }: { job: Job }) {
         <p>
           <Badge job={job} />
         </p>
-        {isOpen(job) && <Progress label={t("progressOf", { what })} value={job.phase === "running" ? job.progress : null} />}
+        {isOpen(job) && (
+          <Progress label={t("progressOf", { what })} value={job.phase === "running" ? job.progress : null} />
+        )}
       </div>
       {isOpen(job) ? (
         <Button kind="quiet" icon="stop" label={t("cancel")} onClick={() => void cancel(job.id)} />

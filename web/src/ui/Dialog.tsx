@@ -13,7 +13,9 @@ export interface DialogProps {
   children: ComponentChildren;
 }
 
-/** A modal dialog: shown as long as it is rendered. Escape and a click beside it close it; the focus comes back after. */
+/**
+ * A modal dialog: shown as long as it is rendered. Escape and a click beside it close it; the focus comes back after.
+ */
 export function Dialog({ title, onClose, wide, children }: DialogProps) {
   const box = useRef<HTMLDialogElement>(null);
   const id = useId();

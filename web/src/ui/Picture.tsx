@@ -33,7 +33,11 @@ export function Picture({ src, alt, width, height, class: name, lazy, draggable,
   };
   if (link === null || state === "gone") {
     return (
-      <span class={`picture-empty ${name ?? ""}`} role={link === null ? undefined : "img"} aria-label={link === null ? undefined : t("pictureGone")}>
+      <span
+        class={`picture-empty ${name ?? ""}`}
+        role={link === null ? undefined : "img"}
+        aria-label={link === null ? undefined : t("pictureGone")}
+      >
         <Icon name={link === null ? "picture" : "warning"} size={24} />
       </span>
     );

@@ -14,7 +14,10 @@ export { inRange, Slider } from "./Slider";
 export { neighbour, Tabs, type Tab } from "./Tabs";
 export { toast, Toasts } from "./Toasts";
 
-/** What every page of the frame gets: whether it is the one in sight. A page that is not in sight asks the API nothing. */
+/**
+ * What every page of the frame gets: whether it is the one in sight. A page that is not in sight asks the API
+ * nothing.
+ */
 export interface PageProps {
   active: boolean;
 }

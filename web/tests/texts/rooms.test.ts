@@ -35,7 +35,11 @@ const checker = program.getTypeChecker();
 const sources: Source[] = program
   .getSourceFiles()
   .filter(({ fileName, isDeclarationFile }) => fileName.startsWith(SRC) && !isDeclarationFile)
-  .map((tree) => ({ name: relative(SRC, tree.fileName), room: relative(SRC, tree.fileName).split("/")[0] ?? "", tree }));
+  .map((tree) => ({
+    name: relative(SRC, tree.fileName),
+    room: relative(SRC, tree.fileName).split("/")[0] ?? "",
+    tree,
+  }));
 
 function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
   visit(node);
@@ -137,15 +141,19 @@ const FOUNDATION = ["texts", "ui", "api", "pictures"];
 
 /** What a module imports from other rooms, as `[room, path inside it]`. */
 function importsOf(source: Source): [string, string][] {
-  return source.tree.statements
-    .filter((one) => ts.isImportDeclaration(one) || ts.isExportDeclaration(one))
-    .flatMap((one) => (one.moduleSpecifier && ts.isStringLiteral(one.moduleSpecifier) ? [one.moduleSpecifier.text] : []))
-    .filter((path) => path.startsWith("."))
-    .map((path) => relative(SRC, join(SRC, dirname(source.name), path)))
-    // tables of the project, such as those of the WebUI, belong to no room
-    .filter((path) => !path.startsWith(".."))
-    .map((path) => [path.split("/")[0] ?? "", path.split("/").slice(1).join("/")] as [string, string])
-    .filter(([room]) => room !== source.room);
+  return (
+    source.tree.statements
+      .filter((one) => ts.isImportDeclaration(one) || ts.isExportDeclaration(one))
+      .flatMap((one) =>
+        one.moduleSpecifier && ts.isStringLiteral(one.moduleSpecifier) ? [one.moduleSpecifier.text] : [],
+      )
+      .filter((path) => path.startsWith("."))
+      .map((path) => relative(SRC, join(SRC, dirname(source.name), path)))
+      // tables of the project, such as those of the WebUI, belong to no room
+      .filter((path) => !path.startsWith(".."))
+      .map((path) => [path.split("/")[0] ?? "", path.split("/").slice(1).join("/")] as [string, string])
+      .filter(([room]) => room !== source.room)
+  );
 }
 
 describe("rooms", () => {
@@ -159,7 +167,12 @@ describe("rooms", () => {
   });
 
   it("below know nothing of those above", () => {
-    const allowed: Record<string, string[]> = { texts: [], api: ["texts"], ui: ["texts"], pictures: ["texts", "api", "ui"] };
+    const allowed: Record<string, string[]> = {
+      texts: [],
+      api: ["texts"],
+      ui: ["texts"],
+      pictures: ["texts", "api", "ui"],
+    };
     const wrong = sources.flatMap((source) =>
       FOUNDATION.includes(source.room)
         ? importsOf(source)

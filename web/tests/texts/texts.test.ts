@@ -40,7 +40,12 @@ it("takes the first language of a browser that the page has", () => {
 
 describe("numbers", () => {
   it("of seconds read as a person says them", () => {
-    expect([0.84, 42, 185, 7440].map((seconds) => duration(seconds))).toEqual(["0.8 sec", "42 sec", "3 min 5 sec", "2 hr 4 min"]);
+    expect([0.84, 42, 185, 7440].map((seconds) => duration(seconds))).toEqual([
+      "0.8 sec",
+      "42 sec",
+      "3 min 5 sec",
+      "2 hr 4 min",
+    ]);
   });
 
   it("of small prices keep the digits that tell them apart", () => {
