@@ -68,6 +68,26 @@ def test_work_goes_on_with_another_key_when_one_is_withdrawn(
     expect(page.get_by_label("Prompt", exact=True).first).to_have_value("not to be lost")
 
 
+SHIFTS = """() => new Promise((told) => {
+    const moved = [];
+    new PerformanceObserver((list) => {
+        for (const one of list.getEntries()) {
+            if (!one.hadRecentInput) moved.push([one.value, ...one.sources.map(({ node }) => node?.className ?? "")]);
+        }
+    }).observe({ type: "layout-shift", buffered: true });
+    requestAnimationFrame(() => setTimeout(() => told(moved.filter(([value]) => value > 0.01)), 0));
+})"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_moves_while_a_view_loads(opened: Opened, api: Darkroom, artist: Person, width: int) -> None:
+    done = api.settled(api.submit(txt2img(width=256, height=128))["id"], 120)
+    for view, loaded in ((f"#/jobs/{done['id']}", ".job-enlarge img"), ("#/history", ".history-line img")):
+        page = opened(artist.key, view, width=width)
+        expect(page.locator(loaded)).to_have_js_property("complete", True)
+        assert page.evaluate(SHIFTS) == []
+
+
 @pytest.mark.parametrize("language", list(HISTORY))
 def test_all_views_in_each_language(opened: Opened, api: Darkroom, artist: Person, language: str) -> None:
     """axe finds nothing, nothing is cut off at any width, and no text of another language is left."""
@@ -91,14 +111,13 @@ def test_all_views_in_each_language(opened: Opened, api: Darkroom, artist: Perso
 def test_a_chosen_language_and_theme_stay(page: Page) -> None:
     page.get_by_label("Language").select_option("日本語")
     expect(page.get_by_role("tab", name=HISTORY["ja"])).to_be_visible()
-    colour = "() => getComputedStyle(document.body).backgroundColor"
-    light = page.evaluate(colour)
+    body = page.locator("body")
+    expect(body).to_have_css("background-color", "rgb(255, 255, 255)")
     page.get_by_label("テーマ").select_option("ダーク")
-    dark = page.evaluate(colour)
-    assert light != dark
+    expect(body).to_have_css("background-color", "rgb(11, 15, 25)")
     page.reload()
     expect(page.get_by_role("tab", name=HISTORY["ja"])).to_be_visible()
-    assert page.evaluate(colour) == dark
+    expect(body).to_have_css("background-color", "rgb(11, 15, 25)")
 
 
 def test_a_browser_is_greeted_in_its_own_language(opened: Opened, artist: Person) -> None:

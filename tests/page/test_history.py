@@ -53,7 +53,7 @@ def test_a_filtered_view_is_sent_to_a_colleague(page: Page, api: Darkroom, opene
     page.get_by_role("button", name="Advanced Inference Job filter").click()
     page.get_by_label("Words of the prompt").fill("HARBOUR dawn")
     page.get_by_role("group", name="Type").get_by_label("txt2img").check()
-    page.get_by_label("From").fill("2026-01-01")
+    page.get_by_label("From", exact=True).fill("2026-01-01")
     page.get_by_role("button", name="Apply filter").click()
     expect(lines(page)).to_have_count(1)
     expect(line_of(page, harbour["id"])).to_be_visible()

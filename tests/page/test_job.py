@@ -11,6 +11,7 @@ from darkroom_client import Darkroom
 from darkroom_client.answers import Job
 from tests.e2e.conftest import Running, txt2img
 from tests.page.browser import Watch
+from tests.support.waiting import eventually
 
 PROMPT = "a lighthouse on a cliff, film grain"
 
@@ -70,12 +71,10 @@ def test_a_picture_is_zoomed_and_moved_by_keyboard(page: Page, job: Job) -> None
     page.keyboard.press("+")
     expect(scale).to_have_text("125%")
     picture = page.locator(".viewer img")
-    before = picture.bounding_box()
+    left = "(image) => image.getBoundingClientRect().left"
+    before = picture.evaluate(left)
     page.keyboard.press("ArrowRight")
-    after = picture.bounding_box()
-    assert before
-    assert after
-    assert after["x"] < before["x"]
+    eventually(lambda: picture.evaluate(left) < before)
     page.keyboard.press("PageDown")
     expect(page.get_by_role("heading", name="Picture 2 of 2")).to_be_visible()
     page.keyboard.press("Escape")
@@ -100,12 +99,12 @@ def test_a_link_that_has_expired_is_asked_for_anew(page: Page, job: Job, watch: 
     refused: list[str] = []
 
     def expired(route: Route) -> None:
-        """The first link that is used for the picture has expired, and S3 refuses it from then on."""
-        refused[:] = refused or [route.request.url]
-        if route.request.url == refused[0]:
-            route.fulfill(status=403, headers={"Access-Control-Allow-Origin": "*"}, body="expired")
-        else:
+        """S3 refuses the first request, as it does with a link that has expired."""
+        if refused:
             route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.fulfill(status=403, headers={"Access-Control-Allow-Origin": "*"}, body="expired")
 
     page.route("**/output/0.png?*", expired)
     look(page, job["id"])

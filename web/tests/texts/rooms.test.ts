@@ -85,30 +85,27 @@ describe("the texts of each room", () => {
   });
 
   it.each(tables.map((source) => [source.name, source] as const))("%s: every text is used", (_, source) => {
-    const said = saidFrom(source);
-    expect([...tableOf(source).get("en")!.keys()].filter((key) => !said.has(key))).toEqual([]);
+    expect([...tableOf(source).get("en")!.keys()].filter((key) => !said.get(source.tree)?.has(key))).toEqual([]);
   });
 });
 
-/** The keys with which the reader of a `texts.ts` is called anywhere; of a variable, all that its type allows. */
-function saidFrom(source: Source): Set<string> {
-  const said = new Set<string>();
-  for (const { tree } of sources) {
-    walk(tree, (node) => {
-      const key = ts.isCallExpression(node) && isReaderOf(source, node.expression) ? node.arguments[0] : undefined;
-      if (!key) return;
-      const type = checker.getTypeAtLocation(key);
-      for (const one of type.isUnion() ? type.types : [type]) if (one.isStringLiteral()) said.add(one.value);
-    });
-  }
-  return said;
+/** For each `texts.ts` the keys with which its reader is called anywhere; of a variable, all that its type allows. */
+const said = new Map<ts.SourceFile, Set<string>>(tables.map(({ tree }) => [tree, new Set()]));
+for (const { tree } of sources) {
+  walk(tree, (node) => {
+    const key = ts.isCallExpression(node) ? node.arguments[0] : undefined;
+    const keys = key && ts.isCallExpression(node) ? said.get(declaredIn(node.expression) ?? tree) : undefined;
+    if (!key || !keys) return;
+    const type = checker.getTypeAtLocation(key);
+    for (const one of type.isUnion() ? type.types : [type]) if (one.isStringLiteral()) keys.add(one.value);
+  });
 }
 
-function isReaderOf(source: Source, callee: ts.Expression): boolean {
-  const symbol = checker.getSymbolAtLocation(callee);
-  if (!symbol) return false;
-  const real = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-  return real.declarations?.[0]?.getSourceFile() === source.tree;
+/** The file in which a called function is declared. */
+function declaredIn(callee: ts.Expression): ts.SourceFile | undefined {
+  const symbol = ts.isIdentifier(callee) ? checker.getSymbolAtLocation(callee) : undefined;
+  const real = symbol && symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+  return real?.declarations?.[0]?.getSourceFile();
 }
 
 /** Words for people that stand in code. Names without a letter, such as `×`, are no words. */

@@ -49,7 +49,8 @@ describe("numbers", () => {
   });
 
   it("of small prices keep the digits that tell them apart", () => {
-    expect([0.0012, 3.5, 0].map((dollars) => price(dollars))).toEqual(["$0.0012", "$3.50", "$0.00"]);
+    const prices = [0.0012, 0.00003456, 0.08, 3.5, 0];
+    expect(prices.map((dollars) => price(dollars))).toEqual(["$0.0012", "$0.000035", "$0.08", "$3.50", "$0.00"]);
   });
 
   it("of bytes take the unit that reads best", () => {
