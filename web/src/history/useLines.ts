@@ -57,7 +57,6 @@ export function useLines(query: JobQuery, active: boolean, news: unknown): Loade
     stop.current = new AbortController();
     shown.current = NOTHING;
     setLines(NOTHING);
-    if (active) refresh();
     return () => stop.current.abort();
   }, [text]);
   useEffect(() => {

@@ -37,6 +37,11 @@ export function Dialog({ title, onClose, wide, children }: DialogProps) {
         event.preventDefault();
         onClose?.();
       }}
+      onClose={() => {
+        // A browser closes it by itself when Escape is pressed twice; one that needs its answer comes back.
+        if (onClose) onClose();
+        else if (box.current?.isConnected) box.current.showModal();
+      }}
       onClick={(event) => event.target === box.current && onClose?.()}
     >
       <div class="dialog-box">

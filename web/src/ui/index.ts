@@ -4,6 +4,7 @@ export { Accordion, type AccordionProps } from "./Accordion";
 export { Chip, Empty, HiddenWords, Notice } from "./Bits";
 export { Button, ButtonLink, type ButtonProps } from "./Button";
 export { Checkbox, Radios } from "./Choices";
+export { copyText } from "./copy";
 export { Dialog } from "./Dialog";
 export { Field, Labelled, TextArea, type FieldProps, type Ids, type TextAreaProps } from "./Field";
 export { Icon, type IconName } from "./icons";
