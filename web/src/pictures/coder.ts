@@ -1,5 +1,7 @@
 /** Asks the worker to decode and encode pictures. */
 
+import address from "./codec.worker?worker&url";
+
 import { CodecFault, type DecodedPicture, type Fault } from "./codec";
 import type { Pixels } from "./pixels";
 
@@ -50,8 +52,26 @@ function ask<T>(request: Request, transfer: Transferable[]): Promise<T> {
   });
 }
 
+/** The address of the worker's file, in the form that the page's policy (`trusted-types`) asks for: this file and no
+ * other may be started. */
+function trusted(): unknown {
+  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
+  policy ??= trustedTypes?.createPolicy("darkroom-worker", { createScriptURL: () => address });
+  return policy?.createScriptURL(address) ?? address;
+}
+
+interface TrustedTypes {
+  createPolicy: (name: string, rules: { createScriptURL: (url: string) => string }) => Policy;
+}
+
+interface Policy {
+  createScriptURL: (url: string) => unknown;
+}
+
+let policy: Policy | undefined;
+
 function started(): Worker {
-  const made = new Worker(new URL("./codec.worker.ts", import.meta.url), { type: "module" });
+  const made = new Worker(trusted() as string, { type: "module" });
   made.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
     const one = waiting.get(data.id);
     waiting.delete(data.id);
