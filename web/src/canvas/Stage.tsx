@@ -44,7 +44,12 @@ export function Stage({ board, mode, label, describedBy, control, onZoom }: Stag
     if (!box || !area || !on || !shown) return;
     const screen = createScreen(area);
     const picture = { width: on.base.width, height: on.base.height };
-    let window: Size = { width: box.clientWidth, height: box.clientHeight };
+    // With its fractions: rounded, the picture would be a part of a pixel beside the pointer.
+    const sizeNow = (): Size => {
+      const { width, height } = area.getBoundingClientRect();
+      return { width, height };
+    };
+    let window = sizeNow();
     let view = fitted(picture, window);
     let isFitted = true;
     let stroke: Stroke | null = null;
@@ -219,7 +224,7 @@ export function Stage({ board, mode, label, describedBy, control, onZoom }: Stag
     };
     board.inside.watchers.add(watch);
     const resized = new ResizeObserver(() => {
-      const next = { width: box.clientWidth, height: box.clientHeight };
+      const next = sizeNow();
       if (!next.width || !next.height) return;
       const old = window;
       window = next;

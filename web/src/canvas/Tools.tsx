@@ -55,7 +55,7 @@ export function Tools({ board, mode, control, scale, children }: ToolsProps) {
         )}
         <div class="canvas-group">
           <Button icon="minus" label={t("zoomOut")} onClick={() => control.current?.zoom(0.8)} />
-          <Button label={t("actualSize")} class="canvas-scale" onClick={() => control.current?.actual()}>
+          <Button title={t("actualSize")} class="canvas-scale" onClick={() => control.current?.actual()}>
             {`${number(scale * 100, 0)} %`}
           </Button>
           <Button icon="plus" label={t("zoomIn")} onClick={() => control.current?.zoom(1.25)} />
