@@ -87,10 +87,11 @@ function EndpointChoice() {
   const found: Option[] = (endpoints.value ?? []).map((each) => {
     const why = whyNot(each);
     const sleeps = each.instances === 0 && each.status === "InService";
+    const { name } = each;
     const status = sleeps ? t("asleep", { status: each.status }) : each.status;
     return {
       value: each.name,
-      label: why ? t("endpointWhy", { name: each.name, status: each.status, why: t(why) }) : `${each.name} · ${status}`,
+      label: why ? t("endpointWhy", { name, status, why: t(why) }) : `${name} · ${status}`,
       disabled: why !== null,
     };
   });

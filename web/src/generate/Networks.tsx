@@ -1,4 +1,4 @@
-/** The shelf beside *Generation*: files of a kind as cards, with search; a click puts one into the prompt or the form. */
+/** The shelf beside *Generation*: files of a kind as cards, with search; a click puts one into prompt or form. */
 import { useSignal } from "@preact/signals";
 import type { Checkpoint } from "../api";
 import { size } from "../texts";
@@ -76,7 +76,8 @@ export function fits(file: Checkpoint, words: string): boolean {
 function Card({ file, state }: { file: Checkpoint; state: State }) {
   const { prompt } = state.fields;
   const isUsed = uses(state, file);
-  const about = [file.folder, file.base_model, file.size === null ? null : size(file.size)].filter(Boolean).join(" · ");
+  const bytes = file.size === null ? null : size(file.size);
+  const about = [file.folder, file.base_model, bytes].filter(Boolean).join(" · ");
   return (
     <li class={isUsed ? "card used" : "card"}>
       <button type="button" class="card-name" aria-pressed={isUsed} onClick={() => use(state, file)}>

@@ -73,18 +73,16 @@ export function Inpainting({ state }: { state: State }) {
         name="inpainting_fill"
         labels={[t("fill"), t("original"), t("latentNoise"), t("latentNothing")]}
       />
-      <div class="halves">
-        <Radios
-          label={label("inpaint_full_res")}
-          value={String(inpaint_full_res.value)}
-          options={[
-            { value: "false", label: t("wholePicture") },
-            { value: "true", label: t("onlyMasked") },
-          ]}
-          onChange={(value) => (inpaint_full_res.value = value === "true")}
-        />
-        <NumberInput state={state} name="inpaint_full_res_padding" />
-      </div>
+      <Radios
+        label={label("inpaint_full_res")}
+        value={String(inpaint_full_res.value)}
+        options={[
+          { value: "false", label: t("wholePicture") },
+          { value: "true", label: t("onlyMasked") },
+        ]}
+        onChange={(value) => (inpaint_full_res.value = value === "true")}
+      />
+      <NumberInput state={state} name="inpaint_full_res_padding" />
     </div>
   );
 }

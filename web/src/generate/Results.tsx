@@ -1,19 +1,17 @@
 /** The last job of a tab beside its form: how far it is, and its pictures. */
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 import { api, type Job } from "../api";
+import { isOpen } from "../tray";
 import { Button, ButtonLink, Empty, Notice, Picture, Progress, toast } from "../ui";
 import type { Tab } from "./fields";
 import { sendPicture, type Destination } from "./filling";
-import { hasEnded } from "./following";
-import { followLatest, latest } from "./results";
+import { latestOf } from "./results";
 import { t } from "./texts";
 
 export function Results({ tab }: { tab: Tab }) {
-  useEffect(() => followLatest(tab), [tab]);
-  const job = latest[tab].value;
+  const job = latestOf(tab);
   return (
-    <section class="panel results" aria-label={t("results")}>
+    <section class={job ? "panel results" : "panel results none"} aria-label={t("results")}>
       {job ? <Shown key={job.id} job={job} /> : <Empty>{t("noResults")}</Empty>}
     </section>
   );
@@ -74,7 +72,7 @@ function Waiting({ job }: { job: Job }) {
   return (
     <Empty icon="cloud">
       <p>{words}</p>
-      {!hasEnded(job) && <Progress label={t("progress")} value={job.phase === "running" ? job.progress : null} />}
+      {isOpen(job) && <Progress label={t("progress")} value={job.phase === "running" ? job.progress : null} />}
     </Empty>
   );
 }

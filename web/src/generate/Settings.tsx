@@ -1,10 +1,10 @@
 /** The settings of a generation, in the order of the WebUI. */
 import type { ComponentChildren } from "preact";
-import { Accordion, Button, Checkbox, Chip, Field, Tabs } from "../ui";
+import { Accordion, Button, Checkbox, Chip, Field, Tabs, toast } from "../ui";
 import { hiresSize, sizeOf } from "./body";
 import { boardNow } from "./boards";
 import { accepted } from "./fields";
-import { setValues, valuesOf, type State } from "./forms";
+import { reset, setValues, valuesOf, type State } from "./forms";
 import { NumberInput, Switch, TextChoice } from "./inputs";
 import { label } from "./labelTexts";
 import { PromptBox } from "./PromptBox";
@@ -45,7 +45,7 @@ export function Hires({ state }: Part) {
       onCheck={(checked) => (enable_hr.value = checked)}
       note={enable_hr.value ? t("hiresSize", { before, after: `${size.width}x${size.height}` }) : ""}
     >
-      <div class="thirds">
+      <div class="halves">
         <TextChoice state={state} name="hr_upscaler" options={upscalers(files.value, true)} />
         <NumberInput state={state} name="hr_second_pass_steps" />
         <NumberInput state={state} name="denoising_strength" />
@@ -55,6 +55,7 @@ export function Hires({ state }: Part) {
         <TextChoice
           state={state}
           name="hr_checkpoint_name"
+          class="whole-row"
           options={[same(SAME_CHECKPOINT, t("sameCheckpoint")), ...checkpoints()]}
         />
         <TextChoice
@@ -229,6 +230,9 @@ export function MoreOptions({ state }: Part) {
         <Switch state={state} name="tiling" />
         <Switch state={state} name="restore_faces" />
       </div>
+      <Button icon="undo" onClick={() => resetWithUndo(state)}>
+        {t("resetForm")}
+      </Button>
       {overrides.length > 0 && (
         <div class="stack">
           <p class="hint">{t("overrides")}</p>
@@ -243,4 +247,21 @@ export function MoreOptions({ state }: Part) {
       )}
     </Accordion>
   );
+}
+
+function resetWithUndo(state: State): void {
+  const before = {
+    values: Object.entries(state.fields).map(([name, field]) => [name, field.value] as const),
+    overrides: state.overrides.value,
+    styles: state.styles.value,
+    units: state.units.map((unit) => unit.value),
+  };
+  reset(state);
+  const undo = () => {
+    setValues(state, Object.fromEntries(before.values));
+    state.overrides.value = before.overrides;
+    state.styles.value = before.styles;
+    state.units.forEach((unit, index) => (unit.value = before.units[index] ?? unit.value));
+  };
+  toast(t("formReset"), { action: { label: t("undo"), run: undo } });
 }

@@ -1,4 +1,4 @@
-/** Styles beside the prompts: chosen ones are added when the job is sent; the dialog makes, changes and deletes them. */
+/** Styles beside the prompts: chosen ones are added when the job is sent; the dialog makes and changes them. */
 import { useSignal } from "@preact/signals";
 import { Button, Chip, Dialog, Field, Select, TextArea } from "../ui";
 import type { State } from "./forms";

@@ -4,10 +4,10 @@ import { explain, type Job } from "../api";
 import { Button, Notice, toast } from "../ui";
 import { boardNow, CANVAS } from "./boards";
 import { fillFromInfotext } from "./filling";
-import { ended } from "./following";
-import { mode, reset, setValues, type State } from "./forms";
+import { endOf } from "./following";
+import { mode, setValues, type State } from "./forms";
 import { PromptBox } from "./PromptBox";
-import { latest } from "./results";
+import { latestOf } from "./results";
 import { reasonText, problemText } from "./reasons";
 import { generate, interrogate, outcomes, type InterrogationType } from "./sending";
 import { applyStyles, StyleChoice } from "./Styles";
@@ -65,7 +65,7 @@ export function Refusal({ state }: { state: State }) {
 function Tools({ state }: { state: State }) {
   const { prompt, negative_prompt } = state.fields;
   const read = () => {
-    const text = prompt.value.trim() || (latest[state.tab].value?.infotexts[0] ?? "");
+    const text = prompt.value.trim() || (latestOf(state.tab)?.infotexts[0] ?? "");
     if (text && state.tab !== "extras") fillFromInfotext(text, { tab: state.tab });
   };
   const clear = () => {
@@ -90,26 +90,8 @@ function Tools({ state }: { state: State }) {
           <Interrogate state={state} type="interrogate_deepbooru" />
         </>
       )}
-      <Button icon="undo" label={t("resetForm")} onClick={() => resetWithUndo(state)} />
     </div>
   );
-}
-
-function resetWithUndo(state: State): void {
-  const before = {
-    values: Object.entries(state.fields).map(([name, field]) => [name, field.value] as const),
-    overrides: state.overrides.value,
-    styles: state.styles.value,
-    units: state.units.map((unit) => unit.value),
-  };
-  reset(state);
-  const undo = () => {
-    setValues(state, Object.fromEntries(before.values));
-    state.overrides.value = before.overrides;
-    state.styles.value = before.styles;
-    state.units.forEach((unit, index) => (unit.value = before.units[index] ?? unit.value));
-  };
-  toast(t("formReset"), { action: { label: t("undo"), run: undo } });
 }
 
 function Interrogate({ state, type }: { state: State; type: InterrogationType }) {
@@ -123,17 +105,16 @@ function Interrogate({ state, type }: { state: State; type: InterrogationType })
     }
     isOpen.value = true;
     try {
-      const job = await ended((await interrogate(type, picture.init)).id);
-      tell(job);
+      tell(await endOf((await interrogate(type, picture.init)).id));
     } catch (fault) {
       toast(explain(fault), { kind: "error" });
     } finally {
       isOpen.value = false;
     }
   };
-  const tell = (job: Job) => {
-    if (job.caption === null) {
-      toast(job.error?.message ?? t("noCaption"), { kind: "error" });
+  const tell = (job: Job | null) => {
+    if (!job || job.caption === null) {
+      toast(job?.error?.message ?? t("noCaption"), { kind: "error" });
       return;
     }
     const before = prompt.value;

@@ -5,7 +5,7 @@ import { mode, MODES, type PictureMode } from "./forms";
 
 export type CanvasMode = Parameters<Board["result"]>[0];
 
-/** What each sub-tab paints, and the mode of the job that it makes. The WebUI's inpaint sketch is an inpaint job, too. */
+/** What each sub-tab paints, and the mode of its job. The WebUI's inpaint sketch is an inpaint job, too. */
 export const CANVAS: Readonly<Record<PictureMode, { canvas: CanvasMode; api: ApiMode; masked: boolean }>> = {
   img2img: { canvas: "picture", api: "img2img", masked: false },
   sketch: { canvas: "sketch", api: "sketch", masked: false },

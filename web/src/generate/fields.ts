@@ -1,6 +1,6 @@
 /**
- * The fields of the forms: one table. A key is the field's name in the body of the WebUI's API; `usual` is the default of
- * the WebUI's page, which differs from that of its API, so every field is sent. Bounds and steps are those of the page.
+ * The fields of the forms: one table. A key is the field's name in the body of the WebUI's API; `usual` is the default
+ * of the WebUI's page, which differs from that of its API, so every field is sent. Bounds and steps are the page's.
  */
 import { LATENT_UPSCALERS, SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULER } from "./tables";
 

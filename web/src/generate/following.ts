@@ -1,27 +1,18 @@
-/** Follows a job to its end, as the API asks to be asked. */
-import { api, online, pause, Problem, type Job } from "../api";
+/** A job's end, as the tray hears of it. */
+import { effect } from "@preact/signals";
+import type { Job } from "../api";
+import { isOpen, jobOf } from "../tray";
 
-const WAIT = 20;
-const AGAIN = 5_000;
-/** Statuses in which nothing more becomes of a job. */
-const ENDED: readonly string[] = ["succeed", "fail", "cancelled"];
-
-export function hasEnded(job: Job): boolean {
-  return ENDED.includes(job.status);
-}
-
-/** The job at its end; `seen` gets it at each answer before. Throws `Problem` when it is gone or refused. */
-export async function ended(id: string, seen: (job: Job) => void = () => {}, signal?: AbortSignal): Promise<Job> {
-  for (;;) {
-    try {
-      const { data, retryAfter } = await api.jobs.wait(id, WAIT, signal);
-      seen(data);
-      if (hasEnded(data)) return data;
-      if (retryAfter !== null) await pause(retryAfter * 1000, signal);
-    } catch (fault) {
-      const passing = fault instanceof Problem && (fault.status === 0 || fault.status === 429 || fault.status >= 500);
-      if (!passing) throw fault;
-      await pause(online.value ? AGAIN : AGAIN * 2, signal);
-    }
-  }
+/** Resolves with a job of the tray once it has ended, with null when it is not there any more. */
+export function endOf(id: string): Promise<Job | null> {
+  return new Promise((resolve) => {
+    let known = false;
+    const stop = effect(() => {
+      const job = jobOf(id);
+      const isOver = job ? !isOpen(job) : known;
+      known ||= job !== undefined;
+      // An effect cannot be stopped while it runs for the first time.
+      if (isOver) queueMicrotask(() => (stop(), resolve(job ?? null)));
+    });
+  });
 }

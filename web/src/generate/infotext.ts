@@ -1,6 +1,6 @@
 /**
- * The text under a picture, read into a form: the prompt, a line that begins with `Negative prompt:`, and last a line of
- * `Label: value` pairs, where a value with a comma or a colon is a JSON string.
+ * The text under a picture, read into a form: the prompt, a line that begins with `Negative prompt:`, and last a line
+ * of `Label: value` pairs, where a value with a comma or a colon is a JSON string.
  */
 import { MAX_SEED, withValues, type Tab, type Values } from "./fields";
 import {

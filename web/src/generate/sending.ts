@@ -1,14 +1,13 @@
 /** Generate on Cloud: checks, pictures, body, job. Nothing here waits for a job to end. */
 import { signal } from "@preact/signals";
-import { api, type Job, type JobWish } from "../api";
+import type { Job, JobWish } from "../api";
 import { uploadPictures } from "../pictures";
-import { track } from "../tray";
+import { send } from "../tray";
 import { boardNow, CANVAS } from "./boards";
 import { extrasOf, generationOf, type Pictures, type Surroundings } from "./body";
 import { endpointReasons, reasonsAgainst, type Canvas, type Reason } from "./checks";
 import { type Tab } from "./fields";
 import { cloudNow, extrasPicture, formOf, mode, states, valuesOf, type State } from "./forms";
-import { Once } from "./once";
 import { endpoints, files } from "./shelf";
 import { styles } from "./styles";
 import { pictureName } from "./units";
@@ -27,13 +26,10 @@ const NOTHING: Outcome = { sending: 0, reasons: [], fault: null, job: null };
 export const outcomes = { txt2img: signal(NOTHING), img2img: signal(NOTHING), extras: signal(NOTHING) };
 export type InterrogationType = "interrogate_clip" | "interrogate_deepbooru";
 
-const once = new Once<Job>();
-
-/** What is to be sent: the wish without its pictures, its pictures, and what tells it from another wish. */
+/** What is to be sent: the wish without its pictures, and its pictures. */
 interface Parcel {
   wish: JobWish;
   pictures: () => Promise<Pictures>;
-  print: string;
 }
 
 /** One click on *Generate on Cloud*. Resolves with the job, or with null where it was refused or failed. */
@@ -49,7 +45,7 @@ export async function generate(tab: Tab): Promise<Job | null> {
 export async function interrogate(type: InterrogationType, picture: Blob): Promise<Job> {
   const { endpoint } = cloudNow();
   const wish: JobWish = { type, ...(endpoint ? { endpoint } : {}), parameters: {} };
-  return posted({ wish, pictures: () => Promise.resolve({ init: picture }), print: `${type} ${blobId(picture)}` });
+  return posted({ wish, pictures: () => Promise.resolve({ init: picture }) });
 }
 
 async function sent(tab: Tab, parcel: Parcel): Promise<Job | null> {
@@ -67,14 +63,11 @@ async function sent(tab: Tab, parcel: Parcel): Promise<Job | null> {
   }
 }
 
-async function posted({ wish, pictures, print }: Parcel): Promise<Job> {
-  const job = await once.send(print, async (key) => {
-    const blobs = await pictures();
-    const images = Object.keys(blobs).length > 0 ? await uploadPictures(blobs) : {};
-    return api.jobs.create({ ...wish, images }, key);
-  });
-  track(job.id);
-  return job;
+/** Uploads the pictures, and hands the wish to the tray, for which the same wish twice in a row is one job. */
+async function posted({ wish, pictures }: Parcel): Promise<Job> {
+  const blobs = await pictures();
+  const images = Object.keys(blobs).length > 0 ? await uploadPictures(blobs) : {};
+  return send({ ...wish, images });
 }
 
 function against(tab: "txt2img" | "img2img"): Reason[] {
@@ -118,20 +111,20 @@ function generationParcel(tab: "txt2img" | "img2img"): Parcel {
   const sub = CANVAS[mode.value];
   const wish = generationOf(tab, formOf(state), cloudNow(), around, tab === "img2img" ? sub.api : null);
   const own = unitBlobs(state);
-  if (tab === "txt2img") return { wish, pictures: () => Promise.resolve(own), print: printOf(wish, own) };
+  if (tab === "txt2img") return { wish, pictures: () => Promise.resolve(own) };
   const board = boardNow();
   const pictures = async (): Promise<Pictures> => {
     const painted = await board.result(sub.canvas);
     if (!painted) return own;
     return { ...own, init: painted.init, ...(painted.mask ? { mask: painted.mask } : {}) };
   };
-  return { wish, pictures, print: `${printOf(wish, own)} ${mode.value} ${board.changed.value}` };
+  return { wish, pictures };
 }
 
 function extrasParcel(): Parcel {
   const wish = extrasOf(valuesOf(states.extras), cloudNow().endpoint);
   const pictures: Pictures = extrasPicture.value ? { init: extrasPicture.value } : {};
-  return { wish, pictures: () => Promise.resolve(pictures), print: printOf(wish, pictures) };
+  return { wish, pictures: () => Promise.resolve(pictures) };
 }
 
 function unitBlobs(state: State): Pictures {
@@ -141,18 +134,4 @@ function unitBlobs(state: State): Pictures {
     if (unit.value.enabled && picture) blobs[pictureName(index)] = picture;
   });
   return blobs;
-}
-
-function printOf(wish: JobWish, pictures: Pictures): string {
-  const ids = Object.entries(pictures).map(([name, blob]) => `${name}=${blobId(blob)}`);
-  return `${JSON.stringify(wish)} ${ids.join(" ")}`;
-}
-
-const ids = new WeakMap<Blob, number>();
-let lastId = 0;
-
-function blobId(blob: Blob): number {
-  const known = ids.get(blob) ?? ++lastId;
-  ids.set(blob, known);
-  return known;
 }

@@ -52,7 +52,7 @@ export function schedulerNamed(text: string): string | null {
   return SCHEDULER_WORDS.get(text.trim().toLowerCase()) ?? null;
 }
 
-/** The sampler that a text means, in any case, and the schedule that an old name has at its end; null for no sampler. */
+/** The sampler that a text means, in any case, and the schedule at the end of an old name; null for no sampler. */
 export function samplerNamed(text: string): { sampler: string; scheduler: string | null } | null {
   const word = text.trim().toLowerCase();
   const found = SAMPLER_WORDS.get(word);

@@ -52,7 +52,7 @@ export function pictureName(index: number): string {
   return `controlnet_${index}`;
 }
 
-/** The units that are switched on, as `alwayson_scripts` says them. `pictures` tells which units have one of their own. */
+/** The units that are on, as `alwayson_scripts` says them. `pictures` tells which units have one of their own. */
 export function scriptOf(units: readonly Unit[], pictures: readonly boolean[]): Record<string, unknown> {
   const args = units.flatMap((unit, index) => (unit.enabled ? [unitBody(unit, index, pictures[index] ?? false)] : []));
   return args.length > 0 ? { controlnet: { args } } : {};

@@ -23,7 +23,7 @@ test.each([
   ["old brackets become a number", "((pi|er))", "(|pier|:1.3)"],
   ["square brackets become a number", "[[pi|er]]", "(|pier|:0.9)"],
   ["a LoRA goes by smaller steps", "x <lora:gr|ain:1>", "x <|lora:grain|:1.05>"],
-  ["a prompt that changes midway is weighed as a whole", "[ca|t:dog:0.5]", "[(|cat:dog|:1.1):0.5]"],
+  ["a prompt that changes midway", "[ca|t:dog:0.5]", "[(|cat:dog|:1.1):0.5]"],
   ["words of other scripts", "海辺の|猫", "(|海辺の猫|:1.1)"],
 ])("Ctrl+Up: %s", (_, before, after) => {
   expect(pressed(before, true)).toBe(after);
