@@ -1,6 +1,7 @@
 """The page for browsers: a private bucket behind CloudFront, and the API under `/api` on the same origin."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 from aws_cdk import Aws, CfnOutput, Duration, Fn, Names, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
@@ -12,6 +13,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.grants import Pattern, allow
 from infra.stage import Stage
 from infra.unpacking import Folder, Replacing, Unpacked
 from layers.page import headers
@@ -65,6 +67,11 @@ class Page(Construct):
         super().__init__(scope, "Page")
         self.bucket = self._bucket()
         self.distribution = self._distribution(stage, rest, buckets)
+        self.grants = [
+            allow(["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"], self._files_of_builds()),
+            allow(["s3:ListBucket"], self.bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": [f"{ROOT}*"]}}),
+        ]
+        """What the unpacking function may do by the policy of the bucket."""
         may_write = self._let_write(role)
         unpacked = Unpacked(
             self,
@@ -76,7 +83,7 @@ class Page(Construct):
             removable=True,
             replacing=Replacing(headers.CACHING, headers.ENTRY, KEPT_DAYS),
         )
-        unpacked.node.add_dependency(*may_write)
+        unpacked.node.add_dependency(may_write)
         domain = stage.page_domain or self.distribution.distribution_domain_name
         CfnOutput(scope, "PageUrl", value=f"https://{domain}/")
         CfnOutput(scope, "PageDistribution", value=self.distribution.distribution_domain_name)
@@ -94,22 +101,22 @@ class Page(Construct):
             lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(2))],
         )
 
-    def _let_write(self, role: iam.IRole) -> list[Construct]:
-        """The statements of the bucket's policy that let the function put files there and remove them."""
-        statements = {
-            "s3:PutObject s3:AbortMultipartUpload s3:DeleteObject": (self.bucket.arn_for_objects(f"{ROOT}*"), None),
-            "s3:ListBucket": (self.bucket.bucket_arn, {"StringLike": {"s3:prefix": [f"{ROOT}*"]}}),
-        }
-        for actions, (resource, conditions) in statements.items():
+    def _files_of_builds(self) -> Pattern:
+        reason = "Names of files hold a hash of their content, so each build has others."
+        return Pattern(self.bucket.arn_for_objects(f"{ROOT}*"), reason)
+
+    def _let_write(self, role: iam.IRole) -> Construct:
+        """Let the function put files there and remove them; returns the bucket's policy."""
+        for grant in self.grants:
             self.bucket.add_to_resource_policy(
                 iam.PolicyStatement(
                     principals=[iam.ArnPrincipal(role.role_arn)],
-                    actions=actions.split(),
-                    resources=[resource],
-                    conditions=conditions,
+                    actions=list(grant.actions),
+                    resources=grant.arns(),
+                    conditions=grant.conditions,
                 )
             )
-        return [self.bucket.policy] if self.bucket.policy else []
+        return cast(Construct, self.bucket.policy)
 
     def _distribution(
         self, stage: Stage, rest: apigateway.RestApi, buckets: Sequence[s3.IBucket]
@@ -117,15 +124,6 @@ class Page(Construct):
         answers = self._headers(buckets)
         files = origins.S3BucketOrigin.with_origin_access_control(
             self.bucket, origin_path=f"/{ROOT.rstrip('/')}", origin_access_control=self._access()
-        )
-        own = (
-            {
-                "domain_names": [stage.page_domain],
-                "certificate": acm.Certificate.from_certificate_arn(self, "Certificate", stage.page_certificate),
-                "minimum_protocol_version": cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
-            }
-            if stage.page_domain and stage.page_certificate
-            else {}
         )
         return cloudfront.Distribution(
             self,
@@ -142,8 +140,18 @@ class Page(Construct):
                 },
                 f"{headers.API}/*": self._api(rest, answers),
             },
-            **own,
+            **self._name_of_ones_own(stage),
         )
+
+    def _name_of_ones_own(self, stage: Stage) -> dict[str, Any]:
+        """The part of a distribution that gives it another name than CloudFront's; only then it may say which TLS."""
+        if not (stage.page_domain and stage.page_certificate):
+            return {}
+        return {
+            "domain_names": [stage.page_domain],
+            "certificate": acm.Certificate.from_certificate_arn(self, "Certificate", stage.page_certificate),
+            "minimum_protocol_version": cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+        }
 
     def _files(
         self, files: cloudfront.IOrigin, answers: cloudfront.ResponseHeadersPolicy, kept: cloudfront.ICachePolicy

@@ -1,5 +1,5 @@
-"""`python -m local.page`: serves the page on this machine as CloudFront serves it: the same build, paths and headers, and
-`/api/*` forwarded to the API of the local stack.
+"""`python -m local.page`: serves the page on this machine as CloudFront does, with the same build, paths and headers,
+and forwards `/api/*` to the API of the local stack.
 
 MiniStack's CloudFront does not reach an API, so this stands in for it. It knows no key: the page sends it along.
 """
@@ -26,8 +26,16 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 READ_SECONDS = 60
 """How long an answer of the API may take, as at CloudFront (`infra/page.py`). `?wait=` takes 20 at most."""
 _OF_ONE_CONNECTION = frozenset(
-    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "upgrade")
-    + ("transfer-encoding",)
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
 """Headers that are not forwarded (RFC 9110, section 7.6.1)."""
 

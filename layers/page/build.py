@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from layers.worker.package import digest_of, files_below
+from layers.files import digest_of, files_below
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"

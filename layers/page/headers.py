@@ -37,6 +37,7 @@ def policy(buckets: Iterable[str]) -> str:
             "script-src 'self'",
             "style-src 'self'",
             f"img-src 'self' blob: data: {there}",
+            f"media-src blob: {there}",
             f"connect-src 'self' {there}",
             "base-uri 'none'",
             "form-action 'none'",

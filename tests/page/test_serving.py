@@ -3,11 +3,9 @@
 from playwright.sync_api import Page, expect
 
 from layers.page import headers
-from local.parts import url
-from tests.e2e.conftest import Running, http, txt2img
+from tests.e2e.conftest import Running, http
 from tests.page.browser import WIDTHS, Watch, cut_off, violations
 from tests.page.conftest import Opened, Person
-from tests.support.waiting import eventually
 
 
 def test_the_files_are_kept_for_ever_and_the_page_that_names_them_never(stack: Running) -> None:

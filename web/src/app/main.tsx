@@ -3,6 +3,7 @@ import { api, mend, Problem } from "../api";
 import { startForms } from "../generate";
 import { startTray } from "../tray";
 import "../ui";
+import { watchDrops } from "./drop";
 import { Frame } from "./Frame";
 import { followAddress } from "./route";
 import { startSettings } from "./settings";
@@ -17,4 +18,5 @@ mend(() =>
   ),
 );
 startTray();
+watchDrops();
 render(<Frame />, document.body);

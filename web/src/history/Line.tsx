@@ -36,7 +36,7 @@ export function Line({ line, onChange, onRemoved }: LineProps) {
           <Badge job={job} />
           <span class="mono">{line.id}</span>
         </a>
-        {(line.title || line.prompt) && <p class="history-prompt">{line.title || line.prompt}</p>}
+        {(line.title || line.prompt) && <p class="history-prompt">{line.title || beginning(line.prompt ?? "")}</p>}
         <p class="muted history-facts">{facts.join(" · ")}</p>
         {running && <Progress label={t("progress")} value={running.phase === "running" ? running.progress : null} />}
       </div>
@@ -45,6 +45,11 @@ export function Line({ line, onChange, onRemoved }: LineProps) {
       </div>
     </li>
   );
+}
+
+/** A line has the first 120 characters of a prompt; what was cut off there is told by dots. */
+function beginning(prompt: string): string {
+  return [...prompt].length < 120 ? prompt : `${prompt}…`;
 }
 
 async function newThumbnail(line: JobLine): Promise<string | null> {

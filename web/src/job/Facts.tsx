@@ -93,7 +93,7 @@ function About({ job, image }: { job: Job; image: JobPicture | undefined }) {
       <Rows
         rows={[
           [t("uuid"), <span class="mono">{job.id}</span>],
-          [t("type"), typeWord(job.type)],
+          [t("type"), job.mode && job.mode !== "img2img" ? `${typeWord(job.type)} · ${t(job.mode)}` : typeWord(job.type)],
           [t("status"), <Badge job={job} />],
           [t("seed"), seed === null || seed === undefined ? null : String(seed)],
           [t("size"), image && `${image.width} × ${image.height}`],
@@ -150,7 +150,7 @@ function Inputs({ job }: { job: Job }) {
       <ul class="job-inputs">
         {job.inputs.map((one) => (
           <li key={one.name}>
-            <Picture src={one.url} alt={one.name} width={96} height={96} lazy renew={() => renew(one.name)} />
+            <Picture src={one.url} alt="" width={96} height={96} lazy renew={() => renew(one.name)} />
             <span class="mono">{one.name}</span>
           </li>
         ))}

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Job, JobPicture } from "../api";
 import { isOpen } from "../tray";
-import { Button, Empty, Picture } from "../ui";
+import { Empty, HiddenWords, Icon, Picture } from "../ui";
 import { isVideo } from "./facts";
 import { newLink } from "./files";
 import { t } from "./texts";
@@ -38,12 +38,13 @@ export function Pictures({ job, index, onChoose }: PicturesProps) {
         {isVideo(image.content_type) ? (
           <video src={image.url} width={image.width} height={image.height} controls loop aria-label={name} />
         ) : (
-          <>
-            <button type="button" class="job-enlarge" aria-label={t("enlarge")} onClick={() => setLarge(true)}>
-              <Picture src={image.url} alt={name} width={image.width} height={image.height} renew={renew} />
-            </button>
-            <Button icon="fit" label={t("enlarge")} onClick={() => setLarge(true)} />
-          </>
+          <button type="button" class="job-enlarge" style={room(image)} onClick={() => setLarge(true)}>
+            <Picture src={image.url} alt={name} width={image.width} height={image.height} renew={renew} />
+            <span class="job-zoom" title={t("enlarge")}>
+              <Icon name="fit" />
+              <HiddenWords>{t("enlarge")}</HiddenWords>
+            </span>
+          </button>
         )}
       </div>
       {many > 1 && <Strip job={job} index={index} onChoose={onChoose} />}
@@ -59,6 +60,11 @@ export function Pictures({ job, index, onChoose }: PicturesProps) {
       )}
     </section>
   );
+}
+
+/** The place that a picture takes before it is loaded: its own pixels, or what the column and the window have. */
+function room({ width, height }: JobPicture) {
+  return { width: `min(100%, ${width}px, calc(72vh * ${width / height}))`, aspectRatio: `${width} / ${height}` };
 }
 
 function Strip({ job, index, onChoose }: PicturesProps) {

@@ -1,4 +1,4 @@
-import { useId } from "preact/hooks";
+import { useEffect, useId } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import "./tabs.css";
 
@@ -22,6 +22,10 @@ export interface TabsProps {
 /** Tabs with the arrow keys, Home and End. With `shows` every page stays in the document, and only the chosen is seen. */
 export function Tabs({ label, tabs, chosen, onChoose, children, shows }: TabsProps) {
   const base = useId();
+  // In a narrow window the row of tabs scrolls; the chosen one is brought into sight.
+  useEffect(() => {
+    document.getElementById(`${base}-${chosen}`)?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [chosen]);
   const move = (event: KeyboardEvent) => {
     const able = tabs.filter((tab) => !tab.disabled);
     const next = neighbour(event.key, able.findIndex((tab) => tab.id === chosen), able.length);
