@@ -21,7 +21,10 @@ export function isKept(): boolean {
   return localStorage.getItem(NAME) !== null;
 }
 
-/** The key to use now. Without one, or when `refused` is the one there is, the page asks, and this waits for the answer. */
+/**
+ * The key to use now. Without one, or when `refused` is the one there is, the page asks, and this waits for the
+ * answer.
+ */
 export function currentKey(refused?: string): Promise<string> {
   const stored = storedKey();
   if (stored !== null && stored !== refused) return Promise.resolve(stored);

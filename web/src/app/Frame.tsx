@@ -15,7 +15,14 @@ import { chooseLanguage, chooseTheme, theme, type Theme } from "./settings";
 import { t } from "./texts";
 import "./frame.css";
 
-const PAGES = { txt2img: Txt2img, img2img: Img2img, extras: Extras, history: History, endpoints: Endpoints, models: Models };
+const PAGES = {
+  txt2img: Txt2img,
+  img2img: Img2img,
+  extras: Extras,
+  history: History,
+  endpoints: Endpoints,
+  models: Models,
+};
 type PageId = keyof typeof PAGES;
 const ORDER = Object.keys(PAGES) as PageId[];
 

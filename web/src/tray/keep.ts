@@ -1,4 +1,6 @@
-/** What the tray keeps in the browser, so that a reload loses nothing: wishes without an answer, and ids of its jobs. */
+/**
+ * What the tray keeps in the browser, so that a reload loses nothing: wishes without an answer, and ids of its jobs.
+ */
 import type { JobWish } from "../api";
 
 /** A job that was submitted and not answered yet. Its key makes it one job, however often it is sent. */
