@@ -11,12 +11,12 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url worker test test-code test-stack test-worker test-bridge test-extension extension coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions capabilities reliability wheels clean
+.PHONY: help install demo up down status url worker test test-code test-stack test-worker test-bridge test-extension test-page page pictures extension coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions capabilities reliability wheels clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-install: .venv/installed node_modules/installed ## install everything into .venv and node_modules
+install: .venv/installed node_modules/installed web/node_modules/installed ## install everything into .venv and node_modules
 
 .venv/installed: requirements.lock pyproject.toml cli/pyproject.toml cli/hatch_build.py
 	@echo "Installing Python packages into .venv ..." >&2
@@ -30,6 +30,11 @@ install: .venv/installed node_modules/installed ## install everything into .venv
 node_modules/installed: package-lock.json .venv/installed
 	@echo "Installing the CDK CLI into node_modules ..." >&2
 	@npm ci --silent --no-audit --no-fund --no-update-notifier
+	@touch $@
+
+web/node_modules/installed: web/package-lock.json web/.npmrc .venv/installed
+	@echo "Installing the packages of the page into web/node_modules ..." >&2
+	@cd web && npm ci --silent --no-audit --no-fund --no-update-notifier
 	@touch $@
 
 # What the worker paints with: make up ENGINE=diffusers MODELS=<a WebUI's models folder>
@@ -53,6 +58,10 @@ status: .venv/installed ## tell whether the local stack runs, and where
 url: .venv/installed ## print the address of the running API
 	@python -m local url
 
+# `make up` and a deploy do this by themselves.
+page: install ## build the page for browsers (.build/page)
+	@python -m layers.page
+
 # BASE=ray builds it for AWS's other container, ENGINE=preview without what paints.
 worker: install ## build the worker's package into dist/worker, which a deploy then takes to SageMaker
 	@python -m layers.worker --engine $(if $(filter file,$(origin ENGINE)),diffusers,$(ENGINE)) --base $(or $(BASE),pytorch)
@@ -63,6 +72,7 @@ test: install ## run every test (ten minutes)
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-code test-stack
 
 # What `make test` leaves to the targets below, so that it stays at ten minutes.
+WITH_BROWSER := tests/page
 WITH_WORKER := tests/painted tests/conformance tests/contract/test_worker_package.py tests/e2e/test_worker_package.py
 WITH_BRIDGE := tests/integration/test_extras.py tests/e2e/test_bridge.py tests/e2e/test_bridge_clients.py
 
@@ -103,18 +113,30 @@ endif
 	@uv pip sync --quiet --compile-bytecode --python .venv-webui-$*/bin/python --require-hashes $<
 	@touch $@
 
+# The page for browsers: its types, its own tests, and stories in a browser against one local stack.
+test-page: install ## test the page for browsers, in a browser
+	@cd web && npm run --silent check
+ifeq ($(CHROMIUM),)
+	@echo "SKIPPED: the stories of make test-page need Chromium, and there is none. Install it (Debian: apt-get install chromium), or name it in DARKROOM_CHROMIUM." >&2
+else
+	@python -m pytest tests/page $(ARGS)
+endif
+
+pictures: install ## take the pictures of the page for docs/pictures, in a browser
+	@python -m tests.page.pictures
+
 extension: ## pack the extension for the WebUI with its client into dist/
 	@$(PYTHON) -m extension.pack dist/sd-webui-darkroom.zip
 	@ls dist/sd-webui-darkroom.zip
 
 test-code:
-	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE))
+	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE) $(WITH_BROWSER))
 
 test-stack:
 	@python -m pytest tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE))
 
 coverage: install ## run every test but the end-to-end ones, and print the lines that no test ran
-	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE)) --cov --cov-report=term-missing
+	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE) $(WITH_BROWSER)) --cov --cov-report=term-missing
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
 check: install ## format, lint, types, imports, licences, then every test (templates are linted there)
@@ -148,7 +170,7 @@ fuzz: install ## send thousands of odd requests to the running stack (about ten 
 	@python -m bench.fuzz
 
 permissions: install ## write docs/permissions.md anew from the templates
-	@python -m infra.page > docs/permissions.md
+	@python -m infra.permissions_page > docs/permissions.md
 
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json

@@ -2,7 +2,7 @@
 
 import json
 import string
-from typing import Any, cast
+from typing import cast
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_dynamodb as dynamodb
@@ -16,6 +16,18 @@ from infra.stage import Stage
 
 PICTURE_PREFIXES = ("images/", "jobs/", "failures/")
 """The prefixes in the pictures bucket: uploads, files of jobs, and SageMaker's error messages of failed jobs."""
+
+
+_ANY_PAGE = s3.CorsRule(
+    allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD, s3.HttpMethods.PUT, s3.HttpMethods.POST],
+    allowed_origins=["*"],
+    allowed_headers=["*"],
+    # A client needs the ETag of each part to complete a multipart upload.
+    exposed_headers=["ETag"],
+    max_age=3600,
+)
+"""Web pages of any origin may use a bucket, because a signed link is the permission: whoever has none is refused, and
+a browser sends nothing along by itself."""
 
 
 class DataStack(Stack):
@@ -79,18 +91,6 @@ class DataStack(Stack):
         return resource
 
     def _bucket(self, name: str, expiring: tuple[str, ...] = ()) -> s3.Bucket:
-        cors: dict[str, Any] = {}
-        if self._stage.origins:
-            cors["cors"] = [
-                s3.CorsRule(
-                    allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.PUT, s3.HttpMethods.POST],
-                    allowed_origins=list(self._stage.origins),
-                    allowed_headers=["*"],
-                    # A client needs the ETag of each part to complete a multipart upload.
-                    exposed_headers=["ETag"],
-                    max_age=3600,
-                )
-            ]
         return s3.Bucket(
             self,
             name,
@@ -109,7 +109,7 @@ class DataStack(Stack):
                     for prefix in expiring
                 ),
             ],
-            **cors,
+            cors=[_ANY_PAGE],
         )
 
     def _admin_secret(self) -> secretsmanager.Secret:

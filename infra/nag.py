@@ -13,6 +13,7 @@ from constructs import IConstruct
 
 from infra.data_stack import DataStack
 from infra.grants import Grant
+from infra.page import Page
 from infra.service_stack import ServiceStack
 
 
@@ -46,6 +47,8 @@ def acknowledge(data: DataStack, service: ServiceStack) -> None:
             {"L1": "The stage names the Python that the wheels are made for; the newest is not tested yet."},
         )
     _acknowledge_api(service.api.rest, service.waf)
+    if service.page:
+        _acknowledge_page(service.page)
     _acknowledge_wildcards(data, service)
 
 
@@ -65,6 +68,21 @@ def _acknowledge_api(api: apigateway.RestApi, waf: bool) -> None:
         {
             "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
             "AmazonAPIGatewayPushToCloudWatchLogs]": "AWS's own policy for the one role that API Gateway logs with."
+        },
+    )
+
+
+def _acknowledge_page(page: Page) -> None:
+    _acknowledge(
+        page.bucket, {"S1": "The files are the same for everybody; CloudTrail data events serve who needs a trail."}
+    )
+    _acknowledge(
+        page.distribution,
+        {
+            "CFR1": "People with a key may use it from wherever they are.",
+            "CFR2": "The files need no guard; the firewall of a stage stands before the API, which does all the work.",
+            "CFR3": "Access logs would hold queries, so words of prompts; the API's own log has none.",
+            "CFR4": "CloudFront's own name has CloudFront's own policy; a name of yours gets TLS 1.2 and newer.",
         },
     )
 

@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 from aws_cdk import Annotations, CfnOutput, Duration, Stack, Tags
 from aws_cdk import aws_iam as iam
@@ -19,8 +20,10 @@ from infra.function import Common, Function, architecture
 from infra.functions import FUNCTIONS, ROUTES
 from infra.grants import policy
 from infra.monitoring import Monitoring
+from infra.page import Page
 from infra.stage import Stage
 from infra.unpacking import Folder, Unpacked
+from layers.page import build
 
 UNPACK = "unpack_asset"
 
@@ -28,7 +31,8 @@ UNPACK = "unpack_asset"
 class ServiceStack(Stack):
     """The running part of a stage. It stores nothing: all data is in the data stack."""
 
-    def __init__(self, scope: Construct, stage: Stage, data: DataStack) -> None:
+    def __init__(self, scope: Construct, stage: Stage, data: DataStack, page: Path | None = None) -> None:
+        """`page` is the folder with a build of the page; without one it is built."""
         super().__init__(scope, f"Darkroom-{stage.name}-service", description="Darkroom: API, functions and events")
         self.waf = stage.waf
         self._stage = stage
@@ -42,6 +46,7 @@ class ServiceStack(Stack):
         self.sweeps = Sweeps(self, key=self._key)
         self._worker = worker.package(stage)
         package = self._package()
+        files = self._page_files(page)
         self._permissions = permissions.Permissions(
             self,
             stage,
@@ -52,7 +57,7 @@ class ServiceStack(Stack):
             self.deletions,
             self.endpoint_events,
             self.sweeps,
-            [package.asset] if package else [],
+            [folder.asset for folder in (package, files) if folder],
         )
         self.worker_grants = self._permissions.worker()
         self.worker_role = iam.Role(
@@ -79,6 +84,7 @@ class ServiceStack(Stack):
             routes={path: self.functions[name].code for path, name in ROUTES.items()},
             key=self._key,
         )
+        self.page = self._page(files, data) if files else None
         if stage.waf:
             Firewall(self, stage, self.api.rest)
         Monitoring(
@@ -109,6 +115,28 @@ class ServiceStack(Stack):
             words = "There is no package of the worker, so endpoints need an `image`: `make worker` builds one."
             Annotations.of(self).add_info(words)
         return None
+
+    def _page_files(self, built: Path | None) -> Folder | None:
+        """The build of the page, where the stage has one. Raises BuildError."""
+        if not self._stage.page:
+            return None
+        try:
+            found = build.Page(built) if built else build.built()
+        except build.PageError as error:
+            raise bundling.BuildError(f"{error} To deploy without the page: -c page=false") from error
+        return Folder(self, "PageFiles", str(found.folder), found.digest)
+
+    def _page(self, files: Folder, data: DataStack) -> Page:
+        unpacking = self.functions[UNPACK]
+        return Page(
+            self,
+            self._stage,
+            folder=files,
+            function=unpacking.code,
+            role=unpacking.role,
+            rest=self.api.rest,
+            buckets=[data.pictures_bucket, data.models_bucket],
+        )
 
     def _functions(self, data: DataStack, package: Folder | None) -> dict[str, Function]:
         common = Common(stage=self._stage, settings=self._settings(data), layers=self._layers(), key=self._key)

@@ -1,5 +1,7 @@
 """The two stacks of a stage."""
 
+from pathlib import Path
+
 from constructs import Construct
 
 from infra.data_stack import DataStack
@@ -8,10 +10,10 @@ from infra.service_stack import ServiceStack
 from infra.stage import Stage
 
 
-def add_stacks(scope: Construct, stage: Stage) -> tuple[DataStack, ServiceStack]:
-    """Add the stage's stacks to `scope`, and acknowledge their findings. Raises BuildError when an asset cannot be
-    built."""
+def add_stacks(scope: Construct, stage: Stage, page: Path | None = None) -> tuple[DataStack, ServiceStack]:
+    """Add the stage's stacks to `scope`, and acknowledge their findings. `page` is a folder with a build of the page;
+    without one a stage with a page builds it. Raises BuildError when an asset cannot be built."""
     data = DataStack(scope, stage)
-    service = ServiceStack(scope, stage, data)
+    service = ServiceStack(scope, stage, data, page)
     acknowledge(data, service)
     return data, service

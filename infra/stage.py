@@ -11,7 +11,15 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from darkroom.settings import OperatorSettings, listed
 
@@ -29,6 +37,8 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
+Certificate = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/[\w-]+$")]
+Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
 Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 
 
@@ -64,6 +74,15 @@ class Stage(OperatorSettings):
         default="dist/worker",
         description="the folder of the worker's packages, as `make worker` builds them; none to deploy none",
     )
+    page: bool = Field(default=True, description="true to serve the page for browsers, false to leave it out")
+    page_domain: Domain | None = Field(
+        default=None, description="your own name for the page, as in paint.example.com; it needs a page_certificate"
+    )
+    page_certificate: Certificate | None = Field(
+        default=None,
+        description="the ARN of the certificate for page_domain, as in "
+        "arn:aws:acm:us-east-1:<account>:certificate/<id>; CloudFront takes those of us-east-1 only",
+    )
     waf: bool = Field(default=False, description="true to put AWS's firewall before the API")
     customer_key: bool = Field(
         default=False, description="true to encrypt all that is stored with a key of your own in KMS"
@@ -89,6 +108,12 @@ class Stage(OperatorSettings):
             raise ValueError("SageMaker takes no less than 60")
         return seconds
 
+    @model_validator(mode="after")
+    def _name_and_certificate(self) -> "Stage":
+        if bool(self.page_domain) != bool(self.page_certificate):
+            raise ValueError("page_domain and page_certificate belong together: write both, or none")
+        return self
+
 
 def read_stage(context: Callable[[str], Any]) -> Stage:
     """The settings of the stage that `context` (the CDK's `try_get_context`) names. Raises StageError, which lists
@@ -113,6 +138,8 @@ def read_stage(context: Callable[[str], Any]) -> Stage:
 
 
 def _explain(loc: tuple[int | str, ...], kind: str, given: object, message: str) -> str:
+    if not loc:
+        return f"- {message.removeprefix('Value error, ')}."
     setting = str(loc[0])
     if kind == "extra_forbidden":
         known = sorted(key for key in Stage.model_fields if key != "name")

@@ -3,6 +3,10 @@
 The CDK's own BucketDeployment needs a layer with the AWS command line, and its zip cannot stay out of memory.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from aws_cdk import AssetHashType, CustomResource, Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
@@ -29,18 +33,34 @@ class Folder(Construct):
         )
 
     @property
-    def place(self) -> dict[str, str]:
+    def source(self) -> dict[str, str]:
         """The properties of a resource that puts it somewhere."""
-        source = {"SourceBucket": self.asset.s3_bucket_name, "SourceKey": self.asset.s3_object_key}
-        return {"Prefix": f"{self.digest}/", **source}
+        return {"SourceBucket": self.asset.s3_bucket_name, "SourceKey": self.asset.s3_object_key}
+
+
+@dataclass(frozen=True)
+class Replacing:
+    """How a build takes the place of the one before it, under the same prefix: `caching` has the header Cache-Control
+    by the beginning of a path, the file `last` comes when the others are there, and files of earlier builds go
+    `kept_days` after they were replaced."""
+
+    caching: Mapping[str, str]
+    last: str
+    kept_days: int
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """Those of the resource."""
+        caching = [{"Under": under, "Header": header} for under, header in self.caching.items()]
+        return {"Caching": caching, "Last": self.last, "KeptDays": self.kept_days}
 
 
 class Unpacked(Construct):
-    """`asset` under `<root><digest>/` of a bucket; nothing there without one.
+    """`asset` under `<root><digest>/` of a bucket, or with `replacing` under `<root>`; nothing there without one.
 
-    It is in the template in both cases: so CloudFormation deletes it with the stack and at no other time, and what an
-    earlier release put there stays for the endpoints that use it. With `removable` all under `root` goes with the
-    stack.
+    Without an asset it is in the template all the same: so CloudFormation deletes it with the stack and at no other
+    time, and what an earlier release put there stays for the endpoints that use it. With `removable` all under `root`
+    goes with the stack.
     """
 
     def __init__(
@@ -53,9 +73,11 @@ class Unpacked(Construct):
         root: str,
         asset: Folder | None,
         removable: bool,
+        replacing: Replacing | None = None,
     ) -> None:
         super().__init__(scope, name)
-        placed = asset.place if asset else {}
+        prefix = {} if replacing or not asset else {"Prefix": f"{asset.digest}/"}
+        placed = {**prefix, **(asset.source if asset else {}), **(replacing.properties if replacing else {})}
         resource = CustomResource(
             self,
             "Resource",

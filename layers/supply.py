@@ -1,8 +1,9 @@
 """Checks of the packages that Darkroom ships: their licences (offline) and their known vulnerabilities (online).
 
-`python -m layers.supply licences` lists the licence of each package in the Lambda layer and in the worker and ends
-with 1 when a licence is not on the list of accepted ones. `python -m layers.supply audit` asks the package registry
-for known vulnerabilities; it ends with 1 when there are some and with 2 when not every package could be looked up.
+`python -m layers.supply licences` lists the licence of each package in the Lambda layer, in the worker and in the page,
+and ends with 1 when a licence is not on the list of accepted ones. `python -m layers.supply audit` asks the package
+registries for known vulnerabilities; it ends with 1 when there are some and with 2 when not every package could be
+looked up.
 """
 
 import json
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from layers.page import build
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYER = ROOT / "layers" / "dependencies" / "requirements.txt"
@@ -52,7 +55,11 @@ def _needs(name: str) -> list[str]:
 
 
 def licences() -> dict[str, str]:
-    """The licence of each shipped package, as its metadata states it."""
+    """The licence of each shipped package, as its metadata states it; npm packages of the page as `npm:<name>`."""
+    return _of_python() | {f"npm:{name}": one.get("license", "UNKNOWN") for name, one in build.shipped().items()}
+
+
+def _of_python() -> dict[str, str]:
     names = shipped()
     tool = [str(Path(sys.executable).with_name("pip-licenses")), "--python", sys.executable]
     command = [*tool, "--from", "mixed", "--format", "json", "--packages", *names]
@@ -80,8 +87,30 @@ def _licences() -> int:
     return 1 if refused(found) else 0
 
 
+def _audit_npm(folder: Path) -> tuple[int, int, int]:
+    """How many npm packages of a lock could not be looked up, how many could, and how many vulnerabilities they have,
+    which are printed."""
+    locked = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    count = len(locked) - 1
+    done = subprocess.run(  # noqa: S603 - a fixed command
+        [str(build.node().with_name("npm")), "audit", "--json", "--package-lock-only"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        told = json.loads(done.stdout)["vulnerabilities"]
+    except (ValueError, KeyError):
+        # The registry in use has no such list, or does not answer.
+        return count, 0, 0
+    for name, one in told.items():
+        print(f"npm:{name} {one['range']}: {one['severity']}, mended: {'yes' if one['fixAvailable'] else 'no'}")
+    return 0, count, len(told)
+
+
 def _audit() -> int:
-    unknown, known, vulnerable = 0, 0, 0
+    unknown, known, vulnerable = (sum(counts) for counts in zip(*map(_audit_npm, (ROOT, build.WEB)), strict=True))
     for lock in (LAYER, ROOT / "requirements.lock", ROOT / "worker" / "requirements.lock", *PACKAGED):
         tool = str(Path(sys.executable).with_name("pip-audit"))
         command = [

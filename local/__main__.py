@@ -51,6 +51,10 @@ def _demo(home: Home, say: Callable[[str], None]) -> int:
         say("the history:")
         for job in reversed(jobs):
             say(f"  {job['label']}")
+        if was_running:
+            say(f"look at them in the browser: {up.page} (the key is in {home.key_file})")
+        else:
+            say("look at them in the browser: `make up` starts the stack again with these jobs, and prints the address")
         return 0
     finally:
         if not was_running:
@@ -61,6 +65,7 @@ def _demo(home: Home, say: Callable[[str], None]) -> int:
 def _up(home: Home, say: Callable[[str], None]) -> int:
     up = stack.up(home, say, stack.Painter.asked_for())
     say("Darkroom runs. Stop it with `make down`.")
+    say(f"  page     {up.page} (for a browser)")
     say(f"  API      {up.api}")
     say(f"  key      {home.key_file} (send it as `Authorization: Bearer <key>`)")
     say(f"  worker   {up.worker}")
@@ -80,6 +85,7 @@ def _status(home: Home, say: Callable[[str], None]) -> int:
         say("does not run; start it with `make up`")
         return 1
     say(f"runs: {up.api}")
+    say(f"  page       {up.page}")
     say(f"  MiniStack  {up.aws}")
     say(f"  simulator  {up.sagemaker}")
     say(f"  worker     {up.worker}")

@@ -15,7 +15,7 @@ class Record:
     `ports` and `processes` have an entry for each part, by its name. A process is its pid and the time when it started,
     because the system reuses pids. `deployed` is the digest of the deployed sources, `code` that of the sources that
     the processes run, `outputs` are the outputs of both stacks. `engine` is what the worker paints with, `models` the
-    folder with its model files, None for none.
+    folder with its model files, None for none. `page` is the folder with the build of the page that is served.
     """
 
     ports: dict[str, int] = field(default_factory=dict)
@@ -25,6 +25,7 @@ class Record:
     outputs: dict[str, str] = field(default_factory=dict)
     engine: str = "preview"
     models: str | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class Home:
     def key_file(self) -> Path:
         """The first admin key, readable by its owner alone."""
         return self.path / "admin-key"
+
+    @property
+    def temporary(self) -> Path:
+        """The folder for temporary files of the parts. It is empty when none runs."""
+        return self.path / "tmp"
 
     def log(self, name: str) -> Path:
         """The log file of a part."""

@@ -1,8 +1,8 @@
-"""The local stack: MiniStack with the deployed stage in it, the SageMaker simulator, and the worker."""
+"""The local stack: MiniStack with the deployed stage in it, the SageMaker simulator, the worker, and the page."""
 
 import os
+import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +11,15 @@ import httpx
 import psutil
 
 from darkroom_client import Darkroom
+from layers.page import build
 from local import deploy, processes, seed
 from local.home import ROOT, Home, Record
-from local.seed import REGION, TINY
+from local.parts import HEALTH, PORTS, PREVIEW, STOP_SECONDS, TITLES, api, commands, environment, python, url
+from local.seed import TINY
 
 Say = Callable[[str], None]
-PREVIEW = "preview"
 ENGINES = (PREVIEW, "diffusers")
 """What the worker can paint with: without models, or with real ones."""
-PORTS = {"aws": 4566, "sagemaker": 4567, "worker": 4568}
-ACCOUNT = "000000000000"
-_TITLES = {"aws": "MiniStack", "sagemaker": "The SageMaker simulator", "worker": "The worker"}
-_STOP_SECONDS = {"aws": 30, "sagemaker": 10, "worker": 25}
-"""How many seconds a part has to end by itself: MiniStack then writes its state, and the worker finishes its step."""
-_HEALTH = {"aws": "/_ministack/health", "sagemaker": "/_simulator/health", "worker": "/ping"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +29,7 @@ class Stack:
     aws: str
     sagemaker: str
     worker: str
+    page: str
     api: str
     outputs: dict[str, str]
 
@@ -74,6 +70,7 @@ def up(home: Home, say: Say, painter: Painter | None = None) -> Stack:
     """Start the parts that do not run, deploy the stage if its sources changed, and seed it; returns the stack. Raises
     StackError."""
     _choose(home, painter or Painter(), say)
+    _build_page(home, say)
     try:
         _make_ready(home, say)
     except processes.EndedError:
@@ -101,8 +98,24 @@ def _choose(home: Home, painter: Painter, say: Say) -> None:
         return
     running = record.processes.pop("worker", None)
     if running:
-        processes.stop(running, _STOP_SECONDS["worker"])
+        processes.stop(running, STOP_SECONDS["worker"])
     record.engine, record.models = chosen
+    home.write(record)
+
+
+def _build_page(home: Home, say: Say) -> None:
+    """Write down which build of the page is served; the server of an older one is stopped. Raises StackError."""
+    record = home.read()
+    say("building the page")
+    try:
+        folder = str(build.built().folder)
+    except build.PageError as error:
+        raise processes.StackError(str(error)) from error
+    if folder == record.page:
+        return
+    if running := record.processes.pop("page", None):
+        processes.stop(running, STOP_SECONDS["page"])
+    record.page = folder
     home.write(record)
 
 
@@ -111,23 +124,11 @@ def _tiny_models(home: Home, say: Say) -> Path:
     folder = home.folder("tiny-models") / "models"
     if not (folder / "Stable-diffusion" / f"{TINY}.safetensors").is_file():
         say("making tiny random models, as no MODELS folder is given")
-        command = [_python("diffusers"), "-m", "worker.engines.diffusers.tiny", str(folder)]
+        command = [python("diffusers"), "-m", "worker.engines.diffusers.tiny", str(folder)]
         paths = os.pathsep.join([str(ROOT), str(ROOT / "shared")])
         variables = {**os.environ, "PYTHONPATH": paths}
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=variables)  # noqa: S603 - the command is our own
     return folder
-
-
-def _python(engine: str) -> str:
-    """The Python of an engine: the preview engine needs nothing that is not here already. Raises StackError."""
-    if engine == PREVIEW:
-        return sys.executable
-    python = ROOT / ".venv-worker" / "bin" / "python"
-    if not python.is_file():
-        raise processes.StackError(
-            f"The engine {engine} has an environment of its own; make it with `make .venv-worker/installed`."
-        )
-    return str(python)
 
 
 def _models(record: Record) -> Path | None:
@@ -170,14 +171,21 @@ def down(home: Home) -> list[str]:
     alive = _alive(record)
     if "aws" in record.processes and "aws" not in alive:
         record.deployed = None
-    for name in ("worker", "sagemaker", "aws"):
+    for name in ("page", "worker", "sagemaker", "aws"):
         process = record.processes.pop(name, None)
         if process and name in alive:
-            processes.stop(process, _STOP_SECONDS[name])
+            processes.stop(process, STOP_SECONDS[name])
             stopped.append(name)
     if record.ports:
         home.write(record)
+    _empty_temporary(home)
     return stopped
+
+
+def _empty_temporary(home: Home) -> None:
+    """Remove what the parts left in their folder for temporary files: MiniStack leaves 25 MB for each process of a
+    function. No part runs now."""
+    shutil.rmtree(home.temporary, ignore_errors=True)
 
 
 def kill(home: Home, name: str) -> None:
@@ -191,14 +199,14 @@ def kill(home: Home, name: str) -> None:
 def start_again(home: Home, name: str) -> None:
     """Start a part that ended, on the same port as before, while the others go on; waits until it answers."""
     record = home.read()
-    command, extra = _commands(home, record, enforced=True)[name]
+    command, extra = commands(home, record, enforced=True)[name]
     _launch(home, record, name, command, extra)
     _wait(home, record, name)
 
 
 def stop(home: Home, name: str) -> None:
     """Stop one part, as `down` stops all of them, while the others go on."""
-    processes.stop(home.read().processes[name], _STOP_SECONDS[name])
+    processes.stop(home.read().processes[name], STOP_SECONDS[name])
 
 
 def functions(home: Home) -> list[psutil.Process]:
@@ -211,32 +219,6 @@ def _alive(record: Record) -> set[str]:
     return {name for name, process in record.processes.items() if processes.find(process)}
 
 
-def environment(record: Record) -> dict[str, str]:
-    """The environment of everything that calls the local AWS, and of MiniStack itself: the functions that MiniStack
-    runs inherit it, and so call the simulator in place of SageMaker."""
-    urls = {name: _url(record, name) for name in PORTS}
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
-        "AWS_ENDPOINT_URL": urls["aws"],
-        "AWS_ENDPOINT_URL_S3": urls["aws"],
-        "AWS_ENDPOINT_URL_SAGEMAKER": urls["sagemaker"],
-        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": urls["sagemaker"],
-        "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": urls["sagemaker"],
-        "AWS_ENDPOINT_URL_SERVICE_QUOTAS": urls["sagemaker"],
-        "CDK_DEFAULT_ACCOUNT": ACCOUNT,
-        "CDK_DEFAULT_REGION": REGION,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "shared")]),
-    }
-
-
 def _start(
     home: Home, say: Say, *, usual_ports: bool, parts: Sequence[str] = tuple(PORTS), enforced: bool = True
 ) -> None:
@@ -247,7 +229,8 @@ def _start(
     if alive != set(PORTS) or record.code != code:
         # A part gets the ports of the others when it starts, and runs the code as it was then. So all start again.
         for name in alive:
-            processes.stop(record.processes[name], _STOP_SECONDS[name])
+            processes.stop(record.processes[name], STOP_SECONDS[name])
+        _empty_temporary(home)
     record.code = code
     alive = _alive(record)
     for name, usual in PORTS.items():
@@ -255,77 +238,30 @@ def _start(
             taken = {port for other, port in record.ports.items() if other != name}
             preferred = record.ports.get(name, usual) if usual_ports else 0
             record.ports[name] = processes.free_port(preferred, taken)
-    for name, (command, extra) in _commands(home, record, enforced).items():
+    for name, (command, extra) in commands(home, record, enforced).items():
         if name in alive or name not in parts:
             continue
-        say(f"starting {_TITLES[name]} on port {record.ports[name]}")
+        say(f"starting {TITLES[name]} on port {record.ports[name]}")
         _launch(home, record, name, command, extra)
     for name in parts:
         _wait(home, record, name)
 
 
 def _launch(home: Home, record: Record, name: str, command: list[str], extra: Mapping[str, str | None]) -> None:
-    variables = {key: value for key, value in {**environment(record), **extra}.items() if value is not None}
+    own = {"TMPDIR": str(home.folder(home.temporary.name)), **extra}
+    variables = {key: value for key, value in {**environment(record), **own}.items() if value is not None}
     record.processes[name] = processes.start(command, home.log(name), variables)
     home.write(record)
 
 
 def _wait(home: Home, record: Record, name: str) -> None:
-    url = _url(record, name) + _HEALTH[name]
-    processes.wait_until_up(_TITLES[name], url, record.processes[name], home.log(name), seconds=60)
-
-
-def _commands(home: Home, record: Record, enforced: bool) -> dict[str, tuple[list[str], Mapping[str, str | None]]]:
-    """The command of each part, and its own environment variables besides the shared ones (None removes one)."""
-    python = sys.executable
-    ports = {name: str(port) for name, port in record.ports.items()}
-    simulator_state = str(home.folder("sagemaker"))
-    ministack = {
-        # Not GATEWAY_PORT: MiniStack makes that a part of a queue's name, and after a restart on another port the
-        # queue would not be found.
-        "EDGE_PORT": ports["aws"],
-        "BIND_HOST": "127.0.0.1",
-        "MINISTACK_HOST": "127.0.0.1",
-        "MINISTACK_REGION": REGION,
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
-        "PERSIST_STATE": "1",
-        "STATE_DIR": str(home.folder("aws")),
-        "S3_PERSIST": "1",
-        "S3_DATA_DIR": str(home.folder("s3")),
-        "LOG_LEVEL": "WARNING",
-        "AUTH": str(enforced).lower(),
-    }
-    simulator = [python, "-m", "local.sagemaker", "--port", ports["sagemaker"], "--worker", _url(record, "worker")]
-    simulator += ["--state", simulator_state, "--aws", _url(record, "aws"), "--region", REGION]
-    # The worker gets its role's credentials in the same way as a container at SageMaker, and has no others.
-    container = {
-        "AWS_ACCESS_KEY_ID": None,
-        "AWS_SECRET_ACCESS_KEY": None,
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{_url(record, 'sagemaker')}/_simulator/credentials",
-        "DARKROOM_MODELS": record.models,
-    }
-    return {
-        "aws": ([python, "-m", "local.aws"], ministack),
-        "sagemaker": (simulator, {}),
-        "worker": (_worker(record), container),
-    }
-
-
-def _worker(record: Record) -> list[str]:
-    command = [_python(record.engine), "-m", "worker.server", "--engine", record.engine]
-    return [*command, "--port", str(record.ports["worker"]), "--host", "127.0.0.1"]
-
-
-def _url(record: Record, name: str) -> str:
-    return f"http://127.0.0.1:{record.ports[name]}"
+    health = url(record, name) + HEALTH[name]
+    processes.wait_until_up(TITLES[name], health, record.processes[name], home.log(name), seconds=60)
 
 
 def _stack(record: Record) -> Stack:
-    outputs = record.outputs
-    aws = _url(record, "aws")
-    api = f"{aws}/restapis/{outputs.get('ApiId')}/{outputs.get('ApiStage')}/_user_request_"
-    return Stack(aws, _url(record, "sagemaker"), _url(record, "worker"), api, outputs)
+    aws, sagemaker, worker, page = (url(record, name) for name in ("aws", "sagemaker", "worker", "page"))
+    return Stack(aws, sagemaker, worker, page, api(record), record.outputs)
 
 
 def _answers(stack: Stack) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from packaging.markers import Marker
 
+from layers.files import digest_of, files_below
 from layers.worker import licences
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,20 +108,6 @@ def read(folder: Path) -> Package:
     """The package in a folder."""
     about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
     return Package(folder, about["base"], about["engine"], about["sources"])
-
-
-def digest_of(folder: Path) -> str:
-    """16 hexadecimal digits over the paths and bytes of all files below a folder."""
-    digest = hashlib.sha256()
-    for file in files_below(folder):
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{file.relative_to(folder).as_posix()}\0{content}\0".encode())
-    return digest.hexdigest()[:16]
-
-
-def files_below(folder: Path) -> list[Path]:
-    """All files below a folder but compiled ones, in an order that is the same everywhere."""
-    return sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
 
 
 def _code(base: str) -> dict[Path, str]:

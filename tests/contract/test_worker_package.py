@@ -18,9 +18,10 @@ import boto3
 import pytest
 
 from darkroom.jobs.contract import WorkAnswer
+from layers.files import digest_of
 from layers.worker import licences, package
 from layers.worker.contents import start
-from layers.worker.package import Package, PackageError, build, digest_of, find, read
+from layers.worker.package import Package, PackageError, build, find, read
 from tests.contract.serving import free_port, http, wait_until
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from local import stack
+from layers.page import headers
+from local import parts
 from local.home import ROOT
 from tests.e2e.conftest import Running
 from tests.infra.conftest import this_machine
@@ -17,7 +18,7 @@ from tests.support.pictures import png
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.M | re.S)
 # Run whole by test_stack.py and by CI; here only looked up, or the test suite would start itself.
-MAKE = re.compile(r"^make ([a-z]+)$", re.M)
+MAKE = re.compile(r"^make ([a-z-]+)$", re.M)
 
 
 def blocks() -> list[tuple[str, str]]:
@@ -32,7 +33,7 @@ def blocks_of(page: str) -> list[str]:
 
 def environment(darkroom: Running) -> dict[str, str]:
     """The local AWS in place of a real one, and the running stack in place of the one `make up` starts."""
-    shared = stack.environment(darkroom.home.read())
+    shared = parts.environment(darkroom.home.read())
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return {**shared, "PATH": path, "DARKROOM_HOME": str(darkroom.home.path)}
 
@@ -47,7 +48,7 @@ def runnable(block: str, darkroom: Running) -> str:
 def test_every_make_goal_in_the_docs_is_there() -> None:
     goals = {goal for _, block in blocks() for goal in MAKE.findall(block)}
     assert {"demo", "test", "up", "down", "install"} <= goals
-    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     assert goals <= known
 
 
@@ -74,3 +75,14 @@ def test_every_command_of_a_page_works(darkroom: Running, page: str, tmp_path: P
         # The local account lacks nothing. The stage `dev` now lives beside the stage `local`, in one account.
         assert "The stage dev can be deployed to us-east-1." in done.stdout
         assert re.search(r"^key  \S{40,}$", done.stdout, re.M)
+        the_page_lies_in_its_bucket(darkroom)
+
+
+def the_page_lies_in_its_bucket(darkroom: Running) -> None:
+    """The function has put the build there, by the right that the bucket's policy gives it."""
+    s3 = darkroom.aws("s3")
+    (bucket,) = (one["Name"] for one in s3.list_buckets()["Buckets"] if "pagefiles" in one["Name"])
+    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert {"page/index.html", "page/licences.txt"} <= set(keys)
+    for key in keys:
+        assert s3.head_object(Bucket=bucket, Key=key)["CacheControl"] == headers.caching(key.removeprefix("page/"))

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from darkroom_client import Darkroom
-from local import processes, stack
+from local import parts, processes, stack
 from local.home import ROOT, Home
-from tests.e2e.conftest import Running, txt2img
+from tests.e2e.conftest import Running, http, txt2img
 
 
 def command(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +45,7 @@ def left_behind(home: Path) -> list[str]:
 def test_a_restart_on_another_port_keeps_jobs_pictures_and_keys(darkroom: Running) -> None:
     job = darkroom.client.settled(darkroom.client.submit(txt2img(width=64, height=64))["id"], 30)
     content = darkroom.client.download(job["images"][0]["url"])
-    assert sorted(stack.down(darkroom.home)) == ["aws", "sagemaker", "worker"]
+    assert sorted(stack.down(darkroom.home)) == ["aws", "page", "sagemaker", "worker"]
     assert stack.running(darkroom.home) is None
     record = darkroom.home.read()
     old = record.ports["aws"]
@@ -54,6 +54,10 @@ def test_a_restart_on_another_port_keeps_jobs_pictures_and_keys(darkroom: Runnin
     again = stack.up(darkroom.home, print)
     assert again.aws != darkroom.stack.aws
     assert again.outputs == darkroom.stack.outputs
+    # The page follows, and reaches the API where it is now.
+    assert "<title>Darkroom</title>" in http().get(again.page).text
+    answer = http().get(f"{again.page}/api/jobs/{job['id']}", headers={"Authorization": f"Bearer {darkroom.key}"})
+    assert answer.json()["label"] == job["label"]
     with Darkroom(again.api, darkroom.key) as client:
         found = client.job(job["id"])
         assert found["label"] == job["label"]
@@ -68,22 +72,24 @@ class Demos:
     home: Path
     first: subprocess.CompletedProcess[str]
     second: subprocess.CompletedProcess[str]
+    temporary: Path
 
 
 @pytest.fixture(scope="module")
 def demos(tmp_path_factory: pytest.TempPathFactory) -> Demos:
     home = tmp_path_factory.mktemp("demo")
+    temporary = tmp_path_factory.mktemp("temporary")
     with socket.socket() as busy:
         busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Somebody else may have taken it already.
         with contextlib.suppress(OSError):
-            busy.bind(("127.0.0.1", stack.PORTS["worker"]))
+            busy.bind(("127.0.0.1", parts.PORTS["worker"]))
             busy.listen()
-        first = command(home, "demo")
+        first = command(home, "demo", TMPDIR=str(temporary))
         assert first.returncode == 0, first.stdout + first.stderr
         second = command(home, "demo")
     assert second.returncode == 0, second.stdout + second.stderr
-    return Demos(home, first, second)
+    return Demos(home, first, second, temporary)
 
 
 def test_the_demo_runs_twice_on_busy_ports_and_leaves_no_process_behind(demos: Demos) -> None:
@@ -96,8 +102,16 @@ def test_the_demo_runs_twice_on_busy_ports_and_leaves_no_process_behind(demos: D
         pictures = [Path(path) for path in re.findall(r"picture: (\S+)", done.stdout)]
         assert len(pictures) == 2
         assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+        assert "look at them in the browser: `make up`" in done.stdout
     assert left_behind(demos.home) == []
     assert Home(demos.home).key_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_functions_leave_no_temporary_files_behind(demos: Demos, darkroom: Running) -> None:
+    """MiniStack unpacks each process of a function into a folder of 25 MB, and leaves it there."""
+    assert list(darkroom.home.temporary.glob("ministack-lambda-*"))
+    assert not Home(demos.home).temporary.exists()
+    assert list(demos.temporary.glob("ministack-*")) == []
 
 
 def test_a_demo_that_cannot_work_says_what_failed_and_ends_with_1(demos: Demos) -> None:

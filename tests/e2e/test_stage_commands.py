@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from local import stack
+from local import parts
 from local.home import ROOT
 from tests.e2e.conftest import Running
 
@@ -12,7 +12,7 @@ def run(darkroom: Running, *arguments: str) -> "subprocess.CompletedProcess[str]
     return subprocess.run(  # noqa: S603 - the command is our own
         [sys.executable, "-m", "infra.stage", *arguments],
         cwd=ROOT,
-        env=stack.environment(darkroom.home.read()),
+        env=parts.environment(darkroom.home.read()),
         capture_output=True,
         text=True,
         check=False,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from local import processes, stack
+from local import parts, processes, stack
 from local.home import Home
 from local.seed import ENDPOINT
 from tests.e2e.conftest import Running, txt2img
@@ -24,7 +24,7 @@ def hurried_worker(home: Home) -> Iterator[int]:
     record = home.read()
     port, keys = str(record.ports["worker"]), ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     credentials = f"http://127.0.0.1:{record.ports['sagemaker']}/_simulator/credentials"
-    environment = {name: value for name, value in stack.environment(record).items() if name not in keys}
+    environment = {name: value for name, value in parts.environment(record).items() if name not in keys}
     environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = credentials
     command = [sys.executable, "-c", HURRIED, "--port", port]
     process = processes.start(command, home.log("worker"), environment)

@@ -56,8 +56,8 @@ class Synthesized:
 
 @dataclass(frozen=True)
 class Installations:
-    """`prod` as it ships, `dev` with web origins and an encrypted topic, `local` for this machine's Python and CPU, and
-    `strict` with all that guards more and costs more."""
+    """`prod` as it ships, `dev` with web origins and an encrypted topic, `local` for this machine's Python and CPU and
+    without the page, and `strict` with all that guards more and costs more, and a name of its own for the page."""
 
     prod: Synthesized
     dev: Synthesized
@@ -72,10 +72,21 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
     stages = (
         Stage(name="prod", worker_package=NO_PACKAGE),
         Stage(name="dev", worker_package=NO_PACKAGE, disposable=True, origins=ORIGINS, retention_days=7, sns_key=True),
-        Stage.model_validate({"name": "local", "disposable": True, "worker_package": NO_PACKAGE, **this_machine()}),
-        Stage(name="strict", worker_package=NO_PACKAGE, waf=True, customer_key=True, origins=ORIGINS[:1]),
+        Stage.model_validate(
+            {"name": "local", "disposable": True, "page": False, "worker_package": NO_PACKAGE, **this_machine()}
+        ),
+        Stage(
+            name="strict",
+            worker_package=NO_PACKAGE,
+            waf=True,
+            customer_key=True,
+            origins=ORIGINS[:1],
+            page_domain="paint.example.com",
+            page_certificate="arn:aws:acm:us-east-1:123456789012:certificate/0a1b-2c3d",
+        ),
     )
-    stacks = [add_stacks(app, stage) for stage in stages]
+    page = a_page(tmp_path_factory.mktemp("page"))
+    stacks = [add_stacks(app, stage, page) for stage in stages]
     folder = Path(app.synth().directory)
 
     def template(stack: DataStack | ServiceStack) -> dict[str, Any]:
@@ -93,6 +104,14 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
         for resource in violation.violating_resources
     ]
     return Installations(prod, dev, local, strict, findings)
+
+
+def a_page(folder: Path) -> Path:
+    """What a build of the page consists of. The templates only say where it goes, so it needs no real one."""
+    (folder / "index.html").write_text("<!doctype html>")
+    (folder / "assets").mkdir()
+    (folder / "assets" / "index-1a2b3c4d.js").write_text("0;")
+    return folder
 
 
 def this_machine() -> dict[str, str]:

@@ -313,6 +313,8 @@ def test_the_outputs_name_what_the_panel_and_the_worker_need(prod: Synthesized) 
         "ResultsTopicArn",
         "WorkerRoleArn",
         "InstanceType",
+        "PageUrl",
+        "PageDistribution",
     }
     assert prod.service["Outputs"]["InstanceType"]["Value"] == "ml.g5.xlarge"
 

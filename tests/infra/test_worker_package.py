@@ -14,7 +14,8 @@ from infra.functions import FUNCTIONS
 from infra.service_stack import ServiceStack
 from infra.stacks import add_stacks
 from infra.stage import NO_PACKAGE, Stage
-from layers.worker.package import digest_of, sources_of
+from layers.files import digest_of
+from layers.worker.package import sources_of
 from tests.infra.conftest import Synthesized
 from tests.infra.test_permissions import listed, reach, role_of, statements, worker_role
 
@@ -41,7 +42,7 @@ def written(folder: Path, base: str, engine: str, sources: str) -> Path:
 
 def synthesized(**settings: Any) -> tuple[App, ServiceStack, dict[str, Any]]:
     app = App(analytics_reporting=False)
-    _, service = add_stacks(app, Stage.model_validate({"name": "prod", **settings}))
+    _, service = add_stacks(app, Stage.model_validate({"name": "prod", "page": False, **settings}))
     resources: dict[str, Any] = Template.from_stack(service).to_json()["Resources"]
     return app, service, resources
 

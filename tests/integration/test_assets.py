@@ -5,12 +5,14 @@ import json
 import threading
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 
 from darkroom import wiring
+from darkroom.assets import replaced_before
 from darkroom.aws.assets import content_type_of
 from darkroom.edge import custom_resources
 from functions.unpack_asset.handler import handler
@@ -122,6 +124,74 @@ def test_the_next_release_leaves_the_one_before_where_it_is(stage: Stage, ask: A
     # With another id CloudFormation would ask to delete the old one.
     assert answer["PhysicalResourceId"] == f"{BUCKET}/worker/"
     assert objects(stage).keys() == {f"worker/0123/{name}" for name in FILES} | {"worker/4567/boot.sh"}
+
+
+PAGE = {"Root": "page/", "Last": "index.html", "KeptDays": "30"}
+CACHING = [{"Under": "assets/", "Header": "public, immutable"}, {"Under": "", "Header": "no-cache"}]
+"""As CloudFormation passes them on: numbers are text."""
+
+
+def test_files_of_a_page_get_their_headers_and_the_one_that_names_them_comes_last(
+    stage: Stage, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    client = stage.clients("s3")
+    upload = client.upload_fileobj
+
+    def noted(content: Any, bucket: str, key: str, **more: Any) -> None:
+        upload(content, bucket, key, **more)
+        order.append(key)
+
+    monkeypatch.setattr(client, "upload_fileobj", noted)
+    build = {"index.html": b"<!doctype html>", "assets/a-1.js": b"0", "assets/a-1.css": b"", "licences.txt": b"MIT"}
+    answer = ask("Create", **PAGE, Caching=CACHING, **asset(stage, "a.zip", build))
+    assert answer["Data"] == {"Uri": f"s3://{BUCKET}/page/"}
+    assert len(order) == 4
+    assert order[-1] == "page/index.html"
+
+    def told(name: str) -> tuple[str, str]:
+        head = stage.s3.head_object(Bucket=BUCKET, Key=f"page/{name}")
+        return head["ContentType"], head["CacheControl"]
+
+    assert told("index.html") == ("text/html", "no-cache")
+    assert told("assets/a-1.js") == ("text/javascript", "public, immutable")
+    assert told("assets/a-1.css") == ("text/css", "public, immutable")
+    assert told("licences.txt") == ("text/plain", "no-cache")
+
+
+def test_files_of_earlier_builds_go_a_while_after_they_were_replaced(stage: Stage, ask: Any) -> None:
+    ask("Create", **PAGE, **asset(stage, "a.zip", {"index.html": b"1", "assets/a-1.js": b"1"}))
+    ask("Update", **PAGE, **asset(stage, "b.zip", {"index.html": b"2", "assets/a-2.js": b"2"}))
+    # Somebody may have the page open.
+    assert objects(stage).keys() == {"page/index.html", "page/assets/a-1.js", "page/assets/a-2.js"}
+    assert objects(stage)["page/index.html"] == b"2"
+    ask("Update", **PAGE | {"KeptDays": "0"}, **asset(stage, "b.zip", {"index.html": b"2", "assets/a-2.js": b"2"}))
+    assert "page/assets/a-1.js" in objects(stage)
+
+
+DAY = timedelta(days=1)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_file_goes_by_the_time_when_the_next_build_came_and_not_by_its_own_age() -> None:
+    # A build was there for sixty days; then came one a day, twice.
+    there = {
+        "first.js": START,
+        "second.js": START + 60 * DAY,
+        "kept.js": START + 61 * DAY,
+        "index.html": START + 61 * DAY + timedelta(minutes=5),
+    }
+    current = {"kept.js", "index.html"}
+
+    def gone(at: datetime) -> list[str]:
+        return replaced_before(at - 30 * DAY, there, current)
+
+    assert gone(START + 61 * DAY) == []
+    assert gone(START + 89 * DAY) == []
+    assert gone(START + 90 * DAY + timedelta(hours=1)) == ["first.js"]
+    assert gone(START + 92 * DAY) == ["first.js", "second.js"]
+    # What is served stays, however old it is.
+    assert replaced_before(START + 999 * DAY, there, there) == []
 
 
 def test_a_deploy_without_a_package_changes_nothing(stage: Stage, ask: Any) -> None:

@@ -1,7 +1,9 @@
 """Packages of others that are shipped: each is pinned by its hash and has a licence that allows it."""
 
+import json
 import re
 
+from layers.page import build
 from layers.supply import LAYER, PACKAGED, ROOT, licences, locked, refused, shipped
 
 WEBUIS = ROOT / "tests" / "extension" / "environments"
@@ -48,7 +50,20 @@ def test_the_packages_of_the_worker_and_of_the_layer_are_checked() -> None:
 
 
 def test_every_shipped_package_has_an_accepted_licence() -> None:
-    assert refused(licences()) == {}
+    found = licences()
+    assert refused(found) == {}
+    # The packages of the page are among them, and no tool that builds it.
+    assert {"npm:preact", "npm:@preact/signals", "npm:@preact/signals-core"} <= set(found)
+    assert not {"npm:vite", "npm:typescript"} & set(found)
+
+
+def test_every_npm_package_is_pinned_by_its_hash_and_no_registry_is_named() -> None:
+    for folder in (ROOT, build.WEB):
+        packages = json.loads((folder / "package-lock.json").read_text())["packages"]
+        assert len(packages) > 1
+        for place, entry in packages.items():
+            assert not place or entry["integrity"].startswith("sha512-"), place
+            assert "resolved" not in entry, place
 
 
 def test_a_licence_that_demands_more_is_refused() -> None:

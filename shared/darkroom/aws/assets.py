@@ -2,19 +2,22 @@
 
 import mimetypes
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from boto3.s3.transfer import TransferConfig
 
-from darkroom.assets import Unpackable
+from darkroom.assets import Placement, Unpackable
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 AT_ONCE = 8
+_MOST = 1_000
+"""Keys in a call of DeleteObjects."""
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2", ".whl": "application/zip"}
 """Content types that Python does not know, or that a file of the system may change."""
 _OWN_THREAD = TransferConfig(use_threads=False)
@@ -26,27 +29,35 @@ class S3Assets:
     def __init__(self, client: "S3Client") -> None:
         self._client = client
 
-    def unpack(self, source_bucket: str, source_key: str, bucket: str, prefix: str, left: Callable[[], float]) -> None:
+    def unpack(
+        self, source_bucket: str, source_key: str, placement: Placement, left: Callable[[], float]
+    ) -> Collection[str]:
         """See `AssetStore.unpack`: a GetObject for each 8 MB of the zip, and a PutObject for each file."""
         with tempfile.TemporaryFile() as content:
             self._client.download_fileobj(source_bucket, source_key, content, Config=_OWN_THREAD)
             try:
                 with ZipFile(content) as archive:
                     files = [entry for entry in archive.infolist() if not entry.is_dir()]
-                    self._put(archive, files, bucket, prefix, left)
+                    others = [entry for entry in files if entry.filename != placement.last]
+                    self._put(archive, others, placement, left)
+                    self._put(archive, [entry for entry in files if entry.filename == placement.last], placement, left)
             except BadZipFile as error:
                 raise Unpackable(f"{source_key} is no zip: {error}") from error
+        return {placement.prefix + entry.filename for entry in files}
 
-    def _put(self, archive: ZipFile, files: list[ZipInfo], bucket: str, prefix: str, left: Callable[[], float]) -> None:
+    def _put(self, archive: ZipFile, files: list[ZipInfo], placement: Placement, left: Callable[[], float]) -> None:
         def put(entry: ZipInfo) -> None:
             if left() <= 0:
                 raise Unpackable(f"there was no time for all of {len(files)} files")
+            described = {"ContentType": content_type_of(entry.filename)}
+            if caching := placement.header(entry.filename):
+                described["CacheControl"] = caching
             with archive.open(entry) as content:
                 self._client.upload_fileobj(
                     content,
-                    bucket,
-                    prefix + entry.filename,
-                    ExtraArgs={"ContentType": content_type_of(entry.filename)},
+                    placement.bucket,
+                    placement.prefix + entry.filename,
+                    ExtraArgs=described,
                     Config=_OWN_THREAD,
                 )
 
@@ -54,11 +65,17 @@ class S3Assets:
             for done in [pool.submit(put, entry) for entry in files]:
                 done.result()
 
-    def remove(self, bucket: str, prefix: str) -> None:
-        """See `AssetStore.remove`: two calls for each 1,000."""
-        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            if found := [{"Key": entry["Key"]} for entry in page.get("Contents", [])]:
-                self._client.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})  # type: ignore[typeddict-item]
+    def listed(self, bucket: str, prefix: str) -> dict[str, datetime]:
+        """See `AssetStore.listed`: a call for each 1,000."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return {entry["Key"]: entry["LastModified"] for page in pages for entry in page.get("Contents", [])}
+
+    def remove(self, bucket: str, keys: Collection[str]) -> None:
+        """See `AssetStore.remove`: a call for each 1,000."""
+        waiting = [{"Key": key} for key in keys]
+        for start in range(0, len(waiting), _MOST):
+            some = waiting[start : start + _MOST]
+            self._client.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})  # type: ignore[typeddict-item]
 
 
 def content_type_of(name: str) -> str:

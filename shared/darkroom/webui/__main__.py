@@ -1,10 +1,11 @@
-"""Prints what the bridge knows of the WebUI as JSON: the copy that it carries (`make capabilities`)."""
+"""Prints what bridge and page know of the WebUI as JSON: the copy that the bridge carries (`make capabilities`)."""
 
 import json
 from dataclasses import asdict
 from typing import Any
 
 from darkroom.engines.capabilities import ENGINES
+from darkroom.webui import infotext
 from darkroom.webui.calls import CALLS
 from darkroom.webui.samplers import SAMPLERS, SCHEDULERS
 from darkroom.webui.upscalers import FILES, LATENT
@@ -14,7 +15,8 @@ ENGINE = "diffusers"
 
 
 def facts() -> dict[str, Any]:
-    """Samplers, schedules, upscalers, the fields of the calls with their defaults, scripts and preprocessors."""
+    """Samplers, schedules, upscalers, the fields of the calls with their defaults, scripts, preprocessors, and the
+    labels under pictures."""
     engine = ENGINES[ENGINE]
     return {
         "samplers": [asdict(sampler) for sampler in SAMPLERS],
@@ -23,6 +25,7 @@ def facts() -> dict[str, Any]:
         "upscaler_files": FILES,
         "scripts": sorted(engine.scripts or ()),
         "preprocessors": list(engine.preprocessors or ()),
+        "labels": infotext.labels(),
         "calls": {call: {name: asdict(field) for name, field in fields.items()} for call, fields in CALLS.items()},
     }
 

@@ -7,8 +7,8 @@ modules/infotext_utils.py). A text is the prompt, a line that begins with `Negat
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 _PAIR = re.compile(r'(\w[\w \-/]{1,100}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 """A label has an end, or a long text without a colon would take the square of its length."""
@@ -27,7 +27,7 @@ def _truth(text: str) -> bool:
     return text.strip().casefold() not in ("", "false", "0", "none")
 
 
-_FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
+FIELDS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "Steps": ("steps", _whole),
     "Sampler": ("sampler_name", str),
     "Schedule type": ("scheduler", str),
@@ -51,7 +51,8 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "Tiling": ("tiling", _truth),
     "Face restoration": ("restore_faces", _truth),
 }
-_SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
+"""The field of a body that each label means, and what reads its value."""
+SETTINGS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "Model hash": ("sd_model_checkpoint", str),
     "VAE": ("sd_vae", str),
     "Clip skip": ("CLIP_stop_at_last_layers", _whole),
@@ -84,6 +85,8 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "VAE Encoder": ("sd_vae_encode_method", str),
     "VAE Decoder": ("sd_vae_decode_method", str),
 }
+"""The same for the settings."""
+_TYPES: Final = {_whole: "whole", float: "real", str: "text", _truth: "truth"}
 _CONTENTS = {"fill": 0, "original": 1, "latent noise": 2, "latent nothing": 3}
 _MASK: dict[str, tuple[str, Callable[[str], Any], Any]] = {
     "Mask blur": ("mask_blur", _whole, 0),
@@ -99,6 +102,14 @@ _SIZES = {
     "Hires resize": ("hr_resize_x", "hr_resize_y"),
     "Seed resize from": ("seed_resize_from_w", "seed_resize_from_h"),
 }
+
+
+def labels() -> dict[str, dict[str, list[str]]]:
+    """The labels that stand for one field or setting each: its name, and the type of its value as `calls` says it."""
+    tables = {"fields": FIELDS, "settings": SETTINGS}
+    return {
+        kind: {label: [name, _TYPES[reads]] for label, (name, reads) in table.items()} for kind, table in tables.items()
+    }
 
 
 def filled_in(fields: dict[str, Any], call: str) -> dict[str, Any]:
@@ -137,7 +148,7 @@ def read(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
         value = _unquoted(written.strip())
         if label in _SIZES and (size := _SIZE.fullmatch(value)):
             fields |= dict(zip(_SIZES[label], (int(size[1]), int(size[2])), strict=True))
-        for table, into in ((_FIELDS, fields), (_SETTINGS, settings)):
+        for table, into in ((FIELDS, fields), (SETTINGS, settings)):
             if label in table:
                 name, reads = table[label]
                 try:

@@ -1,0 +1,43 @@
+import { texts } from "../texts";
+
+export const t = texts({
+  en: {
+    offline: "Darkroom cannot be reached. Check your connection; the page goes on trying.",
+    unreadable: "The answer could not be read. Try again.",
+    unauthenticated: "The key is not valid, or not any more. Enter another one.",
+    not_permitted: "Your key may not do this. Ask an admin of Darkroom.",
+    rate_limited: "Too many requests. Try again in a moment.",
+    too_many_open_jobs: "You have as many open jobs as you may have. Wait for some to end, or cancel some.",
+    stage_full: "All places for open jobs are taken. Try again in a moment.",
+    busy: "AWS is busy. Try again in a moment.",
+    fault: "This is a fault of Darkroom. Give this number to your operator: {id}",
+    status: "The request failed ({status}). Try again.",
+    other: "Something went wrong. Try again, or reload the page.",
+  },
+  "zh-CN": {
+    offline: "无法连接 Darkroom。请检查网络；页面会继续尝试连接。",
+    unreadable: "无法读取应答。请重试。",
+    unauthenticated: "密钥无效或已失效。请输入另一个密钥。",
+    not_permitted: "您的密钥没有此权限。请联系 Darkroom 管理员。",
+    rate_limited: "请求过多。请稍后重试。",
+    too_many_open_jobs: "您的未完成任务已达上限。请等待一些任务结束，或取消一些任务。",
+    stage_full: "未完成任务的名额已满。请稍后重试。",
+    busy: "AWS 繁忙。请稍后重试。",
+    fault: "这是 Darkroom 的故障。请把此编号告诉运维人员：{id}",
+    status: "请求失败（{status}）。请重试。",
+    other: "出现错误。请重试，或重新加载页面。",
+  },
+  ja: {
+    offline: "Darkroom に接続できません。ネットワークを確認してください。ページは接続を試み続けます。",
+    unreadable: "応答を読み取れませんでした。もう一度お試しください。",
+    unauthenticated: "キーが無効か、失効しています。別のキーを入力してください。",
+    not_permitted: "このキーでは実行できません。Darkroom の管理者に連絡してください。",
+    rate_limited: "リクエストが多すぎます。しばらくしてからお試しください。",
+    too_many_open_jobs: "未完了のジョブが上限に達しています。終了を待つか、いくつかキャンセルしてください。",
+    stage_full: "未完了のジョブの枠がすべて埋まっています。しばらくしてからお試しください。",
+    busy: "AWS が混み合っています。しばらくしてからお試しください。",
+    fault: "Darkroom の不具合です。この番号を運用担当者に伝えてください：{id}",
+    status: "リクエストに失敗しました（{status}）。もう一度お試しください。",
+    other: "問題が発生しました。もう一度試すか、ページを再読み込みしてください。",
+  },
+});

@@ -1,0 +1,48 @@
+/** The form of a new endpoint, and what it says to the API. */
+
+import type { EndpointWish } from "../api";
+
+export type Container = "stage" | "diffusers" | "preview" | "own";
+
+export interface EndpointForm {
+  name: string;
+  container: Container;
+  image: string;
+  instanceType: string;
+  least: number;
+  most: number;
+  atOnce: number;
+}
+
+export const EMPTY_FORM: EndpointForm = {
+  name: "",
+  container: "stage",
+  image: "",
+  instanceType: "",
+  least: 0,
+  most: 1,
+  atOnce: 1,
+};
+
+export type FormFault = "nameWrong" | "typeWrong" | "imageMissing" | "boundsWrong";
+
+/** What is wrong with a form, by field: what the API would refuse, before it is asked. */
+export function faultsOf(form: EndpointForm): Partial<Record<keyof EndpointForm, FormFault>> {
+  const faults: Partial<Record<keyof EndpointForm, FormFault>> = {};
+  const name = form.name.trim();
+  if (name && (!/^[a-zA-Z0-9](-*[a-zA-Z0-9])*$/.test(name) || name.length > 63)) faults.name = "nameWrong";
+  if (form.instanceType.trim() && !/^ml\.[a-z0-9-]+\.[a-z0-9]+$/.test(form.instanceType.trim())) faults.instanceType = "typeWrong";
+  if (form.container === "own" && !/^\S+$/.test(form.image.trim())) faults.image = "imageMissing";
+  if (form.most < form.least) faults.most = "boundsWrong";
+  return faults;
+}
+
+/** The body of `POST /endpoints`; what is empty comes from the stage. */
+export function wishOf(form: EndpointForm): EndpointWish {
+  const wish: EndpointWish = { min_instances: form.least, max_instances: form.most, jobs_at_once: form.atOnce };
+  if (form.name.trim()) wish.name = form.name.trim();
+  if (form.instanceType.trim()) wish.instance_type = form.instanceType.trim();
+  if (form.container === "own") wish.image = form.image.trim();
+  if (form.container === "diffusers" || form.container === "preview") wish.engine = form.container;
+  return wish;
+}

@@ -1,0 +1,4 @@
+/** The shelf of model files. */
+
+export { kindName } from "./kinds";
+export { Models } from "./Models";
