@@ -58,8 +58,8 @@ def sent(page: Page, api: Darkroom) -> dict[str, Any]:
     """Click Generate on Cloud; the job that came of it, once it has succeeded."""
     before = len(api.page()["jobs"])
     page.get_by_role("button", name="Generate on Cloud").click()
-    found = eventually(lambda: jobs[0] if len(jobs := api.page()["jobs"]) > before else None)
-    job = api.settled(found["id"], 60)
+    eventually(lambda: len(api.page()["jobs"]) > before)
+    job = api.settled(api.page()["jobs"][0]["id"], 60)
     assert job["status"] == "succeed", job
     return dict(job)
 
