@@ -75,7 +75,7 @@ def test_axe_and_the_widths_are_looked_at(opened: Opened, artist: Person) -> Non
 
 def test_another_page_gets_nothing_from_a_bucket_without_a_link(stack: Running, api: Darkroom) -> None:
     """Any origin may use a signed link and read the ETag of a part; the bucket itself answers nobody."""
-    job = api.settled(api.submit(txt2img(width=64, height=64))["id"], 60)
+    job = api.settled(api.submit(txt2img(width=64, height=64))["id"], 120)
     link = job["images"][0]["url"]
     elsewhere = {"Origin": "https://elsewhere.example"}
     seen = http().get(link, headers=elsewhere)
