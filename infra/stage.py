@@ -11,7 +11,15 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from darkroom.settings import OperatorSettings, listed
 
@@ -54,6 +62,9 @@ class Stage(OperatorSettings):
     architecture: Architecture = Field(default="arm64", description="arm64 or x86_64")
     python: Literal["3.11", "3.12", "3.13"] = Field(default="3.13", description='"3.11", "3.12" or "3.13"')
     memory_mb: int = Field(default=1024, ge=256, le=10240, description="the memory of a function in MB, 256 to 10240")
+    snap_start: bool = Field(
+        default=False, description="true to start the functions behind the API from a snapshot, which AWS bills"
+    )
     log_retention_days: Annotated[LogRetention, BeforeValidator(_whole)] = Field(
         default=30, description=f"one of {', '.join(map(str, get_args(LogRetention)))}"
     )
@@ -79,6 +90,14 @@ class Stage(OperatorSettings):
     throttle_burst: int = Field(
         default=100, ge=1, le=5000, description="how many API requests may come at once, 1 to 5000"
     )
+
+    @field_validator("snap_start")
+    @classmethod
+    def _snapshots_need_a_newer_python(cls, wanted: bool, info: ValidationInfo) -> bool:
+        """Lambda Developer Guide, "Improving startup performance with Lambda SnapStart": Python 3.12 and later."""
+        if wanted and info.data.get("python") == "3.11":
+            raise ValueError("Lambda makes no snapshots of Python 3.11")
+        return wanted
 
     @field_validator("job_wait_seconds")
     @classmethod

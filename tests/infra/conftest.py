@@ -73,7 +73,14 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
         Stage(name="prod", worker_package=NO_PACKAGE),
         Stage(name="dev", worker_package=NO_PACKAGE, disposable=True, origins=ORIGINS, retention_days=7, sns_key=True),
         Stage.model_validate({"name": "local", "disposable": True, "worker_package": NO_PACKAGE, **this_machine()}),
-        Stage(name="strict", worker_package=NO_PACKAGE, waf=True, customer_key=True, origins=ORIGINS[:1]),
+        Stage(
+            name="strict",
+            worker_package=NO_PACKAGE,
+            waf=True,
+            customer_key=True,
+            snap_start=True,
+            origins=ORIGINS[:1],
+        ),
     )
     stacks = [add_stacks(app, stage) for stage in stages]
     folder = Path(app.synth().directory)

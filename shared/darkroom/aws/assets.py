@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from boto3.s3.transfer import TransferConfig
+from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
 from darkroom.assets import Unpackable
 
@@ -29,7 +29,8 @@ class S3Assets:
     def unpack(self, source_bucket: str, source_key: str, bucket: str, prefix: str, left: Callable[[], float]) -> None:
         """See `AssetStore.unpack`: a GetObject for each 8 MB of the zip, and a PutObject for each file."""
         with tempfile.TemporaryFile() as content:
-            self._client.download_fileobj(source_bucket, source_key, content, Config=_OWN_THREAD)
+            with create_transfer_manager(self._client, _OWN_THREAD) as transfer:
+                transfer.download(source_bucket, source_key, content).result()
             try:
                 with ZipFile(content) as archive:
                     files = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -42,15 +43,10 @@ class S3Assets:
             if left() <= 0:
                 raise Unpackable(f"there was no time for all of {len(files)} files")
             with archive.open(entry) as content:
-                self._client.upload_fileobj(
-                    content,
-                    bucket,
-                    prefix + entry.filename,
-                    ExtraArgs={"ContentType": content_type_of(entry.filename)},
-                    Config=_OWN_THREAD,
-                )
+                typed = {"ContentType": content_type_of(entry.filename)}
+                transfer.upload(content, bucket, prefix + entry.filename, extra_args=typed).result()
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with create_transfer_manager(self._client, _OWN_THREAD) as transfer, ThreadPoolExecutor(AT_ONCE) as pool:
             for done in [pool.submit(put, entry) for entry in files]:
                 done.result()
 
