@@ -36,7 +36,7 @@ class ServiceStack(Stack):
         self.waf = stage.waf
         self._stage = stage
         # Imported by its ARN, so that the CDK does not change the key's policy in the data stack.
-        self._key = kms.Key.from_key_arn(self, "CustomerKey", data.key.key_arn) if data.key else None
+        self._key = kms.Key.from_key_arn(self, "CustomerKey", data.key.key_arn) if data.key and stage.encrypts else None
         self.events = Events(self, _timeout("job_events"), self._key, stage.sns_key)
         self.progress = Progress(self, handling=_timeout("job_progress"), key=self._key)
         self.imports = Steps(self, "Imports", handling=_timeout("checkpoint_imports"), key=self._key)

@@ -37,6 +37,11 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
+def _switch(value: object) -> object:
+    """True or false from text, likewise."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 
 
@@ -76,8 +81,10 @@ class Stage(OperatorSettings):
         description="the folder of the worker's packages, as `make worker` builds them; none to deploy none",
     )
     waf: bool = Field(default=False, description="true to put AWS's firewall before the API")
-    customer_key: bool = Field(
-        default=False, description="true to encrypt all that is stored with a key of your own in KMS"
+    customer_key: Annotated[Literal[True, False, "kept"], BeforeValidator(_switch)] = Field(
+        default=False,
+        description="true to encrypt all that is stored with a key of your own in KMS, kept to encrypt nothing more "
+        "with it and still read what it encrypted, or false where there never was one",
     )
     # SageMaker publishes with the worker's role. Whether it can use SNS's own key, whose policy nobody can change, was
     # not tried yet; a topic that cannot be published to would leave every job to the sweeper.
@@ -98,6 +105,11 @@ class Stage(OperatorSettings):
         if wanted and info.data.get("python") == "3.11":
             raise ValueError("Lambda makes no snapshots of Python 3.11")
         return wanted
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether what is stored from now on is encrypted with the customer's key."""
+        return self.customer_key is True
 
     @field_validator("job_wait_seconds")
     @classmethod
