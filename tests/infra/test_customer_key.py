@@ -33,9 +33,7 @@ def test_a_key_that_is_kept_encrypts_nothing_more(kept: Synthesized) -> None:
         assert "CustomerKey" not in json.dumps(found), kind
 
 
-def test_a_key_that_is_kept_is_the_same_one_and_opens_what_it_encrypted(
-    kept: Synthesized, strict: Synthesized
-) -> None:
+def test_a_key_that_is_kept_is_the_same_one_and_opens_what_it_encrypted(kept: Synthesized, strict: Synthesized) -> None:
     assert list(kept.resources("AWS::KMS::Key")) == list(strict.resources("AWS::KMS::Key"))
     roles = [role for role in kept.resources("AWS::IAM::Role").values() if "kms:Decrypt" in json.dumps(role)]
     assert len(roles) == len([r for r in strict.resources("AWS::IAM::Role").values() if "kms:Decrypt" in json.dumps(r)])
