@@ -1,5 +1,6 @@
 """The two stacks of a stage."""
 
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.data_stack import DataStack
@@ -13,5 +14,8 @@ def add_stacks(scope: Construct, stage: Stage) -> tuple[DataStack, ServiceStack]
     built."""
     data = DataStack(scope, stage)
     service = ServiceStack(scope, stage, data)
+    if stage.permissions_boundary:
+        policy = iam.ManagedPolicy.from_managed_policy_name(service, "Boundary", stage.permissions_boundary)
+        iam.PermissionsBoundary.of(service).apply(policy)
     acknowledge(data, service)
     return data, service

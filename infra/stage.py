@@ -37,6 +37,11 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
+def _text_or_none(value: object) -> object:
+    """None from an empty text: `-c` gives text."""
+    return value or None
+
+
 def _switch(value: object) -> object:
     """True or false from text, likewise."""
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
@@ -85,6 +90,11 @@ class Stage(OperatorSettings):
         default=False,
         description="true to encrypt all that is stored with a key of your own in KMS, kept to encrypt nothing more "
         "with it and still read what it encrypted, or false where there never was one",
+    )
+    permissions_boundary: Annotated[str | None, BeforeValidator(_text_or_none)] = Field(
+        default=None,
+        pattern=r"^[\w+=,.@-]{1,128}$",
+        description="the name of the policy that bounds all roles of the stage, as in DarkroomBoundary",
     )
     # SageMaker publishes with the worker's role. Whether it can use SNS's own key, whose policy nobody can change, was
     # not tried yet; a topic that cannot be published to would leave every job to the sweeper.

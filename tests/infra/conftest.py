@@ -79,6 +79,7 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
             waf=True,
             customer_key=True,
             snap_start=True,
+            permissions_boundary="DarkroomBoundary",
             origins=ORIGINS[:1],
         ),
     )

@@ -30,13 +30,13 @@ def fill(client: Darkroom) -> list[str]:
     base = {"checkpoint": CHECKPOINT, "endpoint": ENDPOINT, "parameters": parameters}
     bodies: list[dict[str, Any]] = [
         {"type": "txt2img", **base},
-        {"type": "txt2img", **base, "title": "Two piers", "tags": ["sea"]},
+        {"type": "txt2img", **base},
         {"type": "img2img", **base, "images": {"init": picture}},
         {"type": "extras", "endpoint": ENDPOINT, "parameters": {"upscaling_resize": 2}, "images": {"init": picture}},
     ]
-    jobs = [client.settled(client.submit(body, f"fill-{n}")["id"], 60) for n, body in enumerate(bodies)]
-    client.edit(jobs[0]["id"], rating=4, tags=["kept"])
-    client.request("POST", "/keys", json={"name": "anna", "role": "artist"})
+    jobs = [client.settled(client.submit(body)["id"], 60) for body in bodies]
+    client.edit(jobs[0]["id"], title="Two piers", rating=4, tags=["sea"])
+    client.request("POST", "/keys", json={"name": f"anna-{jobs[0]['id'][-6:]}", "role": "artist"})
     client.request("POST", "/jobs/delete", json={"ids": [client.submit(bodies[0])["id"]]})
     return [job["id"] for job in jobs]
 
@@ -61,6 +61,7 @@ def read(client: Darkroom, jobs: list[str]) -> dict[str, Any]:
         found[job["id"]] = {**job, "pictures": list(_pictures(client, job))}
     for path in ("/checkpoints", "/keys", "/endpoints", "/dead-letters"):
         found[path] = client.request("GET", path)
+    found["/keys"] = {key["id"]: key for key in found["/keys"]["keys"]}
     answer: dict[str, Any] = _lasting(found)
     return answer
 

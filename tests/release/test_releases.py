@@ -12,9 +12,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from darkroom_client import Darkroom
-from infra import releases
+from infra import deploy_role, releases
 from local import stack
 from local.home import ROOT, Home
 from tests.infra.conftest import this_machine
@@ -120,8 +121,8 @@ def test_all_is_read_by_the_release_by_the_head_and_by_the_release_again(world: 
     assert of_head != of_release
     with world.client() as client:
         assert lost(stored, read(client, jobs)) == []
-        jobs += fill(client)
-        more = read(client, jobs)
+        newer = [*jobs, *fill(client)]
+        more = read(client, newer)
 
     # The functions go back by themselves, and the next deploy moves them on.
     told = world.operate("rollback", "local").stdout
@@ -133,8 +134,80 @@ def test_all_is_read_by_the_release_by_the_head_and_by_the_release_again(world: 
 
     world.up(world.release, "INFO")
     with world.client() as client:
-        assert lost(more, read(client, jobs)) == []
+        assert lost(more, read(client, newer)) == []
         fill(client)
+
+
+def test_the_role_that_deploys_cannot_become_more(world: World) -> None:
+    """With real calls, under the permissions that the local stack enforces. tests/infra/test_deploy_role.py has more."""
+    deploy_role.make_policies(world.aws("cloudformation"))
+    iam = world.aws("iam")
+    policy, boundary = (
+        f"arn:aws:iam::{stack.ACCOUNT}:policy/{name}" for name in (deploy_role.DEPLOY, deploy_role.BOUNDARY)
+    )
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": stack.ACCOUNT}, "Action": "sts:AssumeRole"}],
+    }
+    text = json.dumps(trust)
+    iam.create_role(RoleName="admin", AssumeRolePolicyDocument=text)
+    iam.create_role(RoleName="deployer", AssumeRolePolicyDocument=text, PermissionsBoundary=policy)
+    iam.attach_role_policy(RoleName="deployer", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    arn = f"arn:aws:iam::{stack.ACCOUNT}:role/deployer"
+    given = world.aws("sts").assume_role(RoleArn=arn, RoleSessionName="deploy")["Credentials"]
+    role = boto3.session.Session(
+        given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name="us-east-1"
+    )
+    as_role = role.client("iam")
+    everything = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    )
+    named = {"RoleName": "Darkroom-test-x"}
+
+    # What a deploy does.
+    as_role.create_role(**named, AssumeRolePolicyDocument=text, PermissionsBoundary=boundary)
+    as_role.put_role_policy(**named, PolicyName="darkroom", PolicyDocument=everything)
+    # What would make it more.
+    other = {"RoleName": "Darkroom-test-y", "AssumeRolePolicyDocument": text}
+    for ways in (
+        lambda: as_role.create_role(**other),
+        lambda: as_role.create_role(**other, PermissionsBoundary="arn:aws:iam::aws:policy/AdministratorAccess"),
+        lambda: as_role.create_role(RoleName="mine", AssumeRolePolicyDocument=text, PermissionsBoundary=boundary),
+        lambda: as_role.delete_role_permissions_boundary(**named),
+        lambda: as_role.delete_role_permissions_boundary(RoleName="deployer"),
+        lambda: as_role.put_role_permissions_boundary(
+            **named, PermissionsBoundary="arn:aws:iam::aws:policy/AdministratorAccess"
+        ),
+        lambda: as_role.put_role_policy(RoleName="deployer", PolicyName="x", PolicyDocument=everything),
+        lambda: as_role.attach_role_policy(**named, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"),
+        lambda: as_role.create_policy_version(PolicyArn=boundary, PolicyDocument=everything, SetAsDefault=True),
+        lambda: as_role.create_policy_version(PolicyArn=policy, PolicyDocument=everything, SetAsDefault=True),
+        lambda: as_role.update_assume_role_policy(RoleName="admin", PolicyDocument=text),
+        lambda: as_role.create_user(UserName="mallory"),
+        lambda: as_role.create_access_key(UserName="anna"),
+        lambda: role.client("sts").assume_role(RoleArn=arn.replace("deployer", "admin"), RoleSessionName="x"),
+        lambda: role.client("secretsmanager").get_secret_value(SecretId="Admin-x"),
+        lambda: role.client("dynamodb").scan(TableName="payroll"),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied|not authorized"):
+            ways()
+    # A role that it made is bounded, whatever its policy says.
+    bounded = world.aws("sts").assume_role(RoleArn=arn.replace("deployer", named["RoleName"]), RoleSessionName="x")
+    given = bounded["Credentials"]
+    inside = boto3.session.Session(
+        given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name="us-east-1"
+    )
+    with pytest.raises(ClientError, match="AccessDenied|not authorized"):
+        inside.client("iam").create_role(RoleName="mine", AssumeRolePolicyDocument=text)
+    _remove_roles(iam, world)
+
+
+def _remove_roles(iam: Any, world: World) -> None:
+    iam.delete_role_policy(RoleName="Darkroom-test-x", PolicyName="darkroom")
+    iam.detach_role_policy(RoleName="deployer", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    for name in ("admin", "deployer", "Darkroom-test-x"):
+        iam.delete_role(RoleName=name)
+    world.aws("cloudformation").delete_stack(StackName=deploy_role.STACK)
 
 
 @pytest.mark.timeout(300)
