@@ -7,6 +7,7 @@ from aws_cdk import App
 
 from infra.bundling import BuildError
 from infra.nag import check
+from infra.releases import Frozen, check_indexes
 from infra.stacks import add_stacks
 from infra.stage import StageError, read_stage
 
@@ -15,8 +16,9 @@ def main() -> int:
     """Write the stage's templates into the CDK's output folder; returns the exit code, 1 after an error message."""
     app = App(analytics_reporting=False)
     try:
+        check_indexes()
         add_stacks(app, read_stage(app.node.try_get_context))
-    except (StageError, BuildError) as problem:
+    except (Frozen, StageError, BuildError) as problem:
         print(problem, file=sys.stderr)
         return 1
     check(app)

@@ -43,6 +43,8 @@ class DataStack(Stack):
         self._stage = stage
         self._removal = RemovalPolicy.DESTROY if stage.disposable else RemovalPolicy.RETAIN
         self.key = customer_key(self, stage) if stage.customer_key else None
+        """The key that reads what was ever encrypted with it."""
+        self._encrypting = self.key if stage.encrypts else None
         self.jobs_table = self._table("Jobs", tables.JOBS)
         self.models_table = self._table("Models", tables.MODELS)
         self.keys_table = self._table("Keys", tables.KEYS)
@@ -83,21 +85,21 @@ class DataStack(Stack):
                 for index in table.indexes
             ],
         )
-        if self.key:
+        if self._encrypting:
             # The CDK accepts a customer key only when it knows the region; CloudFormation does not need the region.
             template = cast(dynamodb.CfnGlobalTable, resource.node.default_child)
             template.add_property_override("SSESpecification", {"SSEEnabled": True, "SSEType": "KMS"})
-            template.add_property_override("Replicas.0.SSESpecification.KMSMasterKeyId", self.key.key_arn)
+            template.add_property_override("Replicas.0.SSESpecification.KMSMasterKeyId", self._encrypting.key_arn)
         return resource
 
     def _bucket(self, name: str, expiring: tuple[str, ...] = ()) -> s3.Bucket:
         return s3.Bucket(
             self,
             name,
-            encryption=s3.BucketEncryption.KMS if self.key else s3.BucketEncryption.S3_MANAGED,
-            encryption_key=self.key,
+            encryption=s3.BucketEncryption.KMS if self._encrypting else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self._encrypting,
             # S3 then asks KMS for a key once in a while and not for every object; KMS bills each call.
-            bucket_key_enabled=bool(self.key),
+            bucket_key_enabled=bool(self._encrypting),
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
@@ -126,7 +128,7 @@ class DataStack(Stack):
                 # Not ExcludePunctuation, which MiniStack does not support; this list means the same.
                 exclude_characters=string.punctuation,
             ),
-            encryption_key=self.key,
+            encryption_key=self._encrypting,
             removal_policy=self._removal,
         )
 

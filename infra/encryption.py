@@ -23,6 +23,7 @@ def customer_key(stack: Stack, stage: Stage) -> kms.Key:
         "CustomerKey",
         description=f"Darkroom {stage.name}: all that is stored",
         enable_key_rotation=True,
+        # A deploy that only forgets the key must not delete it. A disposable stage is removed with all it has.
         removal_policy=RemovalPolicy.DESTROY if stage.disposable else RemovalPolicy.RETAIN,
     )
     key.add_to_resource_policy(

@@ -37,7 +37,7 @@ class Events(Construct):
             subscriptions.SqsSubscription(self.queue, raw_message_delivery=True, dead_letter_queue=self.undelivered)
         )
 
-    def feed(self, function: lambda_.Function) -> None:
+    def feed(self, function: lambda_.IFunction) -> None:
         """Let `function` read the queue; it answers which messages of a batch failed."""
         _feed(self, self.queue, function, batch_size=10)
 
@@ -52,7 +52,7 @@ class Progress(Construct):
         self.dead_letters = _queue(self, "DeadLetters", key=key)
         self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
 
-    def feed(self, function: lambda_.Function) -> None:
+    def feed(self, function: lambda_.IFunction) -> None:
         """Let `function` read the queue; it answers which messages of a batch failed."""
         _feed(self, self.queue, function, batch_size=10)
 
@@ -66,7 +66,7 @@ class Steps(Construct):
         self.dead_letters = _queue(self, "DeadLetters", key=key)
         self.queue = _queue(self, "Queue", handling, self.dead_letters, key)
 
-    def feed(self, function: lambda_.Function) -> None:
+    def feed(self, function: lambda_.IFunction) -> None:
         """Let `function` read the queue, one step at a time: a step takes most of the function's time."""
         _feed(self, self.queue, function, batch_size=1)
 
@@ -92,7 +92,7 @@ class EndpointEvents(Construct):
             targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
         )
 
-    def feed(self, function: lambda_.Function) -> None:
+    def feed(self, function: lambda_.IFunction) -> None:
         """Let `function` read the queue, one event at a time: each may take many calls."""
         _feed(self, self.queue, function, batch_size=1)
 
@@ -109,23 +109,20 @@ class Sweeps(Construct):
         super().__init__(scope, "Sweeps")
         self.dead_letters = _queue(self, "DeadLetters", key=key)
 
-    def call(self, function: lambda_.Function) -> None:
-        """Call `function` every five minutes."""
+    def call(self, alias: lambda_.Alias) -> None:
+        """Call the function of `alias` every five minutes."""
         target = targets.LambdaFunction(
-            function, dead_letter_queue=self.dead_letters, retry_attempts=2, max_event_age=SWEEP_EVERY
+            alias, dead_letter_queue=self.dead_letters, retry_attempts=2, max_event_age=SWEEP_EVERY
         )
         events.Rule(self, "Schedule", schedule=events.Schedule.rate(SWEEP_EVERY), targets=[target])
-        lambda_.EventInvokeConfig(
-            self,
-            "Once",
-            function=function,
+        alias.configure_async_invoke(
             retry_attempts=0,
             max_event_age=SWEEP_EVERY,
             on_failure=destinations.SqsDestination(self.dead_letters),
         )
 
 
-def _feed(scope: Construct, queue: sqs.Queue, function: lambda_.Function, batch_size: int) -> None:
+def _feed(scope: Construct, queue: sqs.Queue, function: lambda_.IFunction, batch_size: int) -> None:
     lambda_.EventSourceMapping(
         scope,
         "Feed",

@@ -12,7 +12,7 @@ from constructs import Construct
 
 from darkroom.settings import Settings
 from infra import bundling, permissions
-from infra.functions import FunctionSpec
+from infra.functions import AWAITED, FunctionSpec
 from infra.grants import Grant, policy
 from infra.stage import Stage
 
@@ -34,11 +34,23 @@ class Common:
     stage: Stage
     settings: Settings
     layers: Sequence[lambda_.ILayerVersion]
+    release: str
+    """What this deploy is called: two deploys of one name deploy the same."""
     key: kms.IKey | None = None
 
 
+ALIAS = "live"
+RELEASE_VARIABLE = "DARKROOM_RELEASE"
+"""Names the release that a version of a function belongs to. `infra/versions.py` reads it."""
+
+
 class Function(Construct):
-    """`functions/<name>` as a Lambda function with exactly the permissions `grants`."""
+    """`functions/<name>` as a Lambda function with exactly the permissions `grants`.
+
+    Everything calls `live`, an alias of a version. Lambda changes code and layers of a function in two calls, and runs
+    what is between them; a version has both, and the alias switches at once (Lambda Developer Guide, "Manage Lambda
+    function versions"). `code` is the function itself, whose metrics count all versions.
+    """
 
     def __init__(
         self,
@@ -62,9 +74,11 @@ class Function(Construct):
             self,
             "Code",
             description=f"Darkroom {stage.name}: {name}",
-            runtime=lambda_.Runtime(f"python{stage.python}", lambda_.RuntimeFamily.PYTHON),
+            runtime=lambda_.Runtime(
+                f"python{stage.python}", lambda_.RuntimeFamily.PYTHON, supports_snap_start=stage.snap_start
+            ),
             architecture=architecture(stage),
-            code=bundling.function(name),
+            code=bundling.function(name, stage.python),
             handler=f"functions.{name}.handler.handler",
             layers=common.layers,
             memory_size=stage.memory_mb,
@@ -72,13 +86,19 @@ class Function(Construct):
             role=self.role.without_policy_updates(),
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if stage.snap_start and name in AWAITED else None,
+            # The versions that are kept are removed by `infra/versions.py`, when they are old.
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
             recursive_loop=lambda_.RecursiveLoop.ALLOW if spec.calls_itself else None,
             environment={
                 **common.settings.environment(spec.settings),
                 "POWERTOOLS_SERVICE_NAME": name,
                 "POWERTOOLS_LOG_LEVEL": stage.log_level,
+                # Each release makes a version of every function, so that all of them can go back together.
+                RELEASE_VARIABLE: common.release,
             },
         )
+        self.live = lambda_.Alias(self, "Live", alias_name=ALIAS, version=self.code.current_version)
 
 
 def log(scope: Construct, stage: Stage, key: kms.IKey | None) -> logs.LogGroup:

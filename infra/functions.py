@@ -75,3 +75,6 @@ ROUTES = {
     "/{proxy+}": "jobs_api",
 }
 """Which function answers a path."""
+
+AWAITED = frozenset({"authorizer", *ROUTES.values()})
+"""The functions that a person waits for."""

@@ -1,5 +1,7 @@
 """The part of a stage that a release replaces: layers, functions, API, events, alarms, and the worker's role."""
 
+import hashlib
+import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from infra.monitoring import Monitoring
 from infra.page import Page
 from infra.stage import Stage
 from infra.unpacking import Folder, Unpacked
+from layers import bytecode
 from layers.page import build
 
 UNPACK = "unpack_asset"
@@ -37,7 +40,7 @@ class ServiceStack(Stack):
         self.waf = stage.waf
         self._stage = stage
         # Imported by its ARN, so that the CDK does not change the key's policy in the data stack.
-        self._key = kms.Key.from_key_arn(self, "CustomerKey", data.key.key_arn) if data.key else None
+        self._key = kms.Key.from_key_arn(self, "CustomerKey", data.key.key_arn) if data.key and stage.encrypts else None
         self.events = Events(self, _timeout("job_events"), self._key, stage.sns_key)
         self.progress = Progress(self, handling=_timeout("job_progress"), key=self._key)
         self.imports = Steps(self, "Imports", handling=_timeout("checkpoint_imports"), key=self._key)
@@ -71,17 +74,17 @@ class ServiceStack(Stack):
             inline_policies=policy(self.worker_grants),
         )
         self.functions = self._functions(data, package)
-        self.events.feed(self.functions["job_events"].code)
-        self.progress.feed(self.functions["job_progress"].code)
-        self.imports.feed(self.functions["checkpoint_imports"].code)
-        self.deletions.feed(self.functions["job_deletions"].code)
-        self.endpoint_events.feed(self.functions["endpoint_events"].code)
-        self.sweeps.call(self.functions["sweeper"].code)
+        self.events.feed(self.functions["job_events"].live)
+        self.progress.feed(self.functions["job_progress"].live)
+        self.imports.feed(self.functions["checkpoint_imports"].live)
+        self.deletions.feed(self.functions["job_deletions"].live)
+        self.endpoint_events.feed(self.functions["endpoint_events"].live)
+        self.sweeps.call(self.functions["sweeper"].live)
         self.api = Api(
             self,
             stage,
-            authorizer=self.functions["authorizer"].code,
-            routes={path: self.functions[name].code for path, name in ROUTES.items()},
+            authorizer=self.functions["authorizer"].live,
+            routes={path: self.functions[name].live for path, name in ROUTES.items()},
             key=self._key,
         )
         self.page = self._page(files, data) if files else None
@@ -139,7 +142,7 @@ class ServiceStack(Stack):
         )
 
     def _functions(self, data: DataStack, package: Folder | None) -> dict[str, Function]:
-        common = Common(stage=self._stage, settings=self._settings(data), layers=self._layers(), key=self._key)
+        common = Common(self._stage, self._settings(data), self._layers(), self._release(package), self._key)
         grants = self._permissions.functions(self.worker_role.role_arn)
         unpacking = Function(self, UNPACK, common, grants[UNPACK], FUNCTIONS[UNPACK])
         unpacked = Unpacked(
@@ -162,20 +165,29 @@ class ServiceStack(Stack):
 
     def _layers(self) -> list[lambda_.LayerVersion]:
         stage = self._stage
+        if not bytecode.interpreter(stage.python):
+            Annotations.of(self).add_warning_v2("darkroom:bytecode", bytecode.lacking(stage.python))
         contents = {
             "Dependencies": bundling.dependencies(stage.architecture, stage.python),
-            "Shared": bundling.shared(),
+            "Shared": bundling.shared(stage.python),
         }
         return [
             lambda_.LayerVersion(self, name, code=code, compatible_architectures=[architecture(stage)])
             for name, code in contents.items()
         ]
 
+    def _release(self, package: Folder | None) -> str:
+        """Darkroom's version, and a digest of all that a version of a function holds: CloudFormation makes another
+        version only where the function's own text in the template has changed, which names layers and the worker's
+        package without their content."""
+        content = [bundling.everything(self._stage.python), self._stage.model_dump_json()]
+        content.append(package.digest if package else "")
+        return f"{_version()}-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]}"
+
     def _settings(self, data: DataStack) -> Settings:
-        project = tomllib.loads((bundling.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         return Settings(
             stage=self._stage.name,
-            version=project["version"],
+            version=_version(),
             jobs_table=data.jobs_table.table_name,
             models_table=data.models_table.table_name,
             keys_table=data.keys_table.table_name,
@@ -220,6 +232,11 @@ class ServiceStack(Stack):
             "InstanceType": self._stage.instance_type,
         }.items():
             CfnOutput(self, name, value=value)
+
+
+def _version() -> str:
+    project = tomllib.loads((bundling.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["version"])
 
 
 def _timeout(function: str) -> Duration:

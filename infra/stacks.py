@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.data_stack import DataStack
@@ -15,5 +16,8 @@ def add_stacks(scope: Construct, stage: Stage, page: Path | None = None) -> tupl
     without one a stage with a page builds it. Raises BuildError when an asset cannot be built."""
     data = DataStack(scope, stage)
     service = ServiceStack(scope, stage, data, page)
+    if stage.permissions_boundary:
+        policy = iam.ManagedPolicy.from_managed_policy_name(service, "Boundary", stage.permissions_boundary)
+        iam.PermissionsBoundary.of(service).apply(policy)
     acknowledge(data, service)
     return data, service

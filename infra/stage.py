@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -39,6 +40,18 @@ def _whole(value: object) -> object:
 
 Certificate = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/[\w-]+$")]
 Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
+
+
+def _text_or_none(value: object) -> object:
+    """None from an empty text: `-c` gives text."""
+    return value or None
+
+
+def _switch(value: object) -> object:
+    """True or false from text, likewise."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 
 
@@ -64,6 +77,9 @@ class Stage(OperatorSettings):
     architecture: Architecture = Field(default="arm64", description="arm64 or x86_64")
     python: Literal["3.11", "3.12", "3.13"] = Field(default="3.13", description='"3.11", "3.12" or "3.13"')
     memory_mb: int = Field(default=1024, ge=256, le=10240, description="the memory of a function in MB, 256 to 10240")
+    snap_start: bool = Field(
+        default=False, description="true to start the functions behind the API from a snapshot, which AWS bills"
+    )
     log_retention_days: Annotated[LogRetention, BeforeValidator(_whole)] = Field(
         default=30, description=f"one of {', '.join(map(str, get_args(LogRetention)))}"
     )
@@ -84,8 +100,15 @@ class Stage(OperatorSettings):
         "arn:aws:acm:us-east-1:<account>:certificate/<id>; CloudFront takes those of us-east-1 only",
     )
     waf: bool = Field(default=False, description="true to put AWS's firewall before the API")
-    customer_key: bool = Field(
-        default=False, description="true to encrypt all that is stored with a key of your own in KMS"
+    customer_key: Annotated[Literal[True, False, "kept"], BeforeValidator(_switch)] = Field(
+        default=False,
+        description="true to encrypt all that is stored with a key of your own in KMS, kept to encrypt nothing more "
+        "with it and still read what it encrypted, or false where there never was one",
+    )
+    permissions_boundary: Annotated[str | None, BeforeValidator(_text_or_none)] = Field(
+        default=None,
+        pattern=r"^[\w+=,.@-]{1,128}$",
+        description="the name of the policy that bounds all roles of the stage, as in DarkroomBoundary",
     )
     # SageMaker publishes with the worker's role. Whether it can use SNS's own key, whose policy nobody can change, was
     # not tried yet; a topic that cannot be published to would leave every job to the sweeper.
@@ -98,6 +121,19 @@ class Stage(OperatorSettings):
     throttle_burst: int = Field(
         default=100, ge=1, le=5000, description="how many API requests may come at once, 1 to 5000"
     )
+
+    @field_validator("snap_start")
+    @classmethod
+    def _snapshots_need_a_newer_python(cls, wanted: bool, info: ValidationInfo) -> bool:
+        """Lambda Developer Guide, "Improving startup performance with Lambda SnapStart": Python 3.12 and later."""
+        if wanted and info.data.get("python") == "3.11":
+            raise ValueError("Lambda makes no snapshots of Python 3.11")
+        return wanted
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether what is stored from now on is encrypted with the customer's key."""
+        return self.customer_key is True
 
     @field_validator("job_wait_seconds")
     @classmethod

@@ -15,7 +15,7 @@ from typing import Any
 from ministack import app as ministack
 from ministack.core import iam_actions, iam_evaluator
 
-from local import loops
+from local import imports, loops, roles
 from local.sagemaker.aws import SAGEMAKER
 
 Scope = MutableMapping[str, Any]
@@ -73,6 +73,8 @@ def main() -> None:
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     iam_actions.extract_resource_arn = alarm_of
     loops.install()
+    roles.install()
+    imports.install()
     ministack.app = loops.traced(behind_tls(ministack.app))
     ministack.main()
 

@@ -7,6 +7,8 @@ call another service, add it to `SERVICES`, and nowhere else.
 import shutil
 from pathlib import Path
 
+from layers.dependencies.lazy import make_lazy
+
 SERVICES = (
     "application-autoscaling",
     "cloudwatch",
@@ -37,5 +39,6 @@ def cut(packages: Path) -> None:
     for pattern in ("*.dist-info", "**/__pycache__", "**/tests"):
         for folder in list(packages.glob(pattern)):
             shutil.rmtree(folder)
+    make_lazy(packages)
     for leftover in (".lock", ".gitignore"):
         (packages / leftover).unlink(missing_ok=True)

@@ -80,9 +80,11 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
             worker_package=NO_PACKAGE,
             waf=True,
             customer_key=True,
-            origins=ORIGINS[:1],
             page_domain="paint.example.com",
             page_certificate="arn:aws:acm:us-east-1:123456789012:certificate/0a1b-2c3d",
+            snap_start=True,
+            permissions_boundary="DarkroomBoundary",
+            origins=ORIGINS[:1],
         ),
     )
     page = a_page(tmp_path_factory.mktemp("page"))

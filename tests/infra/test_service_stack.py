@@ -10,6 +10,7 @@ import pytest
 from darkroom.keys.service import ADMIN_SECONDS
 from darkroom.settings import METRICS, OperatorSettings, Settings
 from functions.sweeper.handler import handler as sweep
+from infra.function import RELEASE_VARIABLE
 from infra.functions import FUNCTIONS, ROUTES
 from infra.problems import PROBLEMS
 from tests.infra.conftest import ORIGINS, Synthesized
@@ -55,6 +56,7 @@ def test_each_function_is_told_the_settings_it_reads_and_no_other(prod: Synthesi
     for name, spec in FUNCTIONS.items():
         told = prod.function(name)["Environment"]["Variables"]
         expected = {f"DARKROOM_{setting.upper()}" for setting in spec.settings}
+        expected.add(RELEASE_VARIABLE)
         assert {variable for variable in told if variable.startswith("DARKROOM_")} == expected, name
         assert told["POWERTOOLS_SERVICE_NAME"] == name
     told = prod.function("jobs_api")["Environment"]["Variables"]
@@ -155,15 +157,18 @@ def test_the_sweeper_is_called_every_five_minutes_and_a_round_that_fails_is_kept
     (once,) = prod.resources("AWS::Lambda::EventInvokeConfig").values()
     assert once["MaximumRetryAttempts"] == 0
     assert once["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0] == sweeps
-    assert once["FunctionName"] == target_of(target)
+    function, _ = called(prod, target["Arn"])
+    assert once["FunctionName"] == function
+    assert "Live" in json.dumps(once["Qualifier"])
     assert prod.function("sweeper")["Timeout"] < 300
     silent = [a for a in prod.resources("AWS::CloudWatch::Alarm").values() if a["MetricName"] == "Invocations"]
     assert [alarm["TreatMissingData"] for alarm in silent] == ["breaching"]
 
 
-def target_of(target: dict[str, Any]) -> dict[str, str]:
-    """A reference to the function that a rule calls."""
-    return {"Ref": target["Arn"]["Fn::GetAtt"][0]}
+def called(stage: Synthesized, alias: dict[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """The function that a reference to an alias leads to, and the alias."""
+    found = stage.resources("AWS::Lambda::Alias")[alias["Ref"]]
+    return found["FunctionName"], found
 
 
 def test_every_dead_letter_queue_can_be_looked_at(prod: Synthesized) -> None:

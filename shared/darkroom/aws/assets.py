@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from boto3.s3.transfer import TransferConfig
+from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
 from darkroom.assets import Placement, Unpackable
 
@@ -34,7 +34,8 @@ class S3Assets:
     ) -> Collection[str]:
         """See `AssetStore.unpack`: a GetObject for each 8 MB of the zip, and a PutObject for each file."""
         with tempfile.TemporaryFile() as content:
-            self._client.download_fileobj(source_bucket, source_key, content, Config=_OWN_THREAD)
+            with create_transfer_manager(self._client, _OWN_THREAD) as transfer:
+                transfer.download(source_bucket, source_key, content).result()
             try:
                 with ZipFile(content) as archive:
                     files = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -53,15 +54,10 @@ class S3Assets:
             if caching := placement.header(entry.filename):
                 described["CacheControl"] = caching
             with archive.open(entry) as content:
-                self._client.upload_fileobj(
-                    content,
-                    placement.bucket,
-                    placement.prefix + entry.filename,
-                    ExtraArgs=described,
-                    Config=_OWN_THREAD,
-                )
+                at = placement.prefix + entry.filename
+                transfer.upload(content, placement.bucket, at, extra_args=described).result()
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with create_transfer_manager(self._client, _OWN_THREAD) as transfer, ThreadPoolExecutor(AT_ONCE) as pool:
             for done in [pool.submit(put, entry) for entry in files]:
                 done.result()
 

@@ -1,8 +1,12 @@
-"""boto3 clients with short time-outs, few retries, and errors that say whether a call was carried out."""
+"""AWS clients with short time-outs, few retries, and errors that say whether a call was carried out.
 
+They are botocore's. boto3's are the same and would import a tenth more at every cold start.
+"""
+
+from functools import cache
 from typing import Any
 
-import boto3
+from botocore import session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
@@ -43,10 +47,16 @@ def client(service: str, fail_fast: bool = False) -> Any:
     and `Busy` for calls that may have been. A `fail_fast` client tries once and gives up after a second."""
     config = _CONFIG.merge(_SPECIAL[service]) if service in _SPECIAL else _CONFIG
     config = config.merge(_FAIL_FAST) if fail_fast else config
-    created = boto3.client(service, config=config)  # type: ignore[call-overload]
+    created = _session().create_client(service, config=config)
     created.meta.events.register("after-call", _raise_busy)
     created.meta.events.register("after-call-error", _raise_unreachable)
     return created
+
+
+@cache
+def _session() -> Any:
+    """One for all clients: it keeps the models of the services that it has read."""
+    return session.get_session()
 
 
 def _raise_busy(http_response: Any, parsed: dict[str, Any], model: Any, **_: object) -> None:

@@ -1,0 +1,350 @@
+"""The role that CloudFormation deploys Darkroom with: the least that can, and that cannot become more.
+
+By itself `cdk bootstrap` makes that role an administrator. `python -m infra.stage bootstrap` makes two policies first:
+
+- `DarkroomDeploy` is what the role may do, and its own boundary too, so that whatever is attached to it adds nothing.
+- `DarkroomBoundary` is the most that a role of the app may do. The deploy role can make and change only roles that have
+  it, and cannot take it away. Stages get it by the setting `permissions_boundary`.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra.deploying import cdk
+
+STACK = "DarkroomDeployPolicies"
+DEPLOY, BOUNDARY = "DarkroomDeploy", "DarkroomBoundary"
+_ROLES = "arn:*:iam::${AWS::AccountId}:role/Darkroom-*"
+_BOUNDARY_ARN = "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/" + BOUNDARY
+_LOGS_POLICY = "arn:*:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+
+Allowed = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""A service's prefix in IAM, its actions, and the resources."""
+
+_DYNAMODB: Allowed = (
+    "dynamodb",
+    (
+        *("CreateTable", "CreateTableReplica", "DeleteTable", "Describe*", "GetResourcePolicy", "ListTagsOfResource"),
+        *("TagResource", "UntagResource", "UpdateContinuousBackups", "UpdateTable", "UpdateTimeToLive"),
+    ),
+    ("arn:*:dynamodb:*:${AWS::AccountId}:table/Darkroom-*",),
+)
+_S3: Allowed = (
+    "s3",
+    (
+        "CreateBucket",
+        "DeleteBucket",
+        "DeleteBucketPolicy",
+        "Get*Configuration",
+        "GetBucket*",
+        "ListBucket",
+        "Put*Configuration",
+        "PutBucket*",
+    ),
+    ("arn:*:s3:::darkroom-*",),
+)
+_FUNCTIONS: Allowed = (
+    "lambda",
+    (
+        *("AddPermission", "CreateAlias", "CreateFunction", "Delete*", "Get*", "InvokeFunction", "List*"),
+        *("PublishVersion", "PutFunctionEventInvokeConfig", "PutFunctionRecursionConfig", "RemovePermission"),
+        *("TagResource", "UntagResource", "Update*"),
+    ),
+    ("arn:*:lambda:*:${AWS::AccountId}:function:Darkroom-*",),
+)
+_LAYERS: Allowed = (
+    "lambda",
+    ("DeleteLayerVersion", "GetLayerVersion", "PublishLayerVersion"),
+    ("arn:*:lambda:*:${AWS::AccountId}:layer:Dependencies*", "arn:*:lambda:*:${AWS::AccountId}:layer:Shared*"),
+)
+_MAPPINGS: Allowed = (
+    "lambda",
+    (
+        "CreateEventSourceMapping",
+        "DeleteEventSourceMapping",
+        "GetEventSourceMapping",
+        "ListTags",
+        "UpdateEventSourceMapping",
+    ),
+    ("*",),
+)
+_ROLE: Allowed = (
+    "iam",
+    (
+        *("DeleteRole", "DeleteRolePolicy", "DetachRolePolicy", "GetRole", "GetRolePolicy", "ListAttachedRolePolicies"),
+        *("ListRolePolicies", "TagRole", "UntagRole", "UpdateAssumeRolePolicy", "UpdateRole", "UpdateRoleDescription"),
+    ),
+    (_ROLES,),
+)
+_QUEUES: Allowed = (
+    "sqs",
+    (
+        "AddPermission",
+        "CreateQueue",
+        "DeleteQueue",
+        "GetQueue*",
+        "ListQueueTags",
+        "SetQueueAttributes",
+        "TagQueue",
+        "UntagQueue",
+    ),
+    ("arn:*:sqs:*:${AWS::AccountId}:Darkroom-*",),
+)
+_TOPICS: Allowed = (
+    "sns",
+    (
+        *(
+            "CreateTopic",
+            "DeleteTopic",
+            "Get*",
+            "List*",
+            "SetSubscriptionAttributes",
+            "SetTopicAttributes",
+            "Subscribe",
+        ),
+        *("TagResource", "Unsubscribe", "UntagResource"),
+    ),
+    ("arn:*:sns:*:${AWS::AccountId}:Darkroom-*",),
+)
+_LOGS: Allowed = (
+    "logs",
+    (
+        *(
+            "AssociateKmsKey",
+            "CreateLogGroup",
+            "DeleteLogGroup",
+            "DeleteRetentionPolicy",
+            "DisassociateKmsKey",
+            "ListTags*",
+        ),
+        *("PutRetentionPolicy", "TagLogGroup", "TagResource", "UntagResource"),
+    ),
+    ("arn:*:logs:*:${AWS::AccountId}:log-group:Darkroom-*",),
+)
+_ALARMS: Allowed = (
+    "cloudwatch",
+    ("DeleteAlarms", "DescribeAlarms", "ListTagsForResource", "PutMetricAlarm", "TagResource", "UntagResource"),
+    ("arn:*:cloudwatch:*:${AWS::AccountId}:alarm:Darkroom-*",),
+)
+_RULES: Allowed = (
+    "events",
+    ("DeleteRule", "DescribeRule", "List*", "PutRule", "PutTargets", "RemoveTargets", "TagResource", "UntagResource"),
+    ("arn:*:events:*:${AWS::AccountId}:rule/Darkroom-*",),
+)
+_SECRET: Allowed = (
+    "secretsmanager",
+    (
+        "CreateSecret",
+        "DeleteSecret",
+        "DescribeSecret",
+        "GetResourcePolicy",
+        "PutSecretValue",
+        "TagResource",
+        "UntagResource",
+        "UpdateSecret",
+    ),
+    ("arn:*:secretsmanager:*:${AWS::AccountId}:secret:Admin*",),
+)
+_GATEWAY: Allowed = (
+    "apigateway",
+    ("DELETE", "GET", "PATCH", "POST", "PUT", "SetWebACL"),
+    ("arn:*:apigateway:*::/restapis*", "arn:*:apigateway:*::/account", "arn:*:apigateway:*::/tags/*"),
+)
+_KEYS: Allowed = (
+    "kms",
+    (
+        *("CreateGrant", "CreateKey", "Decrypt", "DescribeKey", "EnableKeyRotation", "Encrypt", "GenerateDataKey*"),
+        *("GetKey*", "ListResourceTags", "PutKeyPolicy", "ScheduleKeyDeletion", "TagResource", "UntagResource"),
+    ),
+    ("*",),
+)
+_FIREWALL: Allowed = (
+    "wafv2",
+    ("*WebACL*", "ListTagsForResource", "TagResource", "UntagResource"),
+    ("arn:*:wafv2:*:${AWS::AccountId}:regional/*", "arn:*:apigateway:*::/restapis/*"),
+)
+
+TYPES: Mapping[str, tuple[Allowed, ...]] = {
+    "AWS::ApiGateway::Account": (_GATEWAY,),
+    "AWS::ApiGateway::Authorizer": (_GATEWAY,),
+    "AWS::ApiGateway::Deployment": (_GATEWAY,),
+    "AWS::ApiGateway::GatewayResponse": (_GATEWAY,),
+    "AWS::ApiGateway::Method": (_GATEWAY,),
+    "AWS::ApiGateway::Resource": (_GATEWAY,),
+    "AWS::ApiGateway::RestApi": (_GATEWAY,),
+    "AWS::ApiGateway::Stage": (_GATEWAY,),
+    "AWS::CDK::Metadata": (),
+    "AWS::CloudWatch::Alarm": (_ALARMS,),
+    "AWS::DynamoDB::GlobalTable": (_DYNAMODB,),
+    "AWS::Events::Rule": (_RULES,),
+    "AWS::IAM::Role": (_ROLE,),
+    "AWS::KMS::Key": (_KEYS,),
+    "AWS::Lambda::Alias": (_FUNCTIONS,),
+    "AWS::Lambda::EventInvokeConfig": (_FUNCTIONS,),
+    "AWS::Lambda::EventSourceMapping": (_MAPPINGS,),
+    "AWS::Lambda::Function": (_FUNCTIONS,),
+    "AWS::Lambda::LayerVersion": (_LAYERS,),
+    "AWS::Lambda::Permission": (_FUNCTIONS,),
+    "AWS::Lambda::Version": (_FUNCTIONS,),
+    "AWS::Logs::LogGroup": (_LOGS,),
+    "AWS::S3::Bucket": (_S3,),
+    "AWS::S3::BucketPolicy": (_S3,),
+    "AWS::SNS::Subscription": (_TOPICS,),
+    "AWS::SNS::Topic": (_TOPICS,),
+    "AWS::SNS::TopicPolicy": (_TOPICS,),
+    "AWS::SQS::Queue": (_QUEUES,),
+    "AWS::SQS::QueuePolicy": (_QUEUES,),
+    "AWS::SecretsManager::Secret": (_SECRET,),
+    "AWS::WAFv2::WebACL": (_FIREWALL,),
+    "AWS::WAFv2::WebACLAssociation": (_FIREWALL,),
+    "Custom::DarkroomUnpacked": (_FUNCTIONS,),
+}
+"""What CloudFormation needs for each type of resource in the stacks. A test finds a type that is not here."""
+
+
+def _statement(actions: list[str], resources: list[str], condition: Any = None) -> dict[str, Any]:
+    more = {"Condition": condition} if condition else {}
+    return {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
+
+
+def deploy_policy() -> dict[str, Any]:
+    """What CloudFormation may do. Names in `${}` are CloudFormation's."""
+    wanted = dict.fromkeys(one for needed in TYPES.values() for one in needed)
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": _BOUNDARY_ARN}}
+    statements = [
+        _statement([f"{service}:{action}" for action in actions], list(resources))
+        for service, actions, resources in wanted
+    ]
+    statements += [
+        # A role without the boundary could do anything. So no role is made, changed or given a policy without it.
+        _statement(["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"], [_ROLES], bounded),
+        _statement(["iam:AttachRolePolicy"], [_ROLES], {**bounded, "ArnLike": {"iam:PolicyARN": _LOGS_POLICY}}),
+        _statement(
+            ["iam:PassRole"],
+            [_ROLES],
+            {"StringEquals": {"iam:PassedToService": ["lambda.amazonaws.com", "apigateway.amazonaws.com"]}},
+        ),
+        _statement(
+            ["iam:CreateServiceLinkedRole"],
+            ["*"],
+            {
+                "StringEquals": {
+                    "iam:AWSServiceName": ["replication.dynamodb.amazonaws.com", "ops.apigateway.amazonaws.com"]
+                }
+            },
+        ),
+        # Where the CDK puts the code of functions, and the version of its bootstrap.
+        _statement(["s3:GetObject"], ["arn:*:s3:::cdk-*-assets-${AWS::AccountId}-*/*"]),
+        _statement(["ssm:GetParameters"], ["arn:*:ssm:*:${AWS::AccountId}:parameter/cdk-bootstrap/*"]),
+        _statement(["logs:DescribeLogGroups", "secretsmanager:GetRandomPassword"], ["*"]),
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def boundary() -> dict[str, Any]:
+    """The most that a role of the app may do: data of Darkroom's names, and endpoints. Of IAM it may do nothing but give
+    SageMaker the worker's role."""
+    account = "${AWS::AccountId}"
+    data = [
+        *_DYNAMODB[2],
+        f"arn:*:dynamodb:*:{account}:table/Darkroom-*/index/*",
+        *_QUEUES[2],
+        *_TOPICS[2],
+        *_SECRET[2],
+        *(f"arn:*:logs:*:{account}:log-group:{name}*" for name in ("Darkroom-", "/aws/sagemaker/Endpoints/darkroom-")),
+        *(f"arn:*:cloudwatch:*:{account}:alarm:{name}darkroom-*" for name in ("", "TargetTracking-endpoint/")),
+        f"arn:*:sagemaker:*:{account}:*/darkroom-*",
+    ]
+    services = ("dynamodb", "sqs", "sns", "secretsmanager", "logs", "cloudwatch", "sagemaker")
+    statements = [
+        _statement([f"{service}:*" for service in services], data),
+        # Model files are imported from buckets of any name; the role's own policy says from which.
+        _statement(["s3:*Object", "s3:*Multipart*", "s3:ListBucket*"], ["*"]),
+        _statement(
+            [
+                *(
+                    "application-autoscaling:*",
+                    "cloudwatch:DescribeAlarms",
+                    "ecr:*Image",
+                    "ecr:BatchCheckLayerAvailability",
+                ),
+                *("ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer", "sagemaker:List*", "xray:Put*"),
+                *(
+                    "cloudwatch:PutMetricData",
+                    "logs:CreateLog*",
+                    "logs:DescribeLog*",
+                    "logs:FilterLogEvents",
+                    "logs:GetLogEvents",
+                ),
+                "logs:PutLogEvents",
+            ],
+            ["*"],
+        ),
+        _statement(
+            ["kms:*crypt*", "kms:DescribeKey", "kms:GenerateDataKey"], ["*"], {"StringLike": {"kms:ViaService": "*"}}
+        ),
+        _statement(["iam:PassRole"], [_ROLES], {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
+        _statement(
+            ["iam:CreateServiceLinkedRole"],
+            ["*"],
+            {"StringEquals": {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}},
+        ),
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def template() -> dict[str, Any]:
+    """The stack of both policies. The texts hold names that CloudFormation fills in."""
+    policies = {DEPLOY: deploy_policy(), BOUNDARY: boundary()}
+    return {
+        "Description": "Darkroom: what CloudFormation may do to deploy it, and the most that its roles may do",
+        "Resources": {
+            name: {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {"ManagedPolicyName": name, "PolicyDocument": _filled_in(document)},
+            }
+            for name, document in policies.items()
+        },
+    }
+
+
+def _filled_in(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled_in(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_filled_in(one) for one in value]
+    return {"Fn::Sub": value} if isinstance(value, str) and "${AWS::" in value else value
+
+
+def bootstrap(session: Any, say: Callable[[str], None]) -> int:
+    """Make both policies, and prepare account and region for the CDK with them; returns the exit code. It takes an
+    administrator, once."""
+    make_policies(session.client("cloudformation"))
+    identity = session.client("sts").get_caller_identity()
+    partition, account = identity["Arn"].split(":")[1], identity["Account"]
+    say(f'Stages need the boundary from now on: write "permissions_boundary": "{BOUNDARY}" into cdk.json.')
+    policy = f"arn:{partition}:iam::{account}:policy/{DEPLOY}"
+    arguments = ["--cloudformation-execution-policies", policy, "--custom-permissions-boundary", DEPLOY]
+    return cdk(["bootstrap", f"aws://{account}/{session.region_name}", *arguments, "-c", "stage=dev"], session)
+
+
+def make_policies(cloudformation: Any) -> None:
+    """Make or change the stack of the policies."""
+    call = {"StackName": STACK, "TemplateBody": json.dumps(template()), "Capabilities": ["CAPABILITY_NAMED_IAM"]}
+    try:
+        cloudformation.create_stack(**call)
+        waiter = "stack_create_complete"
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AlreadyExistsException":
+            raise
+        try:
+            cloudformation.update_stack(**call)
+        except ClientError as unchanged:
+            if "No updates" not in str(unchanged):
+                raise
+            return
+        waiter = "stack_update_complete"
+    cloudformation.get_waiter(waiter).wait(StackName=STACK, WaiterConfig={"Delay": 2})

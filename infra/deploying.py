@@ -1,0 +1,83 @@
+"""`python -m infra.stage deploy | rollback`: deploys a stage with the CDK, and moves its functions.
+
+Whoever wants to deploy calls `make deploy STAGE=…`, which also says whom uv and npm may trust.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra import versions
+from infra.stage import Stage
+
+ROOT = Path(__file__).resolve().parent.parent
+CDK = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+
+
+class Refused(Exception):
+    """A deploy is not begun, because it would lose something; the text says what to do instead."""
+
+
+def stack_names(stage: str) -> tuple[str, str]:
+    """The names of the data stack and the service stack."""
+    return f"Darkroom-{stage}-data", f"Darkroom-{stage}-service"
+
+
+def deploy(session: Any, stage: Stage, arguments: Sequence[str], say: Callable[[str], None]) -> int:
+    """Deploy both stacks, let all functions run what was deployed, and remove old versions. Returns the CDK's exit
+    code. `arguments` are more arguments for `cdk deploy`. Raises Refused."""
+    cloudformation = session.client("cloudformation")
+    refuse_to_lose_a_key(cloudformation, stage)
+    code = cdk(["deploy", "--all", "--require-approval", "never", "-c", f"stage={stage.name}", *arguments], session)
+    if code == 0:
+        _, service = stack_names(stage.name)
+        versions.settle(cloudformation, session.client("lambda"), service, say)
+    return code
+
+
+def rollback(session: Any, stage: str, say: Callable[[str], None]) -> None:
+    """Let all functions of a stage run the release before. Raises `versions.CannotGoBack`."""
+    _, service = stack_names(stage)
+    versions.rollback(session.client("cloudformation"), session.client("lambda"), service, say)
+
+
+def refuse_to_lose_a_key(cloudformation: Any, stage: Stage) -> None:
+    """Raises Refused where the stage has a customer's key and its settings do not any more: what is encrypted with it
+    could not be read."""
+    data, _ = stack_names(stage.name)
+    if not stage.customer_key and "AWS::KMS::Key" in _kinds(cloudformation, data):
+        raise Refused(
+            f"The stage {stage.name} has stored things that are encrypted with its own key, and without customer_key the "
+            'functions could not read them any more. Write "customer_key": "kept": then nothing more is encrypted with '
+            "the key, and what it encrypted can still be read."
+        )
+
+
+def _kinds(cloudformation: Any, stack: str) -> set[str]:
+    """The types of a deployed stack's resources; none without the stack."""
+    try:
+        pages = list(cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        return set()
+    return {one["ResourceType"] for page in pages for one in page["StackResourceSummaries"]}
+
+
+def cdk(arguments: Sequence[str], session: Any = None) -> int:
+    """Run the CDK CLI in this checkout, with this environment and the region and profile of a session; returns its exit
+    code."""
+    node = Path(sys.executable).with_name("node")
+    path = os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"}
+    if session is not None:
+        environment |= {"AWS_REGION": session.region_name or "", "AWS_DEFAULT_REGION": session.region_name or ""}
+        if session.profile_name != "default":
+            environment["AWS_PROFILE"] = session.profile_name
+    command = [str(node), str(CDK), *arguments, "--no-notices"]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode  # noqa: S603 - our own words
