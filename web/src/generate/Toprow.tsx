@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { explain, type Job } from "../api";
 import { Button, Notice, toast } from "../ui";
-import { boardNow, CANVAS } from "./boards";
+import { boardNow, CANVAS, pictureTaken } from "./boards";
 import { fillFromInfotext } from "./filling";
 import { endOf } from "./following";
 import { mode, setValues, type State } from "./forms";
@@ -98,6 +98,7 @@ function Interrogate({ state, type }: { state: State; type: InterrogationType })
   const isOpen = useSignal(false);
   const { prompt } = state.fields;
   const run = async () => {
+    await pictureTaken();
     const picture = await boardNow().result(CANVAS[mode.value].canvas);
     if (!picture) {
       toast(t("noPicture"), { kind: "error" });

@@ -1,4 +1,5 @@
 /** The canvases of img2img: one for each sub-tab, with its picture and what is painted on it. */
+import { effect } from "@preact/signals";
 import { copyPicture, createBoard, type Board } from "../canvas";
 import type { Mode as ApiMode } from "./body";
 import { mode, MODES, type PictureMode } from "./forms";
@@ -25,6 +26,17 @@ export function boardOf(of: PictureMode): Board {
 /** The canvas in sight. */
 export function boardNow(): Board {
   return boardOf(mode.value);
+}
+
+/** Resolves once the canvas in sight has taken in the picture that was given to it last. */
+export function pictureTaken(): Promise<void> {
+  const { busy } = boardNow();
+  return new Promise((resolve) => {
+    const stop = effect(() => {
+      // An effect cannot be stopped while it runs for the first time.
+      if (!busy.value) queueMicrotask(() => (stop(), resolve()));
+    });
+  });
 }
 
 /** *Copy image to*: the picture with what is painted on it, pixel by pixel, and that sub-tab comes into sight. */

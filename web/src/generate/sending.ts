@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { Job, JobWish } from "../api";
 import { uploadPictures } from "../pictures";
 import { send } from "../tray";
-import { boardNow, CANVAS } from "./boards";
+import { boardNow, CANVAS, pictureTaken } from "./boards";
 import { extrasOf, generationOf, type Pictures, type Surroundings } from "./body";
 import { endpointReasons, reasonsAgainst, type Canvas, type Reason } from "./checks";
 import { type Tab } from "./fields";
@@ -35,6 +35,7 @@ interface Parcel {
 /** One click on *Generate on Cloud*. Resolves with the job, or with null where it was refused or failed. */
 export async function generate(tab: Tab): Promise<Job | null> {
   const outcome = outcomes[tab];
+  if (tab === "img2img") await pictureTaken();
   const reasons = tab === "extras" ? reasonsAgainstExtras() : against(tab);
   outcome.value = { ...outcome.value, reasons, fault: null };
   if (reasons.length > 0) return null;

@@ -56,6 +56,15 @@ test("a click on a card adds the tag, another one takes it away", () => {
   expect(added).toBe("a pier <lora:grain:1>");
   expect(toggled(added, "<lora:grain:1>")).toBe("a pier");
   expect(toggled("", "<lora:grain:1>")).toBe("<lora:grain:1>");
+  for (const [before, after] of [
+    ["a, <lora:grain:1>, b", "a, b"],
+    ["<lora:grain:1>, b", "b"],
+    ["a <lora:grain:1> b", "a b"],
+    ["a, <lora:grain:1>", "a"],
+    ["a, <lora:grain:1> b", "a, b"],
+  ] as const) {
+    expect(toggled(before, "<lora:grain:1>")).toBe(after);
+  }
 });
 
 test("the tags of a prompt", () => {
