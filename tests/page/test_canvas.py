@@ -58,8 +58,8 @@ def sent(page: Page, api: Darkroom) -> dict[str, Any]:
     """Click Generate on Cloud; the job that came of it, once it has succeeded."""
     before = len(api.page()["jobs"])
     page.get_by_role("button", name="Generate on Cloud").click()
-    found = eventually(lambda: jobs[0] if len(jobs := api.page()["jobs"]) > before else None)
-    job = api.settled(found["id"], 60)
+    eventually(lambda: len(api.page()["jobs"]) > before)
+    job = api.settled(api.page()["jobs"][0]["id"], 60)
     assert job["status"] == "succeed", job
     return dict(job)
 
@@ -180,9 +180,7 @@ def test_two_fingers_zoom_and_paint_nothing(opened: Opened, artist: Person, api:
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
 
 
-def test_a_sketch_is_painted_over_the_picture_and_nothing_else_is_sent(
-    page: Page, api: Darkroom, photo: Path
-) -> None:
+def test_a_sketch_is_painted_over_the_picture_and_nothing_else_is_sent(page: Page, api: Darkroom, photo: Path) -> None:
     begun(page, "Sketch", photo)
     brush(page, 30)
     page.get_by_label("Colour", exact=True).fill("#20c0ff")
@@ -276,4 +274,3 @@ def test_the_canvas_is_usable_at_each_width(opened: Opened, artist: Person, phot
             begun(page, tab, photo)
             found = [one for one in violations(page) if "canvas" in one or "picture" in one]
             assert (found, cut_off(page)) == ([], []), (width, tab)
-

@@ -24,7 +24,7 @@ def job(api: Darkroom) -> str:
     """A finished job, so that the history and its page have something to show."""
     parameters = {"prompt": "a harbour at dawn", "seed": 7, "width": 64, "height": 64}
     made = api.submit({"type": "txt2img", "checkpoint": CHECKPOINT, "parameters": parameters})
-    return api.settled(made["id"], 60)["id"]
+    return api.settled(made["id"], 120)["id"]
 
 
 def complete(page: Page) -> None:

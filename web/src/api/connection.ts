@@ -1,4 +1,6 @@
-/** Whether the API can be reached. Any answer of it says yes; a request that got none says no, and the page then asks. */
+/**
+ * Whether the API can be reached. Any answer of it says yes; a request that got none says no, and the page then asks.
+ */
 import { effect, signal } from "@preact/signals";
 
 export const online = signal(true);

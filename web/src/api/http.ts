@@ -64,7 +64,7 @@ export function address(path: string, query: Query = {}): string {
 export async function call<T>(wish: Call, around: Surroundings = real): Promise<Answer<T>> {
   const again = wish.repeatable ?? ((wish.method ?? "GET") !== "POST" || wish.idempotencyKey !== undefined);
   let refused: string | undefined;
-  for (let tries = 0; ; ) {
+  for (let tries = 0; ;) {
     const key = await around.key(refused);
     const result = await once<T>(wish, key, around);
     if (!(result instanceof Problem)) return result;

@@ -16,12 +16,15 @@ export function storedKey(): string | null {
   return sessionStorage.getItem(NAME) ?? localStorage.getItem(NAME);
 }
 
-/** True when the key is kept on this device. */
-export function isKept(): boolean {
-  return localStorage.getItem(NAME) !== null;
+/** Where the key lies, for what must not outlive it: the tab's storage, or the device's if it is kept there. */
+export function keyStorage(): Storage {
+  return localStorage.getItem(NAME) === null ? sessionStorage : localStorage;
 }
 
-/** The key to use now. Without one, or when `refused` is the one there is, the page asks, and this waits for the answer. */
+/**
+ * The key to use now. Without one, or when `refused` is the one there is, the page asks, and this waits for the
+ * answer.
+ */
 export function currentKey(refused?: string): Promise<string> {
   const stored = storedKey();
   if (stored !== null && stored !== refused) return Promise.resolve(stored);

@@ -7,7 +7,10 @@ const kept = new Map<string, string>();
 const LEFT = 120_000;
 const MOST = 2_000;
 
-/** When a signed link (S3's query signature, version 4) expires, in epoch milliseconds; null for a link that says nothing. */
+/**
+ * When a signed link (S3's query signature, version 4) expires, in epoch milliseconds; null for a link that says
+ * nothing.
+ */
 export function expiresAt(link: string): number | null {
   const query = new URL(link, "http://localhost").searchParams;
   const date = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(query.get("X-Amz-Date") ?? "");

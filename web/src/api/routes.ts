@@ -64,8 +64,7 @@ const segment = encodeURIComponent;
 
 const jobs = {
   /** Submits a job; the same wish with the same key makes one job, however often it is sent. */
-  create: (body: JobWish, key: string = newKey()) =>
-    job({ method: "POST", path: "/jobs", body, idempotencyKey: key }),
+  create: (body: JobWish, key: string = newKey()) => job({ method: "POST", path: "/jobs", body, idempotencyKey: key }),
   list: async (query: JobQuery = {}, signal?: AbortSignal): Promise<JobPage> => {
     const page = (await call<JobPage>({ path: "/jobs", query: query as Query, signal })).data;
     return { ...page, jobs: page.jobs.map(lineSteady) };
@@ -94,8 +93,7 @@ const endpoints = {
     data(call<Endpoint>({ method: "POST", path: "/endpoints", body, idempotencyKey: key })),
   scale: (name: string, body: Loose<Schemas["EndpointPatch"]>) =>
     data(call<Endpoint>({ method: "PATCH", path: `/endpoints/${segment(name)}`, body })),
-  remove: (name: string) =>
-    data(call<Endpoint | undefined>({ method: "DELETE", path: `/endpoints/${segment(name)}` })),
+  remove: (name: string) => data(call<Endpoint | undefined>({ method: "DELETE", path: `/endpoints/${segment(name)}` })),
 };
 
 const checkpoints = {

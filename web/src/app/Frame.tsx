@@ -15,7 +15,14 @@ import { chooseLanguage, chooseTheme, theme, type Theme } from "./settings";
 import { t } from "./texts";
 import "./frame.css";
 
-const PAGES = { txt2img: Txt2img, img2img: Img2img, extras: Extras, history: History, endpoints: Endpoints, models: Models };
+const PAGES = {
+  txt2img: Txt2img,
+  img2img: Img2img,
+  extras: Extras,
+  history: History,
+  endpoints: Endpoints,
+  models: Models,
+};
 type PageId = keyof typeof PAGES;
 const ORDER = Object.keys(PAGES) as PageId[];
 
@@ -54,7 +61,6 @@ export function Frame() {
     <>
       <Header />
       <main>
-        {!online.value && <Notice kind="warning">{t("offline")}</Notice>}
         <Tabs
           label={t("tabs")}
           tabs={ORDER.map((id) => ({ id, label: t(id) }))}
@@ -63,7 +69,7 @@ export function Frame() {
           shows={shows}
         />
       </main>
-      <Tray />
+      <Tray>{!online.value && <Notice kind="warning">{t("offline")}</Notice>}</Tray>
       <Toasts />
       {asked.value !== null && <KeyDialog />}
     </>

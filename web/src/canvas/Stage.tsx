@@ -6,10 +6,11 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Board } from "./board";
 import type { Point } from "./capsule";
 import { attachGestures } from "./gestures";
+import { attachKeys } from "./keys";
 import { createScreen } from "./screen";
 import { beginStroke, colourAt, type Mode, type Stroke } from "./surface";
 import { t } from "./texts";
-import { fitted, panned, pictureAt, showing, zoomed, type Size, type View } from "./view";
+import { fitted, middleOf, panned, pictureAt, showing, zoomed, type Size, type View } from "./view";
 
 export interface StageProps {
   board: Board;
@@ -34,7 +35,6 @@ export function Stage({ board, mode, label, describedBy, control, onZoom }: Stag
   const canvas = useRef<HTMLCanvasElement>(null);
   const ring = useRef<HTMLDivElement>(null);
   const cursor = useSignal<Point | null>(null);
-  const isSpaceHeld = useRef(false);
 
   useLayoutEffect(() => {
     const box = frame.current;
@@ -43,6 +43,7 @@ export function Stage({ board, mode, label, describedBy, control, onZoom }: Stag
     const shown = bitmap.value;
     if (!box || !area || !on || !shown) return;
     const screen = createScreen(area);
+    const isSpaceHeld = { now: false, used: false };
     const picture = { width: on.base.width, height: on.base.height };
     // With its fractions: rounded, the picture would be a part of a pixel beside the pointer.
     const sizeNow = (): Size => {
@@ -55,10 +56,8 @@ export function Stage({ board, mode, label, describedBy, control, onZoom }: Stag
     let stroke: Stroke | null = null;
     let hovered: Point | null = null;
     let due = 0;
-    let cursorStroke: Stroke | null = null;
-    let hasDrawn = false;
 
-    const paintsNow = () => mode !== "picture" && tool.value !== "hand" && !isSpaceHeld.current;
+    const paintsNow = () => mode !== "picture" && tool.value !== "hand" && !isSpaceHeld.now;
     const draw = () => {
       due = 0;
       screen.draw({ surface: on, bitmap: shown, mode, view, window, density: devicePixelRatio || 1 });
@@ -144,7 +143,7 @@ export function Stage({ board, mode, label, describedBy, control, onZoom }: Stag
         board.inside.touched(null);
       },
       pan: (by) => {
-        if (isSpaceHeld.current) hasDrawn = true;
+        isSpaceHeld.used = true;
         look(panned(view, by, picture, window));
       },
       zoom: (factor, at) => zoom(factor, at),
@@ -155,68 +154,20 @@ export function Stage({ board, mode, label, describedBy, control, onZoom }: Stag
       wheelZooms: () => document.activeElement === area,
     });
 
-    const step = (event: KeyboardEvent) => (event.shiftKey ? 1 : Math.max(1, Math.round(8 / view.scale)));
-    const arrows: Record<string, [number, number]> = {
-      ArrowLeft: [-1, 0],
-      ArrowRight: [1, 0],
-      ArrowUp: [0, -1],
-      ArrowDown: [0, 1],
-    };
-    const keyed = (event: KeyboardEvent) => {
-      const direction = arrows[event.key];
-      if (direction) {
-        event.preventDefault();
-        const from = cursor.value ?? cursorStart(view, picture, window);
-        const by = step(event);
-        const held = (value: number, most: number) => Math.min(most - 0.5, Math.max(0.5, value));
-        const to = { x: held(from.x + direction[0] * by, picture.width), y: held(from.y + direction[1] * by, picture.height) };
-        cursor.value = to;
-        if (isSpaceHeld.current && mode !== "picture" && tool.value !== "hand") {
-          hasDrawn = true;
-          cursorStroke ??= begin(from);
-          if (cursorStroke) board.inside.touched(cursorStroke.to(to));
-        }
-        look(showing(view, to, picture, window), isFitted);
-        ringAt();
-      } else if (event.key === " ") {
-        event.preventDefault();
-        if (!event.repeat) hasDrawn = false;
-        isSpaceHeld.current = true;
-        ringAt();
-      } else {
-        shortcut(event);
-      }
-    };
-    const released = (event: KeyboardEvent) => {
-      if (event.key !== " " || !isSpaceHeld.current) return;
-      isSpaceHeld.current = false;
-      const at = cursor.value;
-      if (!hasDrawn && at && mode !== "picture" && tool.value !== "hand") cursorStroke = begin(at);
-      endCursorStroke();
-      ringAt();
-    };
-    const endCursorStroke = () => {
-      if (!cursorStroke) return;
-      cursorStroke.end();
-      cursorStroke = null;
-      board.inside.strokeEnded();
-    };
-    const shortcut = (event: KeyboardEvent) => {
-      const act = actionOf(event);
-      if (!act) return;
-      event.preventDefault();
-      act({ board, mode, zoom, fit: () => look(fitted(picture, window), true), actual: () => zoom(1 / view.scale) });
-      ringAt();
-    };
-    const blurred = () => {
-      isSpaceHeld.current = false;
-      endCursorStroke();
-      cursor.value = null;
-      ringAt();
-    };
-    area.addEventListener("keydown", keyed);
-    area.addEventListener("keyup", released);
-    area.addEventListener("blur", blurred);
+    const detachKeys = attachKeys(area, {
+      cursor,
+      isSpaceHeld,
+      start: () => middleOf(view, picture, window),
+      size: picture,
+      scale: () => view.scale,
+      paints: () => mode !== "picture" && tool.value !== "hand",
+      begin,
+      touched: board.inside.touched,
+      ended: board.inside.strokeEnded,
+      moved: (to) => look(showing(view, to, picture, window), isFitted),
+      reach: { board, mode, zoom: (factor) => zoom(factor), fit: () => control.current?.fit(), actual: () => control.current?.actual() },
+      redraw: ringAt,
+    });
 
     const watch = (box: Parameters<typeof screen.spoil>[0]) => {
       screen.spoil(box);
@@ -242,14 +193,11 @@ export function Stage({ board, mode, label, describedBy, control, onZoom }: Stag
     return () => {
       stopRing();
       stroke?.cancel();
-      cursorStroke?.end();
       cancelAnimationFrame(due);
       detach();
       resized.disconnect();
       board.inside.watchers.delete(watch);
-      area.removeEventListener("keydown", keyed);
-      area.removeEventListener("keyup", released);
-      area.removeEventListener("blur", blurred);
+      detachKeys();
       control.current = null;
     };
   }, [board, mode, surface.value, bitmap.value]);
@@ -278,54 +226,3 @@ export function Stage({ board, mode, label, describedBy, control, onZoom }: Stag
     </div>
   );
 }
-
-function cursorStart(view: View, picture: Size, window: Size): Point {
-  const at = pictureAt(view, { x: window.width / 2, y: window.height / 2 });
-  return {
-    x: Math.min(picture.width - 0.5, Math.max(0.5, Math.floor(at.x) + 0.5)),
-    y: Math.min(picture.height - 0.5, Math.max(0.5, Math.floor(at.y) + 0.5)),
-  };
-}
-
-interface Reach {
-  board: Board;
-  mode: Mode;
-  zoom: (factor: number) => void;
-  fit: () => void;
-  actual: () => void;
-}
-
-/** What a key does on the canvas; null where it does nothing there. */
-export function actionOf(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">): ((reach: Reach) => void) | null {
-  const key = event.key.toLowerCase();
-  if (event.ctrlKey || event.metaKey) {
-    if (key === "z") return ({ board }) => (event.shiftKey ? board.inside.redo() : board.inside.undo());
-    return key === "y" ? ({ board }) => board.inside.redo() : null;
-  }
-  if (event.altKey) return null;
-  const takes = (tool: "brush" | "eraser" | "hand" | "pipette") => ({ board, mode }: Reach) => {
-    if (tool !== "pipette" || mode === "sketch" || mode === "sketch-mask") board.inside.tool.value = tool;
-  };
-  const sizes = (by: number) => ({ board }: Reach) => {
-    const { brushSize } = board.inside;
-    const next = brushSize.value * by;
-    brushSize.value = Math.min(MOST_BRUSH, Math.max(1, by > 1 ? Math.ceil(next) : Math.floor(next)));
-  };
-  const actions: Record<string, (reach: Reach) => void> = {
-    b: takes("brush"),
-    e: takes("eraser"),
-    h: takes("hand"),
-    i: takes("pipette"),
-    "[": sizes(1 / 1.2),
-    "]": sizes(1.2),
-    "+": ({ zoom }) => zoom(1.25),
-    "=": ({ zoom }) => zoom(1.25),
-    "-": ({ zoom }) => zoom(0.8),
-    "0": ({ fit }) => fit(),
-    "1": ({ actual }) => actual(),
-    v: ({ board, mode }) => mode === "mask" && board.inside.invert(),
-  };
-  return actions[key] ?? null;
-}
-
-export const MOST_BRUSH = 1000;

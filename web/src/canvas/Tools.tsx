@@ -6,7 +6,8 @@ import { number } from "../texts";
 import { Button, Checkbox, Field, Slider, type IconName } from "../ui";
 import type { Board, Tool } from "./board";
 import { colourOf, hexOf } from "./shapes";
-import { MOST_BRUSH, type StageControl } from "./Stage";
+import { MOST_BRUSH } from "./shortcuts";
+import type { StageControl } from "./Stage";
 import type { Mode } from "./surface";
 import { t } from "./texts";
 

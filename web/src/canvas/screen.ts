@@ -6,7 +6,7 @@ import { placeOf, TILE, type Layer, type Tile } from "./tiles";
 import type { Size, View } from "./view";
 
 /** How a mask is shown: a colour that few pictures have, with the picture seen through it. */
-const MASK_SHOWN = [122, 60, 255, 150] as const;
+const MASK_SHOWN = new Uint32Array(Uint8Array.of(122, 60, 255, 150).buffer)[0] as number;
 
 export interface Screen {
   /** Draw. `box` are the pixels of the picture that changed since the last call; null: any of them. */
@@ -118,6 +118,7 @@ function renew(square: Square, layer: Layer, tile: Tile): void {
 
 function masked(tile: Tile): Tile {
   const pixels: Tile = new Uint8ClampedArray(TILE * TILE * 4);
-  for (let at = 0; at < tile.length; at++) if (tile[at]) pixels.set(MASK_SHOWN, at * 4);
+  const whole = new Uint32Array(pixels.buffer);
+  for (let at = 0; at < tile.length; at++) if (tile[at]) whole[at] = MASK_SHOWN;
   return pixels;
 }

@@ -100,6 +100,7 @@ function masker({ base, mask }: Surface, brush: Brush, keep: Keep): Painter {
 function painter({ base, paint }: Surface, brush: Brush, keep: Keep): Painter {
   // A stroke covers a pixel once, however often it crosses it: what it looked like before, and how much is covered.
   const covered = new Map<number, { before: Tile; by: Uint8Array }>();
+  const hard = brush.isSoft ? null : coverOf(brush.opacity);
   return (line, y, begin, end) => {
     const index = tileAt(paint, begin, y);
     const isNew = keep(paint, index);
@@ -108,27 +109,27 @@ function painter({ base, paint }: Surface, brush: Brush, keep: Keep): Painter {
     const { before, by } = covered.get(index) as { before: Tile; by: Uint8Array };
     for (let x = begin; x < end; x++) {
       const at = (y % TILE) * TILE + (x % TILE);
-      const cover = coverage(line, brush, x, y);
+      const cover = hard ?? softCover(line, brush, x, y);
       if (cover <= (by[at] as number)) continue;
       by[at] = cover;
       if (brush.erases) mix(tile, before, at * 4, base.data, (y * base.width + x) * 4, cover);
-      else cover255(tile, before, at * 4, brush.colour, cover);
+      else coverPixel(tile, before, at * 4, brush.colour, cover);
     }
   };
 }
 
-/** How much of a pixel's colour the brush covers, 1 to 255. */
-function coverage(line: Line, brush: Brush, x: number, y: number): number {
-  let share = brush.opacity;
-  if (brush.isSoft) {
-    const distance = Math.sqrt(squaredDistance(line.from, line.to, x + 0.5, y + 0.5));
-    share *= Math.min(1, Math.max(0, (2 * (line.radius - distance)) / line.radius));
-  }
+/** How much of a pixel's colour is covered, 1 to 255, by a share of over 0 up to 1. */
+function coverOf(share: number): number {
   return Math.max(1, Math.round(share * 255));
 }
 
+function softCover(line: Line, brush: Brush, x: number, y: number): number {
+  const distance = Math.sqrt(squaredDistance(line.from, line.to, x + 0.5, y + 0.5));
+  return coverOf(brush.opacity * Math.min(1, Math.max(0, (2 * (line.radius - distance)) / line.radius)));
+}
+
 /** A colour over a pixel that may let something through itself ("over", colours not multiplied by alpha). */
-function cover255(target: Tile, before: Tile, at: number, colour: Colour, cover: number): void {
+function coverPixel(target: Tile, before: Tile, at: number, colour: Colour, cover: number): void {
   const below = (before[at + 3] as number) * (255 - cover);
   const alpha = cover * 255 + below;
   for (let n = 0; n < 3; n++) {

@@ -49,6 +49,15 @@ export function pictureAt(view: View, { x, y }: Point): Point {
   return { x: (x - view.x) / view.scale, y: (y - view.y) / view.scale };
 }
 
+/** The middle of the pixel of the picture that is nearest to the window's middle. */
+export function middleOf(view: View, picture: Size, window: Size): Point {
+  const at = pictureAt(view, { x: window.width / 2, y: window.height / 2 });
+  return {
+    x: Math.min(picture.width - 0.5, Math.max(0.5, Math.floor(at.x) + 0.5)),
+    y: Math.min(picture.height - 0.5, Math.max(0.5, Math.floor(at.y) + 0.5)),
+  };
+}
+
 /** The view put right so that a picture cannot get lost: some of a large one is always seen. */
 function kept(view: View, picture: Size, window: Size): View {
   const [wide, high] = [picture.width * view.scale, picture.height * view.scale];

@@ -2,7 +2,7 @@ import type { JobLine } from "../api";
 import { go, hashOf } from "../app/route";
 import { when } from "../texts";
 import { statusName, typeWord } from "../tray";
-import { Button, Chip, toast } from "../ui";
+import { Button, Chip, copyText } from "../ui";
 import { each, write, without, type Filters, type Name } from "./filters";
 import { t } from "./texts";
 
@@ -22,7 +22,7 @@ export function Chips({ filters }: { filters: Filters }) {
           {`${t(name)}: ${worded(name, value)}`}
         </Chip>
       ))}
-      <Button kind="quiet" icon="link" onClick={() => void copyLink()}>
+      <Button kind="quiet" icon="link" onClick={() => void copyText(location.href, t("linkCopied"))}>
         {t("copyLink")}
       </Button>
     </div>
@@ -34,9 +34,4 @@ function worded(name: Name, value: string): string {
   if (name === "status") return statusName(value as JobLine["status"]);
   const moment = name === "from" || name === "to" ? new Date(value) : null;
   return moment && !Number.isNaN(moment.getTime()) ? when(value) : value;
-}
-
-async function copyLink(): Promise<void> {
-  await navigator.clipboard.writeText(location.href);
-  toast(t("linkCopied"));
 }

@@ -14,7 +14,8 @@ export function FilterForm({ filters }: { filters: Filters }) {
   const names = useNames(open);
   useEffect(() => setDraft(filters), [JSON.stringify(filters)]);
   const change = (part: Partial<Filters>) => setDraft((now) => ({ ...now, ...part }));
-  const toggled = <T,>(list: T[], value: T, on: boolean) => (on ? [...list, value] : list.filter((one) => one !== value));
+  const toggled = <T,>(list: T[], value: T, on: boolean) =>
+    on ? [...list, value] : list.filter((one) => one !== value);
   const text = (name: "endpoint" | "checkpoint" | "lora" | "owner" | "q" | "seed", list?: string) => (
     <Field label={t(name)} value={draft[name]} list={list} onChange={(value) => change({ [name]: value })} />
   );
@@ -68,7 +69,12 @@ export function FilterForm({ filters }: { filters: Filters }) {
             value={dayOf(draft.from)}
             onChange={(day) => change({ from: momentOf(day, false) })}
           />
-          <Field label={t("to")} type="date" value={dayOf(draft.to)} onChange={(day) => change({ to: momentOf(day, true) })} />
+          <Field
+            label={t("to")}
+            type="date"
+            value={dayOf(draft.to)}
+            onChange={(day) => change({ to: momentOf(day, true) })}
+          />
         </div>
         <div class="row">
           <Button type="submit" kind="primary" icon="filter">

@@ -1,7 +1,13 @@
 /** The filters of the history, as they stand in the page's address, in the API's query and on chips. */
 import type { JobLine, JobQuery } from "../api";
 
-export const TYPES: readonly JobLine["type"][] = ["txt2img", "img2img", "extras", "interrogate_clip", "interrogate_deepbooru"];
+export const TYPES: readonly JobLine["type"][] = [
+  "txt2img",
+  "img2img",
+  "extras",
+  "interrogate_clip",
+  "interrogate_deepbooru",
+];
 export const STATUSES: readonly JobLine["status"][] = ["in_progress", "succeed", "fail", "cancelled", "created"];
 
 /** Every filter of the history, in the order of its chips; those that may repeat are lists. */
@@ -40,12 +46,19 @@ export const NONE: Filters = {
 export const NAMES = Object.keys(NONE) as Name[];
 
 /** What a list may hold; a word that means nothing to the API would refuse the whole view. */
-const POSSIBLE: Partial<Record<Name, readonly string[]>> = { type: TYPES, status: STATUSES, rating: ["1", "2", "3", "4", "5"] };
+const POSSIBLE: Partial<Record<Name, readonly string[]>> = {
+  type: TYPES,
+  status: STATUSES,
+  rating: ["1", "2", "3", "4", "5"],
+};
 
 /** Reads the filters of an address. Words that it does not know are left out. */
 export function read(query: URLSearchParams): Filters {
   const entries = NAMES.map((name) => {
-    const given = query.getAll(name).map((value) => value.trim()).filter(Boolean);
+    const given = query
+      .getAll(name)
+      .map((value) => value.trim())
+      .filter(Boolean);
     const possible = POSSIBLE[name];
     const values = [...new Set(possible ? given.filter((value) => possible.includes(value)) : given)];
     return [name, Array.isArray(NONE[name]) ? values : (values[0] ?? "")];
@@ -62,7 +75,12 @@ export function write(filters: Filters): URLSearchParams {
 
 /** Every single condition: one for each value of a list. */
 export function each(filters: Filters): { name: Name; value: string }[] {
-  return NAMES.flatMap((name) => [filters[name]].flat().filter(Boolean).map((value) => ({ name, value })));
+  return NAMES.flatMap((name) =>
+    [filters[name]]
+      .flat()
+      .filter(Boolean)
+      .map((value) => ({ name, value })),
+  );
 }
 
 /** The filters without one condition. */
@@ -73,13 +91,18 @@ export function without(filters: Filters, name: Name, value: string): Filters {
 
 /** The same for `GET /jobs`. */
 export function asQuery(filters: Filters): JobQuery {
-  const given = Object.fromEntries(NAMES.filter((name) => filters[name].length > 0).map((name) => [name, filters[name]]));
+  const given = Object.fromEntries(
+    NAMES.filter((name) => filters[name].length > 0).map((name) => [name, filters[name]]),
+  );
   return given as JobQuery;
 }
 
 const pad = (value: number) => String(value).padStart(2, "0");
 
-/** The first moment of a day (`2026-11-27`) where the reader is, or with `end` its last second, with the zone written out. */
+/**
+ * The first moment of a day (`2026-11-27`) where the reader is, or with `end` its last second, with the zone written
+ * out.
+ */
 export function momentOf(day: string, end: boolean): string {
   const [year, month, date] = day.split("-").map(Number);
   if (!year || !month || !date) return "";

@@ -18,8 +18,8 @@ export interface Loaded extends Lines {
 }
 
 /**
- * The lines that a query finds. While `active` they are refreshed now and then, and at once when `news` changes. A query
- * that changes begins anew; what was asked before is then given up.
+ * The lines that a query finds. While `active` they are refreshed now and then, and at once when `news` changes. A
+ * query that changes begins anew; what was asked before is then given up.
  */
 export function useLines(query: JobQuery, active: boolean, news: unknown): Loaded {
   const [lines, setLines] = useState<Lines>(NOTHING);
@@ -48,7 +48,8 @@ export function useLines(query: JobQuery, active: boolean, news: unknown): Loade
       return refreshed(shown.current, await list(signal)({ ...query, limit: NEWEST }));
     });
   const loadMore = () => {
-    if (!work.loading && shown.current.next) void run("loading", (signal) => more(shown.current, query, list(signal), MORE));
+    if (!work.loading && shown.current.next)
+      void run("loading", (signal) => more(shown.current, query, list(signal), MORE));
   };
 
   useEffect(() => {
@@ -56,7 +57,6 @@ export function useLines(query: JobQuery, active: boolean, news: unknown): Loade
     stop.current = new AbortController();
     shown.current = NOTHING;
     setLines(NOTHING);
-    if (active) refresh();
     return () => stop.current.abort();
   }, [text]);
   useEffect(() => {
@@ -67,7 +67,8 @@ export function useLines(query: JobQuery, active: boolean, news: unknown): Loade
     return () => clearInterval(timer);
   }, [active, news, text]);
 
-  const drop = (id: string) => setLines((now) => ({ ...now, jobs: now.jobs.filter((line: JobLine) => line.id !== id) }));
+  const drop = (id: string) =>
+    setLines((now) => ({ ...now, jobs: now.jobs.filter((line: JobLine) => line.id !== id) }));
   return { ...lines, ...work, refresh, loadMore, drop };
 }
 

@@ -35,16 +35,16 @@ export function Actions({ job, image, index }: ActionsProps) {
     <section class="job-actions">
       <div class="row">
         {image && (
-          <Button kind="primary" icon="save" onClick={() => withFile((file) => save(file, fileName(job, image.key, index)))}>
+          <Button
+            kind="primary"
+            icon="save"
+            onClick={() => withFile((file) => save(file, fileName(job, image.key, index)))}
+          >
             {t("save")}
           </Button>
         )}
         {painted && <Button onClick={() => again(true)}>{t("sameSeed")}</Button>}
-        <JobButtons
-          job={job}
-          onReplayed={(next) => openJob(next.id)}
-          onRemoved={() => go(lastPlace("history"))}
-        />
+        <JobButtons job={job} onReplayed={(next) => openJob(next.id)} onRemoved={() => go(lastPlace("history"))} />
       </div>
       {(still || painted) && (
         <div class="row" role="group" aria-label={t("sendTo")}>

@@ -3,7 +3,7 @@ import type { Job, JobPicture } from "../api";
 import { readInfotext } from "../generate";
 import { duration, price, size, when } from "../texts";
 import { Badge, typeWord } from "../tray";
-import { Accordion, Button, Picture, toast } from "../ui";
+import { Accordion, Button, copyText, Picture } from "../ui";
 import { fields, promptOf, stretches } from "./facts";
 import { renewed } from "./files";
 import { t } from "./texts";
@@ -38,16 +38,13 @@ function Section({ title, text, children }: { title: string; text?: string; chil
     <section class="panel">
       <header class="job-section">
         <h2>{title}</h2>
-        {text && <Button kind="quiet" icon="copy" label={`${t("copy")}: ${title}`} onClick={() => void copy(text)} />}
+        {text && (
+          <Button kind="quiet" icon="copy" label={`${t("copy")}: ${title}`} onClick={() => void copyText(text)} />
+        )}
       </header>
       {children}
     </section>
   );
-}
-
-async function copy(text: string): Promise<void> {
-  await navigator.clipboard.writeText(text);
-  toast(t("copied"));
 }
 
 function Prompt({ label, text }: { label: string; text: string }) {
@@ -93,7 +90,10 @@ function About({ job, image }: { job: Job; image: JobPicture | undefined }) {
       <Rows
         rows={[
           [t("uuid"), <span class="mono">{job.id}</span>],
-          [t("type"), job.mode && job.mode !== "img2img" ? `${typeWord(job.type)} · ${t(job.mode)}` : typeWord(job.type)],
+          [
+            t("type"),
+            job.mode && job.mode !== "img2img" ? `${typeWord(job.type)} · ${t(job.mode)}` : typeWord(job.type),
+          ],
           [t("status"), <Badge job={job} />],
           [t("seed"), seed === null || seed === undefined ? null : String(seed)],
           [t("size"), image && `${image.width} × ${image.height}`],

@@ -1,6 +1,7 @@
 import type { Job } from "../api";
 import { Badge, isOpen } from "../tray";
 import { Notice, Progress } from "../ui";
+import { advice } from "./errorTexts";
 import { knownError } from "./facts";
 import { t } from "./texts";
 
@@ -33,7 +34,7 @@ export function Progressing({ job }: { job: Job }) {
           <p lang="en" class="job-said">
             {job.error.message}
           </p>
-          <p>{t(`do_${knownError(job.error.code) ?? "other"}`)}</p>
+          <p>{advice(knownError(job.error.code) ?? "other")}</p>
           <p class="muted mono">{job.error.code}</p>
         </Notice>
       )}

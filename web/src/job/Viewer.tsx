@@ -36,7 +36,11 @@ export function Viewer({ src, alt, size, renew, onClose, onStep }: ViewerProps) 
   }, []);
   const zoom = (factor: number) => setView(zoomed(now, factor));
   const move = (x: number, y: number) => setView(moved(now, { x, y }, size, boxSize(box.current)));
-  const pointers = usePointers((by) => move(by.x, by.y), (factor, at) => setView(zoomed(now, factor, at)), box);
+  const pointers = usePointers(
+    (by) => move(by.x, by.y),
+    (factor, at) => setView(zoomed(now, factor, at)),
+    box,
+  );
 
   const keys: Record<string, () => void> = {
     "+": () => zoom(1.25),

@@ -18,7 +18,12 @@ export function renewed(id: string): Promise<Job> {
 }
 
 /** A new link for a picture of a job, in the place of one that did not work; null when the picture is gone. */
-export async function newLink(id: string, key: string, which: "url" | "thumbnail", old: string): Promise<string | null> {
+export async function newLink(
+  id: string,
+  key: string,
+  which: "url" | "thumbnail",
+  old: string,
+): Promise<string | null> {
   dropLink(old);
   return (await renewed(id)).images.find((image) => image.key === key)?.[which] ?? null;
 }

@@ -16,14 +16,13 @@ export function percent(share: number): string {
   return new Intl.NumberFormat(language.value, { style: "percent", maximumFractionDigits: 0 }).format(share);
 }
 
-/** US dollars, which is what AWS counts in; small prices keep the digits that tell them apart. */
+/** US dollars, which is what AWS counts in; of prices below ten cents the first two digits that are not 0. */
 export function price(dollars: number): string {
-  const digits = dollars !== 0 && Math.abs(dollars) < 0.1 ? 4 : 2;
+  const small = dollars !== 0 && Math.abs(dollars) < 0.1;
   return new Intl.NumberFormat(language.value, {
     style: "currency",
     currency: "USD",
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
+    ...(small ? { maximumSignificantDigits: 2 } : {}),
   }).format(dollars);
 }
 

@@ -1,4 +1,6 @@
-/** Texts for people, in three languages. Every room keeps its own in a `texts.ts`; nothing for people stands in code. */
+/**
+ * Texts for people, in three languages. Every room keeps its own in a `texts.ts`; nothing for people stands in code.
+ */
 import { signal } from "@preact/signals";
 
 export const LANGUAGES = { en: "English", "zh-CN": "简体中文", ja: "日本語" } as const;
@@ -23,8 +25,8 @@ export type Texts<E extends Record<string, string>> = <K extends keyof E & strin
 ) => string;
 
 /**
- * Makes the reader of a room's texts. English decides the keys: a language that misses one, or has another one, does not
- * compile. `{n}` is replaced by the value (numbers as the language writes them), `{n|job|jobs}` by the word for one or
+ * Makes the reader of a room's texts. English decides the keys: a language that misses one, or has another one, does
+ * not compile. `{n}` is replaced by the value (numbers as the language writes them), `{n|job|jobs}` by the word for one or
  * the word for several; a language without that difference writes neither.
  */
 export function texts<const E extends Record<string, string>>(table: {

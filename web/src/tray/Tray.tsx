@@ -1,9 +1,11 @@
 import { signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { api, explain, online, type Job } from "../api";
 import { go } from "../app/route";
 import { Button, Icon, Picture, Progress, toast } from "../ui";
 import { Badge } from "./Badge";
+import { following } from "./follow";
 import type { Wish } from "./keep";
 import { putAway, shown } from "./open";
 import { sending } from "./outbox";
@@ -14,9 +16,11 @@ import "./tray.css";
 
 const open = signal(false);
 
-/** Open jobs with live progress, at the edge of every page. */
-export function Tray() {
-  const jobs = shown.value.map((id) => ({ id, job: jobOf(id) }));
+/** Open jobs with live progress, at the edge of every page; above its button what else is to be said there. */
+export function Tray({ children }: { children?: ComponentChildren }) {
+  const jobs = shown.value
+    .map((id) => ({ id, job: jobOf(id) }))
+    .filter(({ id, job }) => job || following.value.has(id));
   const count = sending.value.length + jobs.filter(({ job }) => !job || isOpen(job)).length;
   const over = jobs.filter(({ job }) => job && !isOpen(job));
   useEffect(() => {
@@ -44,6 +48,7 @@ export function Tray() {
           </ul>
         </div>
       )}
+      <div role="status">{children}</div>
       <button type="button" class="tray-button" aria-expanded={open.value} onClick={() => (open.value = !open.value)}>
         <Icon name="tray" />
         {t("open", { n: count })}
@@ -71,7 +76,9 @@ function Row({ job }: { job: Job }) {
   return (
     <li class="tray-row">
       <span class="tray-picture">
-        {job.thumbnail && <Picture src={job.thumbnail} alt="" renew={async () => (await api.jobs.get(job.id)).thumbnail} />}
+        {job.thumbnail && (
+          <Picture src={job.thumbnail} alt="" renew={async () => (await api.jobs.get(job.id)).thumbnail} />
+        )}
       </span>
       <div>
         <a
@@ -87,7 +94,9 @@ function Row({ job }: { job: Job }) {
         <p>
           <Badge job={job} />
         </p>
-        {isOpen(job) && <Progress label={t("progressOf", { what })} value={job.phase === "running" ? job.progress : null} />}
+        {isOpen(job) && (
+          <Progress label={t("progressOf", { what })} value={job.phase === "running" ? job.progress : null} />
+        )}
       </div>
       {isOpen(job) ? (
         <Button kind="quiet" icon="stop" label={t("cancel")} onClick={() => void cancel(job.id)} />

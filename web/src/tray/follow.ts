@@ -42,7 +42,7 @@ export async function follow(id: string, world: World = real): Promise<void> {
   if (following.peek().has(id)) return;
   following.value = new Set([...following.peek(), id]);
   try {
-    for (let goesOn = true; goesOn; ) goesOn = await look(id, world);
+    for (let goesOn = true; goesOn;) goesOn = await look(id, world);
   } finally {
     following.value = new Set([...following.peek()].filter((other) => other !== id));
   }

@@ -1,4 +1,6 @@
-/** The jobs that the page knows, as they were told last. Whoever reads one while rendering is rendered with its news. */
+/**
+ * The jobs that the page knows, as they were told last. Whoever reads one while rendering is rendered with its news.
+ */
 import { signal } from "@preact/signals";
 import type { Job } from "../api";
 

@@ -14,4 +14,5 @@ export function statusWord(job: Pick<JobLine, "status"> & Partial<Pick<Job, "pha
 }
 
 /** A word for each status and type, for filters. */
-export const statusName = (status: JobLine["status"]): string => (status === "in_progress" ? t("inProgress") : t(status));
+export const statusName = (status: JobLine["status"]): string =>
+  status === "in_progress" ? t("inProgress") : t(status);

@@ -28,7 +28,13 @@ export function Empty({ icon = "picture", children }: { icon?: IconName; childre
 }
 
 /** Words that stay where they concern something: what went wrong and what to do, or what is good to know. */
-export function Notice({ kind = "info", children }: { kind?: "info" | "warning" | "error"; children: ComponentChildren }) {
+export function Notice({
+  kind = "info",
+  children,
+}: {
+  kind?: "info" | "warning" | "error";
+  children: ComponentChildren;
+}) {
   return (
     <div class={`notice ${kind}`} role={kind === "error" ? "alert" : undefined}>
       <Icon name={kind === "info" ? "info" : "warning"} />

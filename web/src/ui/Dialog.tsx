@@ -13,7 +13,9 @@ export interface DialogProps {
   children: ComponentChildren;
 }
 
-/** A modal dialog: shown as long as it is rendered. Escape and a click beside it close it; the focus comes back after. */
+/**
+ * A modal dialog: shown as long as it is rendered. Escape and a click beside it close it; the focus comes back after.
+ */
 export function Dialog({ title, onClose, wide, children }: DialogProps) {
   const box = useRef<HTMLDialogElement>(null);
   const id = useId();
@@ -34,6 +36,11 @@ export function Dialog({ title, onClose, wide, children }: DialogProps) {
       onCancel={(event) => {
         event.preventDefault();
         onClose?.();
+      }}
+      onClose={() => {
+        // A browser closes it by itself when Escape is pressed twice; one that needs its answer comes back.
+        if (onClose) onClose();
+        else if (box.current?.isConnected) box.current.showModal();
       }}
       onClick={(event) => event.target === box.current && onClose?.()}
     >

@@ -32,7 +32,11 @@ export function Labelled(props: LabelledProps & { children: (ids: Ids) => Compon
         </label>
         {props.beside}
       </div>
-      {props.children({ id, "aria-describedby": described || undefined, "aria-invalid": props.error ? true : undefined })}
+      {props.children({
+        id,
+        "aria-describedby": described || undefined,
+        "aria-invalid": props.error ? true : undefined,
+      })}
       {props.hint && (
         <p class="hint" id={`${id}-hint`}>
           {props.hint}
@@ -78,7 +82,13 @@ export function Field(props: FieldProps) {
     <Labelled {...{ label, hint, error, hideLabel, class: outer, beside }}>
       {(ids) => (
         // Preact's types have an own set of attributes for each type; this one is for all of them.
-        <input {...ids} {...rest} type={type as "text"} ref={inputRef} onInput={(event) => onChange(event.currentTarget.value)} />
+        <input
+          {...ids}
+          {...rest}
+          type={type as "text"}
+          ref={inputRef}
+          onInput={(event) => onChange(event.currentTarget.value)}
+        />
       )}
     </Labelled>
   );
@@ -95,7 +105,13 @@ export function TextArea(props: TextAreaProps) {
   return (
     <Labelled {...{ label, hint, error, hideLabel, class: outer, beside }}>
       {(ids) => (
-        <textarea {...ids} {...rest} rows={rows} ref={inputRef} onInput={(event) => onChange(event.currentTarget.value)} />
+        <textarea
+          {...ids}
+          {...rest}
+          rows={rows}
+          ref={inputRef}
+          onInput={(event) => onChange(event.currentTarget.value)}
+        />
       )}
     </Labelled>
   );

@@ -28,12 +28,17 @@ export function Picture({ src, alt, width, height, class: name, lazy, draggable,
     if (state !== "first" || !renew) return setState("gone");
     setState("renewed");
     const fresh = await renew().catch(() => null);
-    if (fresh) setLink(fresh);
+    // Links that are signed within one second are equal; the mark behind it makes the browser try again.
+    if (fresh) setLink(fresh === link ? `${fresh}#again` : fresh);
     else setState("gone");
   };
   if (link === null || state === "gone") {
     return (
-      <span class={`picture-empty ${name ?? ""}`} role={link === null ? undefined : "img"} aria-label={link === null ? undefined : t("pictureGone")}>
+      <span
+        class={`picture-empty ${name ?? ""}`}
+        role={link === null ? undefined : "img"}
+        aria-label={link === null ? undefined : t("pictureGone")}
+      >
         <Icon name={link === null ? "picture" : "warning"} size={24} />
       </span>
     );

@@ -22,7 +22,12 @@ export function Select({ value, options, onChange, disabled, ...labelled }: Sele
           {options.map((one) => {
             const option = typeof one === "string" ? { value: one, label: one } : one;
             return (
-              <option key={option.value} value={option.value} disabled={option.disabled} selected={option.value === value}>
+              <option
+                key={option.value}
+                value={option.value}
+                disabled={option.disabled}
+                selected={option.value === value}
+              >
                 {option.label}
               </option>
             );

@@ -12,7 +12,10 @@ export interface SliderProps {
   hint?: string;
 }
 
-/** A number in a range: a slider to pull and a field to write. A written number is taken when it is finished, into the range. */
+/**
+ * A number in a range: a slider to pull and a field to write. A written number is taken when it is finished, into the
+ * range.
+ */
 export function Slider({ label, value, min, max, step = 1, onChange, disabled, hint }: SliderProps) {
   const id = useId();
   const [written, setWritten] = useState<string | null>(null);

@@ -19,7 +19,9 @@ export interface TabsProps {
   shows?: (id: string) => ComponentChildren;
 }
 
-/** Tabs with the arrow keys, Home and End. With `shows` every page stays in the document, and only the chosen is seen. */
+/**
+ * Tabs with the arrow keys, Home and End. With `shows` every page stays in the document, and only the chosen is seen.
+ */
 export function Tabs({ label, tabs, chosen, onChoose, children, shows }: TabsProps) {
   const base = useId();
   // In a narrow window the row of tabs scrolls; the chosen one is brought into sight.
@@ -28,7 +30,11 @@ export function Tabs({ label, tabs, chosen, onChoose, children, shows }: TabsPro
   }, [chosen]);
   const move = (event: KeyboardEvent) => {
     const able = tabs.filter((tab) => !tab.disabled);
-    const next = neighbour(event.key, able.findIndex((tab) => tab.id === chosen), able.length);
+    const next = neighbour(
+      event.key,
+      able.findIndex((tab) => tab.id === chosen),
+      able.length,
+    );
     const tab = next === null ? undefined : able[next];
     if (!tab) return;
     event.preventDefault();

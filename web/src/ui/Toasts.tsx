@@ -20,8 +20,8 @@ let last = 0;
 const STAYS = 6_000;
 
 /**
- * Says something in passing at the page's edge. An error stays until it is dismissed, and so does what offers an action;
- * the rest goes after some seconds. Returns how to take it away.
+ * Says something in passing at the page's edge. An error stays until it is dismissed, and so does what offers an
+ * action; the rest goes after some seconds. Returns how to take it away.
  */
 export function toast(text: string, more: { kind?: "info" | "error"; action?: ToastAction } = {}): () => void {
   const one: Shown = { id: ++last, text, kind: more.kind ?? "info", action: more.action };

@@ -8,6 +8,8 @@ export const t = texts({
     pictureGone: "The picture cannot be loaded",
     value: "{label}, value",
     notes: "Messages",
+    copied: "Copied.",
+    copyFailed: "The browser does not allow the page to copy. Select the text and copy it yourself.",
   },
   "zh-CN": {
     close: "关闭",
@@ -16,6 +18,8 @@ export const t = texts({
     pictureGone: "无法加载图片",
     value: "{label}，数值",
     notes: "消息",
+    copied: "已复制。",
+    copyFailed: "浏览器不允许页面复制。请选中文字后自行复制。",
   },
   ja: {
     close: "閉じる",
@@ -24,5 +28,7 @@ export const t = texts({
     pictureGone: "画像を読み込めません",
     value: "{label}、数値",
     notes: "メッセージ",
+    copied: "コピーしました。",
+    copyFailed: "ブラウザがコピーを許可していません。テキストを選択してコピーしてください。",
   },
 });

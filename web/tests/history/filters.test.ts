@@ -10,7 +10,9 @@ describe("the filters of an address", () => {
   });
 
   it("leave out what the API would refuse", () => {
-    const filters = read(new URLSearchParams("type=txt2img&type=unknown&status=&rating=9&rating=4&q=%20%20&nonsense=1"));
+    const filters = read(
+      new URLSearchParams("type=txt2img&type=unknown&status=&rating=9&rating=4&q=%20%20&nonsense=1"),
+    );
     expect(filters).toEqual({ ...NONE, type: ["txt2img"], rating: ["4"] });
   });
 

@@ -57,7 +57,11 @@ describe("a zoomed picture", () => {
   });
 
   it("stays in sight however far it is moved", () => {
-    expect(moved({ scale: 0.4, x: 0, y: 0 }, { x: 9999, y: -9999 }, picture, box)).toEqual({ scale: 0.4, x: 360, y: -260 });
+    expect(moved({ scale: 0.4, x: 0, y: 0 }, { x: 9999, y: -9999 }, picture, box)).toEqual({
+      scale: 0.4,
+      x: 360,
+      y: -260,
+    });
   });
 });
 

@@ -40,11 +40,17 @@ it("takes the first language of a browser that the page has", () => {
 
 describe("numbers", () => {
   it("of seconds read as a person says them", () => {
-    expect([0.84, 42, 185, 7440].map((seconds) => duration(seconds))).toEqual(["0.8 sec", "42 sec", "3 min 5 sec", "2 hr 4 min"]);
+    expect([0.84, 42, 185, 7440].map((seconds) => duration(seconds))).toEqual([
+      "0.8 sec",
+      "42 sec",
+      "3 min 5 sec",
+      "2 hr 4 min",
+    ]);
   });
 
   it("of small prices keep the digits that tell them apart", () => {
-    expect([0.0012, 3.5, 0].map((dollars) => price(dollars))).toEqual(["$0.0012", "$3.50", "$0.00"]);
+    const prices = [0.0012, 0.00003456, 0.08, 3.5, 0];
+    expect(prices.map((dollars) => price(dollars))).toEqual(["$0.0012", "$0.000035", "$0.08", "$3.50", "$0.00"]);
   });
 
   it("of bytes take the unit that reads best", () => {

@@ -1,0 +1,106 @@
+"""Endpoints in a browser: created, scaled, deleted, and why one cannot be used."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from darkroom_client import endpoints
+from local.seed import ENDPOINT
+from tests.e2e.conftest import Running
+from tests.page.browser import WIDTHS, Watch, cut_off, violations
+from tests.page.conftest import Opened, Person
+
+
+@pytest.fixture
+def admin(admin_page: Page) -> Page:
+    """The view of endpoints as an admin sees it."""
+    admin_page.goto(admin_page.url.partition("#")[0] + "#/endpoints")
+    return admin_page
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name, exact=True))
+
+
+def test_the_state_of_an_endpoint_is_told(page: Page) -> None:
+    page.goto(page.url.partition("#")[0] + "#/endpoints")
+    one = row(page, ENDPOINT)
+    expect(one).to_contain_text("InService")
+    expect(one).to_contain_text(re.compile("It takes jobs|It sleeps"))
+    expect(one).to_contain_text("0 to 1")
+    expect(one).to_contain_text("ml.g5.xlarge")
+
+
+def test_an_endpoint_is_created_scaled_and_deleted(admin: Page, stack: Running, artist: Person) -> None:
+    name = f"e{artist.owner[-8:].replace('artist', '')}".strip("-")
+    full = f"darkroom-local-{name}"
+    admin.get_by_role("button", name="Create endpoint").click()
+    form = admin.get_by_role("dialog", name="Create endpoint")
+    form.get_by_label("Name", exact=True).fill(name)
+    form.get_by_label("Instance type").fill("ml.m5.large")
+    form.get_by_label("Most instances", exact=True).fill("2")
+    form.get_by_role("button", name="Create endpoint").click()
+    expect(form).to_have_count(0)
+    one = row(admin, full)
+    expect(one).to_be_visible()
+    made = endpoints.find(stack.client, full)
+    assert made
+    assert (made["instance_type"], made["max_instances"]) == ("ml.m5.large", 2)
+    expect(one).to_contain_text("InService")
+
+    one.get_by_role("button", name="Scale").click()
+    form = admin.get_by_role("dialog", name=f"Scale {full}")
+    form.get_by_label("Least instances, value").fill("1")
+    form.get_by_label("Least instances, value").press("Tab")
+    expect(form.get_by_text("It never sleeps")).to_be_visible()
+    form.get_by_role("button", name="Scale", exact=True).click()
+    expect(one).to_contain_text("1 to 2")
+    scaled = endpoints.find(stack.client, full)
+    assert scaled
+    assert scaled["min_instances"] == 1
+
+    one.get_by_role("button", name="Delete").click()
+    form = admin.get_by_role("dialog", name=f"Delete {full}?")
+    form.get_by_role("button", name="Delete", exact=True).click()
+    expect(one).to_have_count(0)
+
+
+def test_what_the_form_lacks_is_said_at_its_field(admin: Page) -> None:
+    admin.get_by_role("button", name="Create endpoint").click()
+    form = admin.get_by_role("dialog", name="Create endpoint")
+    form.get_by_label("Name", exact=True).fill("-no-")
+    form.get_by_label("A container of your own").check()
+    form.get_by_role("button", name="Create endpoint").click()
+    expect(form.get_by_label("Name", exact=True)).to_have_attribute("aria-invalid", "true")
+    expect(form.get_by_text("Write the address of the image.")).to_be_visible()
+    expect(form).to_be_visible()
+
+
+def test_an_artist_is_told_that_only_admins_create_endpoints(opened: Opened, artist: Person, watch: Watch) -> None:
+    watch.expect("status of 403")
+    page = opened(artist.key, "#/endpoints")
+    page.get_by_role("button", name="Create endpoint").click()
+    form = page.get_by_role("dialog", name="Create endpoint")
+    form.get_by_role("button", name="Create endpoint").click()
+    expect(form.get_by_role("alert")).to_be_visible()
+
+
+def test_everything_is_done_by_keyboard(admin: Page) -> None:
+    admin.get_by_role("button", name="Create endpoint").focus()
+    admin.keyboard.press("Enter")
+    form = admin.get_by_role("dialog", name="Create endpoint")
+    expect(form.get_by_label("Name", exact=True)).to_be_focused()
+    admin.keyboard.press("Escape")
+    expect(form).to_have_count(0)
+    expect(admin.get_by_role("button", name="Create endpoint")).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_endpoints_are_usable_at_each_width(opened: Opened, artist: Person, scheme: str) -> None:
+    for width in WIDTHS:
+        page = opened(artist.key, "#/endpoints", width=width, color_scheme=scheme)
+        expect(row(page, ENDPOINT)).to_be_visible()
+        assert (violations(page), cut_off(page)) == ([], []), width
+        page.get_by_role("button", name="Create endpoint").click()
+        assert (violations(page), cut_off(page)) == ([], []), width
