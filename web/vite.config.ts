@@ -15,5 +15,6 @@ export default defineConfig({
   },
   server: { host: "127.0.0.1", proxy },
   preview: { host: "127.0.0.1", proxy },
-  test: { include: ["tests/**/*.test.{ts,tsx}"], environment: "node" },
+  // No test is about time: the limit only ends what hangs, also on a machine that is busy with other things.
+  test: { include: ["tests/**/*.test.{ts,tsx}"], environment: "node", testTimeout: 60_000, hookTimeout: 60_000 },
 });

@@ -74,7 +74,7 @@ def test_a_job_that_ended_while_the_page_was_closed_is_shown(
     ready(page, "finished behind your back")
     generate(page).click()
     expect(tray(page)).to_contain_text("1 open")
-    (line,) = eventually(lambda: api.page()["jobs"] or None)
+    (line,) = eventually(lambda: api.page()["jobs"])
     context = page.context
     page.close()
     api.settled(line["id"], 120)
@@ -99,7 +99,7 @@ def test_what_is_submitted_offline_is_sent_once_when_the_connection_is_back(
     expect(tray(page)).to_contain_text("Waiting for the connection")
     assert api.page()["jobs"] == []
     page.context.set_offline(False)
-    (job,) = eventually(lambda: api.page()["jobs"] or None)
+    (job,) = eventually(lambda: api.page()["jobs"])
     assert job["prompt"] == "sent later"
     expect(tray(page)).to_contain_text("Succeeded")
     assert len(api.page()["jobs"]) == 1

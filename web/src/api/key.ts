@@ -16,9 +16,9 @@ export function storedKey(): string | null {
   return sessionStorage.getItem(NAME) ?? localStorage.getItem(NAME);
 }
 
-/** True when the key is kept on this device. */
-export function isKept(): boolean {
-  return localStorage.getItem(NAME) !== null;
+/** Where the key lies, for what must not outlive it: the tab's storage, or the device's if it is kept there. */
+export function keyStorage(): Storage {
+  return localStorage.getItem(NAME) === null ? sessionStorage : localStorage;
 }
 
 /**

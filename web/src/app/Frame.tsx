@@ -61,7 +61,6 @@ export function Frame() {
     <>
       <Header />
       <main>
-        {!online.value && <Notice kind="warning">{t("offline")}</Notice>}
         <Tabs
           label={t("tabs")}
           tabs={ORDER.map((id) => ({ id, label: t(id) }))}
@@ -70,7 +69,7 @@ export function Frame() {
           shows={shows}
         />
       </main>
-      <Tray />
+      <Tray>{!online.value && <Notice kind="warning">{t("offline")}</Notice>}</Tray>
       <Toasts />
       {asked.value !== null && <KeyDialog />}
     </>

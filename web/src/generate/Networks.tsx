@@ -6,6 +6,7 @@ import { Button, Empty, Field, Notice } from "../ui";
 import { insertionOf } from "./completion";
 import { cloud, type State } from "./forms";
 import { toggled } from "./prompt";
+import { fits } from "./search";
 import { files, filesProblem, ofKind, reading, refreshFiles, stem, type ModelKind } from "./shelf";
 import { t } from "./texts";
 import { usualUnit } from "./units";
@@ -60,17 +61,6 @@ export function Networks({ state, kind }: { state: State; kind: NetworkKind }) {
       )}
     </div>
   );
-}
-
-/** Whether every word stands in the file's names, its folder, its base model or its trigger words. */
-export function fits(file: Checkpoint, words: string): boolean {
-  const text = [file.name, file.folder, file.base_model, ...file.aliases, ...file.trigger_words]
-    .join(" ")
-    .toLowerCase();
-  return words
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word));
 }
 
 function Card({ file, state }: { file: Checkpoint; state: State }) {

@@ -21,11 +21,12 @@ export interface Begun {
 
 const MOST = 12;
 const LEAST_LETTERS = 2;
+const MOST_WORDS = 5;
 /** What ends the words before a caret. */
 const BREAKS = /[,\n()[\]{}<>:|]/;
 const TAG = /^(?:lora|lyco|hypernet)?:?/i;
 
-/** What was begun before the caret, most first: the words since the last comma, then the last word alone. */
+/** What was begun before the caret, most first: the words since the last comma, then fewer of them. */
 export function begunAt(text: string, caret: number): Begun[] {
   const before = text.slice(0, caret);
   const open = before.lastIndexOf("<");
@@ -34,11 +35,11 @@ export function begunAt(text: string, caret: number): Begun[] {
   }
   let start = caret;
   while (start > 0 && !BREAKS.test(before[start - 1] ?? "")) start--;
-  const words = before.slice(start);
-  const whole = words.trimStart();
-  const last = whole.split(/\s+/).at(-1) ?? "";
-  return [...new Set([whole, last])]
-    .filter((query) => query.trim().length >= LEAST_LETTERS)
+  const words = before.slice(start).split(/(?<=\s)/);
+  return words
+    .map((_, index) => words.slice(index).join(""))
+    .filter((query) => /^\S/.test(query) && query.trim().length >= LEAST_LETTERS)
+    .slice(-MOST_WORDS)
     .map((query) => ({ query, start: caret - query.length, tag: false }));
 }
 
@@ -51,6 +52,8 @@ export interface Offer {
 export function offered(text: string, caret: number, files: readonly Checkpoint[]): Offer | null {
   for (const begun of begunAt(text, caret)) {
     const found = ranked(begun, files);
+    // What is written to its end needs no offer.
+    if (found.some(({ label }) => label === begun.query)) return null;
     if (found.length > 0) return { start: begun.start, candidates: found.slice(0, MOST) };
   }
   return null;
@@ -59,7 +62,7 @@ export function offered(text: string, caret: number, files: readonly Checkpoint[
 function ranked({ query, tag }: Begun, files: readonly Checkpoint[]): Candidate[] {
   const wanted = query.trim().toLowerCase();
   const all = tag ? files.flatMap(tagOf) : files.flatMap((file) => [...embeddingOf(file), ...wordsOf(file)]);
-  const fits = all.filter(({ label }) => label.toLowerCase().includes(wanted) && label !== query);
+  const fits = all.filter(({ label }) => label.toLowerCase().includes(wanted));
   const rank = ({ label }: Candidate): number => (label.toLowerCase().startsWith(wanted) ? 0 : 1);
   const unique = [...new Map(fits.map((each) => [each.insert, each])).values()];
   return unique.sort((a, b) => rank(a) - rank(b) || a.label.localeCompare(b.label));

@@ -115,15 +115,18 @@ export function tagsOf(text: string): string[] {
 }
 
 /**
- * The prompt with a text added at its end, or without it and its comma if it is there: what a click on a card does in the
- * WebUI.
+ * The prompt with a text added at its end, or without it and its comma if it is there: what a click on a card does in
+ * the WebUI.
  */
 export function toggled(prompt: string, added: string): string {
   const at = prompt.indexOf(added);
   if (at < 0) return prompt === "" ? added : `${prompt.trimEnd()} ${added}`;
   const after = prompt.slice(at + added.length).trimStart();
   const isBeforeComma = after === "" || after.startsWith(",");
-  const before = prompt.slice(0, at).trimEnd().replace(isBeforeComma ? /,$/ : /$^/, "");
+  const before = prompt
+    .slice(0, at)
+    .trimEnd()
+    .replace(isBeforeComma ? /,$/ : /$^/, "");
   if (before === "") return after.replace(/^,\s*/, "");
   return isBeforeComma ? before + after : `${before} ${after}`;
 }

@@ -38,7 +38,9 @@ function Section({ title, text, children }: { title: string; text?: string; chil
     <section class="panel">
       <header class="job-section">
         <h2>{title}</h2>
-        {text && <Button kind="quiet" icon="copy" label={`${t("copy")}: ${title}`} onClick={() => void copyText(text)} />}
+        {text && (
+          <Button kind="quiet" icon="copy" label={`${t("copy")}: ${title}`} onClick={() => void copyText(text)} />
+        )}
       </header>
       {children}
     </section>

@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { api, explain, online, type Job } from "../api";
 import { go } from "../app/route";
@@ -15,8 +16,8 @@ import "./tray.css";
 
 const open = signal(false);
 
-/** Open jobs with live progress, at the edge of every page. */
-export function Tray() {
+/** Open jobs with live progress, at the edge of every page; above its button what else is to be said there. */
+export function Tray({ children }: { children?: ComponentChildren }) {
   const jobs = shown.value
     .map((id) => ({ id, job: jobOf(id) }))
     .filter(({ id, job }) => job || following.value.has(id));
@@ -47,6 +48,7 @@ export function Tray() {
           </ul>
         </div>
       )}
+      <div role="status">{children}</div>
       <button type="button" class="tray-button" aria-expanded={open.value} onClick={() => (open.value = !open.value)}>
         <Icon name="tray" />
         {t("open", { n: count })}

@@ -18,37 +18,53 @@ export interface Kept {
   owner: string | null;
 }
 
-const NAME = "darkroom.tray";
+/** Ids tell nobody anything who may not see the jobs: they stay when the tab is closed. */
+const IDS = "darkroom.tray";
+/** What is another person's matter lies where the key lies, and goes with it. */
+const OWN = "darkroom.unsent";
 /** For so long the API knows an Idempotency-Key again (24 hours); a wish that is older could become a second job. */
 export const KEY_LIVES = 23 * 3_600_000;
 
-/** Reads what was kept; what cannot be read counts as nothing. */
-export function readKept(store: Pick<Storage, "getItem">): Kept {
-  const nothing: Kept = { wishes: [], ids: [], owner: null };
+type Reads = Pick<Storage, "getItem">;
+type Writes = Pick<Storage, "setItem">;
+
+/**
+ * Reads what was kept: ids from `device`, the rest from `own`, the storage that holds the key. What cannot be read
+ * counts as nothing.
+ */
+export function readKept(device: Reads, own: Reads): Kept {
+  const ids = parsed(device.getItem(IDS));
+  const { wishes, owner } = record(parsed(own.getItem(OWN)));
+  return {
+    wishes: Array.isArray(wishes) ? wishes.filter((one) => one?.key && one.body && Number.isFinite(one.at)) : [],
+    ids: Array.isArray(ids) ? ids.filter((id) => typeof id === "string") : [],
+    owner: typeof owner === "string" ? owner : null,
+  };
+}
+
+function parsed(text: string | null): unknown {
   try {
-    const value: unknown = JSON.parse(store.getItem(NAME) ?? "null");
-    if (typeof value !== "object" || value === null) return nothing;
-    const { wishes, ids, owner } = value as Partial<Kept>;
-    return {
-      wishes: Array.isArray(wishes) ? wishes.filter((one) => one?.key && one.body && Number.isFinite(one.at)) : [],
-      ids: Array.isArray(ids) ? ids.filter((id) => typeof id === "string") : [],
-      owner: typeof owner === "string" ? owner : null,
-    };
+    return JSON.parse(text ?? "null");
   } catch {
-    return nothing;
+    return null;
   }
 }
 
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
 /** Keeps it. A browser without room for it goes on without; only a reload would then lose what was not sent. */
-export function writeKept(store: Pick<Storage, "setItem">, kept: Kept): void {
+export function writeKept(device: Writes, own: Writes, { ids, wishes, owner }: Kept): void {
   try {
-    store.setItem(NAME, JSON.stringify(kept));
+    device.setItem(IDS, JSON.stringify(ids));
+    own.setItem(OWN, JSON.stringify({ wishes, owner }));
   } catch {
     // full, or forbidden by the browser's settings
   }
 }
 
 /** Forgets all of it, for the next person at this browser. */
-export function clearKept(store: Pick<Storage, "removeItem">): void {
-  store.removeItem(NAME);
+export function clearKept(...stores: Pick<Storage, "removeItem">[]): void {
+  for (const store of stores) for (const name of [IDS, OWN]) store.removeItem(name);
 }

@@ -1,6 +1,6 @@
 /** The tray's jobs: those submitted here, and those of the same owner that are open elsewhere. */
 import { effect, signal } from "@preact/signals";
-import { api, explain, online, Problem, type Job, type JobWish } from "../api";
+import { api, explain, keyStorage, online, Problem, type Job, type JobWish } from "../api";
 import { toast } from "../ui";
 import { follow, following } from "./follow";
 import { clearKept, KEY_LIVES, readKept, writeKept } from "./keep";
@@ -40,14 +40,16 @@ function arrived(job: Job): Job {
 
 /** Begins: what an earlier visit left is sent and followed, and open jobs of other devices are looked for. */
 export function startTray(): void {
-  const kept = readKept(localStorage);
+  const kept = readKept(localStorage, keyStorage());
   owner.value = kept.owner;
   for (const id of kept.ids) track(id);
   for (const wish of kept.wishes) {
     if (Date.now() - wish.at > KEY_LIVES) toast(t("tooOld"), { kind: "error" });
     else deliver(wish).then(arrived, (fault: unknown) => toast(explain(fault), { kind: "error" }));
   }
-  effect(() => writeKept(localStorage, { wishes: [...sending.value], ids: [...shown.value], owner: owner.value }));
+  effect(() =>
+    writeKept(localStorage, keyStorage(), { wishes: [...sending.value], ids: [...shown.value], owner: owner.value }),
+  );
   const look = () => {
     if (!document.hidden && online.peek()) void lookAround();
   };
@@ -73,5 +75,5 @@ async function lookAround(): Promise<void> {
 export function forgetTray(): void {
   shown.value = [];
   sending.value = [];
-  clearKept(localStorage);
+  clearKept(localStorage, sessionStorage);
 }

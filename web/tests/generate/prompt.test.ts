@@ -8,7 +8,8 @@ function pressed(marked: string, up: boolean): string | null {
   const text = marked.replaceAll("|", "");
   const found = weighed({ text, start, end: end === start ? start : end - 1 }, up);
   if (found === null) return null;
-  return `${found.text.slice(0, found.start)}|${found.text.slice(found.start, found.end)}|${found.text.slice(found.end)}`;
+  const { text: next, start: from, end: to } = found;
+  return `${next.slice(0, from)}|${next.slice(from, to)}|${next.slice(to)}`;
 }
 
 test.each([

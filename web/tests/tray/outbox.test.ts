@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Problem, type Job, type JobWish } from "../../src/api";
-import { readKept, writeKept } from "../../src/tray/keep";
+import { clearKept, readKept, writeKept } from "../../src/tray/keep";
 import { deliver, sending, submit, type Way } from "../../src/tray/outbox";
 import { job } from "../jobs";
 
@@ -65,24 +65,37 @@ describe("a job that is submitted", () => {
 });
 
 describe("what the tray keeps in the browser", () => {
-  const store = (text: string | null) => ({ getItem: () => text });
+  const kept = { wishes: [{ key: "k", body: BODY, at: 5 }], ids: ["1"], owner: "ann" };
+  const storage = (held = new Map<string, string>()) => ({
+    getItem: (name: string) => held.get(name) ?? null,
+    setItem: (name: string, value: string) => void held.set(name, value),
+    removeItem: (name: string) => void held.delete(name),
+    text: () => [...held.values()].join(),
+  });
 
-  it("comes back as it was", () => {
-    let text = "";
-    const kept = { wishes: [{ key: "k", body: BODY, at: 5 }], ids: ["1"], owner: "ann" };
-    writeKept({ setItem: (_, value) => void (text = value) }, kept);
-    expect(readKept(store(text))).toEqual(kept);
+  it("comes back as it was, and of the device it has ids alone", () => {
+    const [device, own] = [storage(), storage()];
+    writeKept(device, own, kept);
+    expect(readKept(device, own)).toEqual(kept);
+    expect(device.text()).toBe('["1"]');
+    clearKept(device, own);
+    expect(device.text() + own.text()).toBe("");
   });
 
   it("counts as nothing when it cannot be read", () => {
     const nothing = { wishes: [], ids: [], owner: null };
-    for (const text of [null, "{", "3", '{"wishes": [{}], "ids": [1]}']) expect(readKept(store(text))).toEqual(nothing);
+    for (const text of [null, "{", "3", '{"wishes": [{}], "owner": 1}', "[1]"]) {
+      const broken = { getItem: () => text };
+      expect(readKept(broken, broken)).toEqual(nothing);
+    }
   });
 
   it("is given up without harm when the browser has no room", () => {
-    const full = () => {
-      throw new DOMException("full", "QuotaExceededError");
+    const full = {
+      setItem: () => {
+        throw new DOMException("full", "QuotaExceededError");
+      },
     };
-    expect(() => writeKept({ setItem: full }, { wishes: [], ids: [], owner: null })).not.toThrow();
+    expect(() => writeKept(full, full, kept)).not.toThrow();
   });
 });
