@@ -246,6 +246,26 @@ def test_inpaint_sends_what_was_painted_as_a_mask(page: Page, api: Darkroom) -> 
     assert {value for _, value in pictures["mask"].convert("L").getcolors() or []} == {0, 255}
 
 
+def test_inpaint_upload_sends_the_mask_of_a_file(page: Page, api: Darkroom) -> None:
+    inside = with_checkpoint(page, "img2img")
+    inside.get_by_role("tab", name="Inpaint upload").click()
+    drop_in(inside, png(96, 64))
+    expect(inside.get_by_text("96 × 64").first).to_be_visible()
+    send(inside)
+    expect(inside.get_by_role("alert")).to_contain_text("There is no mask yet")
+    half = Image.new("L", (96, 64), 0)
+    half.paste(255, (48, 0, 96, 64))
+    out = io.BytesIO()
+    half.save(out, "PNG")
+    drop_in(inside.get_by_role("group", name="Mask", exact=True), out.getvalue())
+    expect(inside.get_by_role("img", name="Mask", exact=True)).to_be_visible()
+    send(inside)
+    job = only_job(api)
+    assert job["mode"] == "inpaint_upload"
+    pictures = {each["name"]: Image.open(io.BytesIO(api.download(each["url"]))) for each in job["inputs"]}
+    assert pictures["mask"].convert("L").tobytes() == half.tobytes()
+
+
 def test_a_picture_can_be_copied_to_another_sub_tab(page: Page) -> None:
     inside = with_checkpoint(page, "img2img")
     drop_in(inside, png(120, 80))
