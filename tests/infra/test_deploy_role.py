@@ -1,5 +1,5 @@
-"""The role that deploys: it can make all that the stacks have, and cannot become more. The known ways of becoming more are
-tried with the evaluator of the local stack, which the end-to-end tests enforce with."""
+"""The role that deploys: it can make all that the stacks have, and cannot become more. The known ways of becoming more
+are tried with the evaluator of the local stack, which the end-to-end tests enforce with."""
 
 import json
 import re
@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
-from infra import deploy_role
+from infra import deploy_role, deploying
 from tests.infra.conftest import Installations, Synthesized
 
 ACCOUNT = "111122223333"
-BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/{deploy_role.BOUNDARY}"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/{deploying.BOUNDARY}"
 OURS = f"arn:aws:iam::{ACCOUNT}:role/Darkroom-dev-service-JobsApiRole-x"
 BOUND = {"iam:PermissionsBoundary": BOUNDARY}
 ADMIN = f"arn:aws:iam::{ACCOUNT}:role/admin"
@@ -195,4 +195,4 @@ def test_the_policies_fit_into_what_iam_takes() -> None:
 def test_a_stage_with_the_setting_gives_all_its_roles_the_boundary(strict: Synthesized) -> None:
     roles = strict.resources("AWS::IAM::Role")
     assert roles
-    assert all(deploy_role.BOUNDARY in json.dumps(role["PermissionsBoundary"]) for role in roles.values())
+    assert all(deploying.BOUNDARY in json.dumps(role["PermissionsBoundary"]) for role in roles.values())
