@@ -246,8 +246,8 @@ def deploy_policy() -> dict[str, Any]:
 
 
 def boundary() -> dict[str, Any]:
-    """The most that a role of the app may do: data of Darkroom's names, and endpoints. Of IAM it may do nothing but give
-    SageMaker the worker's role."""
+    """The most that a role of the app may do: data of Darkroom's names, and endpoints. Of IAM it may do nothing but
+    give SageMaker the worker's role."""
     account = "${AWS::AccountId}"
     data = [
         *_DYNAMODB[2],

@@ -61,9 +61,9 @@ def refuse_to_lose_a_key(cloudformation: Any, stage: Stage) -> None:
     data, _ = stack_names(stage.name)
     if not stage.customer_key and "AWS::KMS::Key" in kinds(cloudformation, data):
         raise Refused(
-            f"The stage {stage.name} has stored things that are encrypted with its own key, and without customer_key the "
-            'functions could not read them any more. Write "customer_key": "kept": then nothing more is encrypted with '
-            "the key, and what it encrypted can still be read."
+            f"The stage {stage.name} has stored things that are encrypted with its own key, and without customer_key "
+            'the functions could not read them any more. Write "customer_key": "kept": then nothing more is encrypted '
+            "with the key, and what it encrypted can still be read."
         )
 
 
@@ -79,8 +79,8 @@ def kinds(cloudformation: Any, stack: str) -> set[str]:
 
 
 def cdk(arguments: Sequence[str], session: Any, folder: Path = ROOT) -> int:
-    """Run the CDK CLI in a folder, this checkout, with this environment and the region and profile of a session; returns its exit
-    code."""
+    """Run the CDK CLI in a folder (this checkout), with this environment and the region and profile of a session;
+    returns its exit code."""
     node = Path(sys.executable).with_name("node")
     path = os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])
     environment = {**os.environ, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"}

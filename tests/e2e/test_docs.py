@@ -39,8 +39,8 @@ def environment(darkroom: Running) -> dict[str, str]:
 
 
 def runnable(block: str, darkroom: Running, folder: Path) -> str:
-    """A block as the test runs it: this stack's key file, and make's own goals left out. A deploy calls one of the stage's
-    functions, so they are built for this machine."""
+    """A block as the test runs it: this stack's key file, and make's own goals left out. A deploy calls one of the
+    stage's functions, so they are built for this machine."""
     machine = " ".join(f"-c {name}={value}" for name, value in this_machine().items())
     block = DEPLOY.sub(rf"python -m infra.stage deploy \1 {machine} --output {folder}/out", MAKE.sub("true", block))
     block = block.replace(".darkroom/", f"{darkroom.home.path}/")

@@ -20,8 +20,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     stage = Stage.model_validate({"name": "strict", "worker_package": NO_PACKAGE, "customer_key": "kept"})
     data, service = add_stacks(app, stage)
     folder = Path(app.synth().directory)
-    templates = [json.loads((folder / stack.template_file).read_text()) for stack in (data, service)]
-    return Synthesized(stage, data, service, *templates, folder)
+    of_data, of_service = (json.loads((folder / stack.template_file).read_text()) for stack in (data, service))
+    return Synthesized(stage, data, service, of_data, of_service, folder)
 
 
 def test_a_key_that_is_kept_encrypts_nothing_more(kept: Synthesized) -> None:

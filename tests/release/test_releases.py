@@ -108,7 +108,7 @@ def releases_of(world: World) -> set[str]:
     return {one["Environment"]["Variables"]["DARKROOM_RELEASE"] for one in told}
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_all_is_read_by_the_release_by_the_head_and_by_the_release_again(world: World) -> None:
     world.up(world.release, "INFO")
     with world.client() as client:
@@ -138,8 +138,9 @@ def test_all_is_read_by_the_release_by_the_head_and_by_the_release_again(world: 
         fill(client)
 
 
+@pytest.mark.timeout(900)
 def test_the_role_that_deploys_cannot_become_more(world: World) -> None:
-    """With real calls, under the permissions that the local stack enforces. tests/infra/test_deploy_role.py has more."""
+    """With real calls, under what the local stack enforces; tests/infra/test_deploy_role.py tries more."""
     deploy_role.make_policies(world.aws("cloudformation"))
     iam = world.aws("iam")
     policy, boundary = (
@@ -210,7 +211,7 @@ def _remove_roles(iam: Any, world: World) -> None:
     world.aws("cloudformation").delete_stack(StackName=deploying.POLICIES)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_stage_goes_and_leaves_nothing_but_the_cdks_own(world: World) -> None:
     assert [name for name in resources(world.aws) if "arkroom" in name]
     refused = world.operate("destroy", "local", check=False)
@@ -224,7 +225,7 @@ def test_a_stage_goes_and_leaves_nothing_but_the_cdks_own(world: World) -> None:
     assert world.operate("destroy", "local", "--yes", check=False).stdout.startswith("There is no stage local")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_what_a_stage_leaves_that_is_not_disposable_is_taken_over(world: World) -> None:
     world.operate("deploy", "prod", *MACHINE, "--output", str(world.home.folder("out")))
     outputs = stack_outputs(world)
