@@ -11,7 +11,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install demo up down status url worker test test-code test-stack test-worker test-bridge test-extension test-page page pictures extension coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions capabilities reliability wheels clean
+.PHONY: help install deploy demo up down status url worker test test-code test-stack test-worker test-bridge test-release test-extension test-page page pictures extension coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions costs capabilities reliability wheels clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -62,6 +62,12 @@ url: .venv/installed ## print the address of the running API
 page: install ## build the page for browsers (.build/page)
 	@python -m layers.page
 
+# More settings for once: make deploy STAGE=dev ARGS="-c waf=true". It goes through make because the lines at the top say
+# whom uv and npm may trust.
+deploy: install ## deploy a stage to AWS (STAGE=dev), and remove old versions of its functions
+	@test -n "$(STAGE)" || { echo "Say which stage of cdk.json: make deploy STAGE=dev"; exit 1; }
+	@python -m infra.stage deploy $(STAGE) $(ARGS)
+
 # BASE=ray builds it for AWS's other container, ENGINE=preview without what paints.
 worker: install ## build the worker's package into dist/worker, which a deploy then takes to SageMaker
 	@python -m layers.worker --engine $(if $(filter file,$(origin ENGINE)),diffusers,$(ENGINE)) --base $(or $(BASE),pytorch)
@@ -75,6 +81,7 @@ test: install ## run every test (ten minutes)
 WITH_BROWSER := tests/page
 WITH_WORKER := tests/painted tests/conformance tests/contract/test_worker_package.py tests/e2e/test_worker_package.py
 WITH_BRIDGE := tests/integration/test_extras.py tests/e2e/test_bridge.py tests/e2e/test_bridge_clients.py
+WITH_RELEASE := tests/release
 
 # The engine `diffusers`, on the CPU. One thread a process: with more, two busy cores are many times slower.
 test-worker: .venv-worker/installed ## test the engine that paints with real models, the package and the check of workers
@@ -91,6 +98,10 @@ test-worker: .venv-worker/installed ## test the engine that paints with real mod
 
 test-bridge: install ## test the bridge on the local stack, with clients of the WebUI and fifty at once, and what the extras install
 	@python -m pytest $(WITH_BRIDGE)
+
+# It deploys some six times, one after the other.
+test-release: install ## test a release under the head and over it, the role that deploys, and the way out
+	@python -m pytest $(WITH_RELEASE)
 
 # The panel in the WebUI, in a browser: Gradio 3 as AUTOMATIC1111 has it, Gradio 4 as Forge has it. Both run on Python
 # 3.10 and 3.11 only. WEBUI_PYTHON names one; else the first that is found is taken.
@@ -130,13 +141,13 @@ extension: ## pack the extension for the WebUI with its client into dist/
 	@ls dist/sd-webui-darkroom.zip
 
 test-code:
-	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE) $(WITH_BROWSER))
+	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE) $(WITH_BROWSER) $(WITH_RELEASE))
 
 test-stack:
 	@python -m pytest tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE))
 
 coverage: install ## run every test but the end-to-end ones, and print the lines that no test ran
-	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE) $(WITH_BROWSER)) --cov --cov-report=term-missing
+	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE) $(WITH_BROWSER) $(WITH_RELEASE)) --cov --cov-report=term-missing
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
 check: install ## format, lint, types, imports, licences, then every test (templates are linted there)
@@ -154,11 +165,12 @@ fix: install ## format and mend what can be mended
 	ruff format .
 	ruff check --fix .
 
-bench: install ## count AWS calls, what pages of the history and the writes of a job cost, and time `darkroom --help`
+bench: install ## count AWS calls, what pages of the history and the writes of a job cost, and time imports and `darkroom --help`
 	@python -m bench.calls
 	@python -m bench.history
 	@python -m bench.writes
 	@python -m bench.cli
+	@python -m bench.imports
 
 bench-worker: .venv-worker/installed ## time the engine that paints against plain diffusers (ARGS=--tiny without a GPU)
 	@.venv-worker/bin/python -m bench.worker $(ARGS)
@@ -171,6 +183,9 @@ fuzz: install ## send thousands of odd requests to the running stack (about ten 
 
 permissions: install ## write docs/permissions.md anew from the templates
 	@python -m infra.permissions_page > docs/permissions.md
+
+costs: install ## write docs/costs.md anew from the templates and infra/prices.json
+	@python -m infra.costs > docs/costs.md
 
 openapi: install ## write docs/openapi.json anew from the handlers
 	@python -m functions.openapi > docs/openapi.json

@@ -1,5 +1,5 @@
-"""The CDK app: the two stacks of one stage. `cdk` runs it with the `python3` that is first on the PATH,
-so put the virtual environment there: `source .venv/bin/activate && npx cdk deploy --all -c stage=dev`."""
+"""The CDK app: the two stacks of one stage. `cdk` runs it with the `python3` that is first on the PATH: `make deploy
+STAGE=dev` puts the virtual environment there."""
 
 import sys
 

@@ -20,8 +20,7 @@ from infra.stage import NO_PACKAGE, Stage
 from infra.versions import KEPT
 
 PRICES = Path(__file__).with_name("prices.json")
-METRICS = ("broken", "failed", "and those that each round counts")
-ROUND_METRICS = 21
+ROUND_METRICS = 14
 """How many metrics a round of the sweeper writes in all, even where nothing happens; a test counts them."""
 DEAR = Stage(name="prod", worker_package=NO_PACKAGE, waf=True, customer_key=True, snap_start=True)
 PLAIN = Stage(name="prod", worker_package=NO_PACKAGE)
@@ -94,8 +93,9 @@ def text(plain: Sequence[Line], dear: Sequence[Line]) -> str:
     head = f"""# What a stage costs when nobody uses it
 
 `make costs` works this out from the templates of a stage called `prod` and the prices in `infra/prices.json`:
-{price["source"]}. They are of {price["region"]}, as of {price["date"]}. Nobody has compared them with a bill
-yet. Correct the file for your region.
+{price["source"]}.
+They are of {price["region"]}, as of {price["date"]}. Nobody has compared them with a bill yet. Correct the file for
+your region.
 
 | what | how many | each, $ | a month, $ |
 | --- | --- | --- | --- |
@@ -109,11 +109,11 @@ yet. Correct the file for your region.
         + "\n".join(lines)
         + f"""
 
-Assumed is that Lambda asks an empty queue {assumed["polls_a_minute"]} times a minute, and that a round of the sweeper takes
-{assumed["sweep_seconds"]} second. With `snap_start` each start of a function behind the API costs
-{price["snapshot_restored_gb"]:.5f} dollars for each GB of its memory besides. An endpoint is billed by the second for every
-instance that it has, at the rate of its type; one that sleeps has none. Model files cost {price["s3_gb_month"]} dollars a month
-for each GB, rows of jobs {price["dynamodb_gb_month"]}.
+Assumed is that Lambda asks an empty queue {assumed["polls_a_minute"]} times a minute, and that a round of the sweeper
+takes {assumed["sweep_seconds"]} second. With `snap_start` each start of a function behind the API costs
+{price["snapshot_restored_gb"]:.5f} dollars for each GB of its memory besides. An endpoint is billed by the second for
+every instance that it has, at the rate of its type; one that sleeps has none. Model files cost {price["s3_gb_month"]}
+dollars a month for each GB, rows of jobs {price["dynamodb_gb_month"]}.
 """
     )
 

@@ -8,15 +8,16 @@ By itself `cdk bootstrap` makes that role an administrator. `python -m infra.sta
 """
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.deploying import cdk
+from infra.deploying import BOUNDARY, POLICIES, cdk
 
-STACK = "DarkroomDeployPolicies"
-DEPLOY, BOUNDARY = "DarkroomDeploy", "DarkroomBoundary"
+DEPLOY = "DarkroomDeploy"
 _ROLES = "arn:*:iam::${AWS::AccountId}:role/Darkroom-*"
 _BOUNDARY_ARN = "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/" + BOUNDARY
 _LOGS_POLICY = "arn:*:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
@@ -245,8 +246,8 @@ def deploy_policy() -> dict[str, Any]:
 
 
 def boundary() -> dict[str, Any]:
-    """The most that a role of the app may do: data of Darkroom's names, and endpoints. Of IAM it may do nothing but give
-    SageMaker the worker's role."""
+    """The most that a role of the app may do: data of Darkroom's names, and endpoints. Of IAM it may do nothing but
+    give SageMaker the worker's role."""
     account = "${AWS::AccountId}"
     data = [
         *_DYNAMODB[2],
@@ -325,15 +326,19 @@ def bootstrap(session: Any, say: Callable[[str], None]) -> int:
     make_policies(session.client("cloudformation"))
     identity = session.client("sts").get_caller_identity()
     partition, account = identity["Arn"].split(":")[1], identity["Account"]
-    say(f'Stages need the boundary from now on: write "permissions_boundary": "{BOUNDARY}" into cdk.json.')
     policy = f"arn:{partition}:iam::{account}:policy/{DEPLOY}"
     arguments = ["--cloudformation-execution-policies", policy, "--custom-permissions-boundary", DEPLOY]
-    return cdk(["bootstrap", f"aws://{account}/{session.region_name}", *arguments, "-c", "stage=dev"], session)
+    # In a folder without a cdk.json, because the CDK would otherwise synthesize the app.
+    with tempfile.TemporaryDirectory() as folder:
+        code = cdk(["bootstrap", f"aws://{account}/{session.region_name}", *arguments], session, Path(folder))
+    if code == 0:
+        say(f"The account is prepared. `make deploy` gives all roles of a stage the boundary {BOUNDARY}.")
+    return code
 
 
 def make_policies(cloudformation: Any) -> None:
     """Make or change the stack of the policies."""
-    call = {"StackName": STACK, "TemplateBody": json.dumps(template()), "Capabilities": ["CAPABILITY_NAMED_IAM"]}
+    call = {"StackName": POLICIES, "TemplateBody": json.dumps(template()), "Capabilities": ["CAPABILITY_NAMED_IAM"]}
     try:
         cloudformation.create_stack(**call)
         waiter = "stack_create_complete"
@@ -347,4 +352,4 @@ def make_policies(cloudformation: Any) -> None:
                 raise
             return
         waiter = "stack_update_complete"
-    cloudformation.get_waiter(waiter).wait(StackName=STACK, WaiterConfig={"Delay": 2})
+    cloudformation.get_waiter(waiter).wait(StackName=POLICIES, WaiterConfig={"Delay": 2})

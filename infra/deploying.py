@@ -19,6 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 CDK = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
 
 
+POLICIES = "DarkroomDeployPolicies"
+"""The stack that `bootstrap` makes (`infra/deploy_role.py`)."""
+BOUNDARY = "DarkroomBoundary"
+
+
 class Refused(Exception):
     """A deploy is not begun, because it would lose something; the text says what to do instead."""
 
@@ -33,7 +38,11 @@ def deploy(session: Any, stage: Stage, arguments: Sequence[str], say: Callable[[
     code. `arguments` are more arguments for `cdk deploy`. Raises Refused."""
     cloudformation = session.client("cloudformation")
     refuse_to_lose_a_key(cloudformation, stage)
-    code = cdk(["deploy", "--all", "--require-approval", "never", "-c", f"stage={stage.name}", *arguments], session)
+    words = ["deploy", "--all", "--require-approval", "never", "-c", f"stage={stage.name}", *arguments]
+    if not stage.permissions_boundary and kinds(cloudformation, POLICIES):
+        # The account was prepared by `bootstrap`: no role can be made without the boundary.
+        words += ["-c", f"permissions_boundary={BOUNDARY}"]
+    code = cdk(words, session)
     if code == 0:
         _, service = stack_names(stage.name)
         versions.settle(cloudformation, session.client("lambda"), service, say)
@@ -50,15 +59,15 @@ def refuse_to_lose_a_key(cloudformation: Any, stage: Stage) -> None:
     """Raises Refused where the stage has a customer's key and its settings do not any more: what is encrypted with it
     could not be read."""
     data, _ = stack_names(stage.name)
-    if not stage.customer_key and "AWS::KMS::Key" in _kinds(cloudformation, data):
+    if not stage.customer_key and "AWS::KMS::Key" in kinds(cloudformation, data):
         raise Refused(
-            f"The stage {stage.name} has stored things that are encrypted with its own key, and without customer_key the "
-            'functions could not read them any more. Write "customer_key": "kept": then nothing more is encrypted with '
-            "the key, and what it encrypted can still be read."
+            f"The stage {stage.name} has stored things that are encrypted with its own key, and without customer_key "
+            'the functions could not read them any more. Write "customer_key": "kept": then nothing more is encrypted '
+            "with the key, and what it encrypted can still be read."
         )
 
 
-def _kinds(cloudformation: Any, stack: str) -> set[str]:
+def kinds(cloudformation: Any, stack: str) -> set[str]:
     """The types of a deployed stack's resources; none without the stack."""
     try:
         pages = list(cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack))
@@ -69,15 +78,15 @@ def _kinds(cloudformation: Any, stack: str) -> set[str]:
     return {one["ResourceType"] for page in pages for one in page["StackResourceSummaries"]}
 
 
-def cdk(arguments: Sequence[str], session: Any = None) -> int:
-    """Run the CDK CLI in this checkout, with this environment and the region and profile of a session; returns its exit
-    code."""
+def cdk(arguments: Sequence[str], session: Any, folder: Path = ROOT) -> int:
+    """Run the CDK CLI in a folder (this checkout), with this environment and the region and profile of a session;
+    returns its exit code."""
     node = Path(sys.executable).with_name("node")
     path = os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])
     environment = {**os.environ, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"}
-    if session is not None:
-        environment |= {"AWS_REGION": session.region_name or "", "AWS_DEFAULT_REGION": session.region_name or ""}
-        if session.profile_name != "default":
-            environment["AWS_PROFILE"] = session.profile_name
+    if session.region_name:
+        environment |= {"AWS_REGION": session.region_name, "AWS_DEFAULT_REGION": session.region_name}
+    if session.profile_name != "default":
+        environment["AWS_PROFILE"] = session.profile_name
     command = [str(node), str(CDK), *arguments, "--no-notices"]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode  # noqa: S603 - our own words
+    return subprocess.run(command, cwd=folder, env=environment, check=False).returncode  # noqa: S603 - our own words

@@ -159,7 +159,7 @@ def _gpu(name: str, quota: Quota | None, region: str, instances: int) -> Finding
 
 
 def _bootstrap(ssm: Any, region: str) -> list[Finding]:
-    command = ("npx cdk bootstrap",)
+    command = ("python -m infra.stage bootstrap",)
     try:
         text = ssm.get_parameter(Name=BOOTSTRAP_PARAMETER)["Parameter"]["Value"]
     except ClientError as error:

@@ -1,9 +1,9 @@
 """Releases, and what each froze: the indexes of the tables.
 
-`releases.json` names each release's commit (tags do not travel with every copy of a repository) and its indexes. DynamoDB
-changes no projection and no key of an index, and adds or removes one index of a table in one update (DynamoDB Developer
-Guide, "Managing Global Secondary Indexes"); the local stack would replace a changed index without a word. So a deploy is
-refused that would change one.
+`releases.json` names each release's commit (tags do not travel with every copy of a repository) and its indexes.
+DynamoDB changes no projection and no key of an index, and adds or removes one index of a table in one update (DynamoDB
+Developer Guide, "Managing Global Secondary Indexes"); the local stack would replace a changed index without a word. So
+a deploy is refused that would change one.
 
 `python -m infra.releases record VERSION [COMMIT]` adds a release, or names another commit for it; `python -m
 infra.releases` lists them.

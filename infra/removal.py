@@ -39,9 +39,7 @@ def destroy(session: Any, stage: str, yes: bool, say: Callable[[str], None], fol
     say(f"The stage {stage} is removed." + ("" if left else " Nothing of it is left."))
     for one in left:
         say(f"left: {one.kind} {one.name}: {one.why}")
-    say(
-        "The CDK's own stack CDKToolkit stays, with the files of deploys in its bucket: other apps of the account use it."
-    )
+    say("The CDK's own stack CDKToolkit stays, with the files of deploys in its bucket: other apps use it, too.")
     return 0
 
 

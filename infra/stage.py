@@ -1,6 +1,6 @@
 """The settings of one installation (a stage): read from `cdk.json` and checked.
 
-`cdk deploy -c stage=prod` uses `context.stages.prod`. `-c <setting>=<value>` overrides a setting for one command; the
+`make deploy STAGE=prod` uses `context.stages.prod`. `-c <setting>=<value>` overrides a setting for one command; the
 local stack sets this machine's Python and CPU in that way.
 
 `python -m infra.stage` has the commands of those who deploy: see `infra/operators.py`.

@@ -1,5 +1,5 @@
-"""`python -m infra.stage take-over NAME FILE`: makes the data stack of a stage anew around tables, buckets and a secret that
-an earlier one left. CloudFormation imports them; the deploy after it adds the rest.
+"""`python -m infra.stage take-over NAME FILE`: makes the data stack of a stage anew around tables, buckets and a secret
+that an earlier one left. CloudFormation imports them; the deploy after it adds the rest.
 
 The file is what `destroy` wrote: `{"<id in the template>": "<name of the resource>"}`.
 """

@@ -1,4 +1,5 @@
-"""The versions of a stage's functions: after a deploy the last three are kept, and `rollback` goes back to the one before.
+"""The versions of a stage's functions: after a deploy the last three are kept, and `rollback` goes back to the one
+before.
 
 `python -m infra.stage deploy` calls `settle`, `python -m infra.stage rollback` calls `rollback`. Both take clients of
 boto3 and the service stack's name.
@@ -12,8 +13,8 @@ from infra.function import ALIAS, RELEASE_VARIABLE
 
 KEPT = 3
 NOT_BACK = (
-    "Only the functions went back. Routes, roles, queues, alarms, tables and the worker's package are as the last deploy "
-    "made them. The next deploy moves the functions on: python -m infra.stage deploy"
+    "Only the functions went back. Routes, roles, queues, alarms, tables and the worker's package are as the last "
+    "deploy made them. The next deploy moves the functions on: python -m infra.stage deploy"
 )
 
 

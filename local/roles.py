@@ -1,8 +1,8 @@
 """Teaches MiniStack the condition keys of IAM that say which boundary a role has, and which policy is attached.
 
 A request that makes a role, or sets its boundary, has that boundary; any other one has the role's own (Service
-Authorization Reference, "Condition keys for AWS Identity and Access Management"). MiniStack gives conditions neither key,
-so a policy that asks for a boundary would allow nothing.
+Authorization Reference, "Condition keys for AWS Identity and Access Management"). MiniStack gives conditions neither
+key, so a policy that asks for a boundary would allow nothing.
 """
 
 from collections.abc import Callable

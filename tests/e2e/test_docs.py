@@ -19,6 +19,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.M | re.S)
 # Run whole by test_stack.py and by CI; here only looked up, or the test suite would start itself.
 MAKE = re.compile(r"^make ([a-z-]+)$", re.M)
+DEPLOY = re.compile(r"^make deploy STAGE=(\w+)$", re.M)
 
 
 def blocks() -> list[tuple[str, str]]:
@@ -38,10 +39,12 @@ def environment(darkroom: Running) -> dict[str, str]:
     return {**shared, "PATH": path, "DARKROOM_HOME": str(darkroom.home.path)}
 
 
-def runnable(block: str, darkroom: Running) -> str:
-    """A block as the test runs it: this stack's key file, and make's own goals left out."""
-    block = MAKE.sub("true", block)
-    block = block.replace("npx cdk", "cdk").replace(".darkroom/", f"{darkroom.home.path}/")
+def runnable(block: str, darkroom: Running, folder: Path) -> str:
+    """A block as the test runs it: this stack's key file, and make's own goals left out. A deploy calls one of the
+    stage's functions, so they are built for this machine."""
+    machine = " ".join(f"-c {name}={value}" for name, value in this_machine().items())
+    block = DEPLOY.sub(rf"python -m infra.stage deploy \1 {machine} --output {folder}/out", MAKE.sub("true", block))
+    block = block.replace(".darkroom/", f"{darkroom.home.path}/")
     return "set -euo pipefail\n" + block.replace("source .venv/bin/activate", "true")
 
 
@@ -56,16 +59,9 @@ def test_every_make_goal_in_the_docs_is_there() -> None:
 def test_every_command_of_a_page_works(darkroom: Running, page: str, tmp_path: Path) -> None:
     pictures = darkroom.home.folder("pictures")
     (pictures / "x.png").write_bytes(png(64, 64, (5, 6, 7)))
-    cdk = tmp_path / "cdk"
-    # A deploy calls one of the stage's functions, so they are built for this machine.
-    machine = " ".join(f"-c {name}={value}" for name, value in this_machine().items())
-    cli = f"{ROOT}/node_modules/aws-cdk/bin/cdk"
-    cdk.write_text(f'#!/bin/sh\nexec node {cli} "$@" {machine} --output {tmp_path}/out --ci\n')
-    cdk.chmod(0o755)
     shared = environment(darkroom)
-    shared["PATH"] = f"{tmp_path}:{shared['PATH']}"
     # One shell a page, as a reader has it: what one block exports, the next one uses.
-    script = "\n".join(runnable(block, darkroom) for block in blocks_of(page))
+    script = "\n".join(runnable(block, darkroom, tmp_path) for block in blocks_of(page))
     done = subprocess.run(  # noqa: S603 - the page is ours
         ["/bin/bash", "-c", script], cwd=ROOT, env=shared, capture_output=True, text=True, timeout=240, check=False
     )

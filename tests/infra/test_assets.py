@@ -113,7 +113,7 @@ def test_bytecode_is_what_runs_whatever_became_of_the_source(tmp_path: Path) -> 
 
 def test_a_module_that_cannot_be_compiled_stops_the_build(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def")
-    with pytest.raises(bytecode.CompileError, match="(?s)cannot compile.*SyntaxError"):
+    with pytest.raises(bytecode.CompileError, match=r"(?s)cannot compile.*SyntaxError"):
         bytecode.compile_all(Path(sys.executable), tmp_path, "/opt")
 
 

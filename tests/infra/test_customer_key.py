@@ -1,7 +1,6 @@
 """The customer's key can be switched off in a way that leaves what it encrypted readable; any other way is refused."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,13 @@ from tests.infra.test_strict import KEY_ACTIONS
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synthesized]:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     app = App(analytics_reporting=False, outdir=str(tmp_path_factory.mktemp("cdk.out")))
     stage = Stage.model_validate({"name": "strict", "worker_package": NO_PACKAGE, "customer_key": "kept"})
     data, service = add_stacks(app, stage)
     folder = Path(app.synth().directory)
-    templates = [json.loads((folder / stack.template_file).read_text()) for stack in (data, service)]
-    yield Synthesized(stage, data, service, *templates, folder)
+    of_data, of_service = (json.loads((folder / stack.template_file).read_text()) for stack in (data, service))
+    return Synthesized(stage, data, service, of_data, of_service, folder)
 
 
 def test_a_key_that_is_kept_encrypts_nothing_more(kept: Synthesized) -> None:

@@ -71,6 +71,6 @@ def test_snapshots_are_one_setting_for_the_functions_that_a_person_waits_for(
         return {name: snap for name in FUNCTIONS if (snap := stage.function(name).get("SnapStart"))}
 
     assert started(prod) == {}
-    assert started(strict) == dict.fromkeys(AWAITED, {"ApplyOn": "PublishedVersions"})
+    assert started(strict) == {name: {"ApplyOn": "PublishedVersions"} for name in AWAITED}
     assert {"authorizer", "jobs_api"} <= AWAITED
     assert "sweeper" not in AWAITED

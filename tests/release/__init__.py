@@ -1,1 +1,1 @@
-"""Releases over each other, and the way out: minutes of deploys, so they have a target of their own, `make test-release`."""
+"""Releases over each other, and the way out: minutes of deploys, with a target of their own, `make test-release`."""

@@ -121,7 +121,7 @@ def test_a_new_account_is_told_what_to_ask_for() -> None:
     assert gpu.says.startswith("0 at once, and 2 needed")
     assert "Amazon SageMaker" in gpu.todo[0]
     assert gpu.todo[1].endswith("--service-code sagemaker --quota-code L-1928E07B --desired-value 2")
-    assert findings["bootstrap"].todo == ("npx cdk bootstrap",)
+    assert findings["bootstrap"].todo == ("python -m infra.stage bootstrap",)
 
 
 def test_concurrency_that_is_reserved_for_other_functions_does_not_count() -> None:
@@ -151,7 +151,7 @@ def test_an_old_bootstrap_is_made_anew(version: str, ok: bool) -> None:
     account.bootstrap = version
     finding = found(account)["bootstrap"]
     assert finding.ok is ok
-    assert finding.todo == (() if ok else ("npx cdk bootstrap",))
+    assert finding.todo == (() if ok else ("python -m infra.stage bootstrap",))
 
 
 @pytest.mark.parametrize(
