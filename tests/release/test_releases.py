@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from darkroom_client import Darkroom
 from infra import deploy_role, deploying, releases
-from local import stack
+from local import parts, stack
 from local.home import ROOT, Home
 from tests.infra.conftest import this_machine
 from tests.release.everything import fill, lost, read, resources
@@ -61,7 +61,7 @@ class World:
         return boto3.session.Session("test", "test", region_name="us-east-1")
 
     def addresses(self) -> dict[str, str]:
-        shared = stack.environment(self.home.read())
+        shared = parts.environment(self.home.read())
         return {name: value for name, value in shared.items() if name.startswith(("AWS_", "CDK_", "NO_PROXY"))}
 
     def operate(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
@@ -69,7 +69,7 @@ class World:
         done = subprocess.run(  # noqa: S603 - our own words
             [sys.executable, "-m", "infra.stage", *arguments],
             cwd=self.home.path,
-            env={**stack.environment(self.home.read()), "PYTHONPATH": os.environ["PYTHONPATH"]},
+            env={**parts.environment(self.home.read()), "PYTHONPATH": os.environ["PYTHONPATH"]},
             capture_output=True,
             text=True,
             check=False,
@@ -144,17 +144,17 @@ def test_the_role_that_deploys_cannot_become_more(world: World) -> None:
     deploy_role.make_policies(world.aws("cloudformation"))
     iam = world.aws("iam")
     policy, boundary = (
-        f"arn:aws:iam::{stack.ACCOUNT}:policy/{name}" for name in (deploy_role.DEPLOY, deploying.BOUNDARY)
+        f"arn:aws:iam::{parts.ACCOUNT}:policy/{name}" for name in (deploy_role.DEPLOY, deploying.BOUNDARY)
     )
     trust = {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"AWS": stack.ACCOUNT}, "Action": "sts:AssumeRole"}],
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": parts.ACCOUNT}, "Action": "sts:AssumeRole"}],
     }
     text = json.dumps(trust)
     iam.create_role(RoleName="admin", AssumeRolePolicyDocument=text)
     iam.create_role(RoleName="deployer", AssumeRolePolicyDocument=text, PermissionsBoundary=policy)
     iam.attach_role_policy(RoleName="deployer", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
-    arn = f"arn:aws:iam::{stack.ACCOUNT}:role/deployer"
+    arn = f"arn:aws:iam::{parts.ACCOUNT}:role/deployer"
     given = world.aws("sts").assume_role(RoleArn=arn, RoleSessionName="deploy")["Credentials"]
     role = boto3.session.Session(
         given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name="us-east-1"
