@@ -74,8 +74,9 @@ def png(width: int = 96, height: int = 64, noise: bool = False) -> bytes:
 
 def drop_in(inside: Locator, picture: bytes) -> None:
     """Chooses a picture with the first file dialog in sight."""
-    chosen = {"name": "picture.png", "mimeType": "image/png", "buffer": picture}
-    inside.locator("input[type=file]").first.set_input_files(chosen)
+    inside.locator("input[type=file]").first.set_input_files(
+        {"name": "picture.png", "mimeType": "image/png", "buffer": picture}
+    )
 
 
 # -- what is set is what arrives -----------------------------------------------------------------------

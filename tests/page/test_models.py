@@ -252,7 +252,12 @@ def test_the_shelf_is_usable_at_each_width(opened: Opened, artist: Person, schem
 
 def once(page: Page, look: Callable[[], Any]) -> None:
     """Wait until this is so. The browser's requests are looked at meanwhile, which a mere pause would not do."""
-    eventually(lambda: look() or page.wait_for_timeout(50))
+
+    def look_again() -> Any:
+        page.wait_for_timeout(50)
+        return look()
+
+    eventually(look_again)
 
 
 def is_put(route: Route) -> bool:
