@@ -69,8 +69,8 @@ test: install ## run every test (ten minutes)
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-code test-stack
 
 # What `make test` leaves to the targets below, so that it stays at ten minutes.
-WITH_WORKER := tests/painted tests/conformance tests/e2e/test_worker_package.py
-WITH_BRIDGE := tests/e2e/test_bridge.py tests/e2e/test_bridge_clients.py
+WITH_WORKER := tests/painted tests/conformance tests/contract/test_worker_package.py tests/e2e/test_worker_package.py
+WITH_BRIDGE := tests/integration/test_extras.py tests/e2e/test_bridge.py tests/e2e/test_bridge_clients.py
 WITH_RELEASE := tests/release
 
 # The engine `diffusers`, on the CPU. One thread a process: with more, two busy cores are many times slower.
@@ -86,7 +86,7 @@ test-worker: .venv-worker/installed ## test the engine that paints with real mod
 	@uv pip install --quiet --compile-bytecode --python .venv-worker/bin/python $(addprefix --find-links ,$(PIP_FIND_LINKS)) -r worker/torch.txt
 	@touch $@
 
-test-bridge: install ## test the bridge on the local stack, with clients of the WebUI and fifty at once
+test-bridge: install ## test the bridge on the local stack, with clients of the WebUI and fifty at once, and what the extras install
 	@python -m pytest $(WITH_BRIDGE)
 
 # It deploys some six times, one after the other.
@@ -119,13 +119,13 @@ extension: ## pack the extension for the WebUI with its client into dist/
 	@ls dist/sd-webui-darkroom.zip
 
 test-code:
-	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_RELEASE))
+	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE) $(WITH_RELEASE))
 
 test-stack:
 	@python -m pytest tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE))
 
 coverage: install ## run every test but the end-to-end ones, and print the lines that no test ran
-	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_RELEASE)) --cov --cov-report=term-missing
+	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE) $(WITH_RELEASE)) --cov --cov-report=term-missing
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
 check: install ## format, lint, types, imports, licences, then every test (templates are linted there)

@@ -22,7 +22,7 @@ def fresh() -> Iterator[Callable[[], World]]:
 
 
 # A test for each scenario, so that pytest-xdist can spread them over its workers. `make reliability` tries all kinds of
-# faults at each call; here are the one that passes and two of those that last.
+# faults at each call; here are two at most (see `some_of`).
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: f"{scenario.function}: {scenario.what}")
 def test_whatever_call_breaks_everything_comes_to_its_end_as_the_snapshot_says(
     fresh: Callable[[], World], scenario: Scenario

@@ -1,7 +1,6 @@
 """What `client/` and `cli/` (with the bridge in it) install: on its own, complete, and of one version."""
 
 import ast
-import os
 import sys
 import tomllib
 import zipfile
@@ -12,15 +11,9 @@ from pathlib import Path
 import pytest
 
 from local.home import ROOT
-from tests.contract.serving import free_port
-from tests.support.installed import UV, clean, run, wheels, with_pip, with_uv_tool
+from tests.support.installed import UV, clean, run, with_pip, with_uv_tool
 
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return wheels(tmp_path_factory.mktemp("dist"))
 
 
 def contents(wheel: Path, package: str) -> dict[str, bytes]:
@@ -77,34 +70,12 @@ def test_the_command_works_on_a_machine_without_this_checkout(way: str, built: d
     told = run([command, "jobs", "list"], environment, elsewhere, check=False)
     assert told.startswith("Where is Darkroom?")
     told = run([command, "bridge", "--url", "http://127.0.0.1:9", "--no-key"], environment, elsewhere, check=False)
-    assert "install `darkroom-cli[bridge]`" in told
+    assert "uv tool install './cli[bridge]'" in told
     told = run([command, "login", "--stage", "dev"], environment, elsewhere, check=False)
     assert "uv tool install './cli[aws]'" in told
     told = run([command, "worker", "check", "http://127.0.0.1:1"], environment, elsewhere, check=False)
     assert "uv tool install './cli[worker]'" in told
     assert "cancel-during\tmust\t" in run([command, "worker", "check", "--list"], environment, elsewhere)
-
-
-def test_the_extra_worker_has_all_that_the_check_of_a_container_needs(built: dict[str, Path], tmp_path: Path) -> None:
-    command = str(with_pip(f"{built['cli']}[worker]", tmp_path))
-    port = str(free_port())
-    here = f"PYTHONPATH={os.pathsep.join(sys.path)}"
-    worker = ["env", here, sys.executable, "-m", "worker.server", "--port", port]
-    names = ["--only", "txt2img", "--only", "stored", "--only", "progress-shape", "--only", "orientation"]
-    checking = [command, "worker", "check", f"http://127.0.0.1:{port}", "--port", "0", *names, "--", *worker]
-    told = run(checking, clean(tmp_path / "home"), tmp_path)
-    assert "The worker keeps the contract." in told
-    assert told.count("\tholds\t") == 4
-
-
-def test_the_extra_brings_all_that_the_bridge_needs(built: dict[str, Path], tmp_path: Path) -> None:
-    command = with_pip(f"{built['cli']}[bridge]", tmp_path)
-    needed = "from darkroom_cli.commands.bridge import NEEDED; from importlib.util import find_spec; "
-    program = needed + "import darkroom_bridge.server; print([name for name in NEEDED if find_spec(name) is None])"
-    environment = clean(tmp_path / "home")
-    assert run([str(command.with_name("python")), "-c", program], environment, tmp_path) == "[]\n"
-    told = run([str(command), "bridge", "--url", "nowhere", "--no-key"], environment, tmp_path, check=False)
-    assert "no whole address" in told
 
 
 def test_the_bridge_imports_the_client_and_its_own_packages_only() -> None:

@@ -133,7 +133,7 @@ def test_the_command_refuses_to_lend_its_key_to_other_machines(monkeypatch: pyte
 
 def test_without_its_packages_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("darkroom_cli.commands.bridge.NEEDED", ("no_such_package",))
-    assert "darkroom-cli[bridge]" in run("bridge", "--url", URL, code=1).stderr
+    assert "uv tool install './cli[bridge]'" in run("bridge", "--url", URL, code=1).stderr
 
 
 def test_a_port_that_is_taken_is_told_with_what_to_do(with_key: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:

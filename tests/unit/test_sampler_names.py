@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from darkroom.webui import samplers
 from local.home import ROOT
 from worker.engines.diffusers.sampling.names import SAMPLERS, SCHEDULERS, resolve, scheduler_of
 from worker.engines.diffusers.sampling.options import SamplingOptions, options_of
@@ -70,7 +71,8 @@ def test_what_a_body_names_is_found(sampler: Any, scheduler: str | None, means: 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: sampler.name)
 def test_each_sampler_is_found_by_all_its_names_and_with_each_schedule(sampler: Any) -> None:
-    for name in (sampler.name, sampler.name.upper(), *sampler.aliases):
+    [aliases] = [each.aliases for each in samplers.SAMPLERS if each.name == sampler.name]
+    for name in (sampler.name, sampler.name.upper(), *aliases):
         assert resolve(name)[0] is sampler
         for scheduler in SCHEDULERS[1:]:
             assert resolve(f"{name} {scheduler.label}") == (sampler, scheduler)

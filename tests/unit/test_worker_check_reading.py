@@ -2,6 +2,7 @@
 
 import base64
 import json
+import zlib
 from typing import Any, get_args
 
 import pytest
@@ -16,7 +17,7 @@ from darkroom.jobs.events import UnknownMessage
 from darkroom.jobs.model import output_prefix
 from darkroom.jobs.ports import ANSWER_LIMIT
 from darkroom.jobs.types import JOB_TYPES, Mode
-from darkroom_cli.worker_check import answers, beside
+from darkroom_cli.worker_check import answers, beside, pictures
 from darkroom_cli.worker_check import contract as copy
 from darkroom_cli.worker_check.session import new_id
 from tests.support.pictures import encoded, png
@@ -234,3 +235,12 @@ def test_the_checks_job_ids_are_such_as_darkroom_gives() -> None:
     from darkroom import ids
 
     assert all(ids.is_id(new_id()) for _ in range(100))
+
+
+def test_a_picture_of_too_many_pixels_is_told_and_ends_no_check() -> None:
+    content = bytearray(png())
+    # Width and height stand in the header chunk, whose checksum follows 13 bytes after its name.
+    content[16:24] = (60_000).to_bytes(4) * 2
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4)
+    assert "no PNG that can be read" in str(pictures.why_unreadable(bytes(content), "png"))
+    assert pictures.size_of(bytes(content)) is None

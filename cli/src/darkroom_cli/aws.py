@@ -4,14 +4,9 @@ import json
 import os
 from typing import Any
 
+from darkroom_cli.extras import extra_missing
 from darkroom_cli.logins import Login, checked
 from darkroom_client import Failure
-
-MISSING = (
-    "This needs boto3, which the extra `aws` brings. Install the command line again with it, in the checkout: "
-    "uv tool install './cli[aws]', or pipx install --force './cli[aws]', or pip install './cli[aws]'. "
-    "For a wheel, write [aws] behind its file name in the same way."
-)
 
 
 def login(stage: str, region: str | None, profile: str | None) -> Login:
@@ -24,7 +19,7 @@ def login(stage: str, region: str | None, profile: str | None) -> Login:
         import boto3
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
-        raise Failure(MISSING) from None
+        raise extra_missing("aws") from None
     try:
         # boto3 reads AWS_DEFAULT_REGION alone; the CDK, which deployed the stage, prefers AWS_REGION.
         where = region or os.environ.get("AWS_REGION")

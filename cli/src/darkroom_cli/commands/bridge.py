@@ -30,10 +30,11 @@ def bridge(
     """
     with reported_errors():
         from darkroom_cli import logins
+        from darkroom_cli.extras import extra_missing
         from darkroom_client import Failure, address
 
         if any(find_spec(package) is None for package in NEEDED):
-            raise Failure("The bridge needs more packages: install `darkroom-cli[bridge]` (docs/cli.md#install).")
+            raise extra_missing("bridge")
         from darkroom_bridge import server
         from darkroom_bridge.settings import Settings
 

@@ -12,7 +12,7 @@ FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "gif": "
 """Pillow's names of the formats of pictures, by extension."""
 COLOUR = (10, 120, 200)
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError)
-"""What Pillow raises for a file that it cannot read."""
+"""What Pillow raises for a file that it cannot read; one of too many pixels becomes a ValueError in `opened`."""
 ROTATED = 6
 """The orientation in EXIF of a camera that was held upright: stored on its side, shown turned."""
 
@@ -75,7 +75,10 @@ def opened(content: bytes, extension: str | None = None) -> "Image":
     from PIL import Image
 
     formats = [FORMATS[extension]] if extension else list(dict.fromkeys(FORMATS.values()))
-    picture = Image.open(io.BytesIO(content), formats=formats)
+    try:
+        picture = Image.open(io.BytesIO(content), formats=formats)
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from error
     picture.load()
     return picture
 

@@ -13,13 +13,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from darkroom_cli.extras import extra_missing
 from darkroom_client import Failure
 
-MISSING = (
-    "This needs packages that the extra `worker` brings. Install the command line again with it, in the checkout: "
-    "uv tool install './cli[worker]', or pipx install --force './cli[worker]', or pip install './cli[worker]'. "
-    "For a wheel, write [worker] behind its file name in the same way."
-)
 REGION = "us-east-1"
 SECRET = "darkroom-check"  # noqa: S105 - S3 on this machine takes any
 ACCOUNT = "123456789012"
@@ -120,7 +116,7 @@ def on_this_machine(listen: str, port: int, address: str | None) -> Iterator[Pla
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
         from werkzeug.serving import make_server
     except ImportError:
-        raise Failure(MISSING) from None
+        raise extra_missing("worker") from None
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     _bind(listen, port)
     server = make_server(listen, port, DomainDispatcherApplication(create_backend_app), threaded=True)
@@ -165,7 +161,7 @@ def _boto3() -> tuple[Any, tuple[type[Exception], ...]]:
         import PIL  # noqa: F401 - looked for
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
-        raise Failure(MISSING) from None
+        raise extra_missing("worker") from None
     return boto3, (BotoCoreError, ClientError)
 
 

@@ -9,7 +9,6 @@ CHURN = ("s_churn", "s_tmin", "s_tmax", "s_noise")
 AUTOMATIC = "Automatic"
 NO_OWN_SCHEDULE = "Uniform"
 """What Automatic means for a sampler that has no schedule of its own."""
-_ALIASES = {each.name: each.aliases for each in samplers.SAMPLERS}
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,6 @@ class Sampler:
     seeds_noise: bool = False
     guidance: float = 1.0
 
-    @property
-    def aliases(self) -> tuple[str, ...]:
-        """The other words for it."""
-        return _ALIASES[self.name]
-
     def calls(self, steps: int) -> int:
         """How often the WebUI expects the model to be asked in so many steps."""
         return steps * 2 if self.second_order else steps
@@ -49,7 +43,6 @@ class Scheduler:
 
     label: str
     name: str
-    aliases: tuple[str, ...] = ()
     rho: float | None = None
 
 
@@ -88,9 +81,7 @@ SAMPLERS = (
 )
 
 _RHO = {"Karras": 7.0, "Polyexponential": 1.0}
-SCHEDULERS = tuple(
-    Scheduler(each.name, each.aliases[0], each.aliases[1:], _RHO.get(each.name)) for each in samplers.SCHEDULERS
-)
+SCHEDULERS = tuple(Scheduler(each.name, each.aliases[0], _RHO.get(each.name)) for each in samplers.SCHEDULERS)
 _BY_NAME = {sampler.name: sampler for sampler in SAMPLERS}
 _BY_LABEL = {scheduler.label: scheduler for scheduler in SCHEDULERS}
 
