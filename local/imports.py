@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from ministack.services import secretsmanager
 from ministack.services.cloudformation import provisioners
 
 
@@ -14,5 +15,8 @@ def install() -> None:
 
 
 def secret(identifier: dict[str, Any]) -> Any:
-    """The physical id and the attributes of a secret that is there already; its identifier is its ARN."""
-    return identifier["Id"], {"Id": identifier["Id"]}
+    """The physical id and the attributes of a secret that is there already. Its identifier is its ARN; MiniStack's
+    physical id of a secret is its name."""
+    named = identifier["Id"]
+    (found,) = (one for one in secretsmanager._secrets.values() if named in (one["ARN"], one["Name"]))
+    return found["Name"], {"Id": found["ARN"]}

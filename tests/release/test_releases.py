@@ -47,6 +47,11 @@ class World:
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
+    def started(self) -> None:
+        """Start what no test before this one has started."""
+        if not stack.running(self.home):
+            self.up(ROOT, "INFO")
+
     def client(self) -> Darkroom:
         started = stack.running(self.home)
         assert started
@@ -141,6 +146,7 @@ def test_all_is_read_by_the_release_by_the_head_and_by_the_release_again(world: 
 @pytest.mark.timeout(900)
 def test_the_role_that_deploys_cannot_become_more(world: World) -> None:
     """With real calls, under what the local stack enforces; tests/infra/test_deploy_role.py tries more."""
+    world.started()
     deploy_role.make_policies(world.aws("cloudformation"))
     iam = world.aws("iam")
     policy, boundary = (
@@ -186,14 +192,14 @@ def test_the_role_that_deploys_cannot_become_more(world: World) -> None:
         lambda: as_role.update_assume_role_policy(RoleName="admin", PolicyDocument=text),
         lambda: as_role.create_user(UserName="mallory"),
         lambda: as_role.create_access_key(UserName="anna"),
-        lambda: role.client("sts").assume_role(RoleArn=arn.replace("deployer", "admin"), RoleSessionName="x"),
+        lambda: role.client("sts").assume_role(RoleArn=arn.replace("deployer", "admin"), RoleSessionName="trying"),
         lambda: role.client("secretsmanager").get_secret_value(SecretId="Admin-x"),
         lambda: role.client("dynamodb").scan(TableName="payroll"),
     ):
         with pytest.raises(ClientError, match=r"AccessDenied|not authorized"):
             ways()
     # A role that it made is bounded, whatever its policy says.
-    bounded = world.aws("sts").assume_role(RoleArn=arn.replace("deployer", named["RoleName"]), RoleSessionName="x")
+    bounded = world.aws("sts").assume_role(RoleArn=arn.replace("deployer", named["RoleName"]), RoleSessionName="trying")
     given = bounded["Credentials"]
     inside = boto3.session.Session(
         given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name="us-east-1"
@@ -213,6 +219,7 @@ def _remove_roles(iam: Any, world: World) -> None:
 
 @pytest.mark.timeout(900)
 def test_a_stage_goes_and_leaves_nothing_but_the_cdks_own(world: World) -> None:
+    world.started()
     assert [name for name in resources(world.aws) if "arkroom" in name]
     refused = world.operate("destroy", "local", check=False)
     assert (refused.returncode, "Nothing was removed." in refused.stdout) == (1, True)
@@ -221,12 +228,13 @@ def test_a_stage_goes_and_leaves_nothing_but_the_cdks_own(world: World) -> None:
         assert words in told
     assert "Nothing of it is left." in told
     left = resources(world.aws)
-    assert left == {name for name in left if "CDKToolkit" in name or "cdk-hnb659fds" in name or "alias/aws/" in name}
+    assert left == {name for name in left if "CDKToolkit" in name or "hnb659fds" in name or "alias/aws/" in name}
     assert world.operate("destroy", "local", "--yes", check=False).stdout.startswith("There is no stage local")
 
 
 @pytest.mark.timeout(1200)
 def test_what_a_stage_leaves_that_is_not_disposable_is_taken_over(world: World) -> None:
+    world.started()
     world.operate("deploy", "prod", *MACHINE, "--output", str(world.home.folder("out")))
     outputs = stack_outputs(world)
     world.aws("s3").put_object(Bucket=outputs["PicturesBucket"], Key="jobs/x/output/0.png", Body=b"a picture")
