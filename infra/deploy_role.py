@@ -167,6 +167,25 @@ _FIREWALL: Allowed = (
     ("*WebACL*", "ListTagsForResource", "TagResource", "UntagResource"),
     ("arn:*:wafv2:*:${AWS::AccountId}:regional/*", "arn:*:apigateway:*::/restapis/*"),
 )
+_CLOUDFRONT: Allowed = (
+    "cloudfront",
+    (
+        "Create*",
+        "Delete*",
+        "DescribeFunction",
+        "Get*",
+        "ListTagsForResource",
+        "PublishFunction",
+        "TagResource",
+        "UntagResource",
+        "Update*",
+    ),
+    tuple(
+        f"arn:*:cloudfront::${{AWS::AccountId}}:{kind}/*"
+        for kind in ("distribution", "function", "origin-access-control", "response-headers-policy")
+    ),
+)
+"""Ids at CloudFront are random, so these cannot be told from others of the account by their names."""
 
 TYPES: Mapping[str, tuple[Allowed, ...]] = {
     "AWS::ApiGateway::Account": (_GATEWAY,),
@@ -178,6 +197,10 @@ TYPES: Mapping[str, tuple[Allowed, ...]] = {
     "AWS::ApiGateway::RestApi": (_GATEWAY,),
     "AWS::ApiGateway::Stage": (_GATEWAY,),
     "AWS::CDK::Metadata": (),
+    "AWS::CloudFront::Distribution": (_CLOUDFRONT,),
+    "AWS::CloudFront::Function": (_CLOUDFRONT,),
+    "AWS::CloudFront::OriginAccessControl": (_CLOUDFRONT,),
+    "AWS::CloudFront::ResponseHeadersPolicy": (_CLOUDFRONT,),
     "AWS::CloudWatch::Alarm": (_ALARMS,),
     "AWS::DynamoDB::GlobalTable": (_DYNAMODB,),
     "AWS::Events::Rule": (_RULES,),

@@ -176,6 +176,8 @@ def physical(value: Any) -> str:
     if "Fn::Join" in value:
         return str(value["Fn::Join"][0]).join(physical(part) for part in value["Fn::Join"][1])
     known = {"AWS::AccountId": ACCOUNT, "AWS::Region": "us-east-1", "AWS::Partition": "aws"}
+    if "Fn::Sub" in value:
+        return re.sub(r"\$\{([\w:]+)\}", lambda found: known[found[1]], value["Fn::Sub"])
     if value.get("Ref") in known:
         return known[value["Ref"]]
     name = str(value.get("Ref") or value.get("Fn::ImportValue") or value["Fn::GetAtt"][0])
