@@ -9,224 +9,18 @@ By itself `cdk bootstrap` makes that role an administrator. `python -m infra.sta
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from infra.deploy_types import DYNAMODB, QUEUES, ROLES, SECRET, TOPICS, TYPES
 from infra.deploying import BOUNDARY, POLICIES, cdk
 
 DEPLOY = "DarkroomDeploy"
-_ROLES = "arn:*:iam::${AWS::AccountId}:role/Darkroom-*"
 _BOUNDARY_ARN = "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/" + BOUNDARY
 _LOGS_POLICY = "arn:*:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
-
-Allowed = tuple[str, tuple[str, ...], tuple[str, ...]]
-"""A service's prefix in IAM, its actions, and the resources."""
-
-_DYNAMODB: Allowed = (
-    "dynamodb",
-    (
-        *("CreateTable", "CreateTableReplica", "DeleteTable", "Describe*", "GetResourcePolicy", "ListTagsOfResource"),
-        *("TagResource", "UntagResource", "UpdateContinuousBackups", "UpdateTable", "UpdateTimeToLive"),
-    ),
-    ("arn:*:dynamodb:*:${AWS::AccountId}:table/Darkroom-*",),
-)
-_S3: Allowed = (
-    "s3",
-    (
-        "CreateBucket",
-        "DeleteBucket",
-        "DeleteBucketPolicy",
-        "Get*Configuration",
-        "GetBucket*",
-        "ListBucket",
-        "Put*Configuration",
-        "PutBucket*",
-    ),
-    ("arn:*:s3:::darkroom-*",),
-)
-_FUNCTIONS: Allowed = (
-    "lambda",
-    (
-        *("AddPermission", "CreateAlias", "CreateFunction", "Delete*", "Get*", "InvokeFunction", "List*"),
-        *("PublishVersion", "PutFunctionEventInvokeConfig", "PutFunctionRecursionConfig", "RemovePermission"),
-        *("TagResource", "UntagResource", "Update*"),
-    ),
-    ("arn:*:lambda:*:${AWS::AccountId}:function:Darkroom-*",),
-)
-_LAYERS: Allowed = (
-    "lambda",
-    ("DeleteLayerVersion", "GetLayerVersion", "PublishLayerVersion"),
-    ("arn:*:lambda:*:${AWS::AccountId}:layer:Dependencies*", "arn:*:lambda:*:${AWS::AccountId}:layer:Shared*"),
-)
-_MAPPINGS: Allowed = (
-    "lambda",
-    (
-        "CreateEventSourceMapping",
-        "DeleteEventSourceMapping",
-        "GetEventSourceMapping",
-        "ListTags",
-        "UpdateEventSourceMapping",
-    ),
-    ("*",),
-)
-_ROLE: Allowed = (
-    "iam",
-    (
-        *("DeleteRole", "DeleteRolePolicy", "DetachRolePolicy", "GetRole", "GetRolePolicy", "ListAttachedRolePolicies"),
-        *("ListRolePolicies", "TagRole", "UntagRole", "UpdateAssumeRolePolicy", "UpdateRole", "UpdateRoleDescription"),
-    ),
-    (_ROLES,),
-)
-_QUEUES: Allowed = (
-    "sqs",
-    (
-        "AddPermission",
-        "CreateQueue",
-        "DeleteQueue",
-        "GetQueue*",
-        "ListQueueTags",
-        "SetQueueAttributes",
-        "TagQueue",
-        "UntagQueue",
-    ),
-    ("arn:*:sqs:*:${AWS::AccountId}:Darkroom-*",),
-)
-_TOPICS: Allowed = (
-    "sns",
-    (
-        *(
-            "CreateTopic",
-            "DeleteTopic",
-            "Get*",
-            "List*",
-            "SetSubscriptionAttributes",
-            "SetTopicAttributes",
-            "Subscribe",
-        ),
-        *("TagResource", "Unsubscribe", "UntagResource"),
-    ),
-    ("arn:*:sns:*:${AWS::AccountId}:Darkroom-*",),
-)
-_LOGS: Allowed = (
-    "logs",
-    (
-        *(
-            "AssociateKmsKey",
-            "CreateLogGroup",
-            "DeleteLogGroup",
-            "DeleteRetentionPolicy",
-            "DisassociateKmsKey",
-            "ListTags*",
-        ),
-        *("PutRetentionPolicy", "TagLogGroup", "TagResource", "UntagResource"),
-    ),
-    ("arn:*:logs:*:${AWS::AccountId}:log-group:Darkroom-*",),
-)
-_ALARMS: Allowed = (
-    "cloudwatch",
-    ("DeleteAlarms", "DescribeAlarms", "ListTagsForResource", "PutMetricAlarm", "TagResource", "UntagResource"),
-    ("arn:*:cloudwatch:*:${AWS::AccountId}:alarm:Darkroom-*",),
-)
-_RULES: Allowed = (
-    "events",
-    ("DeleteRule", "DescribeRule", "List*", "PutRule", "PutTargets", "RemoveTargets", "TagResource", "UntagResource"),
-    ("arn:*:events:*:${AWS::AccountId}:rule/Darkroom-*",),
-)
-_SECRET: Allowed = (
-    "secretsmanager",
-    (
-        "CreateSecret",
-        "DeleteSecret",
-        "DescribeSecret",
-        "GetResourcePolicy",
-        "PutSecretValue",
-        "TagResource",
-        "UntagResource",
-        "UpdateSecret",
-    ),
-    ("arn:*:secretsmanager:*:${AWS::AccountId}:secret:Admin*",),
-)
-_GATEWAY: Allowed = (
-    "apigateway",
-    ("DELETE", "GET", "PATCH", "POST", "PUT", "SetWebACL"),
-    ("arn:*:apigateway:*::/restapis*", "arn:*:apigateway:*::/account", "arn:*:apigateway:*::/tags/*"),
-)
-_KEYS: Allowed = (
-    "kms",
-    (
-        *("CreateGrant", "CreateKey", "Decrypt", "DescribeKey", "EnableKeyRotation", "Encrypt", "GenerateDataKey*"),
-        *("GetKey*", "ListResourceTags", "PutKeyPolicy", "ScheduleKeyDeletion", "TagResource", "UntagResource"),
-    ),
-    ("*",),
-)
-_FIREWALL: Allowed = (
-    "wafv2",
-    ("*WebACL*", "ListTagsForResource", "TagResource", "UntagResource"),
-    ("arn:*:wafv2:*:${AWS::AccountId}:regional/*", "arn:*:apigateway:*::/restapis/*"),
-)
-_CLOUDFRONT: Allowed = (
-    "cloudfront",
-    (
-        "Create*",
-        "Delete*",
-        "DescribeFunction",
-        "Get*",
-        "ListTagsForResource",
-        "PublishFunction",
-        "TagResource",
-        "UntagResource",
-        "Update*",
-    ),
-    tuple(
-        f"arn:*:cloudfront::${{AWS::AccountId}}:{kind}/*"
-        for kind in ("distribution", "function", "origin-access-control", "response-headers-policy")
-    ),
-)
-"""Ids at CloudFront are random, so these cannot be told from others of the account by their names."""
-
-TYPES: Mapping[str, tuple[Allowed, ...]] = {
-    "AWS::ApiGateway::Account": (_GATEWAY,),
-    "AWS::ApiGateway::Authorizer": (_GATEWAY,),
-    "AWS::ApiGateway::Deployment": (_GATEWAY,),
-    "AWS::ApiGateway::GatewayResponse": (_GATEWAY,),
-    "AWS::ApiGateway::Method": (_GATEWAY,),
-    "AWS::ApiGateway::Resource": (_GATEWAY,),
-    "AWS::ApiGateway::RestApi": (_GATEWAY,),
-    "AWS::ApiGateway::Stage": (_GATEWAY,),
-    "AWS::CDK::Metadata": (),
-    "AWS::CloudFront::Distribution": (_CLOUDFRONT,),
-    "AWS::CloudFront::Function": (_CLOUDFRONT,),
-    "AWS::CloudFront::OriginAccessControl": (_CLOUDFRONT,),
-    "AWS::CloudFront::ResponseHeadersPolicy": (_CLOUDFRONT,),
-    "AWS::CloudWatch::Alarm": (_ALARMS,),
-    "AWS::DynamoDB::GlobalTable": (_DYNAMODB,),
-    "AWS::Events::Rule": (_RULES,),
-    "AWS::IAM::Role": (_ROLE,),
-    "AWS::KMS::Key": (_KEYS,),
-    "AWS::Lambda::Alias": (_FUNCTIONS,),
-    "AWS::Lambda::EventInvokeConfig": (_FUNCTIONS,),
-    "AWS::Lambda::EventSourceMapping": (_MAPPINGS,),
-    "AWS::Lambda::Function": (_FUNCTIONS,),
-    "AWS::Lambda::LayerVersion": (_LAYERS,),
-    "AWS::Lambda::Permission": (_FUNCTIONS,),
-    "AWS::Lambda::Version": (_FUNCTIONS,),
-    "AWS::Logs::LogGroup": (_LOGS,),
-    "AWS::S3::Bucket": (_S3,),
-    "AWS::S3::BucketPolicy": (_S3,),
-    "AWS::SNS::Subscription": (_TOPICS,),
-    "AWS::SNS::Topic": (_TOPICS,),
-    "AWS::SNS::TopicPolicy": (_TOPICS,),
-    "AWS::SQS::Queue": (_QUEUES,),
-    "AWS::SQS::QueuePolicy": (_QUEUES,),
-    "AWS::SecretsManager::Secret": (_SECRET,),
-    "AWS::WAFv2::WebACL": (_FIREWALL,),
-    "AWS::WAFv2::WebACLAssociation": (_FIREWALL,),
-    "Custom::DarkroomUnpacked": (_FUNCTIONS,),
-}
-"""What CloudFormation needs for each type of resource in the stacks. A test finds a type that is not here."""
 
 
 def _statement(actions: list[str], resources: list[str], condition: Any = None) -> dict[str, Any]:
@@ -244,11 +38,11 @@ def deploy_policy() -> dict[str, Any]:
     ]
     statements += [
         # A role without the boundary could do anything. So no role is made, changed or given a policy without it.
-        _statement(["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"], [_ROLES], bounded),
-        _statement(["iam:AttachRolePolicy"], [_ROLES], {**bounded, "ArnLike": {"iam:PolicyARN": _LOGS_POLICY}}),
+        _statement(["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"], [ROLES], bounded),
+        _statement(["iam:AttachRolePolicy"], [ROLES], {**bounded, "ArnLike": {"iam:PolicyARN": _LOGS_POLICY}}),
         _statement(
             ["iam:PassRole"],
-            [_ROLES],
+            [ROLES],
             {"StringEquals": {"iam:PassedToService": ["lambda.amazonaws.com", "apigateway.amazonaws.com"]}},
         ),
         _statement(
@@ -273,11 +67,11 @@ def boundary() -> dict[str, Any]:
     give SageMaker the worker's role."""
     account = "${AWS::AccountId}"
     data = [
-        *_DYNAMODB[2],
+        *DYNAMODB[2],
         f"arn:*:dynamodb:*:{account}:table/Darkroom-*/index/*",
-        *_QUEUES[2],
-        *_TOPICS[2],
-        *_SECRET[2],
+        *QUEUES[2],
+        *TOPICS[2],
+        *SECRET[2],
         *(f"arn:*:logs:*:{account}:log-group:{name}*" for name in ("Darkroom-", "/aws/sagemaker/Endpoints/darkroom-")),
         *(f"arn:*:cloudwatch:*:{account}:alarm:{name}darkroom-*" for name in ("", "TargetTracking-endpoint/")),
         f"arn:*:sagemaker:*:{account}:*/darkroom-*",
@@ -310,7 +104,7 @@ def boundary() -> dict[str, Any]:
         _statement(
             ["kms:*crypt*", "kms:DescribeKey", "kms:GenerateDataKey"], ["*"], {"StringLike": {"kms:ViaService": "*"}}
         ),
-        _statement(["iam:PassRole"], [_ROLES], {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
+        _statement(["iam:PassRole"], [ROLES], {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
         _statement(
             ["iam:CreateServiceLinkedRole"],
             ["*"],

@@ -40,7 +40,7 @@ def test_every_type_of_resource_in_the_stacks_can_be_deployed(installations: Ins
     stages = (installations.prod, installations.dev, installations.local, installations.strict)
     templates = [template for stage in stages for template in (stage.data, stage.service)]
     found = {one["Type"] for template in templates for one in template["Resources"].values()}
-    assert found - deploy_role.TYPES.keys() == set()
+    assert found - deploy_types.TYPES.keys() == set()
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def painted(page: Page) -> None:
 VIEWS: list[View] = [
     View("page-txt2img", "#/txt2img", painted),
     View("page-img2img", "#/img2img"),
+    View("page-extras", "#/extras"),
     View("page-history", "#/history"),
     View("page-endpoints", "#/endpoints"),
     View("page-models", "#/models"),

@@ -88,6 +88,14 @@ def test_nothing_moves_while_a_view_loads(opened: Opened, api: Darkroom, artist:
         assert page.evaluate(SHIFTS) == []
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_view_opens_at_its_top_with_the_chosen_tab_in_sight(opened: Opened, artist: Person, width: int) -> None:
+    for name in ("img2img", "Models"):
+        page = opened(artist.key, f"#/{name.lower()}", width=width)
+        expect(page.get_by_role("tab", name=name, exact=True).first).to_be_in_viewport(ratio=1)
+        assert page.evaluate("scrollY") == 0
+
+
 def test_a_chosen_language_and_theme_stay(page: Page) -> None:
     page.get_by_label("Language").select_option("日本語")
     expect(page.get_by_role("tab", name=HISTORY["ja"])).to_be_visible()

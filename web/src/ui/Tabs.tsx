@@ -24,9 +24,14 @@ export interface TabsProps {
  */
 export function Tabs({ label, tabs, chosen, onChoose, children, shows }: TabsProps) {
   const base = useId();
-  // In a narrow window the row of tabs scrolls; the chosen one is brought into sight.
+  // In a narrow window the row of tabs scrolls; the chosen one is brought to its middle. `scrollIntoView` would scroll
+  // the page as well.
   useEffect(() => {
-    document.getElementById(`${base}-${chosen}`)?.scrollIntoView({ block: "nearest", inline: "center" });
+    const tab = document.getElementById(`${base}-${chosen}`);
+    const row = tab?.parentElement;
+    if (!tab || !row) return;
+    const [at, within] = [tab.getBoundingClientRect(), row.getBoundingClientRect()];
+    row.scrollLeft += at.left + at.width / 2 - (within.left + within.width / 2);
   }, [chosen]);
   const move = (event: KeyboardEvent) => {
     const able = tabs.filter((tab) => !tab.disabled);
