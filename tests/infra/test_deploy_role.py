@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
-from infra import deploy_role, deploying
+from infra import deploy_role, deploy_types, deploying
 from tests.infra.conftest import Installations, Synthesized
 
 ACCOUNT = "111122223333"
