@@ -8,6 +8,7 @@ import httpx
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra import versions
 from local.sagemaker.aws import session
 from local.seed import REGION
 from local.stack import Stack
@@ -48,8 +49,9 @@ class Stage:
 
     def set_environment(self, function: str, variables: dict[str, str]) -> None:
         """Give a function another environment; it starts anew with it."""
-        name = self.function(function)
-        self.aws("lambda").update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        client, name = self.aws("lambda"), self.function(function)
+        client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        versions.publish(client, name)
 
     def knobs(self, **settings: Any) -> None:
         """Turn the simulator's knobs; those not named go back to their defaults."""

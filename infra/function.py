@@ -12,7 +12,7 @@ from constructs import Construct
 
 from darkroom.settings import Settings
 from infra import bundling, permissions
-from infra.functions import AWAITED, FunctionSpec
+from infra.functions import ALIAS, AWAITED, RELEASE_VARIABLE, FunctionSpec
 from infra.grants import Grant, policy
 from infra.stage import Stage
 
@@ -37,11 +37,6 @@ class Common:
     release: str
     """What this deploy is called: two deploys of one name deploy the same."""
     key: kms.IKey | None = None
-
-
-ALIAS = "live"
-RELEASE_VARIABLE = "DARKROOM_RELEASE"
-"""Names the release that a version of a function belongs to. `infra/versions.py` reads it."""
 
 
 class Function(Construct):

@@ -3,6 +3,10 @@ its routes in `ROUTES`."""
 
 from dataclasses import dataclass
 
+ALIAS = "live"
+"""The alias by which everything calls a function."""
+RELEASE_VARIABLE = "DARKROOM_RELEASE"
+"""Names the release that a version of a function belongs to. `infra/versions.py` reads it."""
 _JOBS = ("jobs_table", "models_table", "pictures_table", "feed_shards", "pictures_bucket")
 """Rows and objects of jobs."""
 _MODELS = ("models_table", "models_bucket", "imports_queue_url", "pickles", "worker_image")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.function import ALIAS, RELEASE_VARIABLE
+from infra.functions import ALIAS, RELEASE_VARIABLE
 
 KEPT = 3
 NOT_BACK = (
@@ -88,6 +88,12 @@ def rollback(cloudformation: Any, lambda_: Any, stack: str, say: Callable[[str],
     for name in sorted({one.name for one in found} - earlier.keys()):
         say(f"{name} is new in the last deploy, and stays.")
     say(NOT_BACK)
+
+
+def publish(lambda_: Any, name: str) -> None:
+    """Make a version of a function as it is now, and let the alias name it."""
+    number = lambda_.publish_version(FunctionName=name)["Version"]
+    lambda_.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=number)
 
 
 def functions(cloudformation: Any, lambda_: Any, stack: str) -> list[Function]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from darkroom_client import deletions
+from infra import versions
 from local.loops import RUNS
 from tests.e2e.conftest import IMPORTS, Running
 from tests.e2e.test_deletions import CHECKPOINT, seed
@@ -55,12 +56,14 @@ def short_steps(darkroom: Running, name: str, loop: str = "") -> Iterator[None]:
     client.update_function_configuration(
         FunctionName=function, Handler="short.handler", Layers=[*layers, layer["LayerVersionArn"]]
     )
+    versions.publish(client, function)
     if loop:
         client.put_function_recursion_config(FunctionName=function, RecursiveLoop=loop)
     try:
         yield
     finally:
         client.update_function_configuration(FunctionName=function, Handler=told["Handler"], Layers=layers)
+        versions.publish(client, function)
         client.put_function_recursion_config(FunctionName=function, RecursiveLoop=allowed)
 
 

@@ -10,8 +10,7 @@ import pytest
 from darkroom.keys.service import ADMIN_SECONDS
 from darkroom.settings import METRICS, OperatorSettings, Settings
 from functions.sweeper.handler import handler as sweep
-from infra.function import RELEASE_VARIABLE
-from infra.functions import FUNCTIONS, ROUTES
+from infra.functions import FUNCTIONS, RELEASE_VARIABLE, ROUTES
 from infra.problems import PROBLEMS
 from tests.infra.conftest import ORIGINS, Synthesized
 from tests.support.http import Context

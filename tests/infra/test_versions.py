@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from infra import bundling
-from infra.function import ALIAS, RELEASE_VARIABLE
-from infra.functions import AWAITED, FUNCTIONS
+from infra.functions import ALIAS, AWAITED, FUNCTIONS, RELEASE_VARIABLE
 from infra.service_stack import UNPACK
 from tests.infra.conftest import Synthesized
 

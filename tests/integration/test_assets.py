@@ -136,13 +136,14 @@ def test_files_of_a_page_get_their_headers_and_the_one_that_names_them_comes_las
 ) -> None:
     order: list[str] = []
     client = stage.clients("s3")
-    upload = client.upload_fileobj
+    put = client.put_object
 
-    def noted(content: Any, bucket: str, key: str, **more: Any) -> None:
-        upload(content, bucket, key, **more)
-        order.append(key)
+    def noted(**request: Any) -> Any:
+        answer = put(**request)
+        order.append(request["Key"])
+        return answer
 
-    monkeypatch.setattr(client, "upload_fileobj", noted)
+    monkeypatch.setattr(client, "put_object", noted)
     build = {"index.html": b"<!doctype html>", "assets/a-1.js": b"0", "assets/a-1.css": b"", "licences.txt": b"MIT"}
     answer = ask("Create", **PAGE, Caching=CACHING, **asset(stage, "a.zip", build))
     assert answer["Data"] == {"Uri": f"s3://{BUCKET}/page/"}

@@ -242,7 +242,9 @@ def test_inpaint_sends_what_was_painted_as_a_mask(page: Page, api: Darkroom) -> 
             "inpaint_full_res_padding": 48,
         }.items()
     )
-    pictures = {each["name"]: Image.open(io.BytesIO(api.download(each["url"]))) for each in job["inputs"]}
+    pictures = {
+        each["name"]: Image.open(io.BytesIO(api.download(each["url"])), formats=["PNG"]) for each in job["inputs"]
+    }
     assert pictures["mask"].size == pictures["init"].size == (200, 200)
     assert {value for _, value in pictures["mask"].convert("L").getcolors() or []} == {0, 255}
 
@@ -263,7 +265,9 @@ def test_inpaint_upload_sends_the_mask_of_a_file(page: Page, api: Darkroom) -> N
     send(inside)
     job = only_job(api)
     assert job["mode"] == "inpaint_upload"
-    pictures = {each["name"]: Image.open(io.BytesIO(api.download(each["url"]))) for each in job["inputs"]}
+    pictures = {
+        each["name"]: Image.open(io.BytesIO(api.download(each["url"])), formats=["PNG"]) for each in job["inputs"]
+    }
     assert pictures["mask"].convert("L").tobytes() == half.tobytes()
 
 

@@ -90,7 +90,8 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     commit = releases.commit_of(releases.releases()[-1].commit)
     git = ["git", "-C", str(ROOT), "worktree"]
     subprocess.run([*git, "add", "--quiet", "--detach", str(tree), commit], check=True)  # noqa: S603 - our own words
-    (tree / "node_modules").symlink_to(ROOT / "node_modules")
+    for installed in ("node_modules", "web/node_modules"):
+        (tree / installed).symlink_to(ROOT / installed)
     yield tree
     subprocess.run([*git, "remove", "--force", str(tree)], check=True)  # noqa: S603 - our own words
 
