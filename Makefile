@@ -99,8 +99,8 @@ test-worker: .venv-worker/installed ## test the engine that paints with real mod
 test-bridge: install ## test the bridge on the local stack, with clients of the WebUI and fifty at once, and what the extras install
 	@python -m pytest $(WITH_BRIDGE)
 
-# It deploys some six times, one after the other.
-test-release: install ## test a release under the head and over it, the role that deploys, and the way out
+# It deploys some eight times, one after the other.
+test-release: install ## test a release under the head and over it, the role that deploys, the way out, and the docs that deploy
 	@python -m pytest $(WITH_RELEASE)
 
 # The panel in the WebUI, in a browser: Gradio 3 as AUTOMATIC1111 has it, Gradio 4 as Forge has it. Both run on Python

@@ -1,4 +1,4 @@
-"""Every command in the README and the docs, run: against the local stack, or into it."""
+"""Every command in the README and the docs, run against the local stack; those that deploy: `tests/release`."""
 
 import os
 import re
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from layers.page import headers
 from local import parts
 from local.home import ROOT
 from tests.e2e.conftest import Running
@@ -55,30 +54,29 @@ def test_every_make_goal_in_the_docs_is_there() -> None:
     assert goals <= known
 
 
-@pytest.mark.parametrize("page", [page.name for page in PAGES if BLOCK.search(page.read_text())])
+def deploys(page: str) -> bool:
+    """Whether a command of a page deploys, which takes its time."""
+    return any(DEPLOY.search(block) for block in blocks_of(page))
+
+
+WITH_COMMANDS = [page.name for page in PAGES if BLOCK.search(page.read_text())]
+
+
+@pytest.mark.parametrize("page", [page for page in WITH_COMMANDS if not deploys(page)])
 def test_every_command_of_a_page_works(darkroom: Running, page: str, tmp_path: Path) -> None:
+    run(darkroom, page, tmp_path)
+
+
+def run(darkroom: Running, page: str, folder: Path) -> str:
+    """Run all commands of a page; returns what they print."""
     pictures = darkroom.home.folder("pictures")
     (pictures / "x.png").write_bytes(png(64, 64, (5, 6, 7)))
     shared = environment(darkroom)
     # One shell a page, as a reader has it: what one block exports, the next one uses.
-    script = "\n".join(runnable(block, darkroom, tmp_path) for block in blocks_of(page))
+    script = "\n".join(runnable(block, darkroom, folder) for block in blocks_of(page))
     done = subprocess.run(  # noqa: S603 - the page is ours
         ["/bin/bash", "-c", script], cwd=ROOT, env=shared, capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "urn:darkroom:problem" not in done.stdout, done.stdout
-    if page == "first-deploy.md":
-        # The local account lacks nothing. The stage `dev` now lives beside the stage `local`, in one account.
-        assert "The stage dev can be deployed to us-east-1." in done.stdout
-        assert re.search(r"^key  \S{40,}$", done.stdout, re.M)
-        the_page_lies_in_its_bucket(darkroom)
-
-
-def the_page_lies_in_its_bucket(darkroom: Running) -> None:
-    """The function has put the build there, by the right that the bucket's policy gives it."""
-    s3 = darkroom.aws("s3")
-    (bucket,) = (one["Name"] for one in s3.list_buckets()["Buckets"] if "pagefiles" in one["Name"])
-    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]]
-    assert {"page/index.html", "page/licences.txt"} <= set(keys)
-    for key in keys:
-        assert s3.head_object(Bucket=bucket, Key=key)["CacheControl"] == headers.caching(key.removeprefix("page/"))
+    return done.stdout
