@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.settings import PRICES
-from infra import costs, destroying, inventory, taking_over, versions
+from infra import costs, destroying, inventory, taking_over
 from infra.inventory import Inventory
 from infra.stage import Stage
 
-PROBLEMS = (destroying.NotDestroyed, taking_over.CannotTakeOver, versions.CannotGoBack)
+PROBLEMS = (destroying.NotDestroyed, taking_over.CannotTakeOver)
 """Errors whose text is for the person who gave the command."""
 
 
