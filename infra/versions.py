@@ -13,8 +13,8 @@ from infra.functions import ALIAS, RELEASE_VARIABLE
 
 KEPT = 3
 NOT_BACK = (
-    "Only the functions went back. Routes, roles, queues, alarms, tables and the worker's package are as the last "
-    "deploy made them. The next deploy moves the functions on: python -m infra.stage deploy"
+    "Only the functions went back. Routes, roles, queues, alarms, tables, the worker's package and the page are as the "
+    "last deploy made them. The next deploy moves the functions on: python -m infra.stage deploy"
 )
 
 
