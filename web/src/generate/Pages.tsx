@@ -10,7 +10,7 @@ import { states, type State } from "./forms";
 import { NumberInput } from "./inputs";
 import { NETWORKS, Networks, type NetworkKind } from "./Networks";
 import { Inpainting, Pictures, ResizeMode } from "./Pictures";
-import { Results } from "./Results";
+import { Results } from "./LastJob";
 import { generate } from "./sending";
 import { Hires, MoreOptions, Refiner, ResizeTo, Sampling, Seed, Size } from "./Settings";
 import { files, refreshEndpoints, refreshFiles } from "./shelf";
