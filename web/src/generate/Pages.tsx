@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
+import { refreshEndpoints } from "../endpoints";
 import { Tabs, type PageProps } from "../ui";
 import { Cloud } from "./Cloud";
 import { ControlNet } from "./ControlNet";
@@ -13,7 +14,7 @@ import { Inpainting, Pictures, ResizeMode } from "./Pictures";
 import { Results } from "./LastJob";
 import { generate } from "./sending";
 import { Hires, MoreOptions, Refiner, ResizeTo, Sampling, Seed, Size } from "./Settings";
-import { files, refreshEndpoints, refreshFiles } from "./shelf";
+import { files, refreshFiles } from "./shelf";
 import { t } from "./texts";
 import { GenerateButton, Refusal, Toprow } from "./Toprow";
 import "./generate.css";
