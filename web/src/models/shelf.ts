@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { api, explain, type Checkpoint } from "../api";
+import { api, explain, poll, type Checkpoint } from "../api";
 import type { Kind } from "./transfer";
 
 export const kind = signal<Kind | "">("");
@@ -55,20 +55,12 @@ export async function loadMore(): Promise<void> {
   }
 }
 
-/** Ask again for as long as something is being imported; returns how to stop. */
+/** Ask once, and again for as long as something is being imported; returns how to stop. */
 export function follow(): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let stopped = false;
-  const ask = async () => {
-    const isDue = files.value === null || files.value.some(({ status }) => status === "importing");
-    if (isDue && document.visibilityState === "visible") await refresh();
-    if (!stopped) timer = setTimeout(ask, SOON);
-  };
-  void ask();
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-  };
+  const isDue = () => files.value === null || files.value.some(({ status }) => status === "importing");
+  return poll(async () => {
+    if (isDue()) await refresh();
+  }, () => SOON);
 }
 
 /** What tells files of the shelf apart. */
