@@ -24,6 +24,9 @@ install: .venv/installed node_modules/installed web/node_modules/installed ## in
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check $(UV)
 	@.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+# It has a file in common with aws-cdk-cloud-assembly-schema (other types under the same name). Of the two, whichever uv
+# wrote last would be there, now this one and now the other: so aws-cdk-lib is written once more.
+	@.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes --reinstall-package aws-cdk-lib requirements.lock
 	@.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable ./cli
 	@touch $@
 

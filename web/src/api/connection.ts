@@ -2,8 +2,12 @@
  * Whether the API can be reached. Any answer of it says yes; a request that got none says no, and the page then asks.
  */
 import { effect, signal } from "@preact/signals";
+import { until } from "./until";
 
 export const online = signal(true);
+
+/** Resolves as soon as the API can be reached. */
+export const reachable = () => until(() => online.value);
 
 const PAUSE = 5_000;
 

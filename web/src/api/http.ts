@@ -1,7 +1,7 @@
 /** The one place that calls the API: `/api` on the page's own origin. */
 import { online } from "./connection";
 import { currentKey } from "./key";
-import { Problem, problemOf } from "./problem";
+import { isTemporary, Problem, problemOf, retryAfterOf } from "./problem";
 
 export type Query = Record<string, string | number | boolean | readonly (string | number)[] | null | undefined>;
 
@@ -88,8 +88,7 @@ export async function checkKey(key: string): Promise<void> {
 /** How long to wait before the call is sent again, in milliseconds; null when it is not. */
 export function pauseBefore(problem: Problem, tries: number): number | null {
   const pause = PAUSES[tries];
-  const passing = problem.status === 0 || problem.status === 429 || problem.status >= 502;
-  if (pause === undefined || !passing) return null;
+  if (pause === undefined || !isTemporary(problem)) return null;
   if (problem.retryAfter === null) return pause;
   return problem.retryAfter <= LONGEST_WAIT ? problem.retryAfter * 1000 : null;
 }
@@ -118,8 +117,7 @@ async function once<T>(wish: Call, key: string, around: Surroundings): Promise<A
 }
 
 async function read<T>(answer: Response): Promise<Answer<T> | Problem> {
-  const wait = Number(answer.headers.get("Retry-After"));
-  const retryAfter = Number.isFinite(wait) && wait > 0 ? wait : null;
+  const retryAfter = retryAfterOf(answer);
   if (answer.status === 204) return { data: undefined as T, status: 204, retryAfter };
   try {
     return { data: (await answer.json()) as T, status: answer.status, retryAfter };

@@ -1,7 +1,11 @@
-export { mend, online } from "./connection";
+export { useAttempt } from "./attempt";
+export { mend, online, reachable } from "./connection";
 export { explain } from "./explain";
-export { call, checkKey, newKey, pause } from "./http";
-export { asked, cleaned, forgetKey, keyStorage, storedKey, useKey } from "./key";
+export { checkKey, newKey, pause } from "./http";
+export { fieldsOf, fromJson } from "./json";
+export { asked, cleaned, forgetKey, keyStorage, useKey } from "./key";
 export { dropLink } from "./links";
-export { Problem, type FieldProblem } from "./problem";
+export { poll } from "./poll";
+export { isTemporary, Problem } from "./problem";
 export * from "./routes";
+export { until } from "./until";

@@ -1,4 +1,5 @@
 /** What went wrong with a request, in one form: what the API refused (RFC 9457), or what never reached it. */
+import { fieldsOf, fromJson } from "./json";
 
 export interface FieldProblem {
   loc: (string | number)[];
@@ -21,12 +22,21 @@ export class Problem extends Error {
   }
 }
 
+/** Whether the same request may be answered otherwise in a while: no answer, too many requests, or AWS is busy. */
+export function isTemporary({ status }: Problem): boolean {
+  return status === 0 || status === 429 || status >= 502;
+}
+
+/** In how many seconds an answer asks to be asked again; null where it says nothing. */
+export function retryAfterOf(answer: Response): number | null {
+  const wait = Number(answer.headers.get("Retry-After"));
+  return Number.isFinite(wait) && wait > 0 ? wait : null;
+}
+
 /** Reads the problem from an answer that is not 2xx. An answer that is no problem document keeps its status. */
 export async function problemOf(answer: Response): Promise<Problem> {
-  const wait = Number(answer.headers.get("Retry-After"));
-  const retryAfter = Number.isFinite(wait) && wait > 0 ? wait : null;
-  const text = await answer.text().catch(() => "");
-  const said = parsed(text);
+  const retryAfter = retryAfterOf(answer);
+  const said = saidIn(await answer.text().catch(() => ""));
   if (said === null) {
     return new Problem(`http_${answer.status}`, answer.status, answer.statusText, [], null, retryAfter);
   }
@@ -40,12 +50,7 @@ interface Said {
   request_id?: string;
 }
 
-function parsed(text: string): Said | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    const ours = typeof value === "object" && value !== null && "code" in value && "detail" in value;
-    return ours ? (value as Said) : null;
-  } catch {
-    return null;
-  }
+function saidIn(text: string): Said | null {
+  const fields = fieldsOf(fromJson(text));
+  return "code" in fields && "detail" in fields ? (fields as unknown as Said) : null;
 }

@@ -3,8 +3,9 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 
-import { api, explain, newKey } from "../api";
-import { Button, Dialog, Field, Notice, Radios, Slider, toast } from "../ui";
+import { api, newKey, useAttempt } from "../api";
+import { Button, Dialog, DialogButtons, Field, Notice, Radios, Slider, toast } from "../ui";
+import { Bounds } from "./Bounds";
 import { told } from "./store";
 import { t } from "./texts";
 import { EMPTY_FORM, faultsOf, wishOf, type Container, type EndpointForm } from "./wish";
@@ -14,8 +15,7 @@ const HINTS = { stage: "stageHint", diffusers: "diffusersHint", preview: "previe
 
 export function CreateDialog({ onClose }: { onClose: () => void }) {
   const form = useSignal<EndpointForm>(EMPTY_FORM);
-  const problem = useSignal<string | null>(null);
-  const isBusy = useSignal(false);
+  const { busy, problem, run } = useAttempt();
   const isTried = useSignal(false);
   // The same wish keeps its key, so that a second click, or one after a lost answer, makes no second endpoint.
   const key = useRef({ body: "", key: "" });
@@ -27,31 +27,25 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
     return fault ? t(fault) : null;
   };
 
-  const create = async (event: Event) => {
-    event.preventDefault();
-    isTried.value = true;
-    if (Object.keys(faultsOf(form.value)).length || isBusy.value) return;
+  const create = async () => {
     const wish = wishOf(form.value);
     const body = JSON.stringify(wish);
     if (key.current.body !== body) key.current = { body, key: newKey() };
-    isBusy.value = true;
-    problem.value = null;
-    try {
-      const made = await api.endpoints.create(wish, key.current.key);
-      told(made);
-      toast(t("made", { name: made.name }));
-      onClose();
-    } catch (fault) {
-      problem.value = explain(fault);
-    } finally {
-      isBusy.value = false;
-    }
+    const made = await api.endpoints.create(wish, key.current.key);
+    told(made);
+    toast(t("made", { name: made.name }));
+    onClose();
+  };
+  const submit = (event: Event) => {
+    event.preventDefault();
+    isTried.value = true;
+    if (Object.keys(faultsOf(form.value)).length === 0) void run(create);
   };
 
   const { container, least, most } = form.value;
   return (
     <Dialog title={t("create")} onClose={onClose}>
-      <form class="stack" noValidate onSubmit={(event) => void create(event)}>
+      <form class="stack" noValidate onSubmit={submit}>
         <Field
           label={t("name")}
           value={form.value.name}
@@ -81,17 +75,21 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
           autocomplete="off"
           onChange={(instanceType) => set({ instanceType })}
         />
-        <Slider label={t("least")} value={least} min={0} max={10} onChange={(value) => set({ least: Math.round(value), most: Math.max(most, Math.round(value)) })} />
-        {least > 0 && <Notice kind="warning">{t("neverSleeps", { n: least })}</Notice>}
-        <Slider label={t("most")} value={most} min={1} max={20} onChange={(value) => set({ most: Math.round(value), least: Math.min(least, Math.round(value)) })} />
-        <Slider label={t("atOnce")} value={form.value.atOnce} min={1} max={16} hint={t("atOnceHint")} onChange={(value) => set({ atOnce: Math.round(value) })} />
+        <Bounds least={least} most={most} onChange={(next, above) => set({ least: next, most: above })} />
+        <Slider
+          label={t("atOnce")}
+          value={form.value.atOnce}
+          min={1}
+          max={16}
+          hint={t("atOnceHint")}
+          onChange={(value) => set({ atOnce: Math.round(value) })}
+        />
         {problem.value && <Notice kind="error">{problem.value}</Notice>}
-        <div class="endpoints-buttons">
-          <Button onClick={onClose}>{t("cancel")}</Button>
-          <Button type="submit" kind="primary" busy={isBusy.value}>
+        <DialogButtons onCancel={onClose}>
+          <Button type="submit" kind="primary" busy={busy.value}>
             {t("create")}
           </Button>
-        </div>
+        </DialogButtons>
       </form>
     </Dialog>
   );

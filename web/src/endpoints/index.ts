@@ -1,4 +1,10 @@
 /** Endpoints: what they are doing, and creating, scaling and deleting them. */
 
 export { Endpoints } from "./Endpoints";
-export { stateOf, takesJobs, type StateKey } from "./state";
+export { stateOf, type StateKey } from "./state";
+export {
+  endpoints,
+  isAsking as isAskingEndpoints,
+  problem as endpointsProblem,
+  refresh as refreshEndpoints,
+} from "./store";

@@ -12,8 +12,9 @@ export type StateKey =
   | "broken"
   | "unusual";
 
-/** Statuses in which SageMaker takes jobs (API reference, EndpointSummary). */
-const SERVING = new Set(["InService", "Updating", "SystemUpdating", "RollingBack"]);
+/** Statuses in which SageMaker takes jobs: in service, or changing its instances, which waking is, too (API reference,
+ * EndpointSummary). */
+export const SERVING = new Set(["InService", "Updating", "SystemUpdating", "RollingBack"]);
 /** Statuses that end by themselves. */
 const PASSING = new Set(["Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"]);
 

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { api, explain, type Endpoint } from "../api";
+import { api, explain, poll, type Endpoint } from "../api";
 import { isPassing } from "./state";
 
 /** null: not asked yet. */
@@ -28,18 +28,7 @@ export async function refresh(): Promise<void> {
 
 /** Ask at once and then again and again, sooner while something changes; returns how to stop. */
 export function follow(): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let stopped = false;
-  const ask = async () => {
-    // A page that nobody sees asks nothing.
-    if (document.visibilityState === "visible") await refresh();
-    if (!stopped) timer = setTimeout(ask, endpoints.value?.some(isPassing) ? SOON : LATER);
-  };
-  void ask();
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-  };
+  return poll(refresh, () => (endpoints.value?.some(isPassing) ? SOON : LATER));
 }
 
 /** Put an endpoint as it was just answered into the list. */

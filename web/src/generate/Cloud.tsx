@@ -1,19 +1,11 @@
 /** *Amazon SageMaker Inference*: what runs in the cloud, and where. */
+import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
+import { endpoints, endpointsProblem, isAskingEndpoints, refreshEndpoints, stateOf } from "../endpoints";
 import { Button, Notice, Select, type Option } from "../ui";
 import { cloud } from "./forms";
 import { withValue } from "./inputs";
-import {
-  endpoints,
-  endpointsProblem,
-  files,
-  filesProblem,
-  ofKind,
-  reading,
-  refreshEndpoints,
-  refreshFiles,
-  whyNot,
-} from "./shelf";
+import { files, filesProblem, ofKind, reading, refreshFiles, whyNot } from "./shelf";
 import { t } from "./texts";
 
 export function Cloud({ modelFree = false }: { modelFree?: boolean }) {
@@ -45,7 +37,7 @@ function CheckpointChoice() {
     label: t(files.value === null ? "loading" : names.length ? "chooseCheckpoint" : "noCheckpoints"),
   };
   return (
-    <Refreshed label={t("refreshFiles")} refresh={refreshFiles}>
+    <Refreshed label={t("refreshFiles")} busy={reading.value > 0} refresh={refreshFiles}>
       <Select
         label={t("checkpoint")}
         value={value}
@@ -64,7 +56,7 @@ function VaeChoice() {
     { value: "None", label: t("none") },
   ];
   return (
-    <Refreshed label={t("refreshFiles")} refresh={refreshFiles}>
+    <Refreshed label={t("refreshFiles")} busy={reading.value > 0} refresh={refreshFiles}>
       <Select
         label={t("vae")}
         value={value}
@@ -86,17 +78,16 @@ function EndpointChoice() {
   const { value } = cloud.endpoint;
   const found: Option[] = (endpoints.value ?? []).map((each) => {
     const why = whyNot(each);
-    const sleeps = each.instances === 0 && each.status === "InService";
     const { name } = each;
-    const status = sleeps ? t("asleep", { status: each.status }) : each.status;
+    const status = stateOf(each) === "asleep" ? t("asleep", { status: each.status }) : each.status;
     return {
-      value: each.name,
+      value: name,
       label: why ? t("endpointWhy", { name, status, why: t(why) }) : `${name} · ${status}`,
       disabled: why !== null,
     };
   });
   return (
-    <Refreshed label={t("refreshEndpoints")} refresh={refreshEndpoints}>
+    <Refreshed label={t("refreshEndpoints")} busy={isAskingEndpoints.value} refresh={refreshEndpoints}>
       <Select
         label={t("endpoint")}
         value={value}
@@ -107,11 +98,18 @@ function EndpointChoice() {
   );
 }
 
-function Refreshed(props: { label: string; refresh: () => Promise<void>; children: preact.ComponentChildren }) {
+interface RefreshedProps {
+  label: string;
+  busy: boolean;
+  refresh: () => Promise<void>;
+  children: ComponentChildren;
+}
+
+function Refreshed(props: RefreshedProps) {
   return (
     <div class="refreshed">
       {props.children}
-      <Button icon="refresh" label={props.label} busy={reading.value > 0} onClick={() => void props.refresh()} />
+      <Button icon="refresh" label={props.label} busy={props.busy} onClick={() => void props.refresh()} />
     </div>
   );
 }

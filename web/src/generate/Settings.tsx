@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { Accordion, Button, Checkbox, Chip, Field, Tabs, toast } from "../ui";
 import { hiresSize, sizeOf } from "./body";
 import { boardNow } from "./boards";
-import { accepted } from "./fields";
+import { accepted, sidesOf } from "./fields";
 import { reset, setValues, valuesOf, type State } from "./forms";
 import { NumberInput, Switch, TextChoice } from "./inputs";
 import { label } from "./labelTexts";
@@ -130,13 +130,7 @@ function Batch({ state }: Part) {
 export function ResizeTo({ state }: Part) {
   const { resize_by } = state.fields;
   const picture = boardNow().size.value;
-  const detect = () => {
-    if (!picture) return;
-    setValues(state, {
-      width: Number(accepted("width", picture.width)),
-      height: Number(accepted("height", picture.height)),
-    });
-  };
+  const detect = () => picture && setValues(state, sidesOf(picture));
   const target = sizeOf(valuesOf(state), picture);
   return (
     <Tabs

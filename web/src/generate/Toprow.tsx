@@ -10,7 +10,7 @@ import { PromptBox } from "./PromptBox";
 import { latestOf } from "./results";
 import { reasonText, problemText } from "./reasons";
 import { generate, interrogate, outcomes, type InterrogationType } from "./sending";
-import { applyStyles, StyleChoice } from "./Styles";
+import { applyStyles, StyleChoice } from "./StyleChoice";
 import { t } from "./texts";
 
 export function Toprow({ state }: { state: State }) {

@@ -1,5 +1,5 @@
 /** The canvases of img2img: one for each sub-tab, with its picture and what is painted on it. */
-import { effect } from "@preact/signals";
+import { until } from "../api";
 import { copyPicture, createBoard, type Board } from "../canvas";
 import type { Mode as ApiMode } from "./body";
 import { mode, MODES, type PictureMode } from "./forms";
@@ -31,12 +31,7 @@ export function boardNow(): Board {
 /** Resolves once the canvas in sight has taken in the picture that was given to it last. */
 export function pictureTaken(): Promise<void> {
   const { busy } = boardNow();
-  return new Promise((resolve) => {
-    const stop = effect(() => {
-      // An effect cannot be stopped while it runs for the first time.
-      if (!busy.value) queueMicrotask(() => (stop(), resolve()));
-    });
-  });
+  return until(() => !busy.value);
 }
 
 /** *Copy image to*: the picture with what is painted on it, pixel by pixel, and that sub-tab comes into sight. */

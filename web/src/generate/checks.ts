@@ -4,13 +4,13 @@ import { sizeOf, type Cloud, type Form } from "./body";
 import type { Tab } from "./fields";
 import { numberField } from "./fields";
 import type { PictureMode } from "./forms";
-import { fileMeant, ofKind, whyNot } from "./shelf";
+import { fileMeant, ofKind, whyNot, type WhyNot } from "./shelf";
 import { unitProblem, type UnitProblem } from "./units";
 
 export type Reason =
   | { what: "checkpointMissing" | "noEndpoint" | "pictureMissing" | "maskMissing" | "maskEmpty" | "refinerMissing" }
   | { what: "checkpointGone" | "vaeGone" | "endpointGone"; name: string }
-  | { what: "endpointNot"; name: string; why: NonNullable<ReturnType<typeof whyNot>>; status: string }
+  | { what: "endpointNot"; name: string; why: WhyNot; status: string }
   | { what: "unit"; number: number; why: UnitProblem }
   | { what: "sizeOutside"; width: number; height: number };
 

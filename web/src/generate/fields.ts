@@ -177,6 +177,11 @@ export function accepted(name: Name, value: unknown): string | number | boolean 
   return field.kind === "whole" ? Math.round(inside) : inside;
 }
 
+/** A picture's size as the sliders take it. */
+export function sidesOf({ width, height }: { width: number; height: number }): Pick<Values, "width" | "height"> {
+  return { width: Number(accepted("width", width)), height: Number(accepted("height", height)) };
+}
+
 /** Stored or read values over the usual ones, as far as they fit; unknown names are left out. */
 export function withValues(values: Values, given: Readonly<Record<string, unknown>>): Values {
   const found: Record<string, unknown> = {};

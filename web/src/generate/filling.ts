@@ -1,12 +1,12 @@
 /** Fills the forms from outside: from a text under a picture, from a job, with a picture. */
 import { batch } from "@preact/signals";
 import { go, route } from "../app/route";
-import type { Job } from "../api";
+import { fieldsOf, type Job } from "../api";
 import { infotextOf } from "../pictures";
 import { boardOf } from "./boards";
-import { accepted, withValues, type Tab, type Values } from "./fields";
+import { sidesOf, withValues, type Tab } from "./fields";
 import { cloud, extrasPicture, mode, setValues, states, valuesOf, type PictureMode, type State } from "./forms";
-import { filled, isInfotext, meantBy } from "./infotext";
+import { clipSkip, filled, isInfotext, meantBy, overridesIn, switchesOf } from "./infotext";
 import { fileMeant, files, ofKind } from "./shelf";
 import { readUnit, usualUnit } from "./units";
 
@@ -57,33 +57,24 @@ export function fillFromJob(job: Job, more: { seed?: boolean } = {}): void {
 }
 
 function fillFromBody(state: State, body: Readonly<Record<string, unknown>>, seed: number | null): void {
-  const settings = record(body["override_settings"]);
-  const shown = Object.fromEntries(Object.entries(settings).filter(([name]) => isField(name)));
+  const settings = fieldsOf(body["override_settings"]);
   const refiner = typeof body["refiner_checkpoint"] === "string" ? body["refiner_checkpoint"] : "";
-  const given = meantBy({ ...body, ...shown, refiner_checkpoint: refiner, ...(seed === null ? {} : { seed }) });
+  const given = meantBy({ ...body, ...clipSkip(settings), refiner_checkpoint: refiner, ...(seed === null ? {} : { seed }) });
   const values = withValues(valuesOf(state), { ...given, resize_by: false });
-  const varied = values.subseed_strength > 0 || (values.seed_resize_from_w > 0 && values.seed_resize_from_h > 0);
-  setValues(state, { ...values, seed_extra: varied, enable_refiner: values.refiner_checkpoint !== "" });
-  state.overrides.value = Object.fromEntries(
-    Object.entries(settings).filter(([name]) => !isField(name) && !MODELS.has(name)),
-  );
+  setValues(state, { ...values, ...switchesOf(values) });
+  state.overrides.value = overridesIn(settings);
   state.styles.value = [];
-  const args = record(record(body["alwayson_scripts"])["controlnet"])["args"];
+  const units = unitsIn(body);
   state.units.forEach((unit, index) => {
-    const said: unknown = Array.isArray(args) ? args[index] : undefined;
-    unit.value = said === undefined ? usualUnit() : { ...readUnit(said), enabled: record(said)["enabled"] !== false };
+    const said = units[index];
+    unit.value = said === undefined ? usualUnit() : { ...readUnit(said), enabled: fieldsOf(said)["enabled"] !== false };
   });
 }
 
-/** Settings that the section of the cloud shows. */
-const MODELS = new Set(["sd_model_checkpoint", "sd_vae"]);
-
-function isField(name: string): boolean {
-  return name === "CLIP_stop_at_last_layers" && accepted(name, 1) !== null;
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+/** The units of ControlNet that a body names, in their order. */
+function unitsIn(body: Readonly<Record<string, unknown>>): readonly unknown[] {
+  const { args } = fieldsOf(fieldsOf(body["alwayson_scripts"])["controlnet"]);
+  return Array.isArray(args) ? args : [];
 }
 
 /** The pictures that the job started from, put where they were. */
@@ -109,9 +100,9 @@ async function takePictures(job: Job, tab: Tab): Promise<void> {
 }
 
 function takeUnitPictures(job: Job, state: State, blobs: ReadonlyMap<string, Blob>): void {
-  const args = record(record(job.parameters["alwayson_scripts"])["controlnet"])["args"];
+  const units = unitsIn(job.parameters);
   state.unitPictures.forEach((picture, index) => {
-    const said = Array.isArray(args) ? record(args[index])["image"] : null;
+    const said = fieldsOf(units[index])["image"];
     picture.value = typeof said === "string" ? (blobs.get(said.replace(/^image:/, "")) ?? null) : null;
   });
 }
@@ -144,9 +135,4 @@ async function take(to: "txt2img" | "img2img" | "inpaint", tab: Generating, pict
   const board = boardOf(to);
   await board.load(picture);
   if (board.size.value) setValues(states[tab], sidesOf(board.size.value));
-}
-
-/** A picture's size as the sliders take it. */
-function sidesOf({ width, height }: { width: number; height: number }): Pick<Values, "width" | "height"> {
-  return { width: Number(accepted("width", width)), height: Number(accepted("height", height)) };
 }

@@ -1,5 +1,6 @@
 /** The forms as they stand: a signal for each field, kept for this tab of the browser over a reload. */
 import { batch, effect, signal, type Signal } from "@preact/signals";
+import { fieldsOf, fromJson } from "../api";
 import type { Cloud, Form } from "./body";
 import { NAMES, usualValues, withValues, type Name, type Tab, type Values } from "./fields";
 import { readUnit, UNITS, usualUnit, type Unit } from "./units";
@@ -109,17 +110,8 @@ function keeps(name: string, storage: Storage, read: () => unknown): void {
   addEventListener("pagehide", write);
 }
 
-function parsed(text: string | null): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text ?? "{}");
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
-}
-
 function restore(state: State, text: string | null): void {
-  const { values, overrides, styles, units } = parsed(text);
+  const { values, overrides, styles, units } = fieldsOf(fromJson(text));
   if (typeof values !== "object" || values === null) return;
   setValues(state, withValues(usualValues(state.tab), values as Record<string, unknown>));
   if (typeof overrides === "object" && overrides !== null) state.overrides.value = overrides as Record<string, unknown>;
@@ -128,7 +120,7 @@ function restore(state: State, text: string | null): void {
 }
 
 function restoreCloud(text: string | null): void {
-  const kept = parsed(text);
+  const kept = fieldsOf(fromJson(text));
   for (const name of ["checkpoint", "vae", "endpoint"] as const) {
     const value = kept[name];
     if (typeof value === "string") cloud[name].value = value;

@@ -144,7 +144,7 @@ export interface Filling {
   vae: string | null;
 }
 
-/** Settings that a field of the form shows. */
+/** Settings that a field of the form or the section of the cloud shows. */
 const SHOWN = new Set(["CLIP_stop_at_last_layers", "sd_vae", "sd_model_checkpoint"]);
 
 /**
@@ -157,10 +157,9 @@ export function filled(text: string, tab: Tab, before: Values, options: { seed: 
   const given = { ...(pairs.size > 0 ? silent(tab) : {}), ...meant(said, tab), ...clipSkip(said.settings) };
   if (!options.seed) delete given["seed"];
   const values = withValues(before, safe(given));
-  const overrides = Object.entries(said.settings).filter(([name]) => !SHOWN.has(name));
   return {
-    values: { ...values, seed_extra: isVaried(values), enable_refiner: values.refiner_checkpoint !== "" },
-    overrides: Object.fromEntries(overrides),
+    values: { ...values, ...switchesOf(values) },
+    overrides: overridesIn(said.settings),
     checkpoint: modelOf(pairs, said.settings),
     vae: typeof said.settings["sd_vae"] === "string" ? said.settings["sd_vae"] : null,
   };
@@ -219,7 +218,13 @@ function named(fields: Record<string, unknown>, sampler: string, scheduler: stri
   if (schedule) fields[scheduler] = schedule;
 }
 
-function clipSkip(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** The settings that go along with a job because no field of the form shows them. */
+export function overridesIn(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !SHOWN.has(name)));
+}
+
+/** The one setting that is a field of the form. */
+export function clipSkip(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const name = "CLIP_stop_at_last_layers";
   return name in settings ? { [name]: settings[name] } : {};
 }
@@ -231,8 +236,11 @@ function safe(given: Record<string, unknown>): Record<string, unknown> {
   );
 }
 
-function isVaried(values: Values): boolean {
-  return values.subseed_strength > 0 || (values.seed_resize_from_w > 0 && values.seed_resize_from_h > 0);
+/** The switches of the page that no text and no body names: they are on where what they switch does something. */
+export function switchesOf(values: Values): Pick<Values, "seed_extra" | "enable_refiner"> {
+  const { subseed_strength, seed_resize_from_w, seed_resize_from_h, refiner_checkpoint } = values;
+  const isVaried = subseed_strength > 0 || (seed_resize_from_w > 0 && seed_resize_from_h > 0);
+  return { seed_extra: isVaried, enable_refiner: refiner_checkpoint !== "" };
 }
 
 /** The checkpoint as the shelf may know it: by its name with its hash behind, or by one of them. */

@@ -1,6 +1,7 @@
 /** Generate on Cloud: checks, pictures, body, job. Nothing here waits for a job to end. */
 import { signal } from "@preact/signals";
 import type { Job, JobWish } from "../api";
+import { endpoints } from "../endpoints";
 import { uploadPictures } from "../pictures";
 import { send } from "../tray";
 import { boardNow, CANVAS, pictureTaken } from "./boards";
@@ -8,7 +9,7 @@ import { extrasOf, generationOf, type Pictures, type Surroundings } from "./body
 import { endpointReasons, reasonsAgainst, type Canvas, type Reason } from "./checks";
 import { type Tab } from "./fields";
 import { cloudNow, extrasPicture, formOf, mode, states, valuesOf, type State } from "./forms";
-import { endpoints, files } from "./shelf";
+import { files } from "./shelf";
 import { styles } from "./styles";
 import { pictureName } from "./units";
 

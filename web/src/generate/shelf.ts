@@ -1,6 +1,7 @@
-/** The model files of the stage and its endpoints, as the forms offer them. */
+/** The model files of the stage, as the forms offer them, and which endpoints take jobs. */
 import { signal } from "@preact/signals";
 import { api, explain, type Checkpoint, type Endpoint } from "../api";
+import { stateOf, type StateKey } from "../endpoints";
 import { LATENT_UPSCALERS, PLAIN_UPSCALERS, UPSCALER_FILES } from "./tables";
 
 export type ModelKind = Checkpoint["kind"];
@@ -8,16 +9,15 @@ export type ModelKind = Checkpoint["kind"];
 /** The active files; null until they are read. */
 export const files = signal<readonly Checkpoint[] | null>(null);
 export const filesProblem = signal<string | null>(null);
-export const endpoints = signal<readonly Endpoint[] | null>(null);
-export const endpointsProblem = signal<string | null>(null);
-/** how many lists are being read */
+/** how many times the files are being read */
 export const reading = signal(0);
 
 const PAGE = 1000;
 
 /** Reads the whole shelf anew. What is there stays until the answer comes. */
 export async function refreshFiles(): Promise<void> {
-  await reads(filesProblem, async () => {
+  reading.value += 1;
+  try {
     const found: Checkpoint[] = [];
     let after: string | null = null;
     do {
@@ -26,22 +26,9 @@ export async function refreshFiles(): Promise<void> {
       after = page.next;
     } while (after !== null);
     files.value = found.filter((file) => file.status === "active");
-  });
-}
-
-export async function refreshEndpoints(): Promise<void> {
-  await reads(endpointsProblem, async () => {
-    endpoints.value = (await api.endpoints.list()).endpoints;
-  });
-}
-
-async function reads(problem: { value: string | null }, work: () => Promise<void>): Promise<void> {
-  reading.value += 1;
-  try {
-    await work();
-    problem.value = null;
+    filesProblem.value = null;
   } catch (fault) {
-    problem.value = explain(fault);
+    filesProblem.value = explain(fault);
   } finally {
     reading.value -= 1;
   }
@@ -87,15 +74,17 @@ export function upscalers(found: readonly Checkpoint[] | null, withLatent: boole
   return [...(withLatent ? LATENT_UPSCALERS : []), ...PLAIN_UPSCALERS, ...own];
 }
 
-/** The statuses in which SageMaker takes jobs for an endpoint: in service, or changing its instances (also waking). */
-export const SERVING: readonly string[] = ["InService", "Updating", "SystemUpdating", "RollingBack"];
+export type WhyNot = "endpointGoing" | "endpointComing" | "endpointFailed" | "endpointAway";
+
+/** Why no jobs can be sent there, by the endpoint's state; a state that is not here takes them. */
+const WHY_NOT: Partial<Record<StateKey, WhyNot>> = {
+  deleting: "endpointGoing",
+  creating: "endpointComing",
+  broken: "endpointFailed",
+  unusual: "endpointAway",
+};
 
 /** Why an endpoint takes no jobs now, as a key of the texts; null where it takes them. */
-export function whyNot(
-  endpoint: Endpoint,
-): "endpointGoing" | "endpointComing" | "endpointFailed" | "endpointAway" | null {
-  if (endpoint.deleting) return "endpointGoing";
-  if (SERVING.includes(endpoint.status)) return null;
-  if (endpoint.status === "Creating") return "endpointComing";
-  return endpoint.status === "Failed" ? "endpointFailed" : "endpointAway";
+export function whyNot(endpoint: Endpoint): WhyNot | null {
+  return WHY_NOT[stateOf(endpoint)] ?? null;
 }

@@ -3,6 +3,7 @@
  * place of the prompt; without it the text is added at the end.
  */
 import { signal } from "@preact/signals";
+import { fieldsOf, fromJson } from "../api";
 
 export interface Style {
   name: string;
@@ -23,17 +24,12 @@ export function loadStyles(): void {
 
 /** The styles that a stored text holds; none for a text that cannot be read. */
 export function readStyles(stored: string | null): readonly Style[] {
-  try {
-    const found: unknown = JSON.parse(stored ?? "[]");
-    return Array.isArray(found) ? sorted(found.flatMap(asStyle)) : [];
-  } catch {
-    return [];
-  }
+  const found = fromJson(stored);
+  return Array.isArray(found) ? sorted(found.flatMap(asStyle)) : [];
 }
 
 function asStyle(value: unknown): Style[] {
-  if (typeof value !== "object" || value === null) return [];
-  const { name, prompt, negative_prompt } = value as Record<string, unknown>;
+  const { name, prompt, negative_prompt } = fieldsOf(value);
   if (typeof name !== "string" || name === "") return [];
   const text = (said: unknown): string => (typeof said === "string" ? said : "");
   return [{ name, prompt: text(prompt), negative_prompt: text(negative_prompt) }];

@@ -1,4 +1,5 @@
 /** The units of ControlNet on a tab, and how the API of its extension says them. */
+import { fieldsOf } from "../api";
 import { PREPROCESSORS } from "./tables";
 
 /** As many as the extension shows. */
@@ -80,10 +81,8 @@ export function unitProblem(unit: Unit, hasPicture: boolean, isImg2img: boolean)
 
 /** A stored unit, with the usual values where it says nothing that fits. */
 export function readUnit(stored: unknown): Unit {
-  const usual = usualUnit();
-  if (typeof stored !== "object" || stored === null) return usual;
-  const said = stored as Record<string, unknown>;
-  const kept = Object.entries(usual).map(([name, value]) => {
+  const said = fieldsOf(stored);
+  const kept = Object.entries(usualUnit()).map(([name, value]) => {
     const given = said[name];
     return [name, typeof given === typeof value ? given : value] as const;
   });

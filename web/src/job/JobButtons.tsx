@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { api, explain, newKey, type Job, type JobLine } from "../api";
 import { forget, isOpen, remember, track } from "../tray";
-import { Button, Dialog, toast, type IconName } from "../ui";
+import { Button, ConfirmDeletion, toast, type IconName } from "../ui";
 import { t } from "./texts";
 
 export interface JobButtonsProps {
@@ -60,18 +60,16 @@ export function JobButtons({ job, bare = false, onReplayed, onRemoved }: JobButt
       {isOpen(job) && button("cancel", "stop", () => void run("cancel"))}
       {button("remove", "trash", () => setAsks(true))}
       {asks && (
-        <Dialog title={t("removeTitle")} onClose={() => setAsks(false)}>
+        <ConfirmDeletion
+          title={t("removeTitle")}
+          busy={busy === "remove"}
+          keep={t("keepIt")}
+          onDelete={() => void run("remove")}
+          onClose={() => setAsks(false)}
+        >
           <p>{t("removeText")}</p>
           <p class="muted mono">{job.id}</p>
-          <div class="row">
-            <Button autofocus onClick={() => setAsks(false)}>
-              {t("keepIt")}
-            </Button>
-            <Button kind="danger" busy={busy === "remove"} onClick={() => void run("remove")}>
-              {t("remove")}
-            </Button>
-          </div>
-        </Dialog>
+        </ConfirmDeletion>
       )}
     </>
   );

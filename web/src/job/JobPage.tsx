@@ -4,7 +4,7 @@ import { go, lastPlace } from "../app/route";
 import { isOpen, jobOf, remember, track } from "../tray";
 import { Button, Notice } from "../ui";
 import { Actions } from "./Actions";
-import { Facts } from "./Facts";
+import { Facts } from "./JobFacts";
 import { Pictures } from "./Pictures";
 import { Progressing } from "./Progressing";
 import { t } from "./texts";

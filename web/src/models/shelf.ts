@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { api, explain, type Checkpoint } from "../api";
+import { api, explain, poll, type Checkpoint, type CheckpointQuery } from "../api";
 import type { Kind } from "./transfer";
 
 export const kind = signal<Kind | "">("");
@@ -19,56 +19,49 @@ const SOON = 3_000;
 let asked: AbortController | null = null;
 
 /** Ask for the first page anew, or as many files as are shown now. */
-export async function refresh(): Promise<void> {
-  asked?.abort();
-  const mine = (asked = new AbortController());
-  isAsking.value = true;
-  const filter = { kind: kind.value || undefined, q: words.value.trim() || undefined };
-  try {
-    const shown = Math.min(1000, Math.max(PAGE, files.value?.length ?? 0));
-    const page = await api.checkpoints.list({ ...filter, limit: shown }, mine.signal);
-    files.value = page.checkpoints;
-    more.value = page.next;
-    problem.value = null;
-  } catch (fault) {
-    if (!mine.signal.aborted) problem.value = explain(fault);
-  } finally {
-    if (asked === mine) isAsking.value = false;
-  }
+export function refresh(): Promise<void> {
+  const limit = Math.min(1000, Math.max(PAGE, files.value?.length ?? 0));
+  return ask({ limit }, (found) => {
+    files.value = found;
+  });
 }
 
 /** Ask for the next page. */
 export async function loadMore(): Promise<void> {
   const after = more.value;
   if (!after) return;
-  isAsking.value = true;
-  try {
-    const page = await api.checkpoints.list({ kind: kind.value || undefined, q: words.value.trim() || undefined, after, limit: PAGE });
+  await ask({ after, limit: PAGE }, (found) => {
     // A file may have come in between while the page was on its way.
     const known = new Set((files.value ?? []).map(idOf));
-    files.value = [...(files.value ?? []), ...page.checkpoints.filter((file) => !known.has(idOf(file)))];
-    more.value = page.next;
+    files.value = [...(files.value ?? []), ...found.filter((file) => !known.has(idOf(file)))];
+  });
+}
+
+/** Asks with the filter of now. What was asked before is given up: its answer may belong to another filter. */
+async function ask(page: CheckpointQuery, take: (found: Checkpoint[]) => void): Promise<void> {
+  asked?.abort();
+  const { signal } = (asked = new AbortController());
+  isAsking.value = true;
+  try {
+    const filter = { kind: kind.value || undefined, q: words.value.trim() || undefined };
+    const answer = await api.checkpoints.list({ ...filter, ...page }, signal);
+    if (signal.aborted) return;
+    take(answer.checkpoints);
+    more.value = answer.next;
+    problem.value = null;
   } catch (fault) {
-    problem.value = explain(fault);
+    if (!signal.aborted) problem.value = explain(fault);
   } finally {
-    isAsking.value = false;
+    if (!signal.aborted) isAsking.value = false;
   }
 }
 
-/** Ask again for as long as something is being imported; returns how to stop. */
+/** Ask once, and again for as long as something is being imported; returns how to stop. */
 export function follow(): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let stopped = false;
-  const ask = async () => {
-    const isDue = files.value === null || files.value.some(({ status }) => status === "importing");
-    if (isDue && document.visibilityState === "visible") await refresh();
-    if (!stopped) timer = setTimeout(ask, SOON);
-  };
-  void ask();
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-  };
+  const isDue = () => files.value === null || files.value.some(({ status }) => status === "importing");
+  return poll(async () => {
+    if (isDue() && !isAsking.value) await refresh();
+  }, () => SOON);
 }
 
 /** What tells files of the shelf apart. */

@@ -1,6 +1,6 @@
 /** Follows open jobs until they have ended, one loop a job, within what the API allows a key. */
-import { effect, signal } from "@preact/signals";
-import { api, online, pause, Problem, type Job } from "../api";
+import { signal } from "@preact/signals";
+import { api, pause, Problem, reachable, type Job } from "../api";
 import { gate } from "./gate";
 import { forget, isOpen, remember } from "./store";
 
@@ -67,13 +67,4 @@ async function look(id: string, world: World): Promise<boolean> {
     await world.sleep((fault.retryAfter ?? (fault.status === 0 ? 0 : AFTER_FAULT)) * 1000);
     return true;
   }
-}
-
-/** Resolves as soon as the API can be reached. */
-export function reachable(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = effect(() => {
-      if (online.value) queueMicrotask(() => (stop(), resolve()));
-    });
-  });
 }

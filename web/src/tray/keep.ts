@@ -1,7 +1,7 @@
 /**
  * What the tray keeps in the browser, so that a reload loses nothing: wishes without an answer, and ids of its jobs.
  */
-import type { JobWish } from "../api";
+import { fieldsOf, fromJson, type JobWish } from "../api";
 
 /** A job that was submitted and not answered yet. Its key makes it one job, however often it is sent. */
 export interface Wish {
@@ -33,25 +33,13 @@ type Writes = Pick<Storage, "setItem">;
  * counts as nothing.
  */
 export function readKept(device: Reads, own: Reads): Kept {
-  const ids = parsed(device.getItem(IDS));
-  const { wishes, owner } = record(parsed(own.getItem(OWN)));
+  const ids = fromJson(device.getItem(IDS));
+  const { wishes, owner } = fieldsOf(fromJson(own.getItem(OWN)));
   return {
     wishes: Array.isArray(wishes) ? wishes.filter((one) => one?.key && one.body && Number.isFinite(one.at)) : [],
     ids: Array.isArray(ids) ? ids.filter((id) => typeof id === "string") : [],
     owner: typeof owner === "string" ? owner : null,
   };
-}
-
-function parsed(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? "null");
-  } catch {
-    return null;
-  }
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 /** Keeps it. A browser without room for it goes on without; only a reload would then lose what was not sent. */

@@ -1,7 +1,6 @@
 /** Sends jobs without blocking: a wish is kept until the API has answered it, over lost connections and reloads. */
 import { signal } from "@preact/signals";
-import { api, newKey, pause, Problem, type Job, type JobWish } from "../api";
-import { reachable } from "./follow";
+import { api, isTemporary, newKey, pause, Problem, reachable, type Job, type JobWish } from "../api";
 import type { Wish } from "./keep";
 
 /** The wishes that are not answered yet, oldest first. */
@@ -48,7 +47,7 @@ export async function deliver(wish: Wish, way: Way = real): Promise<Job> {
       try {
         return await way.create(wish.body, wish.key);
       } catch (fault) {
-        if (!(fault instanceof Problem) || !isPassing(fault)) throw fault;
+        if (!(fault instanceof Problem) || !isWorthWaiting(fault)) throw fault;
         if (fault.status === 0) await way.reachable();
         else await way.sleep((fault.retryAfter ?? AFTER_FAULT) * 1000);
       }
@@ -59,7 +58,6 @@ export async function deliver(wish: Wish, way: Way = real): Promise<Job> {
 }
 
 /** Whether the same wish may be answered otherwise in a while. Too many open jobs is for the person to decide. */
-function isPassing(fault: Problem): boolean {
-  if (fault.code === "too_many_open_jobs" || fault.code === "stage_full") return false;
-  return fault.status === 0 || fault.status === 429 || fault.status >= 502;
+function isWorthWaiting(fault: Problem): boolean {
+  return isTemporary(fault) && fault.code !== "too_many_open_jobs" && fault.code !== "stage_full";
 }

@@ -54,3 +54,25 @@ export function Dialog({ title, onClose, wide, children }: DialogProps) {
     </dialog>
   );
 }
+
+export interface DialogButtonsProps {
+  /** words instead of Cancel */
+  cancel?: string | undefined;
+  /** the focus is on Cancel when the dialog opens */
+  focusCancel?: boolean;
+  onCancel: () => void;
+  /** the button that does what the dialog is for */
+  children: ComponentChildren;
+}
+
+/** The buttons at the end of a dialog. */
+export function DialogButtons({ cancel = t("cancel"), focusCancel = false, onCancel, children }: DialogButtonsProps) {
+  return (
+    <div class="dialog-buttons">
+      <Button autofocus={focusCancel} onClick={onCancel}>
+        {cancel}
+      </Button>
+      {children}
+    </div>
+  );
+}

@@ -2,6 +2,8 @@ import { texts } from "../texts";
 
 export const t = texts({
   en: {
+    cancel: "Cancel",
+    delete: "Delete",
     close: "Close",
     dismiss: "Dismiss this message",
     remove: "Remove {what}",
@@ -12,6 +14,8 @@ export const t = texts({
     copyFailed: "The browser does not allow the page to copy. Select the text and copy it yourself.",
   },
   "zh-CN": {
+    cancel: "取消",
+    delete: "删除",
     close: "关闭",
     dismiss: "关闭此消息",
     remove: "移除 {what}",
@@ -22,6 +26,8 @@ export const t = texts({
     copyFailed: "浏览器不允许页面复制。请选中文字后自行复制。",
   },
   ja: {
+    cancel: "キャンセル",
+    delete: "削除",
     close: "閉じる",
     dismiss: "このメッセージを閉じる",
     remove: "{what} を外す",

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { SERVING } from "../../src/endpoints/state";
 import type { Form } from "../../src/generate/body";
 import { reasonsAgainst, type Canvas, type Known } from "../../src/generate/checks";
 import { usualValues, type Values } from "../../src/generate/fields";
-import { SERVING } from "../../src/generate/shelf";
 import { usualUnit, type Unit } from "../../src/generate/units";
 import { endpoint, file } from "./files";
 import { facts } from "./facts";

@@ -153,6 +153,11 @@ function importsOf(source: Source): [string, string][] {
   );
 }
 
+it("no two modules differ in capital letters alone: many disks take them for one", () => {
+  const paths = sources.map(({ name }) => name.replace(/\.tsx?$/, "").toLowerCase());
+  expect(paths.filter((path, at) => paths.indexOf(path) !== at)).toEqual([]);
+});
+
 describe("rooms", () => {
   it("know of each other what their index exports", () => {
     const wrong = sources.flatMap((source) =>
