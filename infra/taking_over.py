@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import WaiterError
 
-from infra.deploying import stack_names
+from infra.deployed import stack_names
 from infra.inventory import Inventory
 from infra.stage import Stage
 
