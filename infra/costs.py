@@ -11,11 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App
-from aws_cdk.assertions import Template
-
 from infra.inventory import Inventory
-from infra.stacks import add_stacks
 from infra.stage import NO_PACKAGE, Stage
 from infra.versions import KEPT
 
@@ -128,7 +124,13 @@ def page() -> str:
 
 
 def _templates(stage: Stage) -> list[Mapping[str, Any]]:
-    return [Template.from_stack(stack).to_json() for stack in add_stacks(App(analytics_reporting=False), stage)]
+    # Not above: importing the CDK starts Node, which takes seconds, and `destroy` needs the prices alone.
+    from aws_cdk.assertions import Template
+
+    from infra.stacks import described
+
+    with described(stage) as stacks:
+        return [Template.from_stack(stack).to_json() for stack in stacks]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from darkroom import tables
+from infra.deployed import stack_names
 from infra.encryption import customer_key
 from infra.stage import Stage
 
@@ -36,7 +37,7 @@ class DataStack(Stack):
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(
             scope,
-            f"Darkroom-{stage.name}-data",
+            stack_names(stage.name)[0],
             description="Darkroom: tables, buckets and the first admin's key",
             termination_protection=not stage.disposable,
         )

@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.deploy_types import DYNAMODB, QUEUES, ROLES, SECRET, TOPICS, TYPES
-from infra.deploying import BOUNDARY, POLICIES, cdk
+from infra.deploying import BOUNDARY, POLICIES, run_cdk
 
 DEPLOY = "DarkroomDeploy"
 _BOUNDARY_ARN = "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/" + BOUNDARY
@@ -83,20 +83,19 @@ def boundary() -> dict[str, Any]:
         _statement(["s3:*Object", "s3:*Multipart*", "s3:ListBucket*"], ["*"]),
         _statement(
             [
-                *(
-                    "application-autoscaling:*",
-                    "cloudwatch:DescribeAlarms",
-                    "ecr:*Image",
-                    "ecr:BatchCheckLayerAvailability",
-                ),
-                *("ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer", "sagemaker:List*", "xray:Put*"),
-                *(
-                    "cloudwatch:PutMetricData",
-                    "logs:CreateLog*",
-                    "logs:DescribeLog*",
-                    "logs:FilterLogEvents",
-                    "logs:GetLogEvents",
-                ),
+                "application-autoscaling:*",
+                "cloudwatch:DescribeAlarms",
+                "ecr:*Image",
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:GetAuthorizationToken",
+                "ecr:GetDownloadUrlForLayer",
+                "sagemaker:List*",
+                "xray:Put*",
+                "cloudwatch:PutMetricData",
+                "logs:CreateLog*",
+                "logs:DescribeLog*",
+                "logs:FilterLogEvents",
+                "logs:GetLogEvents",
                 "logs:PutLogEvents",
             ],
             ["*"],
@@ -147,7 +146,7 @@ def bootstrap(session: Any, say: Callable[[str], None]) -> int:
     arguments = ["--cloudformation-execution-policies", policy, "--custom-permissions-boundary", DEPLOY]
     # In a folder without a cdk.json, because the CDK would otherwise synthesize the app.
     with tempfile.TemporaryDirectory() as folder:
-        code = cdk(["bootstrap", f"aws://{account}/{session.region_name}", *arguments], session, Path(folder))
+        code = run_cdk(["bootstrap", f"aws://{account}/{session.region_name}", *arguments], session, Path(folder))
     if code == 0:
         say(f"The account is prepared. `make deploy` gives all roles of a stage the boundary {BOUNDARY}.")
     return code

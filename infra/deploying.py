@@ -5,19 +5,15 @@ Whoever wants to deploy calls `make deploy STAGE=…`, which also says whom uv a
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra import versions
+from infra import cdk, versions
+from infra.deployed import resources, stack_names
 from infra.stage import Stage
-
-ROOT = Path(__file__).resolve().parent.parent
-CDK = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
-
 
 POLICIES = "DarkroomDeployPolicies"
 """The stack that `bootstrap` makes (`infra/deploy_role.py`)."""
@@ -26,11 +22,6 @@ BOUNDARY = "DarkroomBoundary"
 
 class Refused(Exception):
     """A deploy is not begun, because it would lose something; the text says what to do instead."""
-
-
-def stack_names(stage: str) -> tuple[str, str]:
-    """The names of the data stack and the service stack."""
-    return f"Darkroom-{stage}-data", f"Darkroom-{stage}-service"
 
 
 def deploy(session: Any, stage: Stage, arguments: Sequence[str], say: Callable[[str], None]) -> int:
@@ -42,7 +33,7 @@ def deploy(session: Any, stage: Stage, arguments: Sequence[str], say: Callable[[
     if not stage.permissions_boundary and kinds(cloudformation, POLICIES):
         # The account was prepared by `bootstrap`: no role can be made without the boundary.
         words += ["-c", f"permissions_boundary={BOUNDARY}"]
-    code = cdk(words, session)
+    code = run_cdk(words, session)
     if code == 0:
         _, service = stack_names(stage.name)
         versions.settle(cloudformation, session.client("lambda"), service, say)
@@ -70,23 +61,19 @@ def refuse_to_lose_a_key(cloudformation: Any, stage: Stage) -> None:
 def kinds(cloudformation: Any, stack: str) -> set[str]:
     """The types of a deployed stack's resources; none without the stack."""
     try:
-        pages = list(cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack))
+        return {one["ResourceType"] for one in resources(cloudformation, stack)}
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         return set()
-    return {one["ResourceType"] for page in pages for one in page["StackResourceSummaries"]}
 
 
-def cdk(arguments: Sequence[str], session: Any, folder: Path = ROOT) -> int:
+def run_cdk(arguments: Sequence[str], session: Any, folder: Path = cdk.ROOT) -> int:
     """Run the CDK CLI in a folder (this checkout), with this environment and the region and profile of a session;
     returns its exit code."""
-    node = Path(sys.executable).with_name("node")
-    path = os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"}
+    environment = cdk.environment(os.environ)
     if session.region_name:
         environment |= {"AWS_REGION": session.region_name, "AWS_DEFAULT_REGION": session.region_name}
     if session.profile_name != "default":
         environment["AWS_PROFILE"] = session.profile_name
-    command = [str(node), str(CDK), *arguments, "--no-notices"]
-    return subprocess.run(command, cwd=folder, env=environment, check=False).returncode  # noqa: S603 - our own words
+    return subprocess.run(cdk.command(arguments), cwd=folder, env=environment, check=False).returncode  # noqa: S603 - our own words

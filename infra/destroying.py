@@ -19,7 +19,6 @@ from infra.inventory import Inventory
 PATIENCE = 1200
 """Seconds in which SageMaker must have let go of an endpoint that it was just changing."""
 LONGEST_WAIT = 15
-_SAFE = "AWS::ApiGateway::Account"
 
 
 class NotDestroyed(Exception):
@@ -59,7 +58,7 @@ def _remove_endpoints(session: Any, sagemaker: Any, stage: str, say: Callable[[s
     beginning = endpoint_prefix(stage)
     while waiting := list(inventory.endpoints(sagemaker, stage)):
         for one in waiting:
-            if one.status != "Deleting" and _gone(lambda: sagemaker.delete_endpoint(EndpointName=one.name)):  # noqa: B023 - called at once
+            if one.status != "Deleting" and _deleted(sagemaker, one.name):
                 say(f"endpoint {one.name}: removed")
         if not (waiting := list(inventory.endpoints(sagemaker, stage))):
             break
@@ -81,8 +80,7 @@ def _remove_endpoints(session: Any, sagemaker: Any, stage: str, say: Callable[[s
                     remove(**{f"{key}Name": name})
     _remove_scaling(session.client("application-autoscaling"), beginning)
     cloudwatch = session.client("cloudwatch")
-    pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=beginning)
-    if names := [alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]]:
+    if names := list(inventory.alarms(cloudwatch, stage)):
         cloudwatch.delete_alarms(AlarmNames=names)
 
 
@@ -95,10 +93,10 @@ def _remove_scaling(scaling: Any, beginning: str) -> None:
                 scaling.deregister_scalable_target(**chosen)
 
 
-def _gone(call: Callable[[], object]) -> bool:
-    """Whether a deletion was taken; not while SageMaker makes or changes the endpoint."""
+def _deleted(sagemaker: Any, endpoint: str) -> bool:
+    """Whether SageMaker takes the deletion of an endpoint; it does not while it makes or changes it."""
     try:
-        call()
+        sagemaker.delete_endpoint(EndpointName=endpoint)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationException":
             raise
@@ -140,30 +138,25 @@ def _delete_stack(cloudformation: Any, stack: str, say: Callable[[str], None]) -
 
 def _remove_logs(logs: Any, stage: str, say: Callable[[str], None]) -> None:
     """SageMaker makes the logs of endpoints, and nobody else deletes them."""
-    beginning = f"/aws/sagemaker/Endpoints/{endpoint_prefix(stage)}"
-    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=beginning):
-        for group in page["logGroups"]:
-            logs.delete_log_group(logGroupName=group["logGroupName"])
-            say(f"log group {group['logGroupName']}: removed")
+    for group in inventory.log_groups(logs, stage):
+        logs.delete_log_group(logGroupName=group)
+        say(f"log group {group}: removed")
 
 
 def _left(session: Any, found: Inventory, kept: bool) -> Iterator[Left]:
     """What CloudFormation kept: data, and the one role that API Gateway writes logs with, unless nobody uses it."""
     reason = "the stage is not disposable: its data stays. `python -m infra.stage take-over` uses it again"
+    roles = [one for one in found.of("IAM::Role") if one.stays and "CloudWatchRole" in one.logical]
     for one in found.resources:
-        # A function is deleted with all its versions.
-        if not one.stays or one.kind == "AWS::Lambda::Version":
-            continue
-        if one.kind == _SAFE or (one.kind == "AWS::IAM::Role" and "CloudWatchRole" in one.logical):
-            continue
-        yield Left(one.kind, one.name, reason)
+        # A function is deleted with all its versions. The settings of API Gateway are those of the whole region.
+        if one.stays and one.kind not in ("AWS::Lambda::Version", "AWS::ApiGateway::Account") and one not in roles:
+            yield Left(one.kind, one.name, reason)
     if kept:
         for group in found.logs:
             yield Left("log group", group, "logs of endpoints of a stage whose data stays")
-    roles = [one.name for one in found.of("IAM::Role") if one.stays and "CloudWatchRole" in one.logical]
     for role in roles:
-        if why := _remove_gateway_role(session, role):
-            yield Left("AWS::IAM::Role", role, why)
+        if why := _remove_gateway_role(session, role.name):
+            yield Left(role.kind, role.name, why)
 
 
 def _remove_gateway_role(session: Any, role: str) -> str:

@@ -1,13 +1,13 @@
 """What a stage has in its account and region, and what of it costs money while nobody uses it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from darkroom.settings import endpoint_prefix
-from infra.deploying import stack_names
+from infra.deployed import resources, stack_names
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,14 @@ def look(session: Any, stage: str) -> Inventory:
     """What is there of a stage. Nothing is changed."""
     cloudformation, s3, dynamodb = (session.client(name) for name in ("cloudformation", "s3", "dynamodb"))
     stacks = tuple(name for name in reversed(stack_names(stage)) if _there(cloudformation, name))
-    resources = tuple(one for stack in stacks for one in _resources(cloudformation, stack))
-    found = Inventory(stacks, resources)
-    logs = session.client("logs").get_paginator("describe_log_groups")
-    groups = logs.paginate(logGroupNamePrefix=f"/aws/sagemaker/Endpoints/{endpoint_prefix(stage)}")
-    alarms = session.client("cloudwatch").get_paginator("describe_alarms")
-    named = alarms.paginate(AlarmNamePrefix=endpoint_prefix(stage))
-    return Inventory(
-        stacks,
-        resources,
-        tuple(endpoints(session.client("sagemaker"), stage)),
-        {one.name: _content(s3, one.name) for one in found.of("S3::Bucket")},
-        {one.name: _rows(dynamodb, one.name) for one in found.of("DynamoDB::GlobalTable")},
-        tuple(group["logGroupName"] for page in groups for group in page["logGroups"]),
-        tuple(alarm["AlarmName"] for page in named for alarm in page["MetricAlarms"]),
+    found = Inventory(stacks, tuple(one for stack in stacks for one in _resources(cloudformation, stack)))
+    return replace(
+        found,
+        endpoints=tuple(endpoints(session.client("sagemaker"), stage)),
+        objects={one.name: _content(s3, one.name) for one in found.of("S3::Bucket")},
+        rows={one.name: _rows(dynamodb, one.name) for one in found.of("DynamoDB::GlobalTable")},
+        logs=tuple(log_groups(session.client("logs"), stage)),
+        alarms=tuple(alarms(session.client("cloudwatch"), stage)),
     )
 
 
@@ -77,6 +71,19 @@ def endpoints(sagemaker: Any, stage: str) -> Iterator[Endpoint]:
         for one in page["Endpoints"]:
             if one["EndpointName"].lower().startswith(beginning):
                 yield _endpoint(sagemaker, one["EndpointName"])
+
+
+def log_groups(logs: Any, stage: str) -> Iterator[str]:
+    """The log groups of a stage's endpoints. SageMaker makes them, so they belong to no stack."""
+    beginning = f"/aws/sagemaker/Endpoints/{endpoint_prefix(stage)}"
+    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=beginning):
+        yield from (group["logGroupName"] for group in page["logGroups"])
+
+
+def alarms(cloudwatch: Any, stage: str) -> Iterator[str]:
+    """The alarms of a stage's endpoints, which wake them."""
+    for page in cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=endpoint_prefix(stage)):
+        yield from (alarm["AlarmName"] for alarm in page["MetricAlarms"])
 
 
 def _endpoint(sagemaker: Any, name: str) -> Endpoint:
@@ -99,11 +106,10 @@ def _there(cloudformation: Any, stack: str) -> bool:
 
 def _resources(cloudformation: Any, stack: str) -> Iterator[Resource]:
     template = cloudformation.get_template(StackName=stack)["TemplateBody"]["Resources"]
-    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
-        for one in page["StackResourceSummaries"]:
-            logical = one["LogicalResourceId"]
-            stays = template.get(logical, {}).get("DeletionPolicy") == "Retain"
-            yield Resource(logical, one["ResourceType"], one.get("PhysicalResourceId", ""), stays)
+    for one in resources(cloudformation, stack):
+        logical = one["LogicalResourceId"]
+        stays = template.get(logical, {}).get("DeletionPolicy") == "Retain"
+        yield Resource(logical, one["ResourceType"], one.get("PhysicalResourceId", ""), stays)
 
 
 def _content(s3: Any, bucket: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from infra import deploying, first_key, preflight, removal
+from infra import deploying, first_key, preflight, removal, versions
 from infra.stage import Stage, StageError, read_stage
 
 CDK_JSON = Path(__file__).resolve().parent.parent / "cdk.json"
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         return _COMMANDS[told.command](_session(told), told)
-    except (StageError, ProfileNotFound, deploying.Refused, *removal.PROBLEMS) as problem:
+    except (StageError, ProfileNotFound, deploying.Refused, versions.CannotGoBack, *removal.PROBLEMS) as problem:
         print(problem, file=sys.stderr)
         return 1
 

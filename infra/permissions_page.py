@@ -3,20 +3,17 @@
 import json
 import re
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
-from aws_cdk import App, CfnElement, Stack
+from aws_cdk import CfnElement, Stack
 from aws_cdk.assertions import Template
 
 from infra.functions import FUNCTIONS
 from infra.grants import Grant
 from infra.service_stack import ServiceStack
-from infra.stacks import add_stacks
+from infra.stacks import described
 from infra.stage import NO_PACKAGE, Stage
-from layers.page import headers
 
 _HEAD = """# Permissions
 
@@ -32,10 +29,7 @@ _HASH = re.compile(r"[0-9A-F]{8}(?:Arn|Id)?(?:[0-9A-F]{8})?$")
 
 def text() -> str:
     """The whole page."""
-    with tempfile.TemporaryDirectory() as files:
-        (Path(files) / headers.ENTRY).touch()
-        stage = Stage(name="prod", worker_package=NO_PACKAGE)
-        _, service = add_stacks(App(analytics_reporting=False), stage, Path(files))
+    with described(Stage(name="prod", worker_package=NO_PACKAGE)) as (_, service):
         resources: dict[str, Any] = Template.from_stack(service).to_json()["Resources"]
     functions = {
         found["Properties"]["Handler"].split(".")[1]: found["Properties"]["Role"]["Fn::GetAtt"][0]

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.settings import PRICES
-from infra import costs, destroying, inventory, taking_over, versions
+from infra import costs, destroying, inventory, taking_over
 from infra.inventory import Inventory
 from infra.stage import Stage
 
-PROBLEMS = (destroying.NotDestroyed, taking_over.CannotTakeOver, versions.CannotGoBack)
+PROBLEMS = (destroying.NotDestroyed, taking_over.CannotTakeOver)
 """Errors whose text is for the person who gave the command."""
 
 
@@ -49,9 +49,9 @@ def listed(found: Inventory) -> list[str]:
     lines += [f"endpoint {one.name}: {one.status}, {one.instances} x {one.instance_type}" for one in found.endpoints]
     lines += [f"bucket {name}: {count} objects, {size:,} bytes" for name, (count, size) in found.objects.items()]
     lines += [f"table {name}: {count} rows, as last counted" for name, count in found.rows.items()]
-    groups = [one.name for one in found.of("Logs::LogGroup")] + list(found.logs)
+    groups = len(found.of("Logs::LogGroup")) + len(found.logs)
     alarms = len(found.of("CloudWatch::Alarm")) + len(found.alarms)
-    lines += [f"{len(groups)} log groups, {alarms} alarms, {len(found.resources)} resources in all"]
+    lines += [f"{groups} log groups, {alarms} alarms, {len(found.resources)} resources in all"]
     paid = [line for line in costs.running(found, PRICES) if line.month >= 0.005]
     total = sum(line.month for line in paid) + alarms * costs.prices()["alarm_month"]
     lines += [f"costs {line.month:.2f} dollars a month: {line.what}" for line in paid]

@@ -16,6 +16,7 @@ from darkroom.settings import PACKAGES_PREFIX, OperatorSettings, Settings
 from infra import bundling, permissions, worker
 from infra.api import STAGE_NAME, Api
 from infra.data_stack import DataStack
+from infra.deployed import stack_names
 from infra.events import EndpointEvents, Events, Progress, Steps, Sweeps
 from infra.firewall import Firewall
 from infra.function import Common, Function, architecture
@@ -36,7 +37,7 @@ class ServiceStack(Stack):
 
     def __init__(self, scope: Construct, stage: Stage, data: DataStack, page: Path | None = None) -> None:
         """`page` is the folder with a build of the page; without one it is built."""
-        super().__init__(scope, f"Darkroom-{stage.name}-service", description="Darkroom: API, functions and events")
+        super().__init__(scope, stack_names(stage.name)[1], description="Darkroom: API, functions and events")
         self.waf = stage.waf
         self._stage = stage
         # Imported by its ARN, so that the CDK does not change the key's policy in the data stack.

@@ -1,7 +1,11 @@
 """The two stacks of a stage."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from aws_cdk import App
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -9,6 +13,7 @@ from infra.data_stack import DataStack
 from infra.nag import acknowledge
 from infra.service_stack import ServiceStack
 from infra.stage import Stage
+from layers.page import headers
 
 
 def add_stacks(scope: Construct, stage: Stage, page: Path | None = None) -> tuple[DataStack, ServiceStack]:
@@ -21,3 +26,12 @@ def add_stacks(scope: Construct, stage: Stage, page: Path | None = None) -> tupl
         iam.PermissionsBoundary.of(service).apply(policy)
     acknowledge(data, service)
     return data, service
+
+
+@contextmanager
+def described(stage: Stage) -> Iterator[tuple[DataStack, ServiceStack]]:
+    """The stacks of a stage for pages of the docs, which are made from the templates. These only say where the page
+    goes, so an empty file takes the place of its build."""
+    with tempfile.TemporaryDirectory() as page:
+        (Path(page) / headers.ENTRY).touch()
+        yield add_stacks(App(analytics_reporting=False), stage, Path(page))

@@ -9,12 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App
 from botocore.exceptions import WaiterError
 
-from infra.deploying import stack_names
+from infra.deployed import stack_names
 from infra.inventory import Inventory
-from infra.stacks import add_stacks
 from infra.stage import Stage
 
 IDENTIFIERS = {
@@ -37,8 +35,13 @@ def retained(found: Inventory) -> dict[str, str]:
 
 def template(stage: Stage, names: Mapping[str, str]) -> dict[str, Any]:
     """The data stack's template with nothing in it but what is imported. Raises CannotTakeOver."""
+    # Not above: importing the CDK starts Node, which takes seconds, and `destroy` needs none of it.
+    from aws_cdk import App
+
+    from infra.data_stack import DataStack
+
     app = App(analytics_reporting=False)
-    data, _ = add_stacks(app, stage)
+    data = DataStack(app, stage)
     whole = json.loads((Path(app.synth().directory) / data.template_file).read_text())["Resources"]
     wanted = {logical for logical, one in whole.items() if one["Type"] in IDENTIFIERS}
     if wanted != set(names):

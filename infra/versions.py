@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.deployed import resources
 from infra.functions import ALIAS, RELEASE_VARIABLE
 
 KEPT = 3
 NOT_BACK = (
-    "Only the functions went back. Routes, roles, queues, alarms, tables and the worker's package are as the last "
-    "deploy made them. The next deploy moves the functions on: python -m infra.stage deploy"
+    "Only the functions went back. Routes, roles, queues, alarms, tables, the worker's package and the page are as the "
+    "last deploy made them. The next deploy moves the functions on: python -m infra.stage deploy"
 )
 
 
@@ -98,7 +99,7 @@ def publish(lambda_: Any, name: str) -> None:
 
 def functions(cloudformation: Any, lambda_: Any, stack: str) -> list[Function]:
     """The functions of a stack that have an alias, in the order of their names."""
-    names = sorted(arn.split(":")[6] for arn in _resources(cloudformation, stack, "AWS::Lambda::Alias"))
+    names = sorted(arn.split(":")[6] for arn in _ids(cloudformation, stack, "AWS::Lambda::Alias"))
     return [_function(lambda_, name) for name in names]
 
 
@@ -120,16 +121,10 @@ def _release(environment: Mapping[str, Any]) -> str:
 
 def _deployed(cloudformation: Any, stack: str) -> dict[str, int]:
     """The number of each function's version that the stack's template names, by the function's name."""
-    arns = _resources(cloudformation, stack, "AWS::Lambda::Version")
+    arns = _ids(cloudformation, stack, "AWS::Lambda::Version")
     return {arn.split(":")[6]: int(arn.split(":")[7]) for arn in arns}
 
 
-def _resources(cloudformation: Any, stack: str, kind: str) -> list[str]:
+def _ids(cloudformation: Any, stack: str, kind: str) -> list[str]:
     """The physical ids of a stack's resources of a type."""
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-    return [
-        one["PhysicalResourceId"]
-        for page in pages
-        for one in page["StackResourceSummaries"]
-        if one["ResourceType"] == kind
-    ]
+    return [one["PhysicalResourceId"] for one in resources(cloudformation, stack) if one["ResourceType"] == kind]

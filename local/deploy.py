@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from infra import cdk
 from local.home import ROOT, Home
 from local.processes import StackError, tail
 
@@ -73,17 +74,14 @@ def deploy(home: Home, environment: Mapping[str, str], say: Callable[[str], None
 
 
 def _cdk(home: Home, environment: Mapping[str, str], arguments: list[str], cwd: Path) -> None:
-    node = Path(sys.executable).parent / "node"
-    cli = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
-    if not cli.exists():
+    if not cdk.CLI.exists():
         raise StackError("The CDK CLI is not installed: run `make install`.")
-    path = os.pathsep.join([str(node.parent), environment.get("PATH", "")])
     log = home.log("cdk")
     with log.open("ab") as output:
         done = subprocess.run(  # noqa: S603 - the command is our own
-            [str(node), str(cli), *arguments, "--no-notices", "--ci"],
+            cdk.command([*arguments, "--ci"]),
             cwd=cwd,
-            env={**environment, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"},
+            env=cdk.environment(environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -213,6 +213,18 @@ def test_with_a_stage_that_may_go_all_packages_go_and_nothing_beside_them(stage:
     assert list(objects(stage)) == ["models/lora/ink.safetensors"]
 
 
+def test_a_bucket_that_keeps_an_object_is_told_and_not_taken_for_empty(
+    stage: Stage, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 says so in an answer of status 200."""
+    ask("Create", Prefix="0123/", **asset(stage, "a.zip", FILES))
+    refused = {"Errors": [{"Key": "worker/0123/boot.sh", "Code": "AccessDenied", "Message": "Access Denied"}]}
+    monkeypatch.setattr(stage.clients("s3"), "delete_objects", lambda **_: refused)
+    answer = ask("Delete", Prefix="0123/", Removable="true")
+    assert answer["Status"] == "FAILED"
+    assert "S3 kept 1 of 3 objects" in answer["Reason"]
+
+
 @pytest.mark.parametrize(
     ("properties", "words"),
     [

@@ -1,5 +1,8 @@
 """`python -m infra.stage first-key`: the address and the first admin key, as the command line reads them from AWS."""
 
+import subprocess
+import sys
+
 import boto3.session
 import pytest
 from botocore.exceptions import ProfileNotFound
@@ -61,3 +64,10 @@ def test_the_region_of_the_cdk_counts_where_none_is_named(monkeypatch: pytest.Mo
         assert operators.main([command, "dev"]) == 1
         assert operators.main([command, "dev", "--region", "eu-west-1"]) == 1
     assert asked == ["eu-north-1", "eu-west-1"] * 2
+
+
+def test_the_commands_of_those_who_deploy_start_without_the_cdk() -> None:
+    """Importing it starts Node, which takes seconds."""
+    script = "import sys, infra.operators; print(sorted({'aws_cdk', 'jsii'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603 - our own words
+    assert done.stdout == "[]\n"

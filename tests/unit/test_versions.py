@@ -80,6 +80,7 @@ def test_all_functions_go_back_together_and_the_next_deploy_moves_them_on() -> N
     said = rolled_back(aws)
     assert "2 functions went back from r3 to r2." in said
     assert "Routes, roles, queues, alarms, tables" in said
+    assert "the page" in said
     assert aws.live == {"api": 2, "sweeper": 7}
     # A deploy of the same sources changes no template, so CloudFormation would leave the aliases where they are.
     assert settled(aws) == ["2 functions moved on to the version of this deploy."]

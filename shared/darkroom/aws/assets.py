@@ -11,13 +11,12 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
 from darkroom.assets import Placement, Unpackable
+from darkroom.aws import objects
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 AT_ONCE = 8
-_MOST = 1_000
-"""Keys in a call of DeleteObjects."""
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2", ".whl": "application/zip"}
 """Content types that Python does not know, or that a file of the system may change."""
 _OWN_THREAD = TransferConfig(use_threads=False)
@@ -68,10 +67,7 @@ class S3Assets:
 
     def remove(self, bucket: str, keys: Collection[str]) -> None:
         """See `AssetStore.remove`: a call for each 1,000."""
-        waiting = [{"Key": key} for key in keys]
-        for start in range(0, len(waiting), _MOST):
-            some = waiting[start : start + _MOST]
-            self._client.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})  # type: ignore[typeddict-item]
+        objects.delete(self._client, bucket, keys)
 
 
 def content_type_of(name: str) -> str:

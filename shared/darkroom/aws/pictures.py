@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from darkroom.aws import objects
 from darkroom.images.model import image_key
 from darkroom.images.ports import Part, Stored, Upload
 from darkroom.jobs.model import answer_key, answer_keys, cancel_key, job_prefix, output_prefix
@@ -215,7 +216,7 @@ class S3Outputs:
                 elsewhere = elsewhere or remembered.get(_ANSWER)
                 if keep_marker:
                     keys.remove(marker)
-            self._delete(keys)
+            objects.delete(self._client, self._bucket, keys)
         for key in (failure_key, elsewhere):
             if key:
                 self._client.delete_object(Bucket=self._bucket, Key=key)
@@ -226,7 +227,7 @@ class S3Outputs:
         pages = self._client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=output_prefix(job_id)):
             keys = [entry["Key"] for entry in page.get("Contents", [])]
-            self._delete([key for key in keys if key not in answers])
+            objects.delete(self._client, self._bucket, [key for key in keys if key not in answers])
 
     def folders(self, after: str, until: str) -> list[str]:
         """See `Outputs.folders`: one ListObjectsV2."""
@@ -247,16 +248,7 @@ class S3Outputs:
 
     def delete_failures(self, keys: list[str]) -> None:
         """See `Outputs.delete_failures`: one DeleteObjects."""
-        self._delete(keys)
-
-    def _delete(self, keys: list[str]) -> None:
-        if not keys:
-            return
-        answer = self._client.delete_objects(
-            Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        )
-        if answer.get("Errors"):
-            raise RuntimeError(f"S3 kept {len(answer['Errors'])} of {len(keys)} objects")
+        objects.delete(self._client, self._bucket, keys)
 
     def _open(self, key: str) -> "GetObjectOutputTypeDef | None":
         """An object whose body is not read yet, None when it is not there."""
