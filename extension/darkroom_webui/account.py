@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from darkroom_webui import private
+from darkroom_client import private
 
 
 @dataclass(frozen=True)

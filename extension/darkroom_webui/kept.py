@@ -8,10 +8,12 @@ import json
 import logging
 import time
 from base64 import b64decode, b64encode
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darkroom_webui import account, private
+from darkroom_client import private
+from darkroom_webui import account
 from darkroom_webui.sending import Parcel
 from darkroom_webui.tickets import Ticket
 
@@ -55,12 +57,22 @@ def left() -> "list[tuple[Ticket, Parcel]]":
     known = account.read()
     found = []
     for path in _folder().glob("*.json"):
-        content = _read(path)
-        if content is None:
+        kept = _read(path)
+        if kept is None:
             path.unlink(missing_ok=True)
-        elif known and content["address"] == known.address:
-            found.append((content["clicked"], path.stem, content))
-    return [(_ticket(name, content), _parcel(content)) for _, name, content in sorted(found, key=lambda one: one[:2])]
+        elif known and kept.address == known.address:
+            found.append(kept)
+    return [(kept.ticket, kept.parcel) for kept in sorted(found, key=lambda kept: (kept.clicked, kept.ticket.id))]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A click, the address of the stage that it was for, and when it was made, in seconds since the epoch."""
+
+    address: str
+    clicked: float
+    ticket: Ticket
+    parcel: Parcel
 
 
 def _folder() -> Path:
@@ -72,18 +84,13 @@ def _file(ticket_id: str) -> Path:
     return _folder() / f"{ticket_id}.json"
 
 
-def _read(path: Path) -> "dict[str, Any] | None":
+def _read(path: Path) -> "_Kept | None":
+    """What a file keeps; None when it is too old, or damaged."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        _ticket(path.stem, content), _parcel(content)
-        return content if 0 <= time.time() - content["clicked"] < MAX_AGE and content["address"] else None
+        ticket = Ticket(content["session"], content["tab"], content["kind"], id=path.stem)
+        parcel = Parcel(content["body"], {name: b64decode(file) for name, file in content["files"].items()})
+        fresh = 0 <= time.time() - content["clicked"] < MAX_AGE
+        return _Kept(content["address"], content["clicked"], ticket, parcel) if fresh and content["address"] else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _ticket(ticket_id: str, content: "dict[str, Any]") -> Ticket:
-    return Ticket(content["session"], content["tab"], content["kind"], id=ticket_id)
-
-
-def _parcel(content: "dict[str, Any]") -> Parcel:
-    return Parcel(content["body"], {name: b64decode(file) for name, file in content["files"].items()})

@@ -22,8 +22,8 @@ def lines(home: Home, cloudwatch: Any) -> Iterator[tuple[str, str]]:
 
 
 def leaks(home: Home, cloudwatch: Any, secrets: Iterable[str]) -> list[str]:
-    """Each line that holds a secret, cut around it."""
-    sought = tuple(secrets)
+    """Each line that holds a secret, or one of `NEVER`, cut around it."""
+    sought = (*NEVER, *secrets)
     return [
         f"{log}: …{line[max(0, line.index(secret) - 60) : line.index(secret) + len(secret) + 20]}…"
         for log, line in lines(home, cloudwatch)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,22 +20,14 @@ for folder in (ROOT, ROOT / "extension", ROOT / "client" / "src"):
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 import httpx  # noqa: E402
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from darkroom_client import Darkroom  # noqa: E402
 from tests.extension.looks import Tab  # noqa: E402
+from tests.support.chromium import chromium  # noqa: E402
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    # Gradio's page asks for fonts and scripts of other hosts. Here it gets none, and does not wait for them.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
+NO_OTHER_HOST = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+"""Gradio's page asks for fonts and scripts of other hosts. Here it gets none, and does not wait for them."""
 
 
 @dataclass(frozen=True)
@@ -171,20 +162,11 @@ def webui(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[We
     webui.stop()
 
 
-def chromium(playwright: Playwright) -> Browser:
-    """Chromium, as the machine has it."""
-    found = os.environ.get("DARKROOM_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert found, (
-        "There is no Chromium: install it (Debian: apt-get install chromium), or name it in DARKROOM_CHROMIUM."
-    )
-    return playwright.chromium.launch(executable_path=found, args=list(FLAGS))
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A browser."""
     with sync_playwright() as playwright:
-        started = chromium(playwright)
+        started = chromium(playwright, NO_OTHER_HOST)
         yield started
         started.close()
 

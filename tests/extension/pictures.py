@@ -6,8 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-from tests.extension.conftest import ROOT, WebUI, chromium, local_stage, log_in, start_webui
+from tests.extension.conftest import NO_OTHER_HOST, ROOT, WebUI, local_stage, log_in, start_webui
 from tests.extension.looks import Tab
+from tests.support.chromium import chromium
 
 CHECKPOINT = "v1-5-pruned-emaonly.safetensors"
 TARGET = ROOT / "docs" / "pictures"
@@ -16,7 +17,7 @@ TARGET = ROOT / "docs" / "pictures"
 def take(webui: WebUI, target: Path) -> None:
     """Open the page, paint once, and take the pictures."""
     with sync_playwright() as playwright:
-        browser = chromium(playwright)
+        browser = chromium(playwright, NO_OTHER_HOST)
         page = browser.new_page(viewport={"width": 1280, "height": 1300})
         tab = Tab(page, "txt2img").open(webui.url)
         tab.on_cloud(CHECKPOINT)

@@ -91,10 +91,15 @@ def test_a_click_that_the_cloud_has_not_got_is_handed_in_after_a_restart(
     tab = Tab(page, "txt2img").open(webui.url)
     tab.on_cloud(CHECKPOINT)
     log_in(webui, address, stage.key)
-    prompts = ["it waits for the cloud"]
-    tab.write("prompt", prompts[0])
-    tab.button.click()
-    expect(tab.part("tickets").locator(".darkroom-line")).to_have_count(len(prompts), timeout=LONG)
+    prompts = [f"it waits for the cloud, {number}" for number in range(4)]
+    lines = tab.part("tickets").locator(".darkroom-line")
+    for number, prompt in enumerate(prompts, 1):
+        tab.write("prompt", prompt)
+        # Until the click before has ended, the WebUI has its button Interrupt over Generate.
+        tab.button.click()
+        expect(lines).to_have_count(number, timeout=LONG)
+    expect(tab.info).to_contain_text("Sending to the cloud")
+    # More than can be on their way at once: the last one waits behind the others.
     assert len(waiting(webui)) == len(prompts)
     if os.name == "posix":
         assert {stat.S_IMODE(path.stat().st_mode) for path in waiting(webui)} == {0o600}

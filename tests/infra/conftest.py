@@ -87,18 +87,7 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
             origins=ORIGINS[:1],
         ),
     )
-    page = a_page(tmp_path_factory.mktemp("page"))
-    stacks = [add_stacks(app, stage, page) for stage in stages]
-    folder = Path(app.synth().directory)
-
-    def template(stack: DataStack | ServiceStack) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((folder / stack.template_file).read_text())
-        return found
-
-    prod, dev, local, strict = (
-        Synthesized(stage, data, service, template(data), template(service), folder)
-        for stage, (data, service) in zip(stages, stacks, strict=True)
-    )
+    prod, dev, local, strict = synthesized(app, *stages, page=a_page(tmp_path_factory.mktemp("page")))
     report = AwsSolutionsChecks(app).validate_scope(app)
     findings = [
         f"{resource.construct_path}: {violation.rule_name}"
@@ -106,6 +95,21 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
         for resource in violation.violating_resources
     ]
     return Installations(prod, dev, local, strict, findings)
+
+
+def synthesized(app: App, *stages: Stage, page: Path) -> list[Synthesized]:
+    """The stages, synthesized in this app with this build of the page."""
+    stacks = [add_stacks(app, stage, page) for stage in stages]
+    folder = Path(app.synth().directory)
+
+    def template(stack: DataStack | ServiceStack) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((folder / stack.template_file).read_text())
+        return found
+
+    return [
+        Synthesized(stage, data, service, template(data), template(service), folder)
+        for stage, (data, service) in zip(stages, stacks, strict=True)
+    ]
 
 
 def a_page(folder: Path) -> Path:

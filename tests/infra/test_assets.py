@@ -123,7 +123,7 @@ def test_without_the_stages_python_a_deploy_says_so_and_what_to_do(
     """A Python that calls itself 3.12 and is none, as pyenv's shims are, is not taken for one."""
     monkeypatch.setattr(bytecode, "interpreter", lambda _: None)
     app = App(analytics_reporting=False, outdir=str(tmp_path))
-    _, service = add_stacks(app, Stage(name="bare", worker_package=NO_PACKAGE, python="3.12"))
+    _, service = add_stacks(app, Stage(name="bare", worker_package=NO_PACKAGE, page=False, python="3.12"))
     told = Annotations.from_stack(service).find_warning("*", Match.string_like_regexp("No Python 3.12 was found"))
     (warning,) = told
     assert f"-c python={sys.version_info.major}.{sys.version_info.minor}" in str(warning.entry.data)

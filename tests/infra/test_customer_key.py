@@ -1,16 +1,14 @@
 """The customer's key can be switched off in a way that leaves what it encrypted readable; any other way is refused."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk import App
 
 from infra.deploying import Refused, refuse_to_lose_a_key
-from infra.stacks import add_stacks
 from infra.stage import NO_PACKAGE, Stage
-from tests.infra.conftest import Synthesized
+from tests.infra.conftest import Synthesized, a_page, synthesized
 from tests.infra.test_strict import KEY_ACTIONS
 
 
@@ -18,10 +16,8 @@ from tests.infra.test_strict import KEY_ACTIONS
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     app = App(analytics_reporting=False, outdir=str(tmp_path_factory.mktemp("cdk.out")))
     stage = Stage.model_validate({"name": "strict", "worker_package": NO_PACKAGE, "customer_key": "kept"})
-    data, service = add_stacks(app, stage)
-    folder = Path(app.synth().directory)
-    of_data, of_service = (json.loads((folder / stack.template_file).read_text()) for stack in (data, service))
-    return Synthesized(stage, data, service, of_data, of_service, folder)
+    (kept,) = synthesized(app, stage, page=a_page(tmp_path_factory.mktemp("page")))
+    return kept
 
 
 def test_a_key_that_is_kept_encrypts_nothing_more(kept: Synthesized) -> None:

@@ -11,6 +11,7 @@ from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_doc
 
 from infra import deploy_role, deploy_types, deploying
 from tests.infra.conftest import Installations, Synthesized
+from tests.infra.test_permissions import listed
 
 ACCOUNT = "111122223333"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/{deploying.BOUNDARY}"
@@ -163,10 +164,6 @@ def test_the_boundary_lets_every_role_do_what_its_policy_allows(prod: Synthesize
                     for resource in listed(statement["Resource"]):
                         arn = physical(resource)
                         assert may(action, arn, OF_THE_APP, deploy_role.boundary()), f"{action} on {arn}"
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def physical(value: Any) -> str:

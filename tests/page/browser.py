@@ -1,26 +1,15 @@
-"""Chromium as the machine has it, and a watch over what happens in a page that nobody looks at."""
+"""How the page is looked at in a browser, and a watch over what happens in it that nobody looks at."""
 
-import os
 import re
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 from layers.page.build import WEB
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 WIDTHS = (360, 800, 1280)
 """A phone, a tablet, a laptop: every view is usable at each."""
 HEIGHT = 900
@@ -28,15 +17,6 @@ KEY = "darkroom.key"
 """Where the page keeps its key (web/src/api/key.ts)."""
 LANGUAGE, THEME = "darkroom.language", "darkroom.theme"
 """Where it keeps these choices (web/src/app/settings.ts)."""
-
-
-def chromium(playwright: Playwright) -> Browser:
-    """A browser, started. Fails with what to do where there is none."""
-    found = os.environ.get("DARKROOM_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    assert found, (
-        "There is no Chromium: install it (Debian: apt-get install chromium), or name it in DARKROOM_CHROMIUM."
-    )
-    return playwright.chromium.launch(executable_path=found, args=list(FLAGS))
 
 
 @dataclass
@@ -75,6 +55,17 @@ class Watch:
             self.found.append(f"a request to {address.scheme}://{address.netloc}")
         if self.key and self.key in request.url:
             self.found.append(f"the key in an address: {address.path}")
+
+
+def go(page: Page, where: str) -> None:
+    """Go to a view of the page that is open, as by its address: `#/history`."""
+    page.goto(page.url.partition("#")[0] + where)
+
+
+def complete(page: Page) -> None:
+    """Wait until a view shows what it has loaded."""
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
 
 
 def violations(page: Page, *ignored: str) -> list[str]:

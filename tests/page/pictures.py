@@ -20,7 +20,8 @@ from darkroom_client import Darkroom, keys
 from local import stack
 from local.home import ROOT, Home
 from local.seed import CHECKPOINT
-from tests.page.browser import HEIGHT, KEY, WIDTHS, chromium, shot
+from tests.page.browser import HEIGHT, KEY, WIDTHS, complete, shot
+from tests.support.chromium import chromium
 
 TARGET = ROOT / "docs" / "pictures"
 PROMPTS = ("a harbour at dawn", "a lighthouse at dusk", "an old tram in the rain", "a pier, film grain")
@@ -44,8 +45,7 @@ def painted(page: Page) -> None:
     tab.get_by_label("Seed", exact=True).fill("7")
     tab.get_by_role("button", name="Generate on Cloud").click()
     expect(tab.locator("img").first).to_be_visible(timeout=60_000)
-    expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
-    page.wait_for_load_state("networkidle")
+    complete(page)
     page.evaluate("() => scrollTo(0, 0)")
 
 

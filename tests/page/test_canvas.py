@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from darkroom_client import Darkroom
 from local.seed import CHECKPOINT
-from tests.page.browser import WIDTHS, cut_off, violations
+from tests.page.browser import WIDTHS, cut_off, go, violations
 from tests.page.canvas import Fingers, covered, sheet
 from tests.page.conftest import Opened, Person
 from tests.support.waiting import eventually
@@ -38,7 +38,7 @@ def saved(path: Path, image: Image.Image, **options: Any) -> Path:
 
 def begun(page: Page, tab: str, photo: Path) -> None:
     """The sub-tab of img2img with a picture on its canvas, and a checkpoint chosen."""
-    page.goto(page.url.partition("#")[0] + "#/img2img")
+    go(page, "#/img2img")
     page.get_by_label("Stable Diffusion Checkpoint Used on Cloud").last.select_option(label=CHECKPOINT)
     page.get_by_role("tab", name=tab, exact=True).click()
     opened_on_canvas(page, tab, photo)
@@ -162,7 +162,7 @@ def test_a_mask_drawn_close_up_is_as_fine_as_the_picture(page: Page, api: Darkro
     expect_picture(inputs["mask"], covered(width, height, 5, [near]))
 
 
-def test_two_fingers_zoom_and_paint_nothing(opened: Opened, artist: Person, api: Darkroom, photo: Path) -> None:
+def test_two_fingers_zoom_and_paint_nothing(opened: Opened, artist: Person, photo: Path) -> None:
     page = opened(artist.key, width=WIDTHS[0], has_touch=True, is_mobile=True)
     begun(page, "Inpaint", photo)
     on = sheet(page, WIDTH, HEIGHT)

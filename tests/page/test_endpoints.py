@@ -8,14 +8,14 @@ from playwright.sync_api import Locator, Page, expect
 from darkroom_client import endpoints
 from local.seed import ENDPOINT
 from tests.e2e.conftest import Running
-from tests.page.browser import WIDTHS, Watch, cut_off, violations
+from tests.page.browser import WIDTHS, Watch, cut_off, go, violations
 from tests.page.conftest import Opened, Person
 
 
 @pytest.fixture
 def admin(admin_page: Page) -> Page:
     """The view of endpoints as an admin sees it."""
-    admin_page.goto(admin_page.url.partition("#")[0] + "#/endpoints")
+    go(admin_page, "#/endpoints")
     return admin_page
 
 
@@ -24,7 +24,7 @@ def row(page: Page, name: str) -> Locator:
 
 
 def test_the_state_of_an_endpoint_is_told(page: Page) -> None:
-    page.goto(page.url.partition("#")[0] + "#/endpoints")
+    go(page, "#/endpoints")
     one = row(page, ENDPOINT)
     expect(one).to_contain_text("InService")
     expect(one).to_contain_text(re.compile("It takes jobs|It sleeps"))

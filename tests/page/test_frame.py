@@ -1,13 +1,12 @@
 """What is around every page: the key, languages, themes, keys of the keyboard, and a connection that breaks."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from darkroom_client import Darkroom
-from tests.e2e.conftest import Running, txt2img
+from tests.e2e.conftest import txt2img
 from tests.page.browser import KEY, WIDTHS, Watch
 from tests.page.conftest import Opened, Person
 
@@ -54,9 +53,7 @@ def test_a_key_is_kept_on_the_device_until_it_is_changed(opened: Opened, artist:
     assert artist.key not in json.dumps(other.evaluate(STORED))
 
 
-def test_work_goes_on_with_another_key_when_one_is_withdrawn(
-    page: Page, stack: Running, person: Callable[[str], Person], artist: Person, watch: Watch
-) -> None:
+def test_work_goes_on_with_another_key_when_one_is_withdrawn(page: Page, artist: Person, watch: Watch) -> None:
     """What was written stays, and the request that was refused is sent again with the new key."""
     watch.expect("status of 401")
     page.get_by_label("Prompt", exact=True).first.fill("not to be lost")

@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from darkroom_client import Darkroom
 from tests.e2e.conftest import Running, txt2img
-from tests.page.browser import Watch
+from tests.page.browser import Watch, go
 from tests.page.conftest import Opened, Person
 from tests.support.waiting import eventually
 
@@ -23,7 +23,7 @@ def line_of(page: Page, job_id: str) -> Locator:
 
 
 def there(page: Page, query: str = "") -> None:
-    page.goto(page.url.partition("#")[0] + "#/history" + query)
+    go(page, f"#/history{query}")
 
 
 def test_the_newest_ten_and_then_all(page: Page, api: Darkroom) -> None:
@@ -106,7 +106,7 @@ def test_replay_cancel_and_delete(page: Page, api: Darkroom, stack: Running) -> 
     line_of(page, again["id"]).get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(line_of(page, again["id"])).to_have_count(0)
-    eventually(lambda: [job["id"] for job in api.page()["jobs"]] == [done["id"]] or None)
+    eventually(lambda: [job["id"] for job in api.page()["jobs"]] == [done["id"]])
 
 
 def test_a_viewer_may_look_and_is_told_why_nothing_else(

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 from darkroom_client import Darkroom
 from darkroom_client.answers import Job
 from tests.e2e.conftest import Running, txt2img
-from tests.page.browser import Watch
+from tests.page.browser import Watch, go
 from tests.support.waiting import eventually
 
 PROMPT = "a lighthouse on a cliff, film grain"
@@ -24,7 +24,7 @@ def job(api: Darkroom) -> Job:
 
 
 def look(page: Page, job_id: str) -> None:
-    page.goto(page.url.partition("#")[0] + f"#/jobs/{job_id}")
+    go(page, f"#/jobs/{job_id}")
     expect(page.locator(".job-columns")).to_be_visible()
 
 
@@ -157,5 +157,5 @@ def test_a_dropped_picture_fills_the_form_and_opens_its_job(page: Page, api: Dar
 
 def test_a_job_that_is_not_there_says_so(page: Page, watch: Watch) -> None:
     watch.expect("status of 404")
-    page.goto(page.url.partition("#")[0] + "#/jobs/01900000-0000-7000-8000-000000000000")
+    go(page, "#/jobs/01900000-0000-7000-8000-000000000000")
     expect(page.get_by_text("This job does not exist")).to_be_visible()

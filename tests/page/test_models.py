@@ -85,7 +85,7 @@ def test_a_file_of_several_parts_arrives_whole(
 
 
 def test_a_paused_upload_goes_on_where_it_was(
-    opened: Opened, artist: Person, api: Darkroom, stack: Running, tmp_path: Path, name: str, watch: Watch
+    opened: Opened, artist: Person, api: Darkroom, stack: Running, tmp_path: Path, name: str
 ) -> None:
     path = model(tmp_path / name, 6 * PART)
     page = opened(artist.key, "#/models")
@@ -187,7 +187,7 @@ def test_an_upload_that_is_given_up_leaves_nothing(
 
 
 def test_what_is_no_model_and_what_is_there_already_is_said(
-    opened: Opened, artist: Person, api: Darkroom, stack: Running, tmp_path: Path, name: str, watch: Watch
+    opened: Opened, artist: Person, api: Darkroom, tmp_path: Path, name: str, watch: Watch
 ) -> None:
     """A file that was refused because its name is taken is not deleted when its line is."""
     watch.expect("status of 4(09|22)")
@@ -228,9 +228,7 @@ def test_search_kind_and_delete(opened: Opened, artist: Person, api: Darkroom, t
     assert checkpoints.find(api, "lora", name)
 
 
-def test_a_link_is_checked_before_it_is_sent_and_refused_in_words(
-    opened: Opened, artist: Person, stack: Running, name: str, watch: Watch
-) -> None:
+def test_a_link_is_checked_before_it_is_sent_and_refused_in_words(opened: Opened, artist: Person, watch: Watch) -> None:
     watch.expect("status of 4")
     page = opened(artist.key, "#/models")
     page.get_by_role("button", name="Import by link").click()

@@ -5,7 +5,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from darkroom_client import Darkroom
 from local.seed import CHECKPOINT
 from tests.e2e.conftest import Running, txt2img
-from tests.page.browser import Watch, violations
+from tests.page.browser import Watch, go, violations
 from tests.page.conftest import Opened, Person
 from tests.support.waiting import eventually
 
@@ -20,7 +20,7 @@ def open_tray(page: Page) -> None:
 
 def ready(page: Page, prompt: str) -> None:
     """The form of txt2img, ready to be sent."""
-    page.goto(page.url.partition("#")[0] + "#/txt2img")
+    go(page, "#/txt2img")
     page.get_by_label("Stable Diffusion Checkpoint Used on Cloud").first.select_option(label=CHECKPOINT)
     page.get_by_label("Prompt", exact=True).first.fill(prompt)
 
@@ -68,7 +68,7 @@ def test_open_jobs_are_found_after_a_reload_and_on_another_device(
 
 
 def test_a_job_that_ended_while_the_page_was_closed_is_shown(
-    page: Page, api: Darkroom, stack: Running, artist: Person, watch: Watch
+    page: Page, api: Darkroom, stack: Running, watch: Watch
 ) -> None:
     stack.knobs(latency_seconds=3)
     ready(page, "finished behind your back")

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from darkroom_client import Darkroom
-from local.seed import CHECKPOINT
-from tests.page.browser import LANGUAGE, WIDTHS, cut_off, violations
+from tests.e2e.conftest import txt2img
+from tests.page.browser import LANGUAGE, WIDTHS, complete, cut_off, go, violations
 from tests.page.conftest import Opened, Person
 
 LANGUAGES = ("en", "zh-CN", "ja")
@@ -22,15 +22,8 @@ BARE = re.compile(r"\{\w+[|}]|undefined|\[object|NaN|Invalid Date")
 @pytest.fixture
 def job(api: Darkroom) -> str:
     """A finished job, so that the history and its page have something to show."""
-    parameters = {"prompt": "a harbour at dawn", "seed": 7, "width": 64, "height": 64}
-    made = api.submit({"type": "txt2img", "checkpoint": CHECKPOINT, "parameters": parameters})
+    made = api.submit(txt2img(prompt="a harbour at dawn", seed=7, width=64, height=64))
     return api.settled(made["id"], 120)["id"]
-
-
-def complete(page: Page) -> None:
-    """Wait until a view shows what it has loaded."""
-    page.wait_for_load_state("networkidle")
-    expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
 
 
 def looked_at(page: Page, language: str) -> None:
@@ -58,7 +51,7 @@ def test_every_view_can_be_walked_through(opened: Opened, artist: Person, job: s
         expect(page).to_have_url(re.compile(rf"#/{view}"))
         expect(tabs.nth(number)).to_have_attribute("aria-selected", "true")
         looked_at(page, language)
-    page.goto(f"{page.url.partition('#')[0]}#/jobs/{job}")
+    go(page, f"#/jobs/{job}")
     expect(page.locator("main img:visible").first).to_be_visible()
     looked_at(page, language)
 

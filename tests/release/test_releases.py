@@ -24,6 +24,12 @@ from tests.release.everything import fill, lost, read, resources
 MACHINE = [word for name, value in this_machine().items() for word in ("-c", f"{name}={value}")]
 
 
+def python_path(tree: Path) -> str:
+    """Where Python finds the packages of a copy of the project, before those that are installed."""
+    folders = ("", "shared", "client/src", "cli/src", "bridge/src", "extension")
+    return os.pathsep.join(str(tree / folder) for folder in folders)
+
+
 @dataclass
 class World:
     """An account of its own on this machine, and a copy of the last release beside this checkout."""
@@ -35,8 +41,7 @@ class World:
         """Deploy a copy of the project over what is there, and start it. The log level makes two deploys of the same
         sources differ."""
         environment = {**os.environ, "DARKROOM_HOME": str(self.home.path), "DARKROOM_LOG_LEVEL": level}
-        folders = ("", "shared", "client/src", "cli/src", "bridge/src", "extension")
-        environment["PYTHONPATH"] = os.pathsep.join(str(tree / folder) for folder in folders)
+        environment["PYTHONPATH"] = python_path(tree)
         done = subprocess.run(
             [sys.executable, "-m", "local", "up"],
             cwd=tree,
@@ -98,9 +103,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def world(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        str(ROOT / name) for name in ("", "shared", "client/src", "cli/src", "bridge/src", "extension")
-    )
+    os.environ["PYTHONPATH"] = python_path(ROOT)
     home = Home(tmp_path_factory.mktemp("darkroom"))
     yield World(home, release)
     stack.down(home)

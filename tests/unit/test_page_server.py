@@ -4,12 +4,10 @@ import asyncio
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -17,22 +15,9 @@ from starlette.routing import Route
 
 from layers.page import headers
 from local.page import application, sources
+from tests.contract.serving import served
 
 KEY = "dk_secret-of-a-person"
-
-
-@contextmanager
-def serving(app: Starlette, **options: object) -> Iterator[str]:
-    """Serve on a free port; gives the address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", access_log=False, **options))  # type: ignore[arg-type]
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
 
 
 class Api:
@@ -87,8 +72,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(api: Api, build: Path) -> Iterator[httpx.Client]:
     with (
-        serving(api.app) as there,
-        serving(application(build, f"{there}/stage", sources("http://127.0.0.1:4566", ["pictures"]))) as here,
+        served(api.app) as there,
+        served(application(build, f"{there}/stage", sources("http://127.0.0.1:4566", ["pictures"]))) as here,
         httpx.Client(base_url=here, trust_env=False, timeout=20) as client,
     ):
         yield client
@@ -202,7 +187,7 @@ def test_large_bodies_go_through(page: httpx.Client) -> None:
 
 
 def test_an_api_that_is_gone_is_said_and_the_page_goes_on(build: Path) -> None:
-    with serving(application(build, "http://127.0.0.1:9/stage", [])) as here:
+    with served(application(build, "http://127.0.0.1:9/stage", [])) as here:
         answer = httpx.get(f"{here}/api/jobs", trust_env=False)
         assert (answer.status_code, "does not answer" in answer.text) == (502, True)
         assert httpx.get(here, trust_env=False).status_code == 200

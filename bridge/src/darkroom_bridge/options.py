@@ -1,14 +1,13 @@
 """The WebUI's settings, kept for each key: what clients POST to `options` and get back."""
 
 import json
-import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from darkroom_bridge.facts import table
 from darkroom_bridge.problems import Problem
+from darkroom_client import private
 
 CHECKPOINT, VAE = "sd_model_checkpoint", "sd_vae"
 MAX_BYTES = 256 * 1024
@@ -72,12 +71,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _write(file: Path, text: str) -> None:
-    """Written beside it and renamed, so that it is never half written, and never readable by others."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = file.with_name(f"{file.name}.{os.getpid()}.{time.monotonic_ns()}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
-        target.write(text)
-    new.replace(file)
+    private.write(file, text)
     kept = sorted(file.parent.glob("options-*.json"), key=lambda each: each.stat().st_mtime, reverse=True)
     for old in kept[MAX_FILES:]:
         old.unlink(missing_ok=True)

@@ -36,15 +36,13 @@ def read() -> Login | None:
 
 def store(login: Login) -> Path:
     """Store address and key where only this person can read them; returns the file."""
+    from darkroom_client import private
+
     path = file()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # It may have been made for others to read.
     path.parent.chmod(0o700)
-    # Written to another file and then renamed, so that the file is never half written or readable by others.
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
-        json.dump({"url": login.url, "key": login.key}, target)
-    new.replace(path)
+    private.write(path, json.dumps({"url": login.url, "key": login.key}))
     return path
 
 

@@ -1,13 +1,10 @@
 """`python webui.py PORT`: the double as a process. The environment says where it is (`modules/paths.py`)."""
 
-import html
 import json
 import os
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +16,7 @@ import gradio as gr
 from canvas import MAJOR, Canvas, picture_and_mask
 from modules import images, localization, paths, processing, script_callbacks, scripts, shared
 from output import image_of, output, results_of
+from tasks import generate_button, locked, progress
 
 HERE = Path(__file__).resolve().parent
 if shared.FORGE:
@@ -27,7 +25,6 @@ JS = "js" if MAJOR >= 4 else "_js"
 SUBTABS = ("img2img", "Sketch", "Inpaint", "Inpaint sketch")
 CANVASES = ("img2img_image", "img2img_sketch", "img2maskimg", "inpaint_sketch")
 TITLES = ("txt2img", "img2img", "Extras", "PNG Info")
-_lock = threading.Lock()
 
 
 def watch_components() -> None:
@@ -61,25 +58,6 @@ def load_extensions() -> None:
                 continue
             found = [thing for thing in vars(module).values() if isinstance(thing, type)]
             scripts.classes.extend(kind for kind in found if issubclass(kind, scripts.Script))
-
-
-def locked(paint: Callable[..., Any]) -> Callable[..., Any]:
-    """One picture at a time, and errors below the gallery, as in the WebUI."""
-
-    def call(*args: Any) -> list[Any]:
-        with _lock:
-            started = time.monotonic()
-            try:
-                done = paint(*args)
-                return [done.images, done.js(), f"<p>{html.escape(done.info)}</p>", ""]
-            except Exception as error:
-                traceback.print_exc()
-                text = html.escape(f"{type(error).__name__}: {error}")
-                return [[], "", "", f"<div class='error'>{text}</div>"]
-            finally:
-                shared.locked_seconds.append(time.monotonic() - started)
-
-    return call
 
 
 def run(runner: Any, p: Any, args: Any) -> Any:
@@ -169,7 +147,7 @@ def toprow(tab: str) -> list[Any]:
     """Prompts and styles, and the button."""
     prompt = gr.Textbox(label="Prompt", elem_id=f"{tab}_prompt", lines=2)
     negative = gr.Textbox(label="Negative prompt", elem_id=f"{tab}_neg_prompt")
-    generate = gr.Button("Generate", elem_id=f"{tab}_generate", variant="primary")
+    generate = generate_button(tab)
     names = list(shared.prompt_styles.styles)
     styles = gr.Dropdown(names, value=[], multiselect=True, label="Styles", elem_id=f"{tab}_styles")
     return [generate, prompt, negative, styles]
@@ -186,6 +164,15 @@ def sizes(tab: str) -> list[Any]:
         ]
 
 
+def submit(tab: str, inputs: list[Any], *second: str) -> dict[str, str]:
+    """What the page does at a click before the server does anything: the first input gets the id of the task, the next
+    one what the expression `second` says."""
+    # Gradio gives the outputs to this function as well. Gradio 4 wants as many values back as there are inputs, or it
+    # takes those of states for others.
+    said = ", ".join([f"doubleTask('{tab}')", *second])
+    return {JS: f"(...values) => [{said}, ...values.slice({1 + len(second)}, {len(inputs)})]"}
+
+
 def tab_txt2img() -> dict[str, Any]:
     """The first tab."""
     scripts.scripts_current = scripts.scripts_txt2img
@@ -198,10 +185,12 @@ def tab_txt2img() -> dict[str, Any]:
             arguments = scripts.scripts_txt2img.setup_ui()
         with gr.Column():
             made = output("txt2img")
-    inputs = [*prompts, *size, hires, *arguments]
-    generate.click(locked(txt2img), inputs, results_of(made))
-    inputs = [gr.Number(-1, visible=False, precision=0), made["gallery"], made["generation_info"], *inputs]
-    js = {JS: f"(...values) => doubleOpenPicture(values.slice(0, {len(inputs)}))"}
+    task = gr.Textbox(visible=False)
+    fields = [*prompts, *size, hires, *arguments]
+    inputs = [task, *fields]
+    generate.click(locked(txt2img), inputs, results_of(made), **submit("txt2img", inputs))
+    inputs = [task, gr.Number(-1, visible=False, precision=0), made["gallery"], made["generation_info"], *fields]
+    js = submit("txt2img", inputs, "doubleOpenPicture()")
     made["upscale"].click(locked(upscale), inputs, results_of(made), **js)
     return made
 
@@ -226,16 +215,14 @@ def tab_img2img() -> dict[str, Any]:
                     files = gr.File(label="Files", file_count="multiple", elem_id="img2img_batch_upload")
             size = sizes("img2img")
             denoising = gr.Slider(0, 1, step=0.01, label="Denoising strength", value=0.75)
-            mode = gr.Number(0, visible=False)
+            task, mode = gr.Textbox(visible=False), gr.Number(0, visible=False)
             arguments = scripts.scripts_img2img.setup_ui()
         with gr.Column():
             made = output("img2img")
     counts = [len(canvas.inputs) for canvas in canvases]
     pictures = [component for canvas in canvases for component in canvas.inputs]
-    inputs = [mode, *prompts, *size, denoising, *pictures, base, mask, files, *arguments]
-    # Gradio gives the outputs to this function as well. Gradio 4 wants as many values back as there are inputs, or it
-    # takes those of states for others.
-    js = {JS: f"(...values) => [doubleSubTab(), ...values.slice(1, {len(inputs)})]"}
+    inputs = [task, mode, *prompts, *size, denoising, *pictures, base, mask, files, *arguments]
+    js = submit("img2img", inputs, "doubleSubTab()")
     generate.click(locked(lambda *values: img2img(counts, *values)), inputs, results_of(made), **js)
     return {**made, "canvases": canvases}
 
@@ -322,6 +309,7 @@ def main(port: int) -> None:
         return {"painted_here": shared.painted_here, "locked_seconds": shared.locked_seconds}
 
     app.add_api_route("/double/state", state, methods=["GET"])
+    app.add_api_route("/internal/progress", progress, methods=["POST"])
     script_callbacks.call("app_started", shared.demo, app)
     print("ready", flush=True)
     threading.Event().wait()

@@ -14,9 +14,25 @@ function doubleTurnTo(tab, sub, values) {
     return values;
 }
 
-function doubleOpenPicture(values) {
+function doubleOpenPicture() {
     const buttons = document.querySelectorAll("#txt2img_gallery .thumbnail-item.thumbnail-small");
-    return [Array.from(buttons).findIndex((button) => button.classList.contains("selected")), ...values.slice(1)];
+    return Array.from(buttons).findIndex((button) => button.classList.contains("selected"));
+}
+
+// The id of a new task. Until the server has ended it, Interrupt lies over Generate: nobody can click there.
+function doubleTask(tab) {
+    const id = `task(${Math.random().toString(36).slice(2)})`;
+    const over = document.querySelector(`#${tab}_interrupt`);
+    const asked = {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({id_task: id})};
+    async function look() {
+        const completed = await fetch("./internal/progress", asked).then((answer) => answer.json())
+            .then((answer) => answer.completed, () => true);
+        if (completed) over.style.display = "none";
+        else setTimeout(look, 500);
+    }
+    over.style.display = "block";
+    look();
+    return id;
 }
 
 // Texts are translated when they are added to the page, and not when they change.
