@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from darkroom_client import Darkroom  # noqa: E402
 from tests.extension.looks import Tab  # noqa: E402
-from tests.support.chromium import chromium  # noqa: E402
+from tests.support.chromium import PATIENCE, chromium  # noqa: E402
 
 NO_OTHER_HOST = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 """Gradio's page asks for fonts and scripts of other hosts. Here it gets none, and does not wait for them."""
@@ -176,7 +176,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page of a browser that has seen nothing yet."""
     context = browser.new_context(viewport={"width": 1500, "height": 1400})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     yield page
     context.close()
 

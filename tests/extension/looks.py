@@ -9,7 +9,6 @@ from playwright.sync_api import Locator, Page, expect
 
 JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TABS = ("txt2img", "img2img", "extras", "png_info")
-LONG = 60_000
 
 
 class Tab:
@@ -127,12 +126,12 @@ class Tab:
 
     def expect_log(self, words: Any) -> None:
         """Wait until the text below the gallery says this."""
-        expect(self.page.locator(f"#html_log_{self.name}").last).to_contain_text(words, timeout=LONG)
+        expect(self.page.locator(f"#html_log_{self.name}").last).to_contain_text(words)
 
     def shown(self, job: str) -> None:
         """Wait until the result of this job is in Output."""
         self.expect_log(job)
-        expect(self.page.locator(f"#{self.name}_gallery img").first).to_be_visible(timeout=LONG)
+        expect(self.page.locator(f"#{self.name}_gallery img").first).to_be_visible()
 
     def pictures(self) -> int:
         """How many pictures the gallery has."""

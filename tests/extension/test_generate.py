@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.extension.conftest import Stage, WebUI
-from tests.extension.looks import LONG, Tab
+from tests.extension.looks import Tab
 
 CHECKPOINT = "v1-5-pruned-emaonly.safetensors"
 
@@ -68,7 +68,7 @@ def test_the_saved_files_have_the_bytes_of_the_cloud(txt2img: Tab, webui: WebUI,
     assert saved.read_bytes() == content
 
     txt2img.page.locator("#save_zip_txt2img").click()
-    expect(txt2img.page.locator("a[href$='all.zip']").first).to_be_visible(timeout=LONG)
+    expect(txt2img.page.locator("a[href$='all.zip']").first).to_be_visible()
     with ZipFile(folder / "all.zip") as archive:
         (name,) = archive.namelist()
         assert archive.read(name) == content

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
 from tests.extension.conftest import Stage
-from tests.extension.looks import LONG, Tab
+from tests.extension.looks import Tab
 
 CHECKPOINT = "v1-5-pruned-emaonly.safetensors"
 GRADIO_3 = gradio.__version__.startswith("3.")
@@ -161,7 +161,7 @@ def test_a_batch_makes_a_job_for_each_picture(img2img: Tab, photo: Path, tmp_pat
     expect(img2img.page.locator("#img2img_batch_upload").get_by_text("blue").first).to_be_visible()
     img2img.button.click()
     lines = img2img.part("tickets").locator(".darkroom-line:not([data-job=''])")
-    expect(lines).to_have_count(2, timeout=LONG)
+    expect(lines).to_have_count(2)
     colours = {colour(inputs(job)["init"], 5, 5) for job in img2img.known()}
     assert colours == {(200, 30, 30), (0, 0, 255)}
 
@@ -194,7 +194,7 @@ def test_an_interrogation_answers_into_the_prompt(
     start_from(img2img, photo)
     img2img.press(f"interrogate_{kind}")
     prompt = img2img.page.locator("#img2img_prompt textarea")
-    expect(prompt).not_to_have_value("", timeout=LONG)
+    expect(prompt).not_to_have_value("")
     (line,) = stage.client().page(limit=1, type=type_)["jobs"]
     assert stage.client().job(line["id"])["caption"] == prompt.input_value()
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.extension.conftest import Stage, WebUI, free_port, log_in, start_webui
-from tests.extension.looks import LONG, Tab
+from tests.extension.looks import Tab
 
 CHECKPOINT = "v1-5-pruned-emaonly.safetensors"
 
@@ -211,7 +211,7 @@ def test_a_cloud_that_does_not_answer_freezes_nothing(
         expect(tab.info).to_contain_text("Sending to the cloud")
         tab.page.wait_for_timeout(300)
     tab.press("refresh_checkpoint")
-    expect(tab.part("message")).to_contain_text("The cloud does not answer", timeout=LONG)
+    expect(tab.part("message")).to_contain_text("The cloud does not answer")
     assert max(fresh.state()["locked_seconds"]) < 1.5
     # The WebUI goes on working, on this machine too.
     tab.choose("checkpoint", "off")
@@ -241,7 +241,7 @@ def test_a_model_of_this_machine_is_named_and_uploaded(txt2img: Tab, webui: WebU
 
     txt2img.press("upload")
     line = txt2img.part("tickets").locator(".darkroom-line", has_text=f"{stem}.safetensors")
-    expect(line).to_have_attribute("data-state", "done", timeout=LONG)
+    expect(line).to_have_attribute("data-state", "done")
     expect(line).to_contain_text("100 %")
 
     # Now it is among the extra networks of the cloud, and the prompt can name it.

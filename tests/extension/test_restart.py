@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page, expect
 
 from tests.extension.conftest import Stage, WebUI, free_port, log_in, start_webui
-from tests.extension.looks import LONG, Tab
+from tests.extension.looks import Tab
 
 CHECKPOINT = "v1-5-pruned-emaonly.safetensors"
 
@@ -32,7 +32,7 @@ def test_a_running_job_is_found_after_a_restart_of_the_webui(
     try:
         tab.open(again.url)
         line = tab.part("tickets").locator(f"[data-job='{job_id}']")
-        expect(line).to_be_visible(timeout=LONG)
+        expect(line).to_be_visible()
         tab.shown(job_id)
         expect(line).to_have_attribute("data-state", "done")
     finally:
@@ -97,7 +97,7 @@ def test_a_click_that_the_cloud_has_not_got_is_handed_in_after_a_restart(
         tab.write("prompt", prompt)
         # Until the click before has ended, the WebUI has its button Interrupt over Generate.
         tab.button.click()
-        expect(lines).to_have_count(number, timeout=LONG)
+        expect(lines).to_have_count(number)
     expect(tab.info).to_contain_text("Sending to the cloud")
     # More than can be on their way at once: the last one waits behind the others.
     assert len(waiting(webui)) == len(prompts)
@@ -112,10 +112,10 @@ def test_a_click_that_the_cloud_has_not_got_is_handed_in_after_a_restart(
         try:
             tab.open(again.url)
             lines = tab.part("tickets").locator(".darkroom-line:not([data-job=''])")
-            expect(lines).to_have_count(len(prompts), timeout=LONG)
+            expect(lines).to_have_count(len(prompts))
             client = stage.client()
             assert {client.job(job_id)["parameters"]["prompt"] for job_id in tab.known()} == set(prompts)
-            expect(tab.part("tickets").locator("[data-state='done']")).to_have_count(len(prompts), timeout=LONG)
+            expect(tab.part("tickets").locator("[data-state='done']")).to_have_count(len(prompts))
             assert waiting(again) == []
         finally:
             again.stop()

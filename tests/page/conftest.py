@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from darkroom_client import Darkroom, keys
 from local import stack as local_stack
@@ -26,11 +26,9 @@ from local.home import ROOT, Home
 from tests.e2e.conftest import Running, aws
 from tests.e2e.logs import leaks
 from tests.page.browser import HEIGHT, KEY, WIDTHS, Watch, shot
-from tests.support.chromium import chromium
+from tests.support.chromium import PATIENCE, chromium
 
 FAILURES = ROOT / ".build" / "page-failures"
-PATIENCE = 30_000
-"""Milliseconds that something may take to appear: two busy processors, and jobs that are painted."""
 _numbers = itertools.count(1)
 _secrets: list[str] = []
 
@@ -107,7 +105,6 @@ def api(stack: Running, artist: Person) -> Iterator[Darkroom]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A browser."""
-    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         started = chromium(playwright)
         yield started

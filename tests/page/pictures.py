@@ -44,7 +44,7 @@ def painted(page: Page) -> None:
     tab.get_by_label("Negative prompt", exact=True).fill("blurry, people")
     tab.get_by_label("Seed", exact=True).fill("7")
     tab.get_by_role("button", name="Generate on Cloud").click()
-    expect(tab.locator("img").first).to_be_visible(timeout=60_000)
+    expect(tab.locator("img").first).to_be_visible()
     complete(page)
     page.evaluate("() => scrollTo(0, 0)")
 
