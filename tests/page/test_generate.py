@@ -13,6 +13,7 @@ from local.seed import CHECKPOINT
 from tests.e2e.conftest import Running
 from tests.page import shelf
 from tests.page.browser import WIDTHS, cut_off, violations
+from tests.page.canvas import sheet
 from tests.page.conftest import Opened, Person
 from tests.support.waiting import eventually
 
@@ -218,13 +219,7 @@ def test_inpaint_sends_what_was_painted_as_a_mask(page: Page, api: Darkroom) -> 
     inside = with_checkpoint(page, "img2img")
     inside.get_by_role("tab", name="Inpaint", exact=True).click()
     drop_in(inside, png(200, 200))
-    canvas = inside.locator("canvas").first
-    box = canvas.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2 + 30, box["y"] + box["height"] / 2, steps=4)
-    page.mouse.up()
+    sheet(page, 200, 200).draw([(100, 100), (115, 100)])
     number(inside, "Mask blur", 9)
     inside.get_by_role("radio", name="latent noise").check()
     inside.get_by_role("radio", name="Only masked", exact=True).check()
