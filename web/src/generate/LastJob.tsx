@@ -8,7 +8,7 @@ import { sendPicture, type Destination } from "./filling";
 import { latestOf } from "./results";
 import { t } from "./texts";
 
-export function Results({ tab }: { tab: Tab }) {
+export function LastJob({ tab }: { tab: Tab }) {
   const job = latestOf(tab);
   return (
     <section class={job ? "panel results" : "panel results none"} aria-label={t("results")}>

@@ -11,7 +11,7 @@ import { states, type State } from "./forms";
 import { NumberInput } from "./inputs";
 import { NETWORKS, Networks, type NetworkKind } from "./Networks";
 import { Inpainting, Pictures, ResizeMode } from "./Pictures";
-import { Results } from "./LastJob";
+import { LastJob } from "./LastJob";
 import { generate } from "./sending";
 import { Hires, MoreOptions, Refiner, ResizeTo, Sampling, Seed, Size } from "./Settings";
 import { files, refreshFiles } from "./shelf";
@@ -56,7 +56,7 @@ function Body({ state, children }: { state: State; children: ComponentChildren }
         id === "generation" ? (
           <div class="columns">
             <div class="stack">{children}</div>
-            <Results tab={state.tab} />
+            <LastJob tab={state.tab} />
           </div>
         ) : id === chosen.value ? (
           <Networks state={state} kind={id as NetworkKind} />
@@ -120,7 +120,7 @@ export function Extras({ active }: PageProps) {
           <Refusal state={state} />
           <ExtrasForm />
         </div>
-        <Results tab="extras" />
+        <LastJob tab="extras" />
       </div>
     </Sheet>
   );

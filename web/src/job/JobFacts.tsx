@@ -9,7 +9,7 @@ import { renewed } from "./files";
 import { t } from "./texts";
 
 /** Everything that is known of a job, in words. */
-export function Facts({ job, image }: { job: Job; image: JobPicture | undefined }) {
+export function JobFacts({ job, image }: { job: Job; image: JobPicture | undefined }) {
   const infotext = image?.infotext ? readInfotext(image.infotext) : null;
   return (
     <div class="stack job-facts">

@@ -4,7 +4,7 @@ import { go, lastPlace } from "../app/route";
 import { isOpen, jobOf, remember, track } from "../tray";
 import { Button, Notice } from "../ui";
 import { Actions } from "./Actions";
-import { Facts } from "./JobFacts";
+import { JobFacts } from "./JobFacts";
 import { Pictures } from "./Pictures";
 import { Progressing } from "./Progressing";
 import { t } from "./texts";
@@ -53,7 +53,7 @@ function Whole({ job }: { job: Job }) {
         <Pictures job={job} index={index} onChoose={setChosen} />
         <Actions job={job} image={job.images[index]} index={index} />
       </div>
-      <Facts job={job} image={job.images[index]} />
+      <JobFacts job={job} image={job.images[index]} />
     </div>
   );
 }
