@@ -17,6 +17,15 @@ function answers() {
   return waiting;
 }
 
+/** The first page is shown, and the answers to come. */
+async function firstPage() {
+  const answer = answers();
+  const first = refresh();
+  answer[0]!(["a", "b"], "b");
+  await first;
+  return answer;
+}
+
 afterEach(() => {
   vi.restoreAllMocks();
   files.value = null;
@@ -24,10 +33,7 @@ afterEach(() => {
 });
 
 it("shows the next page behind the first, each file once", async () => {
-  const answer = answers();
-  const first = refresh();
-  answer[0]!(["a", "b"], "b");
-  await first;
+  const answer = await firstPage();
   const second = loadMore();
   answer[1]!(["b", "c"]);
   await second;
@@ -35,10 +41,7 @@ it("shows the next page behind the first, each file once", async () => {
 });
 
 it("takes no page of a filter that was changed while the page was on its way", async () => {
-  const answer = answers();
-  const first = refresh();
-  answer[0]!(["a", "b"], "b");
-  await first;
+  const answer = await firstPage();
   const late = loadMore();
   words.value = "x";
   const search = refresh();
