@@ -6,7 +6,7 @@ the CDK leave behind.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,9 +46,13 @@ def destroy(session: Any, stage: str, found: Inventory, say: Callable[[str], Non
         _delete_stack(cloudformation, stack, say)
     # Somebody may have made one while the API still answered.
     _remove_endpoints(session, sagemaker, stage, say)
+    logs = session.client("logs")
+    # A function that still ran while its log group went makes a new one where it may (MiniStack never forbids it).
+    _remove_logs(logs, [one.name for one in found.of("Logs::LogGroup") if not one.stays], say)
     kept = any(one.stays for one in found.of("S3::Bucket"))
     if not kept:
-        _remove_logs(session.client("logs"), stage, say)
+        # SageMaker makes the logs of endpoints, and nobody else deletes them.
+        _remove_logs(logs, list(inventory.log_groups(logs, stage)), say)
     return list(_left(session, found, kept))
 
 
@@ -136,10 +140,13 @@ def _delete_stack(cloudformation: Any, stack: str, say: Callable[[str], None]) -
         ) from None
 
 
-def _remove_logs(logs: Any, stage: str, say: Callable[[str], None]) -> None:
-    """SageMaker makes the logs of endpoints, and nobody else deletes them."""
-    for group in inventory.log_groups(logs, stage):
-        logs.delete_log_group(logGroupName=group)
+def _remove_logs(logs: Any, groups: Iterable[str], say: Callable[[str], None]) -> None:
+    """Remove the log groups of these names that are there."""
+    for group in groups:
+        try:
+            logs.delete_log_group(logGroupName=group)
+        except logs.exceptions.ResourceNotFoundException:
+            continue
         say(f"log group {group}: removed")
 
 
