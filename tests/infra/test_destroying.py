@@ -1,4 +1,4 @@
-"""What removes a stage, where tests/release does not get by itself: there a whole stage goes."""
+"""Removing a stage: what tests/release, which removes a whole one, cannot bring about when it wants."""
 
 import boto3
 from moto import mock_aws
