@@ -2,8 +2,10 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -74,9 +76,18 @@ def run(darkroom: Running, page: str, folder: Path) -> str:
     shared = environment(darkroom)
     # One shell a page, as a reader has it: what one block exports, the next one uses.
     script = "\n".join(runnable(block, darkroom, folder) for block in blocks_of(page))
-    done = subprocess.run(  # noqa: S603 - the page is ours
-        ["/bin/bash", "-c", script], cwd=ROOT, env=shared, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "urn:darkroom:problem" not in done.stdout, done.stdout
-    return done.stdout
+    told = folder / "told.txt"
+    with told.open("w") as output:
+        # Into a file: a program that the page leaves in the background holds a pipe open after the shell has ended.
+        done = subprocess.Popen(  # noqa: S603 - the page is ours
+            ["/bin/bash", "-c", script], cwd=ROOT, env=shared, stdout=output, stderr=output, start_new_session=True
+        )
+        try:
+            ended = done.wait(240)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(done.pid, signal.SIGTERM)
+    said = told.read_text()
+    assert ended == 0, said
+    assert "urn:darkroom:problem" not in said, said
+    return said
