@@ -11,7 +11,7 @@ endif
 PYTHON ?= python3
 UV := $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
-.PHONY: help install deploy demo up down status url worker test test-code test-stack test-worker test-bridge test-release test-extension test-page page pictures extension coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions costs capabilities reliability wheels clean
+.PHONY: help install deploy demo up down status url worker test test-code test-stack test-worker test-bridge test-release test-faults test-extension test-page page pictures extension coverage check audit fix bench bench-worker chaos fuzz lock openapi permissions costs capabilities reliability wheels clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -76,7 +76,7 @@ worker: install ## build the worker's package into dist/worker, which a deploy t
 	@python -m layers.worker --engine $(if $(filter file,$(origin ENGINE)),diffusers,$(ENGINE)) --base $(or $(BASE),pytorch)
 
 # The e2e tests share one running stack, so they come one after the other; they mostly wait, so all others run beside.
-test: install ## run every test (ten minutes)
+test: install ## run the tests, but for those of the targets below (ten minutes)
 	@echo "All tests run, those of the running stack beside the others. What they say is printed when they are done."
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-code test-stack
 
@@ -85,6 +85,8 @@ WITH_BROWSER := tests/page
 WITH_WORKER := tests/painted tests/conformance tests/contract/test_worker_package.py tests/e2e/test_worker_package.py
 WITH_BRIDGE := tests/integration/test_extras.py tests/e2e/test_bridge.py tests/e2e/test_bridge_clients.py
 WITH_RELEASE := tests/release
+EVERY_CALL_BROKEN := tests/integration/test_faults.py
+STACK_STRAINED := tests/e2e/test_chaos.py tests/e2e/test_fuzz.py tests/e2e/test_long_chains.py
 
 # The engine `diffusers`, on the CPU. One thread a process: with more, two busy cores are many times slower.
 test-worker: .venv-worker/installed ## test the engine that paints with real models, the package and the check of workers
@@ -105,6 +107,10 @@ test-bridge: install ## test the bridge on the local stack, with clients of the 
 # It deploys some eight times, one after the other.
 test-release: install ## test a release under the head and over it, the role that deploys, the way out, and the docs that deploy
 	@python -m pytest $(WITH_RELEASE)
+
+test-faults: install ## break every AWS call once, and strain the local stack: chaos, odd requests, long chains
+	@python -m pytest -n 2 $(EVERY_CALL_BROKEN)
+	@python -m pytest $(STACK_STRAINED)
 
 # The panel in the WebUI, in a browser: Gradio 3 as AUTOMATIC1111 has it, Gradio 4 as Forge has it. Both run on Python
 # 3.10 and 3.11 only. WEBUI_PYTHON names one; else the first that is found is taken.
@@ -144,16 +150,16 @@ extension: ## pack the extension for the WebUI with its client into dist/
 	@ls dist/sd-webui-darkroom.zip
 
 test-code:
-	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE) $(WITH_BROWSER) $(WITH_RELEASE))
+	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE) $(WITH_BROWSER) $(WITH_RELEASE) $(EVERY_CALL_BROKEN))
 
 test-stack:
-	@python -m pytest tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE))
+	@python -m pytest tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE) $(STACK_STRAINED))
 
 coverage: install ## run every test but the end-to-end ones, and print the lines that no test ran
 	@python -m pytest -n 2 --ignore=tests/e2e $(addprefix --ignore=,$(WITH_WORKER) $(WITH_BRIDGE) $(WITH_BROWSER) $(WITH_RELEASE)) --cov --cov-report=term-missing
 
 # cfn-lint and cdk-nag look at the synthesized templates in tests/infra.
-check: install ## format, lint, types, imports, licences, then every test (templates are linted there)
+check: install ## format, lint, types, imports, licences, then make test (templates are linted there)
 	ruff format --check .
 	ruff check .
 	mypy

@@ -13,7 +13,7 @@ from tests.support.waiting import eventually
 def test_every_answer_to_any_request_is_one_that_the_document_names(darkroom: Running, role: str | None) -> None:
     key = fuzz.key_of(darkroom.stack.api, darkroom.key, role)
     try:
-        result = fuzz.attack(darkroom.stack.api, role, key, examples=6, phases="fuzzing")
+        result = fuzz.attack(darkroom.stack.api, role, key, examples=12, phases="fuzzing")
     finally:
         restore(darkroom)
     assert result.found is None, result.found
