@@ -15,6 +15,7 @@ from constructs import Construct
 from darkroom.settings import PACKAGES_PREFIX, OperatorSettings, Settings
 from infra import bundling, permissions, worker
 from infra.api import STAGE_NAME, Api
+from infra.dashboard import Dashboard
 from infra.data_stack import DataStack
 from infra.deployed import stack_names
 from infra.events import EndpointEvents, Events, Progress, Steps, Sweeps
@@ -22,7 +23,7 @@ from infra.firewall import Firewall
 from infra.function import Common, Function, architecture
 from infra.functions import FUNCTIONS, ROUTES
 from infra.grants import policy
-from infra.monitoring import Monitoring
+from infra.monitoring import Monitoring, alarm_topics
 from infra.page import Page
 from infra.stage import Stage
 from infra.unpacking import Folder, Unpacked
@@ -91,25 +92,33 @@ class ServiceStack(Stack):
         self.page = self._page(files, data) if files else None
         if stage.waf:
             Firewall(self, stage, self.api.rest)
-        Monitoring(
-            self,
-            dead_letters={
-                "DeadLetters": self.events.dead_letters,
-                "Undelivered": self.events.undelivered,
-                "ProgressDeadLetters": self.progress.dead_letters,
-                "ImportDeadLetters": self.imports.dead_letters,
-                "DeletionDeadLetters": self.deletions.dead_letters,
-                "EndpointDeadLetters": self.endpoint_events.dead_letters,
-                "SweepDeadLetters": self.sweeps.dead_letters,
-            },
-            functions={name: function.code for name, function in self.functions.items()},
-            refusing={"authorizer"},
-            api=self.api.rest,
-            stage=stage.name,
-            scheduled={"sweeper": self.functions["sweeper"].code},
-        )
+        self._watch()
         self._outputs()
         Tags.of(self).add("darkroom:stage", stage.name)
+
+    def _watch(self) -> None:
+        """The alarms and the dashboard."""
+        functions = {name: function.code for name, function in self.functions.items()}
+        dead_letters = {
+            "DeadLetters": self.events.dead_letters,
+            "Undelivered": self.events.undelivered,
+            "ProgressDeadLetters": self.progress.dead_letters,
+            "ImportDeadLetters": self.imports.dead_letters,
+            "DeletionDeadLetters": self.deletions.dead_letters,
+            "EndpointDeadLetters": self.endpoint_events.dead_letters,
+            "SweepDeadLetters": self.sweeps.dead_letters,
+        }
+        Monitoring(
+            self,
+            dead_letters=dead_letters,
+            functions=functions,
+            refusing={"authorizer"},
+            api=self.api.rest,
+            stage=self._stage.name,
+            scheduled={"sweeper": functions["sweeper"]},
+            topics=alarm_topics(self, self._stage, self._key),
+        )
+        Dashboard(self, self._stage.name, functions, dead_letters, self.api.rest)
 
     def _package(self) -> Folder | None:
         """The worker's package; a word to whoever deploys where there is no worker at all."""

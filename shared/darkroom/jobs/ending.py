@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An end that was just written: the job, its status, the reason, and the code of its error if it failed.
+    """An end that was just written: the job, its status, the reason, the code of its error if it failed, when it ended
+    (ISO 8601 in UTC), and the seconds that an instance worked for it, None where its worker told none.
 
     A job that timed out and succeeds later has two ends.
     """
@@ -35,6 +36,8 @@ class Ended:
     status: EndStatus
     basis: Basis
     code: str | None = None
+    completed_at: str | None = None
+    run_seconds: float | None = None
 
 
 Listener = Callable[[Ended], None]
@@ -141,7 +144,9 @@ class Endings:
         result = self._store.apply(job_id, transition)
         if result.applied:
             code = transition.error.code if transition.error else None
-            ended = Ended(job_id, cast(EndStatus, transition.status), transition.basis, code)
+            busy = transition.timings.busy if transition.timings else None
+            status = cast(EndStatus, transition.status)
+            ended = Ended(job_id, status, transition.basis, code, transition.completed_at, busy)
             for listener in self._after:
                 try:
                     listener(ended)

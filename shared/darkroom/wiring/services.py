@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from darkroom.jobs.deletion import Deletions
     from darkroom.jobs.deletion_steps import DeletionSteps
     from darkroom.jobs.dispatcher import Dispatcher, StageResources
-    from darkroom.jobs.ending import Endings
+    from darkroom.jobs.ending import Ended, Endings
     from darkroom.jobs.events import Events
     from darkroom.jobs.limiter import OpenJobLimiter
     from darkroom.jobs.progress import ProgressReports
@@ -334,7 +334,7 @@ class Services:
         """Ends jobs."""
         from darkroom.jobs.ending import Endings
 
-        return Endings(self.adapters.store, self.adapters.outputs, clock=self.adapters.clock)
+        return Endings(self.adapters.store, self.adapters.outputs, (self._measure,), self.adapters.clock)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -418,6 +418,13 @@ class Services:
             "sweeps": about_round,
         }
         return DeadLetters(queues, self.adapters.letters, about, self._monotonic)
+
+    def _measure(self, ended: Ended) -> None:
+        """Publish what is measured of the end of a job."""
+        from darkroom.edge.metrics import publish
+        from darkroom.jobs.figures import figures
+
+        publish({"stage": self.settings.stage}, figures(ended))
 
     def _count(self, metric: str) -> None:
         """Count one under the name of a metric of this stage."""
