@@ -1,7 +1,7 @@
 """The dashboard of a stage: what its jobs do, what its endpoints cost, and what goes wrong.
 
-The names of Darkroom's own metrics stand here once more, as the stacks import no feature; a test compares them with what
-functions write.
+The names of Darkroom's own metrics stand here once more, as the stacks import no feature; a test compares them with
+what functions write.
 """
 
 from collections.abc import Mapping, Sequence

@@ -98,7 +98,11 @@ class Sweep:
             self._bookmarks.save(NAME, bookmarks)
         if errors:
             raise errors[0]
-        return {**this.counts, OLDEST: self._age_of_the_oldest(), "broken": sorted(this.broken)}
+        return {**this.counts, "broken": sorted(this.broken)}
+
+    def run_and_measure(self, left: Left) -> dict[str, int | list[str]]:
+        """`run`, and under OLDEST how old the oldest open job is after it, in seconds."""
+        return {**self.run(left), OLDEST: self._age_of_the_oldest()}
 
     def _age_of_the_oldest(self) -> int:
         """How many seconds ago the oldest open job was made; 0 without one."""

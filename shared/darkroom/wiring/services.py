@@ -391,7 +391,7 @@ class Services:
     def rounds(self) -> dict[str, Round]:
         """The parts of the sweeper's work, by name."""
         return {
-            "jobs": self.job_sweep.run,
+            "jobs": self.job_sweep.run_and_measure,
             "endpoints": lambda left: self.endpoint_sweep.run(left).counts(),
             "steps": lambda left: self.stalled_work.run(left),
         }
