@@ -202,6 +202,7 @@ class ServiceStack(Stack):
             models_table=data.models_table.table_name,
             keys_table=data.keys_table.table_name,
             pictures_table=data.pictures_table.table_name,
+            usage_table=data.usage_table.table_name,
             pictures_bucket=data.pictures_bucket.bucket_name,
             models_bucket=data.models_bucket.bucket_name,
             progress_queue_url=self.progress.queue.queue_url,

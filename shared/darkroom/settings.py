@@ -186,6 +186,7 @@ class Settings(OperatorSettings):
     models_table: str
     keys_table: str
     pictures_table: str
+    usage_table: str
     pictures_bucket: str
     models_bucket: str
     progress_queue_url: str

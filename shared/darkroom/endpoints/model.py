@@ -58,7 +58,11 @@ class Bounds:
 @dataclass(frozen=True)
 class EndpointDetails:
     """An endpoint as DescribeEndpoint has it. `config` is the name of its configuration, `current` how many instances
-    run, `desired` how many shall run, and `failure` SageMaker's reason when it failed."""
+    run, `desired` how many shall run, and `failure` SageMaker's reason when it failed, or when its last change did.
+
+    `running` says how many instances of each type run, in order of preference, for an endpoint with several types;
+    with one type it is empty, and `current` says it. `said` is what SageMaker says of a change that is under way.
+    """
 
     endpoint: Endpoint
     arn: str
@@ -67,14 +71,23 @@ class EndpointDetails:
     desired: int
     image: str | None = None
     failure: str | None = None
+    running: Mapping[str, int] = field(default_factory=dict)
+    said: str | None = None
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What an endpoint runs on: the instance type, and how many jobs an instance runs at once."""
+    """What an endpoint runs on: the instance type that is preferred, how many jobs an instance runs at once, and the
+    types that are taken when the ones before them are not to be had."""
 
     instance_type: str
     at_once: int = 1
+    fallbacks: tuple[str, ...] = ()
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """Every type, in order of preference."""
+        return (self.instance_type, *self.fallbacks)
 
     def told_by(self, tags: Mapping[str, str]) -> "Machine":
         """The same with what the endpoint's tags say. Of endpoints that Darkroom made, the configuration may tell one
@@ -85,10 +98,17 @@ class Machine:
 
 @dataclass(frozen=True)
 class EndpointTags:
-    """The tags of an endpoint, and the instance type of its configuration (None when that was deleted)."""
+    """The tags of an endpoint, and the instance types of its configuration (None when that was deleted): the one that
+    is preferred, and those that stand in for it."""
 
     instance_type: str | None
     tags: dict[str, str] = field(default_factory=dict)
+    fallbacks: tuple[str, ...] = ()
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """Every type, in order of preference; none when the configuration was deleted."""
+        return (self.instance_type, *self.fallbacks) if self.instance_type else ()
 
     @property
     def owner(self) -> str | None:
@@ -147,7 +167,8 @@ class Container:
 @dataclass(frozen=True)
 class EndpointSpec:
     """An endpoint to make. `parts` is the name of both its model and its configuration, and `earlier` those that
-    releases before gave to parts for the same request. `at_once` is how many jobs each instance runs at once, and
+    releases before gave to parts for the same request. `fallbacks` are the instance types that stand in for
+    `instance_type`, in order of preference. `at_once` is how many jobs each instance runs at once, and
     `waiting` how many more SageMaker may send it; `engine` is what its container is to paint with (None: as the
     container has it)."""
 
@@ -161,6 +182,12 @@ class EndpointSpec:
     waiting: int = 0
     engine: str | None = None
     earlier: frozenset[str] = frozenset()
+    fallbacks: tuple[str, ...] = ()
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """Every type, in order of preference."""
+        return (self.instance_type, *self.fallbacks)
 
 
 @dataclass(frozen=True)

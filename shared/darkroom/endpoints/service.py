@@ -30,6 +30,13 @@ class EndpointView:
         """The endpoint itself."""
         return self.details.endpoint
 
+    @property
+    def running(self) -> Mapping[str, int]:
+        """How many instances of each type run, the preferred type first; empty when no type is known."""
+        if self.details.running:
+            return self.details.running
+        return {self.tags.instance_type: self.details.current} if self.tags.instance_type else {}
+
 
 class Endpoints:
     """The stage's endpoints. What AWS answers is cached for some seconds."""
