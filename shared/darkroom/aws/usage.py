@@ -106,9 +106,7 @@ class DynamoDays(_Rows):
     def close_until(self, date: str) -> None:
         """See `DayStore.close_until`: one PutItem. It never expires: days would be counted again whose jobs are
         gone."""
-        self._client.put_item(
-            TableName=self._table, Item=attributes({"what": "jobs", "at": "closed", "date": date})
-        )
+        self._client.put_item(TableName=self._table, Item=attributes({"what": "jobs", "at": "closed", "date": date}))
 
     def note_removed(self, job: JobCost) -> None:
         """See `DayStore.note_removed`: one PutItem."""

@@ -178,7 +178,9 @@ class Ledger:
             if limit <= 0:
                 yield {}, True
                 return
-            page = fill(self._read, filters, plan(filters, self._shards), limit, budget=2 * limit + LEAST * self._shards)
+            page = fill(
+                self._read, filters, plan(filters, self._shards), limit, budget=2 * limit + LEAST * self._shards
+            )
             read += len(page.lines)
             ended = page.next is None
             yield {line.id: JobCost.of(line) for line in page.lines}, not ended
