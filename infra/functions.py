@@ -18,6 +18,7 @@ _MAKING = ("instance_type", "cpu_instance_type", "region", *_WORKER)
 _ENDPOINTS = ("stage", "worker_role", "results_topic", "pickles", "models_bucket")
 _TIMEOUTS = ("job_wait_seconds", "job_run_seconds", "settle_after_seconds")
 _HAND_OVER = ("models_bucket", "progress_queue_url", "retention_days", "prices", "stage", *_TIMEOUTS)
+_WAKING = ("wake_by", "sleep_after_seconds_least")
 _LIMITS = ("max_open_jobs", "max_open_jobs_per_owner")
 
 
@@ -42,7 +43,7 @@ def _spec(seconds: int, *settings: str, calls_itself: bool = False) -> FunctionS
 FUNCTIONS = {
     "authorizer": _spec(10, "keys_table", "admin_secret", "shared_history", "requests_per_minute"),
     # API Gateway gives up after 29 seconds; a GET may wait 20 seconds for its job.
-    "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, "deletions_queue_url", "version"),
+    "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, "deletions_queue_url", "version", *_WAKING),
     "checkpoints_api": _spec(15, *_API, *_MODELS),
     # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
     "endpoints_api": _spec(29, *_API, *_JOBS, *_LIMITS, *_ENDPOINTS, *_MAKING),
