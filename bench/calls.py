@@ -68,8 +68,10 @@ def _inpaint(stage: Stage) -> None:
 BUDGETS = (
     Budget("create a txt2img job", 3, _submit),
     Budget("create an inpaint job (two pictures)", 5, _inpaint),
-    Budget("create a txt2img job for a sleeping endpoint", 4, lambda stage: _submit(stage, endpoint=ASLEEP), _sleep),
-    Budget("get a job", 1, lambda stage: call("GET", f"/jobs/{_prepared(stage)}")),
+    # To look at the endpoint or to know it, to wake it, and to note that it was asked.
+    Budget("create a txt2img job for a sleeping endpoint", 5, lambda stage: _submit(stage, endpoint=ASLEEP), _sleep),
+    # The second counts the jobs before it.
+    Budget("get a job that waits in line", 2, lambda stage: call("GET", f"/jobs/{_prepared(stage)}")),
     Budget("list a page of jobs", 1, lambda _: call("GET", "/jobs")),
     Budget("list endpoints (warm)", 0, lambda _: call("GET", "/endpoints")),
     Budget("list one kind of checkpoints", 1, lambda _: call("GET", "/checkpoints?kind=lora")),
@@ -77,6 +79,7 @@ BUDGETS = (
     Budget("let a known key in", 1, lambda stage: send("GET", "/ping", key=stage.key)),
     Budget("ping", 0, lambda _: call("GET", "/ping")),
     Budget("progress", 1, lambda stage: deliver(progress(_prepared(stage), 0.5))),
+    Budget("get a job", 1, lambda stage: call("GET", f"/jobs/{_prepared(stage)}")),
     Budget("callback: succeed", 2, lambda stage: deliver(_succeed(_prepared(stage)), painted=False)),
     Budget("callback: the same again", 2, lambda stage: deliver(_succeed(_prepared(stage)), painted=False)),
     Budget("callback: fail with the container's words", 1, lambda stage: deliver(_fail(_prepared(stage)))),

@@ -44,6 +44,13 @@ def waking(resources: Resources) -> list[Grant]:
     ]
 
 
+def wake_ups(resources: Resources) -> list[Grant]:
+    """To read and write the ledger of wake-ups; the usage table has other rows, too."""
+    rows = {"dynamodb:LeadingKeys": ["wake#*"]}
+    actions = ["dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+    return [allow(actions, resources.usage, conditions={"ForAllValues:StringLike": rows})]
+
+
 def keeping(resources: Resources) -> list[Grant]:
     """To read endpoints, set up their scaling, delete them, and fail their jobs."""
     endpoints, configs, models = resources.endpoints, resources.endpoint_configs, resources.sagemaker_models

@@ -18,7 +18,7 @@ _MAKING = ("instance_type", "cpu_instance_type", "region", *_WORKER)
 _ENDPOINTS = ("stage", "worker_role", "results_topic", "pickles", "models_bucket")
 _TIMEOUTS = ("job_wait_seconds", "job_run_seconds", "settle_after_seconds")
 _HAND_OVER = ("models_bucket", "progress_queue_url", "retention_days", "prices", "stage", *_TIMEOUTS)
-_WAKING = ("wake_by", "sleep_after_seconds_least")
+_WAKING = ("wake_by", "sleep_after_seconds_least", "usage_table")
 _LIMITS = ("max_open_jobs", "max_open_jobs_per_owner")
 
 
@@ -46,7 +46,7 @@ FUNCTIONS = {
     "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, "deletions_queue_url", "version", *_WAKING),
     "checkpoints_api": _spec(15, *_API, *_MODELS),
     # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
-    "endpoints_api": _spec(29, *_API, *_JOBS, *_LIMITS, *_ENDPOINTS, *_MAKING),
+    "endpoints_api": _spec(29, *_API, *_JOBS, *_LIMITS, *_ENDPOINTS, *_MAKING, *_WAKING, "prices"),
     "keys_api": _spec(15, *_API),
     # It hands a job over again whose worker was stopped.
     "job_events": _spec(30, *_JOBS, *_HAND_OVER),

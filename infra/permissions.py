@@ -84,6 +84,7 @@ class Permissions:
                 *endpoint_permissions.keeping(resources),
                 *endpoint_permissions.scaling(resources),
                 *endpoint_permissions.making(resources, worker_role),
+                *endpoint_permissions.wake_ups(resources),
                 self._count_requests("claim#*"),
             ],
             "endpoint_events": [
@@ -152,6 +153,7 @@ class Permissions:
             allow(["sagemaker:DescribeEndpointConfig"], resources.endpoint_configs),
             allow(["application-autoscaling:DescribeScalingActivities"], NO_RESOURCE),
             *endpoint_permissions.waking(resources),
+            *endpoint_permissions.wake_ups(resources),
             allow(["sqs:SendMessage"], self._deletions.queue.queue_arn),
             self._count_requests(),
         ]

@@ -46,6 +46,7 @@ def ask_checkpoints() -> None:
 def ask_endpoints() -> None:
     call("GET", "/endpoints")
     call("POST", "/endpoints", {"name": "x"})
+    call("POST", "/endpoints/a/warm?for=1h")
     call("DELETE", "/endpoints/darkroom-test-a")
 
 

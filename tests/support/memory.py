@@ -151,6 +151,10 @@ class MemoryJobs:
         endpoints = Counter(line.endpoint for line in lines if line.endpoint)
         return OpenJobCounts(len(lines), dict(owners), dict(endpoints))
 
+    def open_before(self, job_id: str, endpoint: str) -> int:
+        lines = [job.line for job in self.jobs.values() if job.line.status in OPEN and job.line.endpoint == endpoint]
+        return len([line for line in lines if line.id < job_id])
+
     def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
         lines = [self._listed(job) for job_id, job in sorted(self.jobs.items()) if after < job_id <= until]
         here = [line for line in lines if shard_of(line.id, self._shards) == shard and line.status == status]

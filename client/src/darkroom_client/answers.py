@@ -149,6 +149,8 @@ class Job(JobLine):
     instance_type: str | None
     phase: Phase | None
     phase_detail: str | None
+    place: int | None
+    forecast: "Forecast | None"
     cancelled: CancelledWhen | None
     replay_of: str | None
     notices: list[str]
@@ -286,6 +288,21 @@ class Parts(TypedDict):
     stored: list[StoredPart]
 
 
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Hours = TypedDict(
+    "Hours",
+    {
+        "days": list[Weekday],
+        "from": str,
+        "to": str,
+        "time_zone": str,
+        "hours_a_month": float,
+        "dollars_a_month": float | None,
+    },
+)
+"""Working hours of an endpoint, in which it has an instance at least, and what that costs in a month in US dollars."""
+
+
 class Endpoint(TypedDict):
     """An endpoint. `status` is SageMaker's own word, and it changed at `modified_at`. `instances` are running,
     `wanted_instances` shall run. `scaling` says whether the bounds are registered. `deleting` is true once somebody
@@ -308,6 +325,48 @@ class Endpoint(TypedDict):
     owner: str | None
     failure: str | None
     deleting: bool
+    warm_until: str | None
+    hours: Hours | None
+
+
+class Warm(TypedDict):
+    """An endpoint that is kept awake until then: at most so many hours more of one instance, and what they cost in US
+    dollars; None where the stage has no price of its type."""
+
+    name: str
+    warm_until: str
+    hours: float
+    instance_type: str | None
+    dollars_an_hour: float | None
+    dollars: float | None
+    detail: str
+
+
+class Forecast(TypedDict):
+    """How many seconds pass from the ask for an endpoint's first instance to the first picture, in the middle case and
+    in nine of ten, worked out from so many wake-ups."""
+
+    median: float
+    ninth_decile: float
+    wake_ups: int
+
+
+class WakeUp(TypedDict):
+    """A wake-up of an endpoint: when its first instance was asked for, and when that, its container and its first
+    picture were there; `seconds` passed in all."""
+
+    asked: str
+    instance: str | None
+    container: str | None
+    picture: str | None
+    seconds: float | None
+
+
+class EndpointShown(Endpoint):
+    """One endpoint, with its last wake-ups, newest first, and what they let expect of the next."""
+
+    wake_ups: list[WakeUp]
+    forecast: Forecast | None
 
 
 class EndpointList(TypedDict):

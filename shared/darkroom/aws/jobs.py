@@ -183,6 +183,22 @@ class DynamoJobs:
                 endpoints.update(item["endpoint"]["S"] for item in page["Items"] if "endpoint" in item)
         return OpenJobCounts(owners.total(), dict(owners), dict(endpoints))
 
+    def open_before(self, job_id: str, endpoint: str) -> int:
+        """See `JobStore.open_before`: one Query a shard of the index `open`, one more for each further 1 MB. It reads
+        the open jobs that were made before, as `open_jobs` reads all of them."""
+        pages, found = self._client.get_paginator("query"), 0
+        for shard in range(self._shards):
+            for page in pages.paginate(
+                TableName=self._table,
+                IndexName="open",
+                Select="COUNT",
+                KeyConditionExpression="open_shard = :shard AND id < :id",
+                FilterExpression="endpoint = :endpoint",
+                ExpressionAttributeValues=attributes({":shard": str(shard), ":id": job_id, ":endpoint": endpoint}),
+            ):
+                found += page["Count"]
+        return found
+
     def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
         """See `JobStore.oldest`: one Query of the `by_status` index."""
         if until <= after:

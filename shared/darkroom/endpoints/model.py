@@ -4,6 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from darkroom.endpoints.hours import HOURS_TAG, Hours
+from darkroom.endpoints.hours import read as read_hours
+
 NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 """The pattern of an endpoint's name (botocore's service model, EndpointName)."""
 IN_SERVICE = "InService"
@@ -19,6 +22,8 @@ ENGINE_TAG = "darkroom:engine"
 AT_ONCE_TAG = "darkroom:jobs-at-once"
 """The tag that says how many jobs an instance works at side by side. Endpoints of earlier releases do not have it: of
 them SageMaker's own number is the right one."""
+WARM_TAG = "darkroom:warm-until"
+"""The tag that says until when an endpoint is kept awake, in epoch seconds; 0 once somebody ended that."""
 DELETION_TAG = "darkroom:delete"
 """The tag of an endpoint that somebody deleted while SageMaker refused to: it is deleted as soon as possible."""
 
@@ -150,6 +155,17 @@ class EndpointTags:
         return float(seconds) if seconds.isdecimal() else 0.0
 
     @property
+    def warm_until(self) -> float:
+        """Until when it is kept awake, in epoch seconds; 0 when nobody asked for that."""
+        seconds = self.tags.get(WARM_TAG, "")
+        return float(seconds) if seconds.isdecimal() else 0.0
+
+    @property
+    def hours(self) -> Hours | None:
+        """Its working hours, None without."""
+        return read_hours(self.tags.get(HOURS_TAG))
+
+    @property
     def deletion_requested(self) -> bool:
         """Whether somebody deleted it while SageMaker refused to."""
         return DELETION_TAG in self.tags
@@ -231,6 +247,11 @@ class ScalingState:
 def bounds_tags(bounds: Bounds) -> dict[str, str]:
     """Bounds as tags of an endpoint. SageMaker so keeps what was requested, and the scaling can be repaired from it."""
     return {"darkroom:min": str(bounds.least), "darkroom:max": str(bounds.most)}
+
+
+def hours_tags(hours: Hours | None) -> dict[str, str]:
+    """Working hours as a tag of an endpoint; an empty one where it has none any more."""
+    return {HOURS_TAG: hours.text if hours else ""}
 
 
 def bounds_text(bounds: Bounds) -> str:

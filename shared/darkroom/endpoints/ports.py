@@ -2,6 +2,7 @@
 Auto Scaling, and nowhere else."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 from darkroom.endpoints.model import (
@@ -14,6 +15,7 @@ from darkroom.endpoints.model import (
     Part,
     ScalingState,
 )
+from darkroom.endpoints.wakeups import WakeUp
 
 PartKind = Literal["config", "model"]
 PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
@@ -117,3 +119,32 @@ class EndpointJobs(Protocol):
 
     def last(self, endpoint: str) -> float | None:
         """When a job of an endpoint was last created or ended, in epoch seconds; None when it has no job."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """When a container first told that it works at a job, and when the first picture was there, in epoch seconds; None
+    for what has not happened."""
+
+    container: float | None = None
+    picture: float | None = None
+
+
+class FirstWork(Protocol):
+    """What the jobs of an endpoint tell of its start."""
+
+    def first_work(self, endpoint: str, since: float) -> Begun:
+        """The first work of an endpoint after `since`, in epoch seconds."""
+
+
+class WakeUpStore(Protocol):
+    """Keeps the wake-ups of endpoints for some months."""
+
+    def add(self, wake_up: WakeUp) -> None:
+        """Write a wake-up that was asked for now."""
+
+    def complete(self, wake_up: WakeUp) -> None:
+        """Write what is known of a wake-up that was added; nothing happens to one that is gone."""
+
+    def last(self, endpoint: str, most: int) -> list[WakeUp]:
+        """The newest rows of an endpoint, newest first."""

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from darkroom.endpoints.model import ENGINE_TAG, Bounds, Endpoint, EndpointDetails, EndpointTags, Machine
 from darkroom.endpoints.ports import EndpointJobs, EndpointSource, Scaling
+from darkroom.endpoints.wakeups import WakeUp, starts
 from darkroom.errors import Busy, Conflict, Invalid, Missing
 
 CACHE_SECONDS = 10.0
@@ -48,14 +49,16 @@ class Endpoints:
         open_jobs: EndpointJobs,
         prefix: str,
         monotonic: Callable[[], float] = time.monotonic,
+        ledger: Callable[[str], list[WakeUp]] = lambda name: [],
     ) -> None:
         """`prefix` is what the names of this stage's endpoints begin with; `monotonic` gives seconds for the age of the
-        cache."""
+        cache; `ledger` reads the last wake-ups of an endpoint, newest first."""
         self._source = source
         self._scaling = scaling
         self._open_jobs = open_jobs
         self._prefix = prefix
         self._monotonic = monotonic
+        self._ledger = ledger
         self._cache: dict[str, tuple[float, object]] = {}
         self._machines: dict[tuple[str, str], Machine | None] = {}
         self._tags: dict[tuple[str, str], dict[str, str]] = {}
@@ -152,8 +155,17 @@ class Endpoints:
         self._cache.pop(_details(name), None)
 
     def wakeups(self, name: str) -> list[float]:
-        """How many seconds the last wake-ups from zero took, newest first; at most `WAKEUP_CACHE_SECONDS` old."""
+        """How many seconds the last wake-ups from zero took until the endpoint could work, newest first; at most
+        `WAKEUP_CACHE_SECONDS` old. Only while the ledger knows of none, those count that Application Auto Scaling
+        remembers."""
+        if known := starts(self.last_wake_ups(name)):
+            return known
         return self._cached(f"wakeups {name}", lambda: self._scaling.wakeups(name), WAKEUP_CACHE_SECONDS)
+
+    def last_wake_ups(self, name: str, fresh: bool = False) -> list[WakeUp]:
+        """The last wake-ups of an endpoint, newest first; at most `WAKEUP_CACHE_SECONDS` old, or read now when
+        `fresh`."""
+        return self._cached(f"ledger {name}", lambda: self._ledger(name), WAKEUP_CACHE_SECONDS, fresh)
 
     def choose(self, requested: str | None) -> str:
         """The name of the endpoint for a job: the requested one, or the one with the fewest open jobs.

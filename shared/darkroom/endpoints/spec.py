@@ -15,6 +15,7 @@ from darkroom.endpoints.model import (
     EndpointSpec,
     bounds_tags,
     bounds_text,
+    hours_tags,
 )
 from darkroom.engines.model import EngineName
 from darkroom.errors import FieldError, Invalid
@@ -48,6 +49,7 @@ class Planner:
         name = self._name(request.name or _generated_name(owner, request, instance_type, container))
         bounds = Bounds(request.min_instances, request.max_instances)
         check_bounds(bounds)
+        hours = request.hours.value if request.hours else None
         parts = _parts(name, request, instance_type, container, engine)
         # Releases before had one default for all engines.
         other_type = _parts(name, request, request.instance_type or self.worker.instance_type, container, engine)
@@ -64,10 +66,11 @@ class Planner:
             tags={
                 "darkroom:stage": self.stage,
                 "darkroom:owner": _NOT_IN_TAGS.sub("_", owner)[:256],
-                "darkroom:asked": bounds_text(bounds),
+                "darkroom:asked": " ".join([bounds_text(bounds), *([hours.text] if hours else [])]),
                 **bounds_tags(bounds),
                 AT_ONCE_TAG: str(request.jobs_at_once),
                 **({ENGINE_TAG: engine} if engine else {}),
+                **(hours_tags(hours) if hours else {}),
             },
             engine=engine,
         )
@@ -113,7 +116,9 @@ def _parts(name: str, request: EndpointIn, instance_type: str, container: Contai
 
 def _generated_name(owner: str, request: EndpointIn, instance_type: str, container: Container) -> str:
     """A name for a request without one. It depends on the request alone, so that a repeat finds the same endpoint."""
-    # Without an engine the name is what it was before requests could say one.
-    told = request.model_dump_json(exclude={"engine"} if request.engine is None else None)
+    # Without an engine or hours the name is what it was before requests could say them.
+    told = request.model_dump_json(
+        by_alias=True, exclude={name for name in ("engine", "hours") if getattr(request, name) is None}
+    )
     content = "\n".join([owner, told, instance_type, *container.told])
     return hashlib.sha256(content.encode()).hexdigest()[:12]

@@ -16,13 +16,14 @@ from darkroom.errors import Busy, Conflict, DarkroomError, Missing
 log = logging.getLogger(__name__)
 TRUSTED_SECONDS = 30.0
 REFUSED_METRIC = "waking_refused"
-Cause = Literal["job", "round", "event"]
+Cause = Literal["job", "round", "event", "warm"]
 
 
 @dataclass(frozen=True)
 class Asked:
     """An endpoint's first instance was asked for, and AWS agreed: at `at` (epoch seconds), because a job came, because
-    a round found jobs that wait, or because an event said that the endpoint may be changed again."""
+    a round found jobs that wait, because an event said that the endpoint may be changed again, or because somebody
+    keeps it warm."""
 
     endpoint: str
     at: float

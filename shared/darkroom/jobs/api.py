@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
 
 from darkroom import words
+from darkroom.endpoints.api import ForecastOut
 from darkroom.jobs.contract import MAX_INPUTS, Components, PaintedImage, Timings, WorkError
 from darkroom.jobs.filters import Filters, Rating, Tag
 from darkroom.jobs.media import media_of_key
@@ -237,6 +238,8 @@ class JobOut(JobLineOut):
     """The whole job. `progress` runs from 0 to 1, and is 1 once the job has succeeded; timings are in seconds.
 
     `phase` tells what an open job is doing, as far as that was looked up, and `phase_detail` says it in a sentence.
+    `place` is how many open jobs of its endpoint came before one that waits, and `forecast` what the last wake-ups let
+    expect of one that waits for its endpoint to wake; of other jobs both are null.
     `cancelled` tells how far a cancelled job had come: `before` its run, `during` it, or `after` it had been painted
     for nothing. `replay_of` is the job that it repeats. `notices` are sentences about what was done otherwise than the
     body says, and `components` tells what made the pictures.
@@ -255,6 +258,8 @@ class JobOut(JobLineOut):
     instance_type: str | None
     phase: PhaseName | None
     phase_detail: str | None
+    place: int | None
+    forecast: ForecastOut | None
     cancelled: CancelPoint | None
     replay_of: str | None
     notices: list[str]
@@ -289,8 +294,11 @@ def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
     )
 
 
-def job_out(job: Job, inputs: dict[str, str], outputs: Outputs, phase: Phase | None = None) -> JobOut:
+def job_out(
+    job: Job, inputs: dict[str, str], outputs: Outputs, phase: Phase | None = None, place: int | None = None
+) -> JobOut:
     """A whole job as the API shows it; `inputs` maps picture names to presigned GETs."""
+    expected = phase.forecast if phase else None
     return JobOut(
         **line_out(job.line, outputs).model_dump(),
         models=job.models,
@@ -307,6 +315,8 @@ def job_out(job: Job, inputs: dict[str, str], outputs: Outputs, phase: Phase | N
         instance_type=job.instance_type,
         phase=phase.name if phase else None,
         phase_detail=phase.detail if phase else None,
+        place=place,
+        forecast=ForecastOut.of(expected) if expected else None,
         cancelled=job.cancelled_when,
         replay_of=job.replay_of,
         notices=list(job.notices),

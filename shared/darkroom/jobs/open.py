@@ -5,17 +5,24 @@ from dataclasses import replace
 from datetime import datetime
 
 from darkroom import ids
+from darkroom.endpoints.ports import Begun
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Stream, fill, plan
 from darkroom.jobs.limiter import OpenJobLimiter
+from darkroom.jobs.model import JobLine
 from darkroom.jobs.ports import JobStore, Outputs
-from darkroom.jobs.state import OPEN
+from darkroom.jobs.state import OPEN, SUCCEED
+from darkroom.times import moment, told
 
 PAGE = 100
 MOST = 500
-"""Jobs that one call fails, each by one write."""
+"""Jobs that one call fails, each by one write; and those that are looked through for the first work of an endpoint."""
+WAITED_SECONDS = 3600
+"""How long before an endpoint was woken the jobs may have come that wait for it: its instance may not be to be had."""
+FIRST_IN_LINE = 3
+"""SageMaker hands jobs out in the order in which they came, so the first ones begin first."""
 
 
 class JobsByEndpoint:
@@ -54,6 +61,39 @@ class JobsByEndpoint:
                 return failed
             before = ids.before(page.next)
 
+    def first_work(self, endpoint: str, since: float) -> Begun:
+        """See `FirstWork.first_work`: one Query or some, and a GetItem for each of the first jobs."""
+        settled, waiting = self._lines(endpoint, since)
+        pictures = [(_ended(line), line) for line in settled if line.status == SUCCEED and _ended(line) > since]
+        first = min(pictures, default=None, key=lambda found: found[0])
+        asked = [line.id for line in waiting[:FIRST_IN_LINE]] + ([first[1].id] if first else [])
+        begun = [when for job_id in asked if (when := self._began(job_id)) is not None and when >= since]
+        return Begun(min(begun, default=None), first[0] if first else None)
+
+    def _lines(self, endpoint: str, since: float) -> tuple[list[JobLine], list[JobLine]]:
+        """The lines of an endpoint's jobs that may have waited for its start, oldest first: those that ended, and those
+        that are open."""
+        filters = Filters(endpoint=endpoint, low=ids.first_of(moment(since - WAITED_SECONDS)))
+        stream, start, lines = Stream("by_endpoint", endpoint), ids.HIGHEST, list[JobLine]()
+        while len(lines) < MOST:
+            page = self._store.read(stream, filters, start, PAGE)
+            lines += page.lines
+            if page.last_read is None:
+                break
+            start = ids.before(page.last_read)
+        lines.reverse()
+        return [line for line in lines if line.settled], [line for line in lines if not line.settled]
+
+    def _began(self, job_id: str) -> float | None:
+        """When a worker began with a job: as it told, or so long before the end as it was at work."""
+        job = self._store.get(job_id)
+        if job is None:
+            return None
+        if job.started_at is not None:
+            return told(job.started_at)
+        line = job.line
+        return _ended(line) - line.run_seconds if line.completed_at and line.run_seconds is not None else None
+
     def last(self, endpoint: str) -> float | None:
         """When the newest job of an endpoint was created or ended, in epoch seconds, None without jobs: one Query of
         one item."""
@@ -63,3 +103,8 @@ class JobsByEndpoint:
         line = found.lines[0]
         ended = datetime.fromisoformat(line.completed_at) if line.completed_at else ids.created_at(line.id)
         return max(ended, ids.created_at(line.id)).timestamp()
+
+
+def _ended(line: JobLine) -> float:
+    """When a job ended, in epoch seconds; 0 for an open one."""
+    return datetime.fromisoformat(line.completed_at).timestamp() if line.completed_at else 0.0

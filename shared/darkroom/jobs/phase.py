@@ -6,6 +6,7 @@ from typing import Literal
 
 from darkroom import ids
 from darkroom.endpoints.service import Endpoints
+from darkroom.endpoints.wakeups import Forecast, forecast
 from darkroom.jobs.model import Job
 
 PhaseName = Literal["waking", "in_line", "loading", "running"]
@@ -21,11 +22,18 @@ last wake-ups took."""
 @dataclass(frozen=True)
 class Phase:
     """The phase, a sentence about it, and in how many seconds it is worth to ask again: None for a job that is worth
-    waiting for at once."""
+    waiting for at once. `forecast` tells of a job that waits for its endpoint to wake what the last wake-ups let
+    expect."""
 
     name: PhaseName
     detail: str
     ask_again: int | None
+    forecast: Forecast | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether no worker has the job yet, as far as anybody knows."""
+        return self.name in ("waking", "in_line")
 
 
 def phase_of(job: Job, endpoints: Endpoints, now: float) -> Phase | None:
@@ -56,7 +64,8 @@ def phase_of(job: Job, endpoints: Endpoints, now: float) -> Phase | None:
     if durations:
         experience = f"The last wake-ups took {_joined(durations)}."
     detail = f"{line.endpoint} sleeps, and the job wakes it. {experience}"
-    return Phase("waking", detail, _waking(age, durations))
+    expected = forecast(endpoints.last_wake_ups(line.endpoint))
+    return Phase("waking", detail, _waking(age, durations), expected)
 
 
 def age_of(job: Job, now: float) -> float:

@@ -139,6 +139,10 @@ class JobStore(Protocol):
     def open_jobs(self) -> OpenJobCounts:
         """How many jobs are open; a write of this moment may not be counted yet."""
 
+    def open_before(self, job_id: str, endpoint: str) -> int:
+        """How many open jobs of an endpoint were made before this one; a write of this moment may not be counted
+        yet."""
+
     def oldest(self, status: Status, shard: int, after: str, until: str, limit: int) -> list[JobLine]:
         """Lines of one status and shard, oldest first, with ids beyond `after` and up to `until`; an empty list is
         the end."""

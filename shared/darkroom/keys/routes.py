@@ -36,6 +36,8 @@ ROUTES: dict[tuple[str, str], Permission] = {
     ("POST", "/endpoints"): "admin",
     ("PATCH", "/endpoints/{name}"): "admin",
     ("DELETE", "/endpoints/{name}"): "admin",
+    ("POST", "/endpoints/{name}/warm"): "admin",
+    ("DELETE", "/endpoints/{name}/warm"): "admin",
     ("GET", "/dead-letters"): "admin",
     ("GET", "/dead-letters/{queue}"): "admin",
     ("POST", "/dead-letters/{queue}/redrive"): "admin",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from darkroom.assets import AssetStore
     from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, Web
     from darkroom.dead_letters.ports import Letters
-    from darkroom.endpoints.ports import EndpointControl, EndpointSource, Scaling, Waking
+    from darkroom.endpoints.ports import EndpointControl, EndpointSource, Scaling, WakeUpStore, Waking
     from darkroom.idempotency import ClaimStore
     from darkroom.images.ports import ImageStore, PictureUses
     from darkroom.jobs.model import JobTimeouts
@@ -169,6 +169,13 @@ class Adapters:
 
         clients = self.clients
         return AutoScaling(clients("application-autoscaling"), clients("cloudwatch"), self.settings.endpoint_prefix)
+
+    @cached_property
+    def wake_up_store(self) -> WakeUpStore:
+        """The wake-ups of endpoints."""
+        from darkroom.aws.wakeups import DynamoWakeUps
+
+        return DynamoWakeUps(self.clients("dynamodb"), self.settings.usage_table, self.clock)
 
     @cached_property
     def waking(self) -> Waking:

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from darkroom.dead_letters.service import DeadLetters
     from darkroom.endpoints.containers import StageWorker
     from darkroom.endpoints.fleet import Fleet
-    from darkroom.endpoints.ports import EndpointJobs
+    from darkroom.endpoints.ledger import WakeUps
     from darkroom.endpoints.service import Endpoints
     from darkroom.endpoints.sweep import EndpointSweep
     from darkroom.endpoints.waking import Waker
+    from darkroom.endpoints.warm import Warmth
     from darkroom.idempotency import Claims
     from darkroom.images.service import Images
     from darkroom.jobs.deletion import Deletions
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from darkroom.jobs.ending import Ended, Endings
     from darkroom.jobs.events import Events
     from darkroom.jobs.limiter import OpenJobLimiter
+    from darkroom.jobs.open import JobsByEndpoint
     from darkroom.jobs.progress import ProgressReports
     from darkroom.jobs.removal import Removal
     from darkroom.jobs.results import Results
@@ -145,7 +147,15 @@ class Services:
             self.open_jobs,
             self.settings.endpoint_prefix,
             self._monotonic,
+            lambda name: self.wake_ups.last(name),
         )
+
+    @cached_property
+    def wake_ups(self) -> WakeUps:
+        """The ledger of wake-ups."""
+        from darkroom.endpoints.ledger import WakeUps
+
+        return WakeUps(self.adapters.wake_up_store, self.adapters.endpoint_source, self.open_jobs, self.adapters.clock)
 
     @cached_property
     def assets(self) -> Assets:
@@ -213,8 +223,22 @@ class Services:
             lambda: self.adapters.waking,
             self.settings.sleep_after_seconds_least,
             self._count,
-            clock=self.adapters.clock,
-            monotonic=self._monotonic,
+            (lambda asked: self.wake_ups.asked(asked),),
+            self.adapters.clock,
+            self._monotonic,
+        )
+
+    @cached_property
+    def warmth(self) -> Warmth:
+        """Keeps endpoints warm for a while."""
+        from darkroom.endpoints.warm import Warmth
+
+        return Warmth(
+            self.endpoints,
+            self.adapters.endpoint_source,
+            self.adapters.endpoint_control,
+            lambda: self.waker,
+            self.adapters.clock,
         )
 
     @cached_property
@@ -381,7 +405,7 @@ class Services:
         )
 
     @cached_property
-    def open_jobs(self) -> EndpointJobs:
+    def open_jobs(self) -> JobsByEndpoint:
         """The open jobs of each endpoint."""
         from darkroom.jobs.open import JobsByEndpoint
 
