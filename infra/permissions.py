@@ -96,6 +96,7 @@ class Permissions:
             "job_deletions": self._job_deletions(),
             "checkpoint_imports": self._checkpoint_imports(),
             "sweeper": self._sweeper(),
+            "scaler": endpoint_permissions.scaling_by_the_minute(resources),
             "dead_letters_api": self._dead_letters_api(),
             "unpack_asset": self._unpack_asset(),
         }
