@@ -89,6 +89,7 @@ class Permissions:
             ],
             "endpoint_events": [
                 *endpoint_permissions.keeping(resources),
+                *endpoint_permissions.wake_ups(resources),
                 allow(_TAKE_MESSAGES, self._endpoint_events.queue.queue_arn),
             ],
             "keys_api": self.keys_api(),
@@ -97,6 +98,7 @@ class Permissions:
             "job_deletions": self._job_deletions(),
             "checkpoint_imports": self._checkpoint_imports(),
             "sweeper": self._sweeper(),
+            "scaler": endpoint_permissions.scaling_by_the_minute(resources),
             "dead_letters_api": self._dead_letters_api(),
             "unpack_asset": self._unpack_asset(),
         }
