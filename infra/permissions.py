@@ -90,6 +90,7 @@ class Permissions:
                 *endpoint_permissions.keeping(resources),
                 allow(_TAKE_MESSAGES, self._endpoint_events.queue.queue_arn),
             ],
+            "costs_api": self._costs_api(),
             "keys_api": self.keys_api(),
             "job_events": self._job_events(),
             "job_progress": self._job_progress(),
@@ -152,6 +153,28 @@ class Permissions:
             allow(["sagemaker:DescribeEndpointConfig"], resources.endpoint_configs),
             allow(["application-autoscaling:DescribeScalingActivities"], NO_RESOURCE),
             allow(["sqs:SendMessage"], self._deletions.queue.queue_arn),
+            allow(["dynamodb:GetItem", "dynamodb:Query"], resources.usage),
+            self._note_removed(),
+            self._count_requests(),
+        ]
+
+    def _note_removed(self) -> Grant:
+        """To keep what a removed job cost; no other row of the usage table can be written with this."""
+        rows = {"dynamodb:LeadingKeys": ["gone#*"]}
+        return allow(["dynamodb:PutItem"], self._resources.usage, conditions={"ForAllValues:StringLike": rows})
+
+    def _costs_api(self) -> list[Grant]:
+        """It reads the history and what was counted of it, and writes budgets alone."""
+        resources = self._resources
+        rows = {"dynamodb:LeadingKeys": ["budget"]}
+        return [
+            allow(["dynamodb:Query"], resources.job_indexes),
+            allow(["dynamodb:GetItem", "dynamodb:Query"], resources.usage),
+            allow(
+                ["dynamodb:PutItem", "dynamodb:DeleteItem"],
+                resources.usage,
+                conditions={"ForAllValues:StringEquals": rows},
+            ),
             self._count_requests(),
         ]
 
@@ -167,6 +190,7 @@ class Permissions:
             allow(["s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),
             allow(["sqs:SendMessage", *_TAKE_MESSAGES], self._deletions.queue.queue_arn),
+            self._note_removed(),
         ]
 
     def _checkpoints_api(self) -> list[Grant]:
@@ -208,6 +232,8 @@ class Permissions:
             allow(["dynamodb:Query"], resources.job_indexes),
             *self._tidy_pictures(),
             *self._end_imports(),
+            # It counts what jobs cost.
+            allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"], resources.usage),
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
             allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),

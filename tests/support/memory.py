@@ -28,7 +28,7 @@ from darkroom.jobs.model import (
     output_prefix,
     seeds_of,
 )
-from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, KeyUsed, WriteResult
+from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, BudgetState, KeyUsed, PlannedJob, WriteResult
 from darkroom.jobs.state import OPEN, CancelPoint, Status, may, short_of
 
 
@@ -384,3 +384,13 @@ class MemoryOutputs:
 
     def url(self, key: str) -> str:
         return f"https://signed/{key}"
+
+
+class NoBudgets:
+    """`darkroom.jobs.ports.Spending` of a stage without budgets."""
+
+    def admit(self, planned: PlannedJob) -> BudgetState | None:
+        return None
+
+    def add(self, planned: PlannedJob) -> None:
+        pass

@@ -84,13 +84,14 @@ class DynamoDays(_Rows):
         # Botocore sends a write again when its answer was lost: it then finds what it wrote itself.
         own = "(#version = :own AND #counts = :counts)"
         values = {":own": day.version + 1, ":counts": row["counts"]}
+        unchanged = "#version = :before" if day.version else "attribute_not_exists(#version)"
         if day.version:
             values[":before"] = day.version
         try:
             self._client.put_item(
                 TableName=self._table,
                 Item=attributes({**row, "expires_at": self._until(KEPT_SECONDS)}),
-                ConditionExpression=f"{'#version = :before' if day.version else 'attribute_not_exists(#version)'} OR {own}",
+                ConditionExpression=f"{unchanged} OR {own}",
                 ExpressionAttributeNames={"#version": "version", "#counts": "counts"},
                 ExpressionAttributeValues=attributes(values),
             )
@@ -106,9 +107,7 @@ class DynamoDays(_Rows):
     def close_until(self, date: str) -> None:
         """See `DayStore.close_until`: one PutItem. It never expires: days would be counted again whose jobs are
         gone."""
-        self._client.put_item(
-            TableName=self._table, Item=attributes({"what": "jobs", "at": "closed", "date": date})
-        )
+        self._client.put_item(TableName=self._table, Item=attributes({"what": "jobs", "at": "closed", "date": date}))
 
     def note_removed(self, job: JobCost) -> None:
         """See `DayStore.note_removed`: one PutItem."""

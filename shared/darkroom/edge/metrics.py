@@ -7,7 +7,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from darkroom.settings import METRICS
 
 
-def publish(dimensions: Mapping[str, str], counts: Mapping[str, int], request_id: str | None = None) -> None:
+def publish(dimensions: Mapping[str, str], counts: Mapping[str, float], request_id: str | None = None) -> None:
     """Write counts under these dimensions, and the request they are of if it is given."""
     # The empty service keeps Powertools from adding a dimension of its own, with which no alarm would match.
     metrics = EphemeralMetrics(namespace=METRICS, service="")

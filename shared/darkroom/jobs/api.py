@@ -13,7 +13,7 @@ from darkroom.jobs.media import media_of_key
 from darkroom.jobs.model import EXTRA_KINDS, Edit, Job, JobLine
 from darkroom.jobs.parameters import Parameters, without_idle
 from darkroom.jobs.phase import Phase, PhaseName
-from darkroom.jobs.ports import Outputs
+from darkroom.jobs.ports import BudgetState, Outputs
 from darkroom.jobs.state import SUCCEED, CancelPoint, Status
 from darkroom.jobs.types import MASK, SKETCH, JobType, Mode
 from darkroom.webui.calls import CALLS, of_other_calls
@@ -233,13 +233,41 @@ class PictureOut(BaseModel):
     content_type: str | None
 
 
+class BudgetOut(BaseModel):
+    """How much of a budget is used this month, in US dollars: `spent`, and `expected`, what open jobs are expected to
+    cost. `used` is both as a share of the budget, and from the share `warn_at` on there is a warning. `owner` is null
+    for the budget of the whole stage."""
+
+    owner: str | None
+    monthly: float
+    spent: float
+    expected: float
+    used: float
+    warn_at: float
+    warning: bool
+
+    @classmethod
+    def of(cls, state: BudgetState) -> "BudgetOut":
+        """The same for the API."""
+        return cls(
+            owner=state.owner,
+            monthly=state.budget,
+            spent=round(state.spent, 4),
+            expected=round(state.expected, 4),
+            used=state.used,
+            warn_at=state.warn_at,
+            warning=state.near,
+        )
+
+
 class JobOut(JobLineOut):
     """The whole job. `progress` runs from 0 to 1, and is 1 once the job has succeeded; timings are in seconds.
 
     `phase` tells what an open job is doing, as far as that was looked up, and `phase_detail` says it in a sentence.
     `cancelled` tells how far a cancelled job had come: `before` its run, `during` it, or `after` it had been painted
     for nothing. `replay_of` is the job that it repeats. `notices` are sentences about what was done otherwise than the
-    body says, and `components` tells what made the pictures.
+    body says, and `components` tells what made the pictures. `budget` is in the answer that makes a job, when one is
+    nearly spent.
     """
 
     models: dict[str, list[str]]
@@ -259,6 +287,7 @@ class JobOut(JobLineOut):
     replay_of: str | None
     notices: list[str]
     components: Components | None
+    budget: BudgetOut | None
 
 
 def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
@@ -311,6 +340,7 @@ def job_out(job: Job, inputs: dict[str, str], outputs: Outputs, phase: Phase | N
         replay_of=job.replay_of,
         notices=list(job.notices),
         components=job.components,
+        budget=None,
     )
 
 

@@ -116,7 +116,7 @@ def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str]
         lora=tuple(work.models.files.get("lora", ())),
         price=placement.price,
         seeds=_seeds_asked(work),
-        batch=_batch(work),
+        batch=batch_of(work),
         notice_count=len(work.notices),
     )
     models, spellings = work.models.files, work.models.spellings
@@ -131,7 +131,7 @@ def _seeds_asked(work: Draft) -> tuple[int, ...]:
     return (seed,) if isinstance(seed, int) and seed >= 0 and JOB_TYPES[work.type].needs_checkpoint else ()
 
 
-def _batch(work: Draft) -> int | None:
+def batch_of(work: Draft) -> int | None:
     """How many pictures a job asks for, None for a job of another type."""
     if not JOB_TYPES[work.type].needs_checkpoint:
         return None

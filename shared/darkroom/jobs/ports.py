@@ -98,6 +98,40 @@ class Noted:
     jobs: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job that is about to be made, as far as its cost goes: `price` is an hour of its share of an instance, None
+    when that is not known, and `pictures` how many it asks for, at least 1."""
+
+    owner: str
+    type: JobType
+    endpoint: str | None
+    price: float | None
+    pictures: int
+
+
+@dataclass(frozen=True)
+class BudgetState:
+    """How much of a budget is used this month: `budget`, `spent` and `expected`, what open jobs are expected to cost,
+    in US dollars; `owner` is None for the budget of the stage."""
+
+    owner: str | None
+    budget: float
+    spent: float
+    expected: float
+    warn_at: float
+
+    @property
+    def used(self) -> float:
+        """What is spent and expected, as a share of the budget; 1 for a budget of nothing."""
+        return round((self.spent + self.expected) / self.budget, 4) if self.budget else 1.0
+
+    @property
+    def near(self) -> bool:
+        """Whether to warn."""
+        return self.used >= self.warn_at
+
+
 class DeletionStore(Protocol):
     """The rows of deletions."""
 
@@ -265,3 +299,14 @@ class Outputs(Protocol):
 
     def url(self, key: str) -> str:
         """A presigned GET for a key, valid for 15 minutes."""
+
+
+class Spending(Protocol):
+    """Budgets, as far as new jobs are concerned."""
+
+    def admit(self, planned: PlannedJob) -> BudgetState | None:
+        """Check that one more job is within the budgets of its owner and of the stage; raises OverBudget
+        `budget_spent`. Returns the budget that is nearly spent, None when none is."""
+
+    def add(self, planned: PlannedJob) -> None:
+        """Count a job that was made."""

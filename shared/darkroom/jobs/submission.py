@@ -14,11 +14,12 @@ from darkroom.engines.check import refusals
 from darkroom.errors import Busy, Conflict, Invalid, Missing
 from darkroom.idempotency import IDEMPOTENCY_SECONDS, Idempotency, request_digest, reused
 from darkroom.images.service import Images, check, id_of
-from darkroom.jobs.api import JobIn, JobOut
+from darkroom.jobs.api import BudgetOut, JobIn, JobOut
 from darkroom.jobs.dispatcher import REFUSED, Dispatcher, StageResources
 from darkroom.jobs.draft import (
     Draft,
     Placement,
+    batch_of,
     check_sizes,
     draft_again,
     draft_of,
@@ -27,7 +28,7 @@ from darkroom.jobs.draft import (
 from darkroom.jobs.limiter import OpenJobLimiter
 from darkroom.jobs.model import Job
 from darkroom.jobs.named_models import MAX_MODELS, check_count, not_active, resolve
-from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive
+from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive, PlannedJob, Spending
 from darkroom.jobs.service import Jobs
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Submission:
         limiter: OpenJobLimiter,
         dispatcher: Dispatcher,
         resources: StageResources,
+        spending: Spending,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = ids.new_id,
     ) -> None:
@@ -81,6 +83,7 @@ class Submission:
         self._limiter = limiter
         self._dispatcher = dispatcher
         self._resources = resources
+        self._spending = spending
         self._clock = clock
         self._new_id = new_id
 
@@ -92,7 +95,7 @@ class Submission:
         Everything is checked before anything is written. If the endpoint refuses the invoke all the same, the job fails
         with the reason. Once the job is written, it is returned even when AWS is too busy to hand it over: if the
         caller tried again, there would be a second job. `open_jobs_limit` is how many open jobs the caller's key
-        allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge or TooMany.
+        allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge, TooMany or OverBudget.
         """
         options = SubmitOptions(
             idempotency_key, request_digest(request, parameters=request.parameters.fields()), pictures_of=owner
@@ -146,6 +149,8 @@ class Submission:
         placement = self._place(work.endpoint)
         self._check_engine(work, placement)
         self._check_models(work, stores_pictures=bool(work.extracted) or owner != options.pictures_of)
+        planned = PlannedJob(owner, work.type, placement.endpoint, placement.price, batch_of(work) or 1)
+        budget = self._spending.admit(planned)
         inputs = work.images | self._store_pictures(owner, work, options.pictures_of)
         now = int(self._clock())
         job = to_job(work, owner, placement, inputs, now + self._resources.retention_days * 86_400, self._new_id())
@@ -156,7 +161,11 @@ class Submission:
         except KeyUsed as used:
             return self._same_job(used, options.digest)
         self._limiter.add(owner, placement.endpoint)
-        return Submitted(self._jobs.show(self._hand_over(job)), created=True)
+        self._spending.add(planned)
+        shown = self._jobs.show(self._hand_over(job))
+        if budget:
+            shown = shown.model_copy(update={"budget": BudgetOut.of(budget)})
+        return Submitted(shown, created=True)
 
     def _made_before(self, owner: str, options: SubmitOptions) -> Submitted | None:
         """The job that this idempotency key created before, None for a new key."""
