@@ -21,16 +21,31 @@ from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.gateway import send
 from tests.support.http import call
 from tests.support.pictures import png
+from tests.support.sagemaker import Details, endpoint
 from tests.support.stage import Stage, moto_stage
 
 
 @dataclass(frozen=True)
 class Budget:
-    """An operation, its budget in AWS calls, and what carries it out (once, on a warm function)."""
+    """An operation, its budget in AWS calls, and what carries it out (once, on a warm function); `before` is not
+    counted."""
 
     name: str
     calls: int
     run: Callable[[Stage], object]
+    before: Callable[[Stage], object] = lambda stage: None
+
+
+ASLEEP = "darkroom-test-asleep"
+
+
+def _sleep(stage: Stage) -> None:
+    """Another endpoint, which sleeps, and which the function has seen before."""
+    stage.sagemaker.endpoints.append(endpoint(ASLEEP))
+    stage.sagemaker.tagged[ASLEEP] = {"darkroom:min": "0", "darkroom:max": "1"}
+    stage.sagemaker.details[ASLEEP] = Details(config=ASLEEP, instances=0)
+    stage.services.endpoints.all(fresh=True)
+    stage.services.endpoints.machine(ASLEEP)
 
 
 def _submit(stage: Stage, **more: Any) -> str:
@@ -53,6 +68,7 @@ def _inpaint(stage: Stage) -> None:
 BUDGETS = (
     Budget("create a txt2img job", 3, _submit),
     Budget("create an inpaint job (two pictures)", 5, _inpaint),
+    Budget("create a txt2img job for a sleeping endpoint", 4, lambda stage: _submit(stage, endpoint=ASLEEP), _sleep),
     Budget("get a job", 1, lambda stage: call("GET", f"/jobs/{_prepared(stage)}")),
     Budget("list a page of jobs", 1, lambda _: call("GET", "/jobs")),
     Budget("list endpoints (warm)", 0, lambda _: call("GET", "/endpoints")),
@@ -84,12 +100,14 @@ def measure() -> Iterator[tuple[Budget, Counter[str]]]:
     """Each operation with the AWS operations it called, by name."""
     with moto_stage() as stage:
         stage.picture = stage.upload(png())
+        stage.sagemaker.tagged["darkroom-test-a"] = {"darkroom:min": "0", "darkroom:max": "1"}
         stage.first_job = _submit(stage)
         stage.key = stage.services.keys.create(KeyIn(name="bench", role="artist")).secret
         send("GET", "/ping", key=stage.key)
         for warm in ("/endpoints", "/checkpoints", "/ping", f"/jobs/{stage.first_job}"):
             call("GET", warm)
         for budget in BUDGETS:
+            budget.before(stage)
             with counted(stage) as calls:
                 budget.run(stage)
             yield budget, calls

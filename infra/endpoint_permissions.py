@@ -31,6 +31,19 @@ def scaling(resources: Resources) -> list[Grant]:
     ]
 
 
+def waking(resources: Resources) -> list[Grant]:
+    """To set how many instances an endpoint has, in both ways of the setting `wake_by`. Application Auto Scaling acts
+    with the permissions of the caller that registers bounds."""
+    return [
+        allow(["sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"], resources.endpoints),
+        allow(
+            ["application-autoscaling:RegisterScalableTarget"],
+            resources.scalable_targets,
+            conditions={"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}},
+        ),
+    ]
+
+
 def keeping(resources: Resources) -> list[Grant]:
     """To read endpoints, set up their scaling, delete them, and fail their jobs."""
     endpoints, configs, models = resources.endpoints, resources.endpoint_configs, resources.sagemaker_models

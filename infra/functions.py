@@ -20,6 +20,7 @@ _TIMEOUTS = ("job_wait_seconds", "job_run_seconds", "settle_after_seconds")
 _HAND_OVER = ("models_bucket", "progress_queue_url", "retention_days", "prices", "stage", *_TIMEOUTS)
 _USAGE = ("usage_table", "retention_days", "prices")
 """What jobs and endpoints cost."""
+_WAKING = ("wake_by", "sleep_after_seconds_least")
 _LIMITS = ("max_open_jobs", "max_open_jobs_per_owner")
 
 
@@ -44,7 +45,7 @@ def _spec(seconds: int, *settings: str, calls_itself: bool = False) -> FunctionS
 FUNCTIONS = {
     "authorizer": _spec(10, "keys_table", "admin_secret", "shared_history", "requests_per_minute"),
     # API Gateway gives up after 29 seconds; a GET may wait 20 seconds for its job.
-    "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, *_USAGE, "deletions_queue_url", "version"),
+    "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, *_USAGE, *_WAKING, "deletions_queue_url", "version"),
     "checkpoints_api": _spec(15, *_API, *_MODELS),
     # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
     "endpoints_api": _spec(29, *_API, *_JOBS, *_LIMITS, *_ENDPOINTS, *_MAKING),

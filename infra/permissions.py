@@ -152,6 +152,7 @@ class Permissions:
             ),
             allow(["sagemaker:DescribeEndpointConfig"], resources.endpoint_configs),
             allow(["application-autoscaling:DescribeScalingActivities"], NO_RESOURCE),
+            *endpoint_permissions.waking(resources),
             allow(["sqs:SendMessage"], self._deletions.queue.queue_arn),
             allow(["dynamodb:GetItem", "dynamodb:Query"], resources.usage),
             self._note_removed(),

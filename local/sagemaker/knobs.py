@@ -44,6 +44,7 @@ class Knobs(BaseModel):
     fail_calls: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default={}, description="by operation: that many next calls of it are answered with a ThrottlingException"
     )
+    alarms: bool = Field(default=True, description="alarms start the policies that they name; false: none does")
     waking_seconds: float = Field(default=1.5, ge=0, description="until another instance serves")
     idle_seconds: float | None = Field(
         default=None, ge=0, description="without work until an endpoint scales in; null: as told at the start"

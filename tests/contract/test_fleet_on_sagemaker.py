@@ -11,6 +11,7 @@ import pytest
 
 from darkroom.aws.endpoints import EndpointDefaults, SageMakerControl, SageMakerEndpoints
 from darkroom.aws.scaling import AutoScaling
+from darkroom.aws.waking import ByCount
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
 from darkroom.endpoints.containers import StageWorker
 from darkroom.endpoints.fleet import GRACE_SECONDS, Fleet
@@ -22,7 +23,7 @@ from darkroom.errors import Conflict, DarkroomError
 from tests.contract.stage import MINUTE, Stage
 from tests.support.sagemaker import FakeOpenJobs
 
-COMPLETE = ScalingState(Bounds(0, 1), tracking=True, waking=True, alarm=True)
+COMPLETE = ScalingState(Bounds(0, 1), growing=True, waking=True, alarm=True)
 IDLE = 10 * MINUTE
 ANIME = EndpointIn(name="anime")
 
@@ -160,7 +161,13 @@ def test_a_creation_that_is_killed_between_any_two_calls_is_repaired(
         assert darkroom.resources() == []
 
 
-SETTING_UP = ["RegisterScalableTarget", "PutScalingPolicy", "PutScalingPolicy", "PutMetricAlarm"]
+SETTING_UP = [
+    "RegisterScalableTarget",
+    "PutScalingPolicy",
+    "DeleteScalingPolicy",
+    "PutScalingPolicy",
+    "PutMetricAlarm",
+]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -181,6 +188,7 @@ def test_a_set_up_that_is_killed_twice_between_any_two_calls_still_ends_register
 
 DELETING = [
     "AddTags",
+    "DeleteScalingPolicy",
     "DeleteScalingPolicy",
     "DeleteScalingPolicy",
     "DeregisterScalableTarget",
@@ -284,7 +292,9 @@ def test_a_failed_endpoint_says_why_and_can_be_deleted(darkroom: DarkroomStage) 
     assert darkroom.resources() == []
 
 
-def test_a_job_wakes_a_sleeping_endpoint_and_the_seconds_it_took_are_recorded(darkroom: DarkroomStage) -> None:
+def test_an_alarm_wakes_an_endpoint_that_nobody_woke_and_the_seconds_it_took_are_recorded(
+    darkroom: DarkroomStage,
+) -> None:
     darkroom.fleet.create("alice", ANIME)
     darkroom.turn_until_in_service()
     darkroom.fleet.reconcile(darkroom.name)
@@ -295,6 +305,9 @@ def test_a_job_wakes_a_sleeping_endpoint_and_the_seconds_it_took_are_recorded(da
         return described.current
 
     darkroom.stage.turn(IDLE)
+    darkroom.stage.turn()
+    assert instances() == 1
+    ByCount(darkroom.stage.sagemaker).keep(darkroom.name, 0)
     darkroom.stage.turn()
     assert instances() == 0
     darkroom.stage.runtime.invoke_endpoint_async(EndpointName=darkroom.name, Body=b"{}")

@@ -17,6 +17,7 @@ from tests.support.aws import SETTINGS
 from tests.support.events import TEST, deliver_to, progress, stopped
 from tests.support.http import Context, call
 from tests.support.pictures import image_id, png
+from tests.support.sagemaker import Details
 from tests.support.stage import Stage, plain_client
 
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
@@ -99,11 +100,14 @@ def test_a_function_reads_exactly_the_settings_it_is_given(
     for variable, value in given.items():
         monkeypatch.setenv(variable, value)
     for room, adapter in (("endpoints", "SageMakerEndpoints"), ("endpoints", "SageMakerControl"),
-                          ("sagemaker", "SageMakerInference")):  # fmt: skip
+                          ("sagemaker", "SageMakerInference"), ("waking", "ByCount")):  # fmt: skip
         monkeypatch.setattr(f"darkroom.aws.{room}.{adapter}", lambda *_: stage.sagemaker)
     monkeypatch.setattr("darkroom.aws.scaling.AutoScaling", lambda *_: stage.scaling)
     services = wiring.build(Settings.from_environment(), stage.clients)
     monkeypatch.setattr(wiring, "stage", lambda: services)
+    # An endpoint that is to be woken.
+    stage.sagemaker.tagged["darkroom-test-a"] = {"darkroom:min": "0", "darkroom:max": "1"}
+    stage.sagemaker.details["darkroom-test-a"] = Details(instances=0)
     read.clear()
     LIVES[function]()
     assert sorted(read) == sorted(FUNCTIONS[function].settings), "see infra/functions.py"

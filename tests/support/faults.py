@@ -29,6 +29,7 @@ from moto import backends
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from urllib3.exceptions import ProtocolError
 
+from darkroom.endpoints.model import EndpointTags
 from darkroom.errors import Busy, Throttled
 from darkroom.jobs.model import answer_key, cancel_key, output_prefix
 from darkroom.jobs.runs import Run
@@ -385,7 +386,8 @@ class World:
             yield "left of an endpoint that is gone"
         for found in self.sagemaker.endpoints:
             tags = self.sagemaker.tagged.get(found.name, {})
-            if tags and not (found.name in self.scaling.stands and self.scaling.stands[found.name].complete):
+            bounds = EndpointTags(None, tags).bounds
+            if bounds and not (found.name in self.scaling.stands and self.scaling.stands[found.name].fits(bounds)):
                 yield "an endpoint without scaling"
 
     def _pictures(self) -> Iterator[str]:

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from darkroom import ids
 from darkroom.checkpoints.resolver import ModelResolver
 from darkroom.endpoints.service import Endpoints
+from darkroom.endpoints.waking import Waker
 from darkroom.errors import Busy, Conflict, Missing, TooMany
 from darkroom.images.service import Images
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut
@@ -172,6 +173,7 @@ class Lifecycle(RuleBasedStateMachine):
             endpoints,
             limiter,
             dispatcher,
+            Waker(endpoints, lambda: self.sagemaker),
             RESOURCES,
             NoBudgets(),
             self.clock,

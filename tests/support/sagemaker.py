@@ -17,7 +17,7 @@ from darkroom.endpoints.model import (
     ScalingState,
 )
 from darkroom.endpoints.ports import PartKind
-from darkroom.errors import Conflict
+from darkroom.errors import Conflict, Missing
 from darkroom.jobs.model import answer_key
 from darkroom.jobs.ports import EndpointRefused
 from darkroom.jobs.runs import Run
@@ -60,6 +60,7 @@ class FakeSageMaker:
         self.elsewhere: str | None = None
         self.refuses: str | None = None
         self.refuses_to_make: BaseException | None = None
+        self.refuses_instances: Exception | None = None
         self.on_call: Callable[[str], None] = lambda name: None
         self.after_call: Callable[[str], None] = lambda name: None
         self.before_answer: Callable[[str], None] = lambda job_id: None
@@ -158,6 +159,27 @@ class FakeSageMaker:
             self.move(name, "InService")
         return changed
 
+    # Waking and sleeping
+
+    def wake(self, name: str) -> None:
+        self._set_instances(name, 1)
+
+    def keep(self, name: str, instances: int) -> None:
+        self._set_instances(name, instances)
+
+    def _set_instances(self, name: str, instances: int) -> None:
+        def change() -> None:
+            if self.refuses_instances:
+                raise self.refuses_instances
+            found = self._find(name)
+            if found is None:
+                raise Missing("endpoint_not_found", name)
+            if found.status in CHANGING:
+                raise Conflict("endpoint_changing", found.status)
+            self.details.setdefault(found.name, Details()).instances = instances
+
+        self._effect("UpdateEndpointWeightsAndCapacities", change)
+
     # Inference
 
     def invoke(self, name: str, run: Run, body: bytes) -> tuple[str, str | None]:
@@ -197,7 +219,7 @@ class FakeScaling:
     def set_up(self, name: str, bounds: Bounds) -> None:
         steps: dict[str, dict[str, Any]] = {
             "RegisterScalableTarget": {"bounds": bounds},
-            "PutScalingPolicy tracking": {"tracking": True},
+            "PutScalingPolicy tracking": {"tracking": bounds.least > 0, "growing": bounds.least == 0},
             "PutScalingPolicy waking": {"waking": True},
             "PutMetricAlarm": {"alarm": True},
         }
@@ -205,6 +227,11 @@ class FakeScaling:
             self.on_call(call)
             self.stands[name] = replace(self.stands.get(name, ScalingState()), **brought)
             self.after_call(call)
+
+    def set_bounds(self, name: str, bounds: Bounds) -> None:
+        self.on_call("RegisterScalableTarget")
+        self.stands[name] = replace(self.stands.get(name, ScalingState()), bounds=bounds)
+        self.after_call("RegisterScalableTarget")
 
     def remove(self, name: str) -> None:
         self.on_call("DeregisterScalableTarget")

@@ -54,6 +54,11 @@ class Bounds:
     least: int
     most: int
 
+    def may_be_moved_to(self, registered: "Bounds") -> bool:
+        """Whether these bounds, which were asked for, may be registered so for a while: one way of waking an endpoint
+        raises the minimum to 1, and of taking instances from it lowers the maximum."""
+        return self.least == 0 and registered.least <= 1 and registered.most <= max(1, self.most)
+
 
 @dataclass(frozen=True)
 class EndpointDetails:
@@ -73,6 +78,11 @@ class EndpointDetails:
     failure: str | None = None
     running: Mapping[str, int] = field(default_factory=dict)
     said: str | None = None
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether it has no instance and is to have none."""
+        return self.desired == 0
 
 
 @dataclass(frozen=True)
@@ -201,17 +211,21 @@ class Part:
 
 @dataclass(frozen=True)
 class ScalingState:
-    """How much of an endpoint's scaling is set up: its bounds, the two policies, and the alarm that wakes it."""
+    """How much of an endpoint's scaling is set up: its bounds, the policies, and the alarm that wakes it. Of the two
+    policies that follow the backlog, `tracking` adds and takes instances, and `growing` only adds them."""
 
     bounds: Bounds | None = None
     tracking: bool = False
+    growing: bool = False
     waking: bool = False
     alarm: bool = False
 
-    @property
-    def complete(self) -> bool:
-        """Whether all of it is set up."""
-        return self.bounds is not None and self.tracking and self.waking and self.alarm
+    def fits(self, asked: Bounds) -> bool:
+        """Whether all of it is set up for the bounds that were asked for; those that are registered may have been moved
+        for a while."""
+        follows = self.growing and not self.tracking if asked.least == 0 else self.tracking
+        registered = self.bounds == asked or (self.bounds is not None and asked.may_be_moved_to(self.bounds))
+        return registered and follows and self.waking and self.alarm
 
 
 def bounds_tags(bounds: Bounds) -> dict[str, str]:

@@ -74,6 +74,9 @@ class Scaling(Protocol):
     def set_up(self, name: str, bounds: Bounds) -> None:
         """Register the endpoint with these bounds, both policies and the alarm. May be repeated."""
 
+    def set_bounds(self, name: str, bounds: Bounds) -> None:
+        """Register the bounds alone."""
+
     def remove(self, name: str) -> None:
         """Remove all of it; no error when it is gone."""
 
@@ -85,6 +88,21 @@ class Scaling(Protocol):
 
     def wakeups(self, name: str) -> list[float]:
         """How many seconds the last wake-ups from zero took, newest first."""
+
+
+class Waking(Protocol):
+    """Sets how many instances an endpoint has.
+
+    Both raise Conflict `endpoint_changing` while SageMaker is changing the endpoint, so that the call may be tried
+    again later; Missing `endpoint_not_found` for one that is gone; and Invalid `instances_refused` with the words of
+    AWS for every other refusal.
+    """
+
+    def wake(self, name: str) -> None:
+        """Ask for the first instance of an endpoint that has none."""
+
+    def keep(self, name: str, instances: int) -> None:
+        """Let go of all instances but so many; 0 puts the endpoint to sleep."""
 
 
 class EndpointJobs(Protocol):

@@ -130,9 +130,26 @@ class Endpoints:
     def _created(self, name: str) -> str | None:
         return next((endpoint.created_at for endpoint in self.all() if endpoint.name == name), None)
 
-    def details(self, name: str) -> EndpointDetails | None:
-        """An endpoint with its instances, at most `CACHE_SECONDS` old; None when it is gone."""
-        return self._cached(f"details {name}", lambda: self._source.describe(name))
+    def is_ours(self, name: str) -> bool:
+        """Whether Darkroom made an endpoint, and so scales it; false for one that is gone. It is cached for ever."""
+        created = self._created(name)
+        return created is not None and EndpointTags(None, self._tags_of(name, created)).bounds is not None
+
+    def details(self, name: str, fresh: bool = False) -> EndpointDetails | None:
+        """An endpoint with its instances, at most `CACHE_SECONDS` old, or read now when `fresh`; None when it is
+        gone."""
+        return self._cached(_details(name), lambda: self._source.describe(name), fresh=fresh)
+
+    def known_to_sleep(self, name: str) -> bool:
+        """Whether an endpoint had no instance when it was last read, at most `CACHE_SECONDS` ago; nothing is read."""
+        read_at, found = self._cache.get(_details(name), (0.0, None))
+        if not isinstance(found, EndpointDetails) or self._monotonic() - read_at > CACHE_SECONDS:
+            return False
+        return found.sleeps
+
+    def forget_details(self, name: str) -> None:
+        """Forget how many instances an endpoint has, because that is about to change."""
+        self._cache.pop(_details(name), None)
 
     def wakeups(self, name: str) -> list[float]:
         """How many seconds the last wake-ups from zero took, newest first; at most `WAKEUP_CACHE_SECONDS` old."""
@@ -176,7 +193,10 @@ class Endpoints:
         name = details.endpoint.name
         tags = self._source.endpoint_tags(details)
         registered = bounds.get(name)
-        return EndpointView(details, tags, registered or tags.bounds, registered is not None, counts.get(name, 0))
+        # While the endpoint wakes or falls asleep, its bounds may be moved; people see those they asked for.
+        moved = tags.bounds is not None and registered is not None and tags.bounds.may_be_moved_to(registered)
+        shown = tags.bounds if moved or registered is None else registered
+        return EndpointView(details, tags, shown, registered is not None, counts.get(name, 0))
 
     @staticmethod
     def _serving(requested: str | None, endpoints: list[Endpoint]) -> list[str]:
@@ -202,6 +222,10 @@ class Endpoints:
             f"The endpoint {name!r} is {statuses[name]}, and only one that is in service takes jobs. "
             "Wait for it, or leave `endpoint` out to let Darkroom choose.",
         )
+
+
+def _details(name: str) -> str:
+    return f"details {name}"
 
 
 def not_found(name: str) -> Missing:

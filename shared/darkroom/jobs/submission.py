@@ -10,6 +10,7 @@ from darkroom import ids, logs
 from darkroom.checkpoints.ports import ModelRegistry
 from darkroom.checkpoints.resolver import ModelResolver
 from darkroom.endpoints.service import Endpoints
+from darkroom.endpoints.waking import Waker
 from darkroom.engines.check import refusals
 from darkroom.errors import Busy, Conflict, Invalid, Missing
 from darkroom.idempotency import IDEMPOTENCY_SECONDS, Idempotency, request_digest, reused
@@ -68,6 +69,7 @@ class Submission:
         endpoints: Endpoints,
         limiter: OpenJobLimiter,
         dispatcher: Dispatcher,
+        waker: Waker,
         resources: StageResources,
         spending: Spending,
         clock: Callable[[], float] = time.time,
@@ -82,6 +84,7 @@ class Submission:
         self._endpoints = endpoints
         self._limiter = limiter
         self._dispatcher = dispatcher
+        self._waker = waker
         self._resources = resources
         self._spending = spending
         self._clock = clock
@@ -234,18 +237,21 @@ class Submission:
         self._store.create(job, work.models.keys[: models_beside(job.uses or 0)], key)
 
     def _hand_over(self, job: Job) -> Job:
-        """Hand the job over and return it, whatever happens: it is written, so a caller that tried again would create
-        another one. The sweeper finds a job that was not handed over."""
+        """Hand the job over, wake its endpoint and return it, whatever happens: it is written, so a caller that tried
+        again would create another one. The sweeper finds a job that was not handed over."""
         try:
             handed_over = self._dispatcher.dispatch(job)
             if handed_over.error and handed_over.error.code == REFUSED:
                 # The endpoint has gone since it was looked up. Without open jobs it would draw the next ones, too.
                 self._endpoints.forget()
-            return handed_over
         except Exception as error:
             # The type alone: a message may hold what the caller sent.
             log.error("job %s was not handed over: %s", job.line.id, type(error).__name__)
-            return job
+            handed_over = job
+        if job.line.endpoint and not handed_over.line.settled:
+            # After the job was written, so that nobody puts the endpoint to sleep for want of jobs any more.
+            self._waker.job_came(job.line.endpoint)
+        return handed_over
 
     def _same_job(self, used: KeyUsed, digest: str) -> Submitted:
         if used.digest != digest:

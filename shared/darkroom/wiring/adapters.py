@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, Web
     from darkroom.costs.ports import BudgetStore, DayStore, MeterStore
     from darkroom.dead_letters.ports import Letters
-    from darkroom.endpoints.ports import EndpointControl, EndpointSource, Scaling
+    from darkroom.endpoints.ports import EndpointControl, EndpointSource, Scaling, Waking
     from darkroom.idempotency import ClaimStore
     from darkroom.images.ports import ImageStore, PictureUses
     from darkroom.jobs.model import JobTimeouts
@@ -170,6 +170,15 @@ class Adapters:
 
         clients = self.clients
         return AutoScaling(clients("application-autoscaling"), clients("cloudwatch"), self.settings.endpoint_prefix)
+
+    @cached_property
+    def waking(self) -> Waking:
+        """Sets how many instances endpoints have."""
+        from darkroom.aws.waking import ByBounds, ByCount
+
+        if self.settings.wake_by == "bounds":
+            return ByBounds(self.clients("application-autoscaling"))
+        return ByCount(self.clients("sagemaker"))
 
     @cached_property
     def inference(self) -> Inference:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from darkroom.endpoints.ports import EndpointJobs
     from darkroom.endpoints.service import Endpoints
     from darkroom.endpoints.sweep import EndpointSweep
+    from darkroom.endpoints.waking import Waker
     from darkroom.idempotency import Claims
     from darkroom.images.service import Images
     from darkroom.jobs.deletion import Deletions
@@ -208,6 +209,20 @@ class Services:
         )
 
     @cached_property
+    def waker(self) -> Waker:
+        """Wakes endpoints that have no instance."""
+        from darkroom.endpoints.waking import Waker
+
+        return Waker(
+            self.endpoints,
+            lambda: self.adapters.waking,
+            self.settings.sleep_after_seconds_least,
+            self._count,
+            clock=self.adapters.clock,
+            monotonic=self._monotonic,
+        )
+
+    @cached_property
     def jobs(self) -> Jobs:
         """Reading, cancelling and deleting jobs."""
         from darkroom.jobs.service import Jobs
@@ -291,6 +306,7 @@ class Services:
             self.endpoints,
             self.limiter,
             self.dispatcher,
+            self.waker,
             self.resources,
             self.budgets,
             self.adapters.clock,
