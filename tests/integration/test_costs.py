@@ -38,9 +38,9 @@ def time(stage: Stage) -> Time:
     return made
 
 
-def turned(stage: Stage, time: Time, **settings: object) -> None:
+def turned(stage: Stage, time: Time) -> None:
     """Functions that have just been started, by this clock."""
-    stage.configure(clock=time, **settings)
+    stage.configure(clock=time)
 
 
 def job(owner: str = "alice", **more: Any) -> str:

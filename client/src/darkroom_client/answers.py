@@ -153,6 +153,95 @@ class Job(JobLine):
     replay_of: str | None
     notices: list[str]
     components: Components | None
+    budget: "Budget | None"
+
+
+class Budget(TypedDict):
+    """How much of a monthly budget is used: `spent`, and `expected`, what open jobs are expected to cost. `used` is
+    both as a share of it; `warning` says whether that is more than `warn_at`. `owner` is None for the stage's."""
+
+    owner: str | None
+    monthly: float
+    spent: float
+    expected: float
+    used: float
+    warn_at: float
+    warning: bool
+
+
+class BudgetSet(TypedDict):
+    """A budget as an admin set it; `owner` is None for the stage's."""
+
+    owner: str | None
+    monthly: float
+    warn_at: float
+    set_by: str
+    set_at: str
+
+
+class BudgetList(TypedDict):
+    """Every budget."""
+
+    budgets: list[BudgetSet]
+
+
+class TypeCost(TypedDict):
+    """The instances of one type of an endpoint: hours awake, the price of one hour, and both together."""
+
+    instance_type: str
+    hours: float
+    price: float | None
+    cost: float | None
+
+
+class EndpointCost(TypedDict):
+    """What an endpoint cost in a month, and how much of it belongs to jobs, to waking and to idle instances."""
+
+    name: str
+    awake_hours: float
+    cost: float
+    jobs: int
+    jobs_cost: float
+    waking: float
+    idle: float
+    unpriced: bool
+    types: list[TypeCost]
+
+
+class OwnerCost(TypedDict):
+    """What the jobs of an owner cost in a month; of `unknown` jobs the cost is not known, `estimated` are
+    estimates."""
+
+    owner: str
+    jobs: int
+    cost: float
+    unknown: int
+    estimated: int
+    budget: Budget | None
+
+
+class Overhead(TypedDict):
+    """What belongs to no job."""
+
+    waking: float
+    idle: float
+    cost: float
+
+
+class Costs(TypedDict):
+    """The costs of a month until now. An artist's has the own jobs alone: no endpoints, and no overhead."""
+
+    month: str
+    currency: str
+    as_of: str
+    exact: bool
+    total: float
+    jobs: int
+    jobs_cost: float
+    overhead: Overhead | None
+    endpoints: list[EndpointCost]
+    owners: list[OwnerCost]
+    budget: Budget | None
 
 
 class DeletedJob(TypedDict):

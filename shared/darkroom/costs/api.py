@@ -1,6 +1,6 @@
 """What `/costs` and `/budgets` take and answer. All amounts are US dollars, by the stage's own prices."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -140,7 +140,7 @@ class CostsOut(BaseModel):
     """
 
     month: str
-    currency: Literal["USD"]
+    currency: str = Field(description="always `USD`")
     as_of: str
     exact: bool
     total: float
