@@ -233,8 +233,8 @@ class Permissions:
             allow(["dynamodb:Query"], resources.job_indexes),
             *self._tidy_pictures(),
             *self._end_imports(),
-            # It counts what jobs cost.
-            allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"], resources.usage),
+            # It counts what jobs cost, and for how long endpoints are awake.
+            allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources.usage),
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
             allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),

@@ -52,7 +52,7 @@ def put_budget(owner: Owner, budget: BudgetIn) -> BudgetSet:
     responses={204: {"description": "Gone"}},
 )
 def delete_budget(owner: Owner) -> Response[None]:
-    """Answers 204."""
+    """Answers 204, also when there was none."""
     wiring.stage().budgets.remove(_whose(owner))
     return Response(204)
 

@@ -21,7 +21,7 @@ LONGEST_WAIT = 20
 POLL_SECONDS = 1.0
 """The pause between two looks at a job that this client does not ask Darkroom to wait for."""
 CONNECT_SECONDS = 10.0
-_DELETED = frozenset({"job_not_found", "key_not_found", "checkpoint_not_found", "budget_not_found"})
+_DELETED = frozenset({"job_not_found", "key_not_found", "checkpoint_not_found"})
 """What Darkroom says when there is nothing to delete. An endpoint that is gone may be deleted again."""
 Answer = TypeVar("Answer")
 

@@ -220,12 +220,9 @@ class DynamoBudgets(_Rows):
         }
         self._client.put_item(TableName=self._table, Item=attributes(row))
 
-    def remove(self, owner: str | None) -> bool:
+    def remove(self, owner: str | None) -> None:
         """See `BudgetStore.remove`: one DeleteItem."""
-        answer = self._client.delete_item(
-            TableName=self._table, Key=_key("budget", _budget_at(owner)), ReturnValues="ALL_OLD"
-        )
-        return "Attributes" in answer
+        self._client.delete_item(TableName=self._table, Key=_key("budget", _budget_at(owner)))
 
 
 def _key(what: str, at: str) -> Any:

@@ -75,10 +75,9 @@ class Budgets:
         return budget
 
     def remove(self, owner: str | None) -> None:
-        """Take a budget away. Raises Missing `budget_not_found`."""
+        """Take a budget away; no error when there is none."""
         self._listed_at = None
-        if not self._store.remove(owner):
-            raise _not_found(owner)
+        self._store.remove(owner)
 
     def find(self, owner: str | None) -> Budget:
         """The budget of an owner, or of the stage. Raises Missing `budget_not_found`."""

@@ -467,6 +467,7 @@ class Services:
             "endpoints": lambda left: self.endpoint_sweep.run(left).counts(),
             "steps": lambda left: self.stalled_work.run(left),
             "costs": lambda left: self.ledger.run(left),
+            "metering": lambda left: self.meter.run(left),
         }
 
     @cached_property
