@@ -16,7 +16,7 @@ from infra.stage import NO_PACKAGE, Stage
 from infra.versions import KEPT
 
 PRICES = Path(__file__).with_name("prices.json")
-ROUND_METRICS = 14
+ROUND_METRICS = 23
 """How many metrics a round of the sweeper writes in all, even where nothing happens; a test counts them."""
 DEAR = Stage(name="prod", worker_package=NO_PACKAGE, waf=True, customer_key=True, snap_start=True)
 PLAIN = Stage(name="prod", worker_package=NO_PACKAGE)

@@ -91,6 +91,7 @@ EXPECTED = {
     "job_deletions": {
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
+        "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
         "s3:DeleteObject",
@@ -164,6 +165,13 @@ EXPECTED = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+    },
+    "costs_api": {
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
     },
     "keys_api": {
         "dynamodb:DeleteItem",

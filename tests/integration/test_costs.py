@@ -368,6 +368,13 @@ def test_open_jobs_count_with_what_they_are_expected_to_cost(stage: Stage) -> No
     assert (budget["spent"], budget["expected"], budget["monthly"]) == (DOLLARS, 2 * DOLLARS, 0.07)
 
 
+def test_a_budget_of_nothing_takes_no_job_whatever_it_costs(stage: Stage) -> None:
+    stage.configure(prices={})
+    assert call("POST", "/jobs", BODY).status == 201
+    call("PUT", "/budgets/alice", {"monthly": 0})
+    assert call("POST", "/jobs", BODY).code == "budget_spent"
+
+
 def test_many_pictures_are_expected_to_cost_more(stage: Stage) -> None:
     call("PUT", "/budgets/alice", {"monthly": 0.1})
     many = {**BODY, "parameters": {"prompt": "piers", "batch_size": 4}}

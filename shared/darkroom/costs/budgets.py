@@ -91,9 +91,9 @@ class Budgets:
         nearest: BudgetState | None = None
         for budget in self._budgets_of(planned.owner):
             state = self._with(budget, planned, CACHE_SECONDS)
-            if state.spent + state.expected > budget.monthly:
+            if state.exceeded:
                 state = self._with(budget, planned, REFUSAL_SECONDS)
-            if state.spent + state.expected > budget.monthly:
+            if state.exceeded:
                 raise OverBudget("budget_spent", _refusal(state))
             if state.near and (nearest is None or state.used > nearest.used):
                 nearest = state

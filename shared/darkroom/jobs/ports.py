@@ -127,6 +127,11 @@ class BudgetState:
         return round((self.spent + self.expected) / self.budget, 4) if self.budget else 1.0
 
     @property
+    def exceeded(self) -> bool:
+        """Whether a job that is counted in must be refused. A budget of nothing takes no job, whatever it costs."""
+        return self.budget == 0 or self.spent + self.expected > self.budget
+
+    @property
     def near(self) -> bool:
         """Whether to warn."""
         return self.used >= self.warn_at
