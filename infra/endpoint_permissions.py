@@ -44,6 +44,27 @@ def waking(resources: Resources) -> list[Grant]:
     ]
 
 
+def scaling_by_the_minute(resources: Resources) -> list[Grant]:
+    """To look at endpoints and at their open jobs, wake endpoints and put them to sleep."""
+    return [
+        allow(["sagemaker:ListEndpoints"], NO_RESOURCE),
+        allow(["sagemaker:ListTags"], resources.endpoints),
+        allow(
+            [
+                "application-autoscaling:DescribeScalableTargets",
+                "application-autoscaling:DescribeScalingActivities",
+            ],
+            NO_RESOURCE,
+        ),
+        *waking(resources),
+        allow(
+            ["dynamodb:Query"],
+            resources.index(resources.jobs, "open"),
+            resources.index(resources.jobs, "by_endpoint"),
+        ),
+    ]
+
+
 def keeping(resources: Resources) -> list[Grant]:
     """To read endpoints, set up their scaling, delete them, and fail their jobs."""
     endpoints, configs, models = resources.endpoints, resources.endpoint_configs, resources.sagemaker_models

@@ -60,12 +60,15 @@ FUNCTIONS = {
     ),
     # A step begins no part after 40 seconds; the last part that it began may be slow.
     "checkpoint_imports": _spec(150, *_MODELS, calls_itself=True),
-    "endpoint_events": _spec(30, *_JOBS, *_LIMITS, *_ENDPOINTS),
+    # It sets up scaling, and wakes an endpoint that fell asleep while a job came.
+    "endpoint_events": _spec(30, *_JOBS, *_LIMITS, *_ENDPOINTS, *_WAKING),
     # CloudFormation calls it in a deploy.
     "unpack_asset": _spec(600),
     "dead_letters_api": _spec(29, *_API, "dead_letter_queues"),
     # It is called every five minutes, and ends by itself before the time limit.
     "sweeper": _spec(240, *_JOBS, *_HAND_OVER, *_LIMITS, *_ENDPOINTS, "usage_table", "idle_hours", "idle_to_zero"),
+    # It is called every minute, and waits for what is due before the next call.
+    "scaler": _spec(120, *_JOBS, *_LIMITS, *_WAKING, "stage", "usage_table", "prices", "sleep_after_seconds_most"),
 }
 
 ROUTES = {

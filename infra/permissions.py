@@ -97,6 +97,12 @@ class Permissions:
             "job_deletions": self._job_deletions(),
             "checkpoint_imports": self._checkpoint_imports(),
             "sweeper": self._sweeper(),
+            "scaler": [
+                *endpoint_permissions.scaling_by_the_minute(resources),
+                # It meters for how long which instances are awake.
+                allow(["sagemaker:DescribeEndpointConfig"], resources.endpoint_configs),
+                allow(["dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources.usage),
+            ],
             "dead_letters_api": self._dead_letters_api(),
             "unpack_asset": self._unpack_asset(),
         }
@@ -233,8 +239,8 @@ class Permissions:
             allow(["dynamodb:Query"], resources.job_indexes),
             *self._tidy_pictures(),
             *self._end_imports(),
-            # It counts what jobs cost, and for how long endpoints are awake.
-            allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources.usage),
+            # It counts what jobs cost.
+            allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"], resources.usage),
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
             allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),

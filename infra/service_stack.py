@@ -17,7 +17,7 @@ from infra import bundling, permissions, worker
 from infra.api import STAGE_NAME, Api
 from infra.data_stack import DataStack
 from infra.deployed import stack_names
-from infra.events import EndpointEvents, Events, Progress, Steps, Sweeps
+from infra.events import EndpointEvents, Events, Minutes, Progress, Steps, Sweeps
 from infra.firewall import Firewall
 from infra.function import Common, Function, architecture
 from infra.functions import FUNCTIONS, ROUTES
@@ -81,6 +81,7 @@ class ServiceStack(Stack):
         self.deletions.feed(self.functions["job_deletions"].live)
         self.endpoint_events.feed(self.functions["endpoint_events"].live)
         self.sweeps.call(self.functions["sweeper"].live)
+        Minutes(self).call(self.functions["scaler"].live)
         self.api = Api(
             self,
             stage,
@@ -106,7 +107,7 @@ class ServiceStack(Stack):
             refusing={"authorizer"},
             api=self.api.rest,
             stage=stage.name,
-            scheduled={"sweeper": self.functions["sweeper"].code},
+            scheduled={name: self.functions[name].code for name in ("sweeper", "scaler")},
         )
         self._outputs()
         Tags.of(self).add("darkroom:stage", stage.name)

@@ -81,11 +81,13 @@ EXPECTED = {
         "s3:ListBucket",
         "s3:PutObject",
         "application-autoscaling:DescribeScalingActivities",
+        "application-autoscaling:RegisterScalableTarget",
         "sagemaker:DescribeEndpoint",
         "sagemaker:DescribeEndpointConfig",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:ListEndpoints",
         "sagemaker:ListTags",
+        "sagemaker:UpdateEndpointWeightsAndCapacities",
         "sqs:SendMessage",
     },
     "job_deletions": {
@@ -142,6 +144,19 @@ EXPECTED = {
         "sqs:GetQueueAttributes",
         "sqs:ReceiveMessage",
         "sqs:SendMessage",
+    },
+    "scaler": {
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalingActivities",
+        "application-autoscaling:RegisterScalableTarget",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+        "sagemaker:DescribeEndpoint",
+        "sagemaker:DescribeEndpointConfig",
+        "sagemaker:ListEndpoints",
+        "sagemaker:ListTags",
+        "sagemaker:UpdateEndpointWeightsAndCapacities",
     },
     "sweeper": KEEPING_ENDPOINTS
     | SCALING_ENDPOINTS

@@ -12,6 +12,7 @@ from darkroom.endpoints.model import (
     EndpointDetails,
     EndpointSpec,
     EndpointTags,
+    JobSpan,
     Machine,
     Part,
     ScalingState,
@@ -262,6 +263,7 @@ class FakeOpenJobs:
         self.counts = dict(counts)
         self.failed: list[tuple[str, str]] = []
         self.newest: dict[str, float] = {}
+        self.were_open: dict[str, list[JobSpan]] = {}
         self.asked = 0
 
     def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:
@@ -274,3 +276,6 @@ class FakeOpenJobs:
 
     def last(self, endpoint: str) -> float | None:
         return self.newest.get(endpoint)
+
+    def spans(self, endpoint: str, most: int) -> list[JobSpan]:
+        return self.were_open.get(endpoint, [])[:most]

@@ -1,4 +1,4 @@
-"""Rounds of the sweeper: each gets a share of the time, one log line, and metrics."""
+"""Rounds of the sweeper and of the scaler: each gets a share of the time, one log line, and metrics."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -156,6 +156,14 @@ class EndpointTags:
 
 
 @dataclass(frozen=True)
+class JobSpan:
+    """From when to when a job was open, in epoch seconds; `ended` is None for one that still is."""
+
+    created: float
+    ended: float | None
+
+
+@dataclass(frozen=True)
 class Container:
     """An endpoint's container. `package` is the prefix in S3 that SageMaker puts into the container, `ami` the machine
     image, `environment` what this container needs beside what all get."""

@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from darkroom import ids
+from darkroom.endpoints.model import JobSpan
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Stream, fill, plan
 from darkroom.jobs.limiter import OpenJobLimiter
+from darkroom.jobs.model import JobLine
 from darkroom.jobs.ports import JobStore, Outputs
 from darkroom.jobs.state import OPEN
 
@@ -57,9 +59,13 @@ class JobsByEndpoint:
     def last(self, endpoint: str) -> float | None:
         """When the newest job of an endpoint was created or ended, in epoch seconds, None without jobs: one Query of
         one item."""
-        found = self._store.read(Stream("by_endpoint", endpoint), Filters(), ids.HIGHEST, 1)
-        if not found.lines:
-            return None
-        line = found.lines[0]
-        ended = datetime.fromisoformat(line.completed_at) if line.completed_at else ids.created_at(line.id)
-        return max(ended, ids.created_at(line.id)).timestamp()
+        return max((max(span.created, span.ended or 0.0) for span in self.spans(endpoint, 1)), default=None)
+
+    def spans(self, endpoint: str, most: int) -> list[JobSpan]:
+        """From when to when the newest jobs were open, newest first: one Query."""
+        lines = self._store.read(Stream("by_endpoint", endpoint), Filters(), ids.HIGHEST, most).lines
+        return [JobSpan(ids.created_at(line.id).timestamp(), _ended(line)) for line in lines]
+
+
+def _ended(line: JobLine) -> float | None:
+    return datetime.fromisoformat(line.completed_at).timestamp() if line.completed_at else None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from darkroom.dead_letters.service import DeadLetters
     from darkroom.endpoints.containers import StageWorker
     from darkroom.endpoints.fleet import Fleet
+    from darkroom.endpoints.instances import InstanceRound
     from darkroom.endpoints.ports import EndpointJobs
     from darkroom.endpoints.service import Endpoints
     from darkroom.endpoints.sweep import EndpointSweep
@@ -173,6 +174,7 @@ class Services:
             self.settings.stage,
             self._worker,
             self.adapters.clock,
+            lambda: self.waker,
         )
 
     def _worker(self) -> StageWorker:
@@ -467,7 +469,32 @@ class Services:
             "endpoints": lambda left: self.endpoint_sweep.run(left).counts(),
             "steps": lambda left: self.stalled_work.run(left),
             "costs": lambda left: self.ledger.run(left),
+        }
+
+    @cached_property
+    def instance_round(self) -> InstanceRound:
+        """The scaler's round over the instances of endpoints."""
+        from darkroom.endpoints.instances import InstanceRound, SleepAfter
+
+        settings = self.settings
+        return InstanceRound(
+            self.endpoints,
+            self.adapters.endpoint_source,
+            self.adapters.scaling,
+            lambda: self.adapters.waking,
+            self.waker,
+            self.open_jobs,
+            SleepAfter(settings.sleep_after_seconds_least, settings.sleep_after_seconds_most),
+            self.adapters.clock,
+        )
+
+    @cached_property
+    def minute_rounds(self) -> dict[str, Round]:
+        """The parts of the scaler's work, by name. The round over the instances is the last: it may wait for the most
+        of a minute, and takes all the time that those before it leave."""
+        return {
             "metering": lambda left: self.meter.run(left),
+            "instances": lambda left: self.instance_round.run(left),
         }
 
     @cached_property
