@@ -37,7 +37,7 @@ class Pong(TypedDict):
 
 class JobLine(TypedDict):
     """A line of the history. `duration` counts from the job's creation, `run_seconds` is how long an instance worked on
-    the job, and `cost` what that cost. `prompt` is only its beginning. `thumbnail` is a link that is valid for 15
+    the job, and `cost` what that cost (at most, if `cost_estimated`). `prompt` is only its beginning. `thumbnail` is a link that is valid for 15
     minutes. `seed` is that of the first picture, or the one asked for; `batch` is how many pictures were asked for."""
 
     label: str
@@ -53,6 +53,7 @@ class JobLine(TypedDict):
     duration: float | None
     run_seconds: float | None
     cost: float | None
+    cost_estimated: bool
     image_count: int
     prompt: str | None
     thumbnail: str | None
@@ -288,6 +289,7 @@ class Summary(TypedDict):
     run_seconds: float
     cost: float
     cost_unknown: int
+    cost_estimated: int
     cost_by_day: dict[str, float]
 
 
@@ -375,9 +377,16 @@ class Parts(TypedDict):
     stored: list[StoredPart]
 
 
+class Instances(TypedDict):
+    """How many instances of a type run."""
+
+    instance_type: str
+    instances: int
+
+
 class Endpoint(TypedDict):
     """An endpoint. `status` is SageMaker's own word, and it changed at `modified_at`. `instances` are running,
-    `wanted_instances` shall run. `scaling` says whether the bounds are registered. `deleting` is true once somebody
+    `wanted_instances` shall run; `instance_types` are in order of preference. `scaling` says whether the bounds are registered. `deleting` is true once somebody
     deleted the endpoint."""
 
     name: str
@@ -386,6 +395,7 @@ class Endpoint(TypedDict):
     created_at: str
     modified_at: str
     instance_type: str | None
+    instance_types: list[Instances]
     image: str | None
     engine: str | None
     instances: int

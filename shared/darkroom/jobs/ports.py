@@ -8,7 +8,7 @@ from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
-from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Pool, Transition
 from darkroom.jobs.runs import Run
 from darkroom.jobs.state import CancelPoint, DeletionStatus, Status
 from darkroom.jobs.types import JobType
@@ -18,7 +18,7 @@ from darkroom.jobs.types import JobType
 class WriteResult:
     """What a conditional write met: whether it was applied, and whether the job is there at all. When it was not
     applied, where the job stands instead, where SageMaker puts its failure file (an S3 URI), its type, where SageMaker
-    puts its answer (an S3 URI), and its run."""
+    puts its answer (an S3 URI), its run, and the instance types of its endpoint if they are several."""
 
     applied: bool
     exists: bool
@@ -27,6 +27,7 @@ class WriteResult:
     type: JobType | None = None
     output_location: str | None = None
     run: int = 1
+    pool: Pool | None = None
 
 
 class KeyUsed(Exception):

@@ -27,7 +27,8 @@ from darkroom.jobs.draft import (
     to_job,
 )
 from darkroom.jobs.limiter import OpenJobLimiter
-from darkroom.jobs.model import Job
+from darkroom.jobs.machines import dearest
+from darkroom.jobs.model import Job, Pool
 from darkroom.jobs.named_models import MAX_MODELS, check_count, not_active, resolve
 from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive, PlannedJob, Spending
 from darkroom.jobs.service import Jobs
@@ -192,9 +193,12 @@ class Submission:
             return Placement(endpoint)
         if machine is None:
             return Placement(endpoint)
-        price = self._resources.prices.get(machine.instance_type)
+        prices = {name: self._resources.prices.get(name) for name in machine.instance_types}
         # Jobs that run side by side share their instance.
-        return Placement(endpoint, machine.instance_type, price / machine.at_once if price is not None else None)
+        shares = {name: price / machine.at_once if price is not None else None for name, price in prices.items()}
+        if len(shares) == 1:
+            return Placement(endpoint, machine.instance_type, shares[machine.instance_type])
+        return Placement(endpoint, None, dearest(Pool(endpoint, shares)).price, shares)
 
     def _check_engine(self, work: Draft, placement: Placement) -> None:
         """Refuses what the endpoint's engine does not take: before a GPU wakes for it. Raises Invalid

@@ -365,7 +365,14 @@ class Services:
         """Ends jobs."""
         from darkroom.jobs.ending import Endings
 
-        return Endings(self.adapters.store, self.adapters.outputs, clock=self.adapters.clock)
+        adapters = self.adapters
+        # A client of SageMaker is slow to make, and few ends need it.
+        return Endings(
+            adapters.store,
+            adapters.outputs,
+            clock=adapters.clock,
+            describe=lambda endpoint: adapters.endpoint_source.describe(endpoint),
+        )
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
