@@ -16,7 +16,7 @@ from infra.stage import NO_PACKAGE, Stage
 from infra.versions import KEPT
 
 PRICES = Path(__file__).with_name("prices.json")
-ROUND_METRICS, MINUTE_METRICS = 15, 7
+ROUND_METRICS, MINUTE_METRICS = 19, 12
 """How many metrics a round of the sweeper and one of the scaler write in all, with endpoints, even where nothing
 happens; a test counts them."""
 JOB_METRICS = 5

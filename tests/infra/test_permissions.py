@@ -93,6 +93,7 @@ EXPECTED = {
     "job_deletions": {
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
+        "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
         "s3:DeleteObject",
@@ -148,8 +149,11 @@ EXPECTED = {
         "application-autoscaling:DescribeScalableTargets",
         "application-autoscaling:DescribeScalingActivities",
         "application-autoscaling:RegisterScalableTarget",
+        "dynamodb:PutItem",
         "dynamodb:Query",
+        "dynamodb:UpdateItem",
         "sagemaker:DescribeEndpoint",
+        "sagemaker:DescribeEndpointConfig",
         "sagemaker:ListEndpoints",
         "sagemaker:ListTags",
         "sagemaker:UpdateEndpointWeightsAndCapacities",
@@ -176,6 +180,13 @@ EXPECTED = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+    },
+    "costs_api": {
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
     },
     "keys_api": {
         "dynamodb:DeleteItem",

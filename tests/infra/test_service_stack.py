@@ -74,6 +74,10 @@ def test_the_environment_of_a_function_fits_into_what_lambda_takes() -> None:
     """4 KB for names and values together (Lambda quotas), with names, URLs and ARNs as long as AWS makes them."""
     longest = "https://sqs.ap-southeast-2.amazonaws.com/123456789012/Darkroom-production123456-service-" + 60 * "x"
     made = dict.fromkeys(Settings.model_fields.keys() - OperatorSettings.model_fields.keys(), longest)
+    # CloudFormation's names of tables: the stack, the id in the template, and 14 characters.
+    made |= {
+        name: "Darkroom-production123456-data-PictureUses12345678-" + 14 * "X" for name in made if "_table" in name
+    }
     queues = ",".join(f"undelivered|{longest}|{longest}" for _ in range(7))
     chosen = OperatorSettings(
         origins=tuple(f"https://panel-{number}.example.com" for number in range(10)),

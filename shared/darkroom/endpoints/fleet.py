@@ -260,8 +260,8 @@ class Fleet:
             raise Conflict(
                 "endpoint_exists",
                 f"There is an endpoint {spec.name!r} already, made differently, or before the stage got another "
-                f"worker ({status}, {tags.instance_type}). PATCH changes its bounds; for anything else delete it, or "
-                "take another name.",
+                f"worker ({status}, {', '.join(tags.instance_types)}). PATCH changes its bounds; for anything else "
+                "delete it, or take another name.",
             )
 
 

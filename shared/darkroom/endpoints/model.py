@@ -9,6 +9,7 @@ from darkroom.endpoints.hours import read as read_hours
 
 NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 """The pattern of an endpoint's name (botocore's service model, EndpointName)."""
+_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9]+")
 IN_SERVICE = "InService"
 FAILED = "Failed"
 SERVING = frozenset({IN_SERVICE, "Updating", "SystemUpdating", "RollingBack"})
@@ -88,6 +89,14 @@ class EndpointDetails:
     def sleeps(self) -> bool:
         """Whether it has no instance and is to have none."""
         return self.desired == 0
+
+    def lacking(self, types: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the endpoint's types of which SageMaker says that there is no capacity: of the change that is under
+        way, or of the last one. Where it names none, all of them."""
+        words = self.said if self.endpoint.status in CHANGING else self.failure
+        sentences = [each for each in re.split(r"(?<=[.;])\s", words or "") if "capacity" in each.lower()]
+        named = {name for each in sentences for name in _TYPE.findall(each)}
+        return tuple(each for each in types if each in named or (sentences and not named))
 
 
 @dataclass(frozen=True)

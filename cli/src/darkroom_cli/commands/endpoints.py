@@ -30,8 +30,14 @@ def create(
     name: Annotated[
         str | None, typer.Argument(help="A name; the stage's prefix is put before it. Without one it gets one.")
     ] = None,
-    instance_type: Annotated[
-        str | None, typer.Option("--type", help="As in ml.g5.xlarge; a preview needs none with a GPU.")
+    instance_types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type",
+            "--instance-type",
+            help="As in ml.g5.xlarge; a preview needs none with a GPU. Say it up to five times, the best one first: a "
+            "type is taken while those before it are not to be had.",
+        ),
     ] = None,
     image: Annotated[
         str | None, typer.Option("--image", help="A container of your own, in place of the stage's worker.")
@@ -57,7 +63,9 @@ def create(
 
         body = {
             "name": name,
-            "instance_type": instance_type,
+            # A stage of an earlier release knows one alone.
+            "instance_type": instance_types[0] if instance_types and len(instance_types) == 1 else None,
+            "instance_types": instance_types if instance_types and len(instance_types) > 1 else None,
             "image": image,
             "min_instances": least,
             "max_instances": most,
@@ -65,7 +73,7 @@ def create(
             "engine": engine,
         }
         endpoint = endpoints.create(darkroom, without_none(body))
-        told = ", ".join(filter(None, (endpoint["instance_type"], endpoint["engine"])))
+        told = ", ".join(filter(None, (_types(endpoint), endpoint["engine"])))
         typer.echo(f"{endpoint['name']}: {endpoint['status']} ({told})")
         if wait:
             _wait(darkroom, endpoint["name"], timeout)
@@ -165,8 +173,19 @@ def _cells(row: Endpoint) -> tuple[str, ...]:
     bounds = "" if row["min_instances"] is None else f"{row['min_instances']} to {row['max_instances']}"
     if bounds and row["usable"] and not row["scaling"]:
         bounds += " (not yet)"
-    rest = (row["instance_type"] or "", str(row["open_jobs"]), minute(row["modified_at"]), row["owner"] or "")
+    rest = (_types(row), str(row["open_jobs"]), minute(row["modified_at"]), row["owner"] or "")
     return (row["name"], status, instances, bounds, *rest)
+
+
+def _types(row: Endpoint) -> str:
+    """The instance types in order of preference; of several, behind each how many run, if any do."""
+    told = row.get("instance_types") or []
+    if len(told) < 2:
+        return row["instance_type"] or ""
+    each = (
+        f"{one['instance_type']} ({one['instances']})" if one["instances"] else one["instance_type"] for one in told
+    )
+    return ", ".join(each)
 
 
 def _wait(darkroom: "Darkroom", name: str, minutes: float) -> None:
