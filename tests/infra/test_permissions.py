@@ -133,10 +133,12 @@ EXPECTED = {
         "s3:PutObject",
         "sqs:SendMessage",
     },
-    "endpoint_events": KEEPING_ENDPOINTS | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+    "endpoint_events": KEEPING_ENDPOINTS
+    | {"dynamodb:PutItem", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "endpoints_api": KEEPING_ENDPOINTS
     | SCALING_ENDPOINTS
-    | {"iam:PassRole", "sagemaker:CreateEndpoint", "sagemaker:CreateEndpointConfig", "sagemaker:CreateModel"},
+    | {"iam:PassRole", "sagemaker:CreateEndpoint", "sagemaker:CreateEndpointConfig", "sagemaker:CreateModel"}
+    | {"dynamodb:PutItem"},
     "dead_letters_api": {
         "dynamodb:UpdateItem",
         "sqs:ChangeMessageVisibility",
@@ -149,6 +151,7 @@ EXPECTED = {
         "application-autoscaling:DescribeScalableTargets",
         "application-autoscaling:DescribeScalingActivities",
         "application-autoscaling:RegisterScalableTarget",
+        "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
