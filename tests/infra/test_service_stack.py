@@ -81,7 +81,7 @@ def test_the_environment_of_a_function_fits_into_what_lambda_takes() -> None:
     queues = ",".join(f"undelivered|{longest}|{longest}" for _ in range(7))
     chosen = OperatorSettings(
         origins=tuple(f"https://panel-{number}.example.com" for number in range(10)),
-        prices={f"ml.g{number}.48xlarge": 100.125 for number in range(60)},
+        prices={f"ml.g{number}.48xlarge": 100.125 for number in range(55)},
         worker_image="123456789012.dkr.ecr.ap-southeast-2.amazonaws.com/darkroom/worker:" + 64 * "f",
     )
     settings = Settings.model_validate(

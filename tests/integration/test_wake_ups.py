@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from darkroom.endpoints.model import EndpointDetails
-from darkroom.endpoints.wakeups import WakeUp
+from darkroom.endpoints.model import EndpointDetails, WakeUp
 from functions.scaler.handler import handler as scaler
 from tests.support.events import completed, deliver, manifest, progress, put_picture
 from tests.support.http import Context, call

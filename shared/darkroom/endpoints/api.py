@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from darkroom.endpoints.hours import WEEKDAYS, Hours, Weekday, is_zone
-from darkroom.endpoints.model import EndpointTags
+from darkroom.endpoints.model import EndpointTags, WakeUp
 from darkroom.endpoints.prices import price
 from darkroom.endpoints.service import EndpointView
-from darkroom.endpoints.wakeups import Forecast, WakeUp, forecast
+from darkroom.endpoints.wakeups import Forecast, forecast
 from darkroom.engines.model import EngineName
 from darkroom.times import iso, moment, precise
 
@@ -41,6 +41,14 @@ Warm = Annotated[
         examples=["2h"],
     ),
 ]
+
+
+_UNITS = {"m": 60, "h": 3600}
+
+
+def seconds_of(text: str) -> int:
+    """Seconds of a duration as in `30m` or `2h`; `Warm` is its form."""
+    return int(text[:-1]) * _UNITS[text[-1]]
 
 
 class HoursIn(BaseModel):

@@ -261,6 +261,29 @@ class ScalingState:
         return registered and follows and self.waking and self.alarm
 
 
+@dataclass(frozen=True)
+class WakeUp:
+    """A wake-up of an endpoint. All times are epoch seconds; what is not there yet, or was never seen, is None."""
+
+    endpoint: str
+    asked: float
+    instance: float | None = None
+    container: float | None = None
+    picture: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """From the ask to the first picture."""
+        return None if self.picture is None else self.picture - self.asked
+
+    @property
+    def start(self) -> float | None:
+        """How long the start took: from the ask until the container worked, as far as that is known, else until the
+        instance was there."""
+        there = self.container if self.container is not None else self.instance
+        return None if there is None else there - self.asked
+
+
 def bounds_tags(bounds: Bounds) -> dict[str, str]:
     """Bounds as tags of an endpoint. SageMaker so keeps what was requested, and the scaling can be repaired from it."""
     return {"darkroom:min": str(bounds.least), "darkroom:max": str(bounds.most)}

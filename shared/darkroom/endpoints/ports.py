@@ -15,8 +15,8 @@ from darkroom.endpoints.model import (
     Machine,
     Part,
     ScalingState,
+    WakeUp,
 )
-from darkroom.endpoints.wakeups import WakeUp
 
 PartKind = Literal["config", "model"]
 PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from darkroom.endpoints.model import ENGINE_TAG, Bounds, Endpoint, EndpointDetails, EndpointTags, Machine
+from darkroom.endpoints.model import ENGINE_TAG, Bounds, Endpoint, EndpointDetails, EndpointTags, Machine, WakeUp
 from darkroom.endpoints.ports import EndpointJobs, EndpointSource, Scaling
-from darkroom.endpoints.wakeups import WakeUp, starts
+from darkroom.endpoints.wakeups import starts
 from darkroom.errors import Busy, Conflict, Invalid, Missing
 
 CACHE_SECONDS = 10.0
