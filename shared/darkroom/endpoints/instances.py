@@ -18,7 +18,7 @@ from darkroom.endpoints.model import IN_SERVICE, Bounds, EndpointDetails, Endpoi
 from darkroom.endpoints.ports import EndpointJobs, EndpointSource, Scaling, Waking
 from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.waking import Waker
-from darkroom.errors import Conflict, DarkroomError, Missing
+from darkroom.errors import Busy, Conflict, DarkroomError, Missing
 
 log = logging.getLogger(__name__)
 START_SECONDS = 180.0
@@ -177,7 +177,7 @@ class InstanceRound:
             return
         try:
             self._waking().keep(name, enough)
-        except (Conflict, Missing) as later:
+        except (Busy, Conflict, Missing) as later:
             log.info("%s keeps its instances for now: %s", name, later.code)
             return
         except DarkroomError as refused:
