@@ -21,16 +21,31 @@ from tests.support.events import completed, deliver, failed, manifest, progress
 from tests.support.gateway import send
 from tests.support.http import call
 from tests.support.pictures import png
+from tests.support.sagemaker import Details, endpoint
 from tests.support.stage import Stage, moto_stage
 
 
 @dataclass(frozen=True)
 class Budget:
-    """An operation, its budget in AWS calls, and what carries it out (once, on a warm function)."""
+    """An operation, its budget in AWS calls, and what carries it out (once, on a warm function); `before` is not
+    counted."""
 
     name: str
     calls: int
     run: Callable[[Stage], object]
+    before: Callable[[Stage], object] = lambda stage: None
+
+
+ASLEEP = "darkroom-test-asleep"
+
+
+def _sleep(stage: Stage) -> None:
+    """Another endpoint, which sleeps, and which the function has seen before."""
+    stage.sagemaker.endpoints.append(endpoint(ASLEEP))
+    stage.sagemaker.tagged[ASLEEP] = {"darkroom:min": "0", "darkroom:max": "1"}
+    stage.sagemaker.details[ASLEEP] = Details(config=ASLEEP, instances=0)
+    stage.services.endpoints.all(fresh=True)
+    stage.services.endpoints.machine(ASLEEP)
 
 
 def _submit(stage: Stage, **more: Any) -> str:
@@ -53,7 +68,10 @@ def _inpaint(stage: Stage) -> None:
 BUDGETS = (
     Budget("create a txt2img job", 3, _submit),
     Budget("create an inpaint job (two pictures)", 5, _inpaint),
-    Budget("get a job", 1, lambda stage: call("GET", f"/jobs/{_prepared(stage)}")),
+    # To look at the endpoint or to know it, to wake it, and to note that it was asked.
+    Budget("create a txt2img job for a sleeping endpoint", 5, lambda stage: _submit(stage, endpoint=ASLEEP), _sleep),
+    # The second counts the jobs before it.
+    Budget("get a job that waits in line", 2, lambda stage: call("GET", f"/jobs/{_prepared(stage)}")),
     Budget("list a page of jobs", 1, lambda _: call("GET", "/jobs")),
     Budget("list endpoints (warm)", 0, lambda _: call("GET", "/endpoints")),
     Budget("list one kind of checkpoints", 1, lambda _: call("GET", "/checkpoints?kind=lora")),
@@ -61,6 +79,7 @@ BUDGETS = (
     Budget("let a known key in", 1, lambda stage: send("GET", "/ping", key=stage.key)),
     Budget("ping", 0, lambda _: call("GET", "/ping")),
     Budget("progress", 1, lambda stage: deliver(progress(_prepared(stage), 0.5))),
+    Budget("get a job", 1, lambda stage: call("GET", f"/jobs/{_prepared(stage)}")),
     Budget("callback: succeed", 2, lambda stage: deliver(_succeed(_prepared(stage)), painted=False)),
     Budget("callback: the same again", 2, lambda stage: deliver(_succeed(_prepared(stage)), painted=False)),
     Budget("callback: fail with the container's words", 1, lambda stage: deliver(_fail(_prepared(stage)))),
@@ -84,12 +103,14 @@ def measure() -> Iterator[tuple[Budget, Counter[str]]]:
     """Each operation with the AWS operations it called, by name."""
     with moto_stage() as stage:
         stage.picture = stage.upload(png())
+        stage.sagemaker.tagged["darkroom-test-a"] = {"darkroom:min": "0", "darkroom:max": "1"}
         stage.first_job = _submit(stage)
         stage.key = stage.services.keys.create(KeyIn(name="bench", role="artist")).secret
         send("GET", "/ping", key=stage.key)
         for warm in ("/endpoints", "/checkpoints", "/ping", f"/jobs/{stage.first_job}"):
             call("GET", warm)
         for budget in BUDGETS:
+            budget.before(stage)
             with counted(stage) as calls:
                 budget.run(stage)
             yield budget, calls

@@ -1,4 +1,4 @@
-"""What stays when a release replaces the service: the four tables, the two buckets and the first admin key."""
+"""What stays when a release replaces the service: the five tables, the two buckets and the first admin key."""
 
 import json
 import string
@@ -50,6 +50,7 @@ class DataStack(Stack):
         self.models_table = self._table("Models", tables.MODELS)
         self.keys_table = self._table("Keys", tables.KEYS)
         self.pictures_table = self._table("PictureUses", tables.PICTURES)
+        self.usage_table = self._table("Usage", tables.USAGE)
         self.pictures_bucket = self._bucket("Pictures", expiring=PICTURE_PREFIXES)
         self.models_bucket = self._bucket("ModelFiles")
         self.admin_secret = self._admin_secret()
@@ -139,6 +140,7 @@ class DataStack(Stack):
             "ModelsTable": self.models_table.table_name,
             "KeysTable": self.keys_table.table_name,
             "PicturesTable": self.pictures_table.table_name,
+            "UsageTable": self.usage_table.table_name,
             "PicturesBucket": self.pictures_bucket.bucket_name,
             "ModelsBucket": self.models_bucket.bucket_name,
             "AdminSecretArn": self.admin_arn,

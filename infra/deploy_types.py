@@ -142,10 +142,14 @@ _LOGS: Allowed = (
     ),
     ("arn:*:logs:*:${AWS::AccountId}:log-group:Darkroom-*",),
 )
-_ALARMS: Allowed = (
+_CLOUDWATCH: Allowed = (
     "cloudwatch",
-    ("DeleteAlarms", "DescribeAlarms", "ListTagsForResource", "PutMetricAlarm", "TagResource", "UntagResource"),
-    ("arn:*:cloudwatch:*:${AWS::AccountId}:alarm:Darkroom-*",),
+    ("*Dashboard*", "De*Alarms", "ListTagsForResource", "PutMetricAlarm", "TagResource", "UntagResource"),
+    (
+        "arn:*:cloudwatch:*:${AWS::AccountId}:alarm:Darkroom-*",
+        # A dashboard belongs to no region.
+        "arn:*:cloudwatch::${AWS::AccountId}:dashboard/Darkroom-*",
+    ),
 )
 _RULES: Allowed = (
     "events",
@@ -229,7 +233,8 @@ TYPES: Mapping[str, tuple[Allowed, ...]] = {
     "AWS::CloudFront::Function": (_CLOUDFRONT,),
     "AWS::CloudFront::OriginAccessControl": (_CLOUDFRONT,),
     "AWS::CloudFront::ResponseHeadersPolicy": (_CLOUDFRONT,),
-    "AWS::CloudWatch::Alarm": (_ALARMS,),
+    "AWS::CloudWatch::Alarm": (_CLOUDWATCH,),
+    "AWS::CloudWatch::Dashboard": (_CLOUDWATCH,),
     "AWS::DynamoDB::GlobalTable": (DYNAMODB,),
     "AWS::Events::Rule": (_RULES,),
     "AWS::IAM::Role": (_ROLE,),

@@ -14,9 +14,10 @@ def customer_key(stack: Stack, stage: Stage) -> kms.Key:
     """A key for everything that the stage stores. KMS rotates it every year. Unless the stage is disposable, it is kept
     when the stack is deleted.
 
-    `permissions.py` says which roles of this account may use it. Three services use it in their own name: SNS and
-    EventBridge, which put messages into encrypted queues, and CloudWatch Logs (the guides of SNS, "Key management", of
-    SQS, "Key management", and of CloudWatch Logs, "Encrypt log data").
+    `permissions.py` says which roles of this account may use it. Services use it in their own name: SNS and
+    EventBridge, which put messages into encrypted queues, CloudWatch Logs, and CloudWatch where alarms go to an
+    encrypted topic of the stage (the guides of SNS, "Key management", of SQS, "Key management", and of
+    CloudWatch Logs, "Encrypt log data").
     """
     key = kms.Key(
         stack,
@@ -26,9 +27,10 @@ def customer_key(stack: Stack, stage: Stage) -> kms.Key:
         # A deploy that only forgets the key must not delete it. A disposable stage is removed with all it has.
         removal_policy=RemovalPolicy.DESTROY if stage.disposable else RemovalPolicy.RETAIN,
     )
+    putting = ["sns", "events", *(["cloudwatch"] if stage.alarm_email else [])]
     key.add_to_resource_policy(
         iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("sns.amazonaws.com"), iam.ServicePrincipal("events.amazonaws.com")],
+            principals=[iam.ServicePrincipal(f"{service}.amazonaws.com") for service in putting],
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
             resources=["*"],
             conditions={"StringEquals": {"aws:SourceAccount": stack.account}},

@@ -31,6 +31,50 @@ def scaling(resources: Resources) -> list[Grant]:
     ]
 
 
+def waking(resources: Resources) -> list[Grant]:
+    """To set how many instances an endpoint has, in both ways of the setting `wake_by`. Application Auto Scaling acts
+    with the permissions of the caller that registers bounds."""
+    return [
+        allow(["sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"], resources.endpoints),
+        allow(
+            ["application-autoscaling:RegisterScalableTarget"],
+            resources.scalable_targets,
+            conditions={"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}},
+        ),
+    ]
+
+
+def wake_ups(resources: Resources) -> list[Grant]:
+    """To read and write the ledger of wake-ups; the usage table has other rows, too."""
+    rows = {"dynamodb:LeadingKeys": ["wake#*"]}
+    actions = ["dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+    return [allow(actions, resources.usage, conditions={"ForAllValues:StringLike": rows})]
+
+
+def scaling_by_the_minute(resources: Resources) -> list[Grant]:
+    """To look at endpoints and at their open jobs, wake endpoints and put them to sleep."""
+    return [
+        allow(["sagemaker:ListEndpoints"], NO_RESOURCE),
+        allow(["sagemaker:ListTags"], resources.endpoints),
+        allow(
+            [
+                "application-autoscaling:DescribeScalableTargets",
+                "application-autoscaling:DescribeScalingActivities",
+            ],
+            NO_RESOURCE,
+        ),
+        *waking(resources),
+        allow(
+            ["dynamodb:Query"],
+            resources.index(resources.jobs, "open"),
+            resources.index(resources.jobs, "by_endpoint"),
+        ),
+        # The ledger of wake-ups asks the first jobs when their worker began.
+        allow(["dynamodb:GetItem"], resources.jobs),
+        *wake_ups(resources),
+    ]
+
+
 def keeping(resources: Resources) -> list[Grant]:
     """To read endpoints, set up their scaling, delete them, and fail their jobs."""
     endpoints, configs, models = resources.endpoints, resources.endpoint_configs, resources.sagemaker_models

@@ -115,7 +115,7 @@ def _text(stack: Stack, arn: str, exports: dict[str, str]) -> str:
 
 def _exports(data: DataStack) -> dict[str, str]:
     """The ARNs of tables and buckets, as strings with a token in them, and the names of their exports."""
-    tables = (data.jobs_table, data.models_table, data.keys_table, data.pictures_table)
+    tables = (data.jobs_table, data.models_table, data.keys_table, data.pictures_table, data.usage_table)
     arns = [table.table_arn for table in tables]
     arns += [bucket.bucket_arn for bucket in (data.pictures_bucket, data.models_bucket)]
     return {arn: cast(str, data.resolve(data.export_value(arn))["Fn::ImportValue"]) for arn in arns}

@@ -21,7 +21,13 @@ from darkroom import tables
 
 FILE = Path(__file__).resolve().parent / "releases.json"
 ROOT = FILE.parent.parent
-TABLES = {"Jobs": tables.JOBS, "Models": tables.MODELS, "PictureUses": tables.PICTURES, "Keys": tables.KEYS}
+TABLES = {
+    "Jobs": tables.JOBS,
+    "Models": tables.MODELS,
+    "PictureUses": tables.PICTURES,
+    "Keys": tables.KEYS,
+    "Usage": tables.USAGE,
+}
 HOW = """How to roll out an index:
 1. Give it a new name in shared/darkroom/tables.py, beside the old one. Write its attributes, and go on reading the old
    one. Release that. DynamoDB fills the new index from the rows that are there.

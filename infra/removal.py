@@ -51,9 +51,13 @@ def listed(found: Inventory) -> list[str]:
     lines += [f"table {name}: {count} rows, as last counted" for name, count in found.rows.items()]
     groups = len(found.of("Logs::LogGroup")) + len(found.logs)
     alarms = len(found.of("CloudWatch::Alarm")) + len(found.alarms)
-    lines += [f"{groups} log groups, {alarms} alarms, {len(found.resources)} resources in all"]
+    dashboards = len(found.of("CloudWatch::Dashboard"))
+    counted = f"{groups} log groups, {alarms} alarms, {dashboards} dashboards"
+    lines += [f"{counted}, {len(found.resources)} resources in all"]
     paid = [line for line in costs.running(found, PRICES) if line.month >= 0.005]
-    total = sum(line.month for line in paid) + alarms * costs.prices()["alarm_month"]
+    price = costs.prices()
+    watching = alarms * price["alarm_month"] + dashboards * price["dashboard_month"]
+    total = sum(line.month for line in paid) + watching
     lines += [f"costs {line.month:.2f} dollars a month: {line.what}" for line in paid]
     return [*lines, f"In all about {total:.2f} dollars a month, beside what docs/costs.md lists"]
 

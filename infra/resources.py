@@ -24,6 +24,7 @@ class Resources:
         self.models = data.models_table.table_arn
         self.keys = data.keys_table.table_arn
         self.picture_uses = data.pictures_table.table_arn
+        self.usage = data.usage_table.table_arn
         self.admin_secret = data.admin_arn
         self.pictures_bucket = data.pictures_bucket.bucket_arn
         self.models_bucket = data.models_bucket.bucket_arn

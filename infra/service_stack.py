@@ -15,14 +15,15 @@ from constructs import Construct
 from darkroom.settings import PACKAGES_PREFIX, OperatorSettings, Settings
 from infra import bundling, permissions, worker
 from infra.api import STAGE_NAME, Api
+from infra.dashboard import Dashboard
 from infra.data_stack import DataStack
 from infra.deployed import stack_names
-from infra.events import EndpointEvents, Events, Progress, Steps, Sweeps
+from infra.events import EndpointEvents, Events, Minutes, Progress, Steps, Sweeps
 from infra.firewall import Firewall
 from infra.function import Common, Function, architecture
 from infra.functions import FUNCTIONS, ROUTES
 from infra.grants import policy
-from infra.monitoring import Monitoring
+from infra.monitoring import Monitoring, alarm_topics
 from infra.page import Page
 from infra.stage import Stage
 from infra.unpacking import Folder, Unpacked
@@ -81,6 +82,7 @@ class ServiceStack(Stack):
         self.deletions.feed(self.functions["job_deletions"].live)
         self.endpoint_events.feed(self.functions["endpoint_events"].live)
         self.sweeps.call(self.functions["sweeper"].live)
+        Minutes(self).call(self.functions["scaler"].live)
         self.api = Api(
             self,
             stage,
@@ -91,25 +93,33 @@ class ServiceStack(Stack):
         self.page = self._page(files, data) if files else None
         if stage.waf:
             Firewall(self, stage, self.api.rest)
-        Monitoring(
-            self,
-            dead_letters={
-                "DeadLetters": self.events.dead_letters,
-                "Undelivered": self.events.undelivered,
-                "ProgressDeadLetters": self.progress.dead_letters,
-                "ImportDeadLetters": self.imports.dead_letters,
-                "DeletionDeadLetters": self.deletions.dead_letters,
-                "EndpointDeadLetters": self.endpoint_events.dead_letters,
-                "SweepDeadLetters": self.sweeps.dead_letters,
-            },
-            functions={name: function.code for name, function in self.functions.items()},
-            refusing={"authorizer"},
-            api=self.api.rest,
-            stage=stage.name,
-            scheduled={"sweeper": self.functions["sweeper"].code},
-        )
+        self._watch()
         self._outputs()
         Tags.of(self).add("darkroom:stage", stage.name)
+
+    def _watch(self) -> None:
+        """The alarms and the dashboard."""
+        functions = {name: function.code for name, function in self.functions.items()}
+        dead_letters = {
+            "DeadLetters": self.events.dead_letters,
+            "Undelivered": self.events.undelivered,
+            "ProgressDeadLetters": self.progress.dead_letters,
+            "ImportDeadLetters": self.imports.dead_letters,
+            "DeletionDeadLetters": self.deletions.dead_letters,
+            "EndpointDeadLetters": self.endpoint_events.dead_letters,
+            "SweepDeadLetters": self.sweeps.dead_letters,
+        }
+        Monitoring(
+            self,
+            dead_letters=dead_letters,
+            functions=functions,
+            refusing={"authorizer"},
+            api=self.api.rest,
+            stage=self._stage.name,
+            scheduled={name: functions[name] for name in ("sweeper", "scaler")},
+            topics=alarm_topics(self, self._stage, self._key),
+        )
+        Dashboard(self, self._stage.name, functions, dead_letters, self.api.rest)
 
     def _package(self) -> Folder | None:
         """The worker's package; a word to whoever deploys where there is no worker at all."""
@@ -193,6 +203,7 @@ class ServiceStack(Stack):
             models_table=data.models_table.table_name,
             keys_table=data.keys_table.table_name,
             pictures_table=data.pictures_table.table_name,
+            usage_table=data.usage_table.table_name,
             pictures_bucket=data.pictures_bucket.bucket_name,
             models_bucket=data.models_bucket.bucket_name,
             progress_queue_url=self.progress.queue.queue_url,

@@ -38,13 +38,16 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
-Certificate = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/[\w-]+$")]
-Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
-
-
 def _text_or_none(value: object) -> object:
     """None from an empty text: `-c` gives text."""
     return value or None
+
+
+Certificate = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/[\w-]+$")]
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s,]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}$")]
+# Standard topics alone: only those deliver to people.
+Topic = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$")]
+Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
 
 
 def _switch(value: object) -> object:
@@ -114,6 +117,14 @@ class Stage(OperatorSettings):
     # not tried yet; a topic that cannot be published to would leave every job to the sweeper.
     sns_key: bool = Field(
         default=False, description="true to encrypt the topic with SNS's own key where there is no customer_key"
+    )
+    alarm_email: Annotated[Email | None, BeforeValidator(_text_or_none)] = Field(
+        default=None, description="the address that alarms are mailed to, as in oncall@example.com"
+    )
+    alarm_topic: Annotated[Topic | None, BeforeValidator(_text_or_none)] = Field(
+        default=None,
+        description="the ARN of an SNS topic of the same region that alarms go to, as in "
+        "arn:aws:sns:us-east-1:123456789012:oncall",
     )
     throttle_rate: int = Field(
         default=50, ge=1, le=10000, description="how many API requests a second are let through, 1 to 10000"

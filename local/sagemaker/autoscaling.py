@@ -64,9 +64,15 @@ class AutoScaling:
         target = (before or self._new_target()) | given
         _check_bounds(target)
         self._targets.put(target)
-        instances = min(max(found[0]["DesiredInstanceCount"], target["MinCapacity"]), target["MaxCapacity"])
-        if endpoint["EndpointStatus"] == "InService" and instances != found[0]["DesiredInstanceCount"]:
-            self._endpoints.scale(endpoint, variant, instances, self._chance.knobs.waking_seconds)
+        before_it = found[0]["DesiredInstanceCount"]
+        instances = min(max(before_it, target["MinCapacity"]), target["MaxCapacity"])
+        if endpoint["EndpointStatus"] == "InService" and instances != before_it:
+            more = instances > before_it
+            seconds = self._chance.knobs.waking_seconds if more else self._settings.creating_seconds
+            self._endpoints.scale(endpoint, variant, instances, seconds)
+            # The words of the examples in the guide of Application Auto Scaling.
+            cause = f"{'minimum' if more else 'maximum'} capacity was set to {instances}"
+            self._targets.note_change(target, instances, cause, self._clock(), seconds)
         return {"ScalableTargetARN": target["ScalableTargetARN"]}
 
     def _new_target(self) -> Document:

@@ -1,5 +1,7 @@
 """The stored scalable targets, scaling policies and scaling activities."""
 
+from uuid import uuid4
+
 from local.sagemaker.protocol import Document
 from local.sagemaker.store import Documents
 
@@ -56,9 +58,30 @@ class ScalableTargets:
         """Store a policy, replacing the old one."""
         self._documents.put("scaling-policy", f"{policy['ResourceId']}/{policy['PolicyName']}", policy)
 
-    def note_activity(self, activity: Document) -> None:
-        """Store a scaling activity, with the time at which it ends."""
+    def note_change(self, target: Document, instances: int, cause: str, now: float, seconds: float) -> None:
+        """Store the activity that a resource gets so many instances because of `cause`, from `now` (epoch seconds) on,
+        which takes `seconds`."""
+        activity = {
+            "ActivityId": str(uuid4()),
+            "ServiceNamespace": "sagemaker",
+            "ResourceId": target["ResourceId"],
+            "ScalableDimension": target["ScalableDimension"],
+            "Description": f"Setting desired instance count to {instances}.",
+            "Cause": cause,
+            "StartTime": round(now, 3),
+            "EndTime": round(now + seconds, 3),
+            "StatusCode": "Successful",
+            "StatusMessage": f"Successfully set desired instance count to {instances}. "
+            "Change successfully fulfilled by sagemaker.",
+        }
         self._documents.put("scaling-activity", activity["ActivityId"], activity)
+
+    def amend(self, endpoint: str, **changes: object) -> None:
+        """Change the newest scaling activity of an endpoint, if it has one that has not ended yet."""
+        of_endpoint = (each for each in self.activities() if each["ResourceId"].startswith(f"endpoint/{endpoint}/"))
+        newest = next(of_endpoint, None)
+        if newest and newest["StatusCode"] == "Successful":
+            self._documents.put("scaling-activity", newest["ActivityId"], newest | changes)
 
     def activities(self) -> list[Document]:
         """Every scaling activity, newest first."""

@@ -7,7 +7,6 @@ Guide, ApproximateBacklogSize). An endpoint is not scaled while it is updated, s
 import asyncio
 import logging
 from collections.abc import Iterator
-from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -53,6 +52,11 @@ class Scaling:
         self._chance = chance
         self._clock = clock
         self._worked: dict[str, tuple[dict[str, int], float]] = {}
+
+    @property
+    def hears_alarms(self) -> bool:
+        """Whether alarms do anything: a knob switches them off."""
+        return self._chance.knobs.alarms
 
     def look(self, now: float) -> bool:
         """Scale endpoints by target tracking; returns whether there is one that an alarm may scale now."""
@@ -146,22 +150,7 @@ class Scaling:
         more = instances > before
         seconds = self._chance.knobs.waking_seconds if more else self._settings.creating_seconds
         self._endpoints.scale(endpoint, variant["VariantName"], instances, seconds)
-        now = round(self._clock(), 3)
-        self._targets.note_activity(
-            {
-                "ActivityId": str(uuid4()),
-                "ServiceNamespace": "sagemaker",
-                "ResourceId": cause["ResourceId"],
-                "ScalableDimension": cause["ScalableDimension"],
-                "Description": f"Setting desired instance count to {instances}.",
-                "Cause": _cause(cause),
-                "StartTime": now,
-                "EndTime": round(now + seconds, 3),
-                "StatusCode": "Successful",
-                "StatusMessage": f"Successfully set desired instance count to {instances}. "
-                "Change successfully fulfilled by sagemaker.",
-            }
-        )
+        self._targets.note_change(cause, instances, _cause(cause), self._clock(), seconds)
 
     def _load(self, endpoint: Document) -> int:
         counts = self._backlog.counts(endpoint["EndpointName"])
@@ -205,6 +194,8 @@ def _step(policy: Document, instances: int) -> int:
 
 async def wake_by_alarms(scaling: Scaling, cloud: Cloud) -> None:
     """Wake the endpoints that the alarms of CloudWatch wake; none while CloudWatch does not answer."""
+    if not scaling.hears_alarms:
+        return
     try:
         alarms = await cloud.alarms()
     except (BotoCoreError, ClientError) as error:

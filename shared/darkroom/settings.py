@@ -78,6 +78,7 @@ Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/*\s]+$")]
 
 Pickles = Literal["never", "weights_only", "any"]
 WorkerBase = Literal["pytorch", "ray"]
+WakeBy = Literal["count", "bounds"]
 Address = Annotated[str, StringConstraints(pattern=r"^\S{1,255}$")]
 Image = Annotated[Address | None, BeforeValidator(_text_or_none)]
 
@@ -160,6 +161,23 @@ class OperatorSettings(BaseModel):
         default_factory=lambda: dict(PRICES),
         description='what an hour of an instance type costs, as in {"ml.g5.xlarge": 1.41}',
     )
+    wake_by: WakeBy = Field(
+        default="count",
+        description="count or bounds: whether an endpoint's number of instances is set directly, or by moving the "
+        "bounds of its scaling",
+    )
+    sleep_after_seconds_least: int = Field(
+        default=60,
+        ge=1,
+        le=86_400,
+        description="how many seconds without an open job an endpoint is kept awake at least, 1 to 86400",
+    )
+    sleep_after_seconds_most: int = Field(
+        default=900,
+        ge=1,
+        le=86_400,
+        description="how many seconds without an open job an endpoint is kept awake at most, 1 to 86400",
+    )
     idle_hours: float = Field(
         default=12,
         gt=0,
@@ -186,6 +204,7 @@ class Settings(OperatorSettings):
     models_table: str
     keys_table: str
     pictures_table: str
+    usage_table: str
     pictures_bucket: str
     models_bucket: str
     progress_queue_url: str

@@ -1,4 +1,4 @@
-"""The four tables: their keys, their indexes, and the attributes in each index. The stacks and the tests create the
+"""The five tables: their keys, their indexes, and the attributes in each index. The stacks and the tests create the
 tables from this, and the adapters use it to read and write."""
 
 from dataclasses import dataclass
@@ -88,3 +88,6 @@ KEYS = Table(
         ),
     ),
 )
+USAGE = Table(partition="what", sort="at", ttl="expires_at")
+"""What was used and what it may cost: wake-ups of endpoints, metered seconds, counted days of jobs, budgets. Each
+question names one partition, and each partition is small, so it needs no index (docs/access-patterns.md)."""

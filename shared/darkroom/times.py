@@ -16,3 +16,12 @@ def iso(when: datetime) -> str:
 def precise(when: datetime) -> str:
     """A time as text, to the millisecond: for times from which durations are calculated."""
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def told(text: str) -> float | None:
+    """A time that somebody else wrote, in epoch seconds; None where it is none, or has no time zone."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return when.timestamp() if when.tzinfo else None

@@ -11,10 +11,11 @@ import pytest
 
 from darkroom.aws.endpoints import EndpointDefaults, SageMakerControl, SageMakerEndpoints
 from darkroom.aws.scaling import AutoScaling
+from darkroom.aws.waking import ByCount
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
 from darkroom.endpoints.containers import StageWorker
 from darkroom.endpoints.fleet import GRACE_SECONDS, Fleet
-from darkroom.endpoints.model import Bounds, EndpointTags, ScalingState
+from darkroom.endpoints.model import Bounds, EndpointTags, Machine, ScalingState
 from darkroom.endpoints.ports import PART_KINDS
 from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.sweep import EndpointsSwept, EndpointSweep, Guard
@@ -22,7 +23,7 @@ from darkroom.errors import Conflict, DarkroomError
 from tests.contract.stage import MINUTE, Stage
 from tests.support.sagemaker import FakeOpenJobs
 
-COMPLETE = ScalingState(Bounds(0, 1), tracking=True, waking=True, alarm=True)
+COMPLETE = ScalingState(Bounds(0, 1), growing=True, waking=True, alarm=True)
 IDLE = 10 * MINUTE
 ANIME = EndpointIn(name="anime")
 
@@ -136,6 +137,26 @@ def test_an_endpoint_is_created_scaled_and_deleted(darkroom: DarkroomStage) -> N
     assert darkroom.fleet.delete("anime") is True
 
 
+def test_an_endpoint_of_several_types_takes_the_next_one_and_says_how_many_of_each_run(darkroom: DarkroomStage) -> None:
+    g5, g4 = "ml.g5.xlarge", "ml.g4dn.xlarge"
+    request = EndpointIn(name="anime", instance_types=[g5, g4], jobs_at_once=2)
+    darkroom.stage.knobs(waking_seconds=MINUTE, no_capacity=[g5])
+    darkroom.fleet.create("alice", request)
+    creating = darkroom.source.describe(darkroom.name)
+    assert creating
+    assert creating.said == f"InsufficientInstanceCapacity: {g5}. Provisioning {g4}."
+    assert creating.running == {g5: 0, g4: 0}
+    darkroom.turn_until_in_service()
+    described = darkroom.source.describe(darkroom.name)
+    assert described
+    assert (described.running, described.said) == ({g5: 0, g4: 1}, None)
+    assert darkroom.source.machine(described.config) == Machine(g5, 2, (g4,))
+    assert darkroom.source.endpoint_tags(described).instance_types == (g5, g4)
+    # The same request finds it, and its scaling is set up as that of any other.
+    assert darkroom.fleet.create("alice", request) == (darkroom.name, False)
+    assert darkroom.fleet.reconcile(darkroom.name) == "scaling set up"
+
+
 CREATING = ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"]
 
 
@@ -160,7 +181,13 @@ def test_a_creation_that_is_killed_between_any_two_calls_is_repaired(
         assert darkroom.resources() == []
 
 
-SETTING_UP = ["RegisterScalableTarget", "PutScalingPolicy", "PutScalingPolicy", "PutMetricAlarm"]
+SETTING_UP = [
+    "RegisterScalableTarget",
+    "PutScalingPolicy",
+    "DeleteScalingPolicy",
+    "PutScalingPolicy",
+    "PutMetricAlarm",
+]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -181,6 +208,7 @@ def test_a_set_up_that_is_killed_twice_between_any_two_calls_still_ends_register
 
 DELETING = [
     "AddTags",
+    "DeleteScalingPolicy",
     "DeleteScalingPolicy",
     "DeleteScalingPolicy",
     "DeregisterScalableTarget",
@@ -284,7 +312,9 @@ def test_a_failed_endpoint_says_why_and_can_be_deleted(darkroom: DarkroomStage) 
     assert darkroom.resources() == []
 
 
-def test_a_job_wakes_a_sleeping_endpoint_and_the_seconds_it_took_are_recorded(darkroom: DarkroomStage) -> None:
+def test_an_alarm_wakes_an_endpoint_that_nobody_woke_and_the_seconds_it_took_are_recorded(
+    darkroom: DarkroomStage,
+) -> None:
     darkroom.fleet.create("alice", ANIME)
     darkroom.turn_until_in_service()
     darkroom.fleet.reconcile(darkroom.name)
@@ -295,6 +325,9 @@ def test_a_job_wakes_a_sleeping_endpoint_and_the_seconds_it_took_are_recorded(da
         return described.current
 
     darkroom.stage.turn(IDLE)
+    darkroom.stage.turn()
+    assert instances() == 1
+    ByCount(darkroom.stage.sagemaker).keep(darkroom.name, 0)
     darkroom.stage.turn()
     assert instances() == 0
     darkroom.stage.runtime.invoke_endpoint_async(EndpointName=darkroom.name, Body=b"{}")

@@ -56,8 +56,9 @@ class Synthesized:
 
 @dataclass(frozen=True)
 class Installations:
-    """`prod` as it ships, `dev` with web origins and an encrypted topic, `local` for this machine's Python and CPU and
-    without the page, and `strict` with all that guards more and costs more, and a name of its own for the page."""
+    """`prod` as it ships, `dev` with web origins, an encrypted topic and a topic for alarms, `local` for this machine's
+    Python and CPU and without the page, and `strict` with all that guards more and costs more, alarms by mail, and a
+    name of its own for the page."""
 
     prod: Synthesized
     dev: Synthesized
@@ -71,7 +72,15 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
     app = App(analytics_reporting=False, outdir=str(tmp_path_factory.mktemp("cdk.out")))
     stages = (
         Stage(name="prod", worker_package=NO_PACKAGE),
-        Stage(name="dev", worker_package=NO_PACKAGE, disposable=True, origins=ORIGINS, retention_days=7, sns_key=True),
+        Stage(
+            name="dev",
+            worker_package=NO_PACKAGE,
+            disposable=True,
+            origins=ORIGINS,
+            retention_days=7,
+            sns_key=True,
+            alarm_topic="arn:aws:sns:us-east-1:123456789012:oncall",
+        ),
         Stage.model_validate(
             {"name": "local", "disposable": True, "page": False, "worker_package": NO_PACKAGE, **this_machine()}
         ),
@@ -84,6 +93,7 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
             page_certificate="arn:aws:acm:us-east-1:123456789012:certificate/0a1b-2c3d",
             snap_start=True,
             permissions_boundary="DarkroomBoundary",
+            alarm_email="oncall@example.com",
             origins=ORIGINS[:1],
         ),
     )

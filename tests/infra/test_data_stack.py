@@ -20,7 +20,7 @@ def bucket(stage: Synthesized, name: str) -> dict[str, Any]:
 
 
 def test_what_holds_data_stays_when_the_stack_of_prod_goes(prod: Synthesized) -> None:
-    assert len(lasting(prod)) == 7
+    assert len(lasting(prod)) == 8
     assert {(r["DeletionPolicy"], r["UpdateReplacePolicy"]) for r in lasting(prod)} == {("Retain", "Retain")}
     for table in prod.resources("AWS::DynamoDB::GlobalTable").values():
         assert [replica["DeletionProtectionEnabled"] for replica in table["Replicas"]] == [True]
@@ -36,7 +36,13 @@ def test_a_disposable_stage_leaves_nothing_behind(dev: Synthesized) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("Jobs", tables.JOBS), ("Models", tables.MODELS), ("Keys", tables.KEYS), ("PictureUses", tables.PICTURES)],
+    [
+        ("Jobs", tables.JOBS),
+        ("Models", tables.MODELS),
+        ("Keys", tables.KEYS),
+        ("PictureUses", tables.PICTURES),
+        ("Usage", tables.USAGE),
+    ],
 )
 def test_a_table_is_built_as_the_code_describes_it(prod: Synthesized, name: str, expected: tables.Table) -> None:
     (table,) = (t for key, t in prod.resources("AWS::DynamoDB::GlobalTable").items() if key.startswith(name))
@@ -126,6 +132,7 @@ def test_the_outputs_name_what_a_person_needs(prod: Synthesized) -> None:
         "ModelsTable",
         "KeysTable",
         "PicturesTable",
+        "UsageTable",
         "PicturesBucket",
         "ModelsBucket",
         "AdminSecretArn",

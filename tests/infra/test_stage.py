@@ -78,6 +78,10 @@ def test_a_name_that_could_mix_up_two_stages_is_refused(name: str) -> None:
         ("python", "3.10", '"3.11", "3.12" or "3.13"'),
         ("memory_mb", 128, "256 to 10240"),
         ("log_retention_days", 8, "one of 1, 7, 14, 30, 90, 180, 365"),
+        ("alarm_email", "oncall", "as in oncall@example.com"),
+        ("alarm_email", "a@example.com,b@example.com", "the address that alarms are mailed to"),
+        ("alarm_topic", "oncall", "as in arn:aws:sns:us-east-1:123456789012:oncall"),
+        ("alarm_topic", "arn:aws:sns:us-east-1:123456789012:oncall.fifo", "the ARN of an SNS topic"),
         ("throttle_rate", 0, "1 to 10000"),
         ("throttle_burst", -1, "1 to 5000"),
         ("requests_per_minute", 0, "1 to 100000"),
@@ -95,7 +99,7 @@ def test_a_bad_value_is_named_with_what_to_write_instead(setting: str, value: ob
 
 def test_an_unknown_setting_is_answered_with_the_nearest_one() -> None:
     assert '"retention_day" is not a setting. Write retention_days.' in complaint({"retention_day": 3})
-    assert "Write one of architecture" in complaint({"zzz": 3})
+    assert "Write one of alarm_email, alarm_topic, architecture" in complaint({"zzz": 3})
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:

@@ -17,6 +17,7 @@ from tests.support.aws import SETTINGS
 from tests.support.events import TEST, deliver_to, progress, stopped
 from tests.support.http import Context, call
 from tests.support.pictures import image_id, png
+from tests.support.sagemaker import Details
 from tests.support.stage import Stage, plain_client
 
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
@@ -45,14 +46,33 @@ def ask_checkpoints() -> None:
 def ask_endpoints() -> None:
     call("GET", "/endpoints")
     call("POST", "/endpoints", {"name": "x"})
+    call("POST", "/endpoints/a/warm?for=1h")
     call("DELETE", "/endpoints/darkroom-test-a")
+
+
+def open_job() -> str:
+    """A job that is open on an endpoint that sleeps; its id."""
+    line = JobLine(ids.new_id(), "alice", "txt2img", "created", endpoint="darkroom-test-a")
+    plain_client("dynamodb").put_item(TableName=SETTINGS.jobs_table, Item=to_item(Job(line, {}), 1))
+    return line.id
 
 
 def hear_of_jobs() -> None:
     """A job whose worker was stopped is handed over again."""
-    line = JobLine(ids.new_id(), "alice", "txt2img", "created", endpoint="darkroom-test-a")
-    plain_client("dynamodb").put_item(TableName=SETTINGS.jobs_table, Item=to_item(Job(line, {}), 1))
-    assert deliver_to("job_events", TEST, stopped(line.id)) == []
+    assert deliver_to("job_events", TEST, stopped(open_job())) == []
+
+
+def hear_of_an_endpoint() -> None:
+    """One that fell asleep while a job came."""
+    open_job()
+    deliver_to("endpoint_events", ENDPOINT_EVENT)
+
+
+def scale() -> None:
+    open_job()
+    handle("scaler", {})
+    # With the endpoint awake, how long it is kept so is read.
+    handle("scaler", {})
 
 
 LIVES: dict[str, Callable[[], Any]] = {
@@ -63,14 +83,16 @@ LIVES: dict[str, Callable[[], Any]] = {
     "checkpoints_api": ask_checkpoints,
     "endpoints_api": ask_endpoints,
     "keys_api": lambda: call("GET", "/keys"),
+    "costs_api": lambda: (call("GET", "/costs"), call("GET", "/budgets")),
     "dead_letters_api": lambda: call("GET", "/dead-letters"),
-    "job_deletions": lambda: deliver_to("job_deletions", "no step"),
+    "job_deletions": lambda: (deliver_to("job_deletions", "no step"), wiring.stage().ledger),
     "job_events": hear_of_jobs,
     "job_progress": lambda: deliver_to("job_progress", progress(ids.new_id(), 0.5)),
     "checkpoint_imports": lambda: deliver_to("checkpoint_imports", "no step"),
-    "endpoint_events": lambda: deliver_to("endpoint_events", ENDPOINT_EVENT),
+    "endpoint_events": hear_of_an_endpoint,
     "unpack_asset": lambda: wiring.stage().assets,
     "sweeper": lambda: handle("sweeper", {}),
+    "scaler": scale,
 }
 """What makes each function build all its parts."""
 
@@ -99,11 +121,14 @@ def test_a_function_reads_exactly_the_settings_it_is_given(
     for variable, value in given.items():
         monkeypatch.setenv(variable, value)
     for room, adapter in (("endpoints", "SageMakerEndpoints"), ("endpoints", "SageMakerControl"),
-                          ("sagemaker", "SageMakerInference")):  # fmt: skip
+                          ("sagemaker", "SageMakerInference"), ("waking", "ByCount")):  # fmt: skip
         monkeypatch.setattr(f"darkroom.aws.{room}.{adapter}", lambda *_: stage.sagemaker)
     monkeypatch.setattr("darkroom.aws.scaling.AutoScaling", lambda *_: stage.scaling)
     services = wiring.build(Settings.from_environment(), stage.clients)
     monkeypatch.setattr(wiring, "stage", lambda: services)
+    # An endpoint that is to be woken.
+    stage.sagemaker.tagged["darkroom-test-a"] = {"darkroom:min": "0", "darkroom:max": "1"}
+    stage.sagemaker.details["darkroom-test-a"] = Details(instances=0)
     read.clear()
     LIVES[function]()
     assert sorted(read) == sorted(FUNCTIONS[function].settings), "see infra/functions.py"

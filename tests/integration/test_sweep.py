@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,7 +11,7 @@ from darkroom import ids
 from darkroom.errors import Busy
 from darkroom.jobs.ports import ANSWER_LIMIT
 from darkroom.jobs.results import Results
-from darkroom.jobs.sweep import Sweep
+from darkroom.jobs.sweep import OLDEST, Sweep
 from darkroom.jobs.sweep_rules import LIGHT
 from functions.sweeper.handler import handler
 from tests.support.aws import TIMEOUTS
@@ -675,3 +675,12 @@ def test_a_job_without_an_endpoint_waits_until_its_time_is_out(stage: Stage, swe
     assert sweep.run(plenty) == {"looked_at": 1, "broken": []}
     clock.seconds = TIMEOUTS.deadline + 60
     assert sweep.run(plenty)["timed_out"] == 1
+
+
+def test_the_age_of_the_oldest_open_job_is_told_until_it_ends(
+    stage: Stage, sweep: Sweep, clock: Clock, job_id: str
+) -> None:
+    clock.seconds = 301
+    assert 301 <= cast(int, sweep.run_and_measure(plenty)[OLDEST]) < 400
+    answer(stage, job_id, manifest(job_id))
+    assert sweep.run_and_measure(plenty)[OLDEST] == 0

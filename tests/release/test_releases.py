@@ -250,7 +250,7 @@ def test_what_a_stage_leaves_that_is_not_disposable_is_taken_over(world: World) 
     file = world.home.path / "retained-prod.json"
     kept = json.loads(file.read_text())
     assert outputs["JobsTable"] in kept.values()
-    assert len(kept) == 7
+    assert len(kept) == 8
 
     world.operate("take-over", "prod", str(file), *MACHINE)
     world.operate("deploy", "prod", *MACHINE, "--output", str(world.home.folder("out")))

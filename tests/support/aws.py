@@ -4,7 +4,7 @@ from typing import Any
 
 from darkroom.jobs.model import JobTimeouts
 from darkroom.settings import Settings
-from darkroom.tables import JOBS, KEYS, MODELS, PICTURES, Table
+from darkroom.tables import JOBS, KEYS, MODELS, PICTURES, USAGE, Table
 
 REGION = "us-east-1"
 SETTINGS = Settings(
@@ -14,6 +14,7 @@ SETTINGS = Settings(
     models_table="models",
     keys_table="keys",
     pictures_table="picture-uses",
+    usage_table="usage",
     pictures_bucket="pictures",
     models_bucket="models",
     progress_queue_url="https://sqs.us-east-1.amazonaws.com/1/progress",
@@ -64,6 +65,7 @@ def make_stage(dynamodb: Any, s3: Any, secrets: Any) -> None:
         SETTINGS.models_table: MODELS,
         SETTINGS.keys_table: KEYS,
         SETTINGS.pictures_table: PICTURES,
+        SETTINGS.usage_table: USAGE,
     }
     for name, table in tables.items():
         make_table(dynamodb, name, table)

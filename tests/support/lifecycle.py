@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from darkroom import ids
 from darkroom.checkpoints.resolver import ModelResolver
 from darkroom.endpoints.service import Endpoints
+from darkroom.endpoints.waking import Waker
 from darkroom.errors import Busy, Conflict, Missing, TooMany
 from darkroom.images.service import Images
 from darkroom.jobs.api import HistoryQuery, JobIn, JobOut
@@ -38,7 +39,7 @@ from darkroom.jobs.sweep import Sweep
 from darkroom.jobs.sweep_rules import HAND_OVERS
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, expired, failed, manifest, progress, stopped
-from tests.support.memory import NoUses
+from tests.support.memory import NoBudgets, NoUses
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
 
 START = 1_780_000_000.0
@@ -172,7 +173,9 @@ class Lifecycle(RuleBasedStateMachine):
             endpoints,
             limiter,
             dispatcher,
+            Waker(endpoints, lambda: self.sagemaker),
             RESOURCES,
+            NoBudgets(),
             self.clock,
             lambda: ids.new_id_at(datetime.fromtimestamp(self.clock(), UTC)),
         )

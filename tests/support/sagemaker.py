@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from darkroom.endpoints.model import (
@@ -12,12 +12,13 @@ from darkroom.endpoints.model import (
     EndpointDetails,
     EndpointSpec,
     EndpointTags,
+    JobSpan,
     Machine,
     Part,
     ScalingState,
 )
 from darkroom.endpoints.ports import PartKind
-from darkroom.errors import Conflict
+from darkroom.errors import Conflict, Missing
 from darkroom.jobs.model import answer_key
 from darkroom.jobs.ports import EndpointRefused
 from darkroom.jobs.runs import Run
@@ -40,6 +41,9 @@ class Details:
     image: str | None = "worker:1"
     at_once: int = 1
     failure: str | None = None
+    fallbacks: tuple[str, ...] = ()
+    running: Mapping[str, int] = field(default_factory=dict)
+    said: str | None = None
 
 
 class FakeSageMaker:
@@ -60,6 +64,7 @@ class FakeSageMaker:
         self.elsewhere: str | None = None
         self.refuses: str | None = None
         self.refuses_to_make: BaseException | None = None
+        self.refuses_instances: Exception | None = None
         self.on_call: Callable[[str], None] = lambda name: None
         self.after_call: Callable[[str], None] = lambda name: None
         self.before_answer: Callable[[str], None] = lambda job_id: None
@@ -78,17 +83,28 @@ class FakeSageMaker:
         name = found.name
         told = self.details.setdefault(name, Details())
         running = 0 if found.status == "Creating" else told.instances
-        return EndpointDetails(found, f"arn:{name}", told.config, running, told.instances, told.image, told.failure)
+        return EndpointDetails(
+            found,
+            f"arn:{name}",
+            told.config,
+            running,
+            told.instances,
+            told.image,
+            told.failure,
+            told.running,
+            told.said,
+        )
 
     def endpoint_tags(self, details: EndpointDetails) -> EndpointTags:
         self.on_call("ListTags")
         name = details.endpoint.name
-        return EndpointTags(self.details[name].instance_type, dict(self.tagged.get(name, {})))
+        told = self.details[name]
+        return EndpointTags(told.instance_type, dict(self.tagged.get(name, {})), told.fallbacks)
 
     def machine(self, config: str) -> Machine | None:
         self.on_call("DescribeEndpointConfig")
         found = (told for told in self.details.values() if told.config == config and told.instance_type)
-        return next((Machine(told.instance_type or "", told.at_once) for told in found), None)
+        return next((Machine(told.instance_type or "", told.at_once, told.fallbacks) for told in found), None)
 
     def tags(self, arn: str) -> dict[str, str]:
         self.on_call("ListTags")
@@ -120,6 +136,7 @@ class FakeSageMaker:
                     spec.instance_type,
                     spec.container.image,
                     spec.at_once + spec.waiting,
+                    fallbacks=spec.fallbacks,
                 )
 
         self._effect("CreateEndpoint", make)
@@ -157,6 +174,27 @@ class FakeSageMaker:
         for name in changed:
             self.move(name, "InService")
         return changed
+
+    # Waking and sleeping
+
+    def wake(self, name: str) -> None:
+        self._set_instances(name, 1)
+
+    def keep(self, name: str, instances: int) -> None:
+        self._set_instances(name, instances)
+
+    def _set_instances(self, name: str, instances: int) -> None:
+        def change() -> None:
+            if self.refuses_instances:
+                raise self.refuses_instances
+            found = self._find(name)
+            if found is None:
+                raise Missing("endpoint_not_found", name)
+            if found.status in CHANGING:
+                raise Conflict("endpoint_changing", found.status)
+            self.details.setdefault(found.name, Details()).instances = instances
+
+        self._effect("UpdateEndpointWeightsAndCapacities", change)
 
     # Inference
 
@@ -197,7 +235,7 @@ class FakeScaling:
     def set_up(self, name: str, bounds: Bounds) -> None:
         steps: dict[str, dict[str, Any]] = {
             "RegisterScalableTarget": {"bounds": bounds},
-            "PutScalingPolicy tracking": {"tracking": True},
+            "PutScalingPolicy tracking": {"tracking": bounds.least > 0, "growing": bounds.least == 0},
             "PutScalingPolicy waking": {"waking": True},
             "PutMetricAlarm": {"alarm": True},
         }
@@ -205,6 +243,11 @@ class FakeScaling:
             self.on_call(call)
             self.stands[name] = replace(self.stands.get(name, ScalingState()), **brought)
             self.after_call(call)
+
+    def set_bounds(self, name: str, bounds: Bounds) -> None:
+        self.on_call("RegisterScalableTarget")
+        self.stands[name] = replace(self.stands.get(name, ScalingState()), bounds=bounds)
+        self.after_call("RegisterScalableTarget")
 
     def remove(self, name: str) -> None:
         self.on_call("DeregisterScalableTarget")
@@ -235,6 +278,7 @@ class FakeOpenJobs:
         self.counts = dict(counts)
         self.failed: list[tuple[str, str]] = []
         self.newest: dict[str, float] = {}
+        self.were_open: dict[str, list[JobSpan]] = {}
         self.asked = 0
 
     def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:
@@ -247,3 +291,6 @@ class FakeOpenJobs:
 
     def last(self, endpoint: str) -> float | None:
         return self.newest.get(endpoint)
+
+    def spans(self, endpoint: str, most: int) -> list[JobSpan]:
+        return self.were_open.get(endpoint, [])[:most]

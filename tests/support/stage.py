@@ -58,6 +58,7 @@ class Stage:
         self.services = wiring.build(configured, self.clients, clock, monotonic, threads)
         adapters = self.services.adapters
         adapters.endpoint_source = adapters.endpoint_control = adapters.inference = self.sagemaker
+        adapters.waking = self.sagemaker
         adapters.scaling = self.scaling
 
     @property

@@ -68,7 +68,8 @@ class Stage:
 
 def complete_scaling(minimum: int = 0, maximum: int = 1) -> ScalingState:
     """Scaling with all its parts."""
-    return ScalingState(Bounds(minimum, maximum), tracking=True, waking=True, alarm=True)
+    sleeps = minimum == 0
+    return ScalingState(Bounds(minimum, maximum), tracking=not sleeps, growing=sleeps, waking=True, alarm=True)
 
 
 def refusal(call: Callable[[], object]) -> str:

@@ -31,8 +31,8 @@ def test_scaling_that_somebody_removed_or_changed_is_restored(stage: Stage) -> N
     stage.finish_changes()
     broken: list[ScalingState | None] = [
         None,
-        ScalingState(Bounds(0, 1), tracking=True, waking=True),
-        ScalingState(Bounds(0, 1), tracking=True, alarm=True),
+        ScalingState(Bounds(0, 1), growing=True, waking=True),
+        ScalingState(Bounds(0, 1), growing=True, alarm=True),
         complete_scaling(1, 4),
     ]
     for state in broken:
@@ -171,7 +171,7 @@ def test_an_error_with_one_endpoint_does_not_stop_the_round(stage: Stage) -> Non
 
     stage.scaling.after_call = fail
     assert len(stage.sweep().broken) == 1
-    assert sum(state.complete for state in stage.scaling.stands.values()) == 2
+    assert sum(state.fits(Bounds(0, 1)) for state in stage.scaling.stands.values()) == 2
     assert stage.sweep().scaling_set_up == 1
 
 

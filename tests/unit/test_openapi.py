@@ -121,4 +121,4 @@ def test_a_pattern_that_refuses_a_text_stands_in_the_document(model: type[BaseMo
             except ValidationError as error:
                 problems = [each for each in error.errors() if each["loc"][0] == name]
                 if "string_pattern_mismatch" in {each["type"] for each in problems}:
-                    assert '"pattern"' in json.dumps(properties[name]), name
+                    assert '"pattern"' in json.dumps(properties[model.model_fields[name].alias or name]), name

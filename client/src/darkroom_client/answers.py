@@ -37,8 +37,9 @@ class Pong(TypedDict):
 
 class JobLine(TypedDict):
     """A line of the history. `duration` counts from the job's creation, `run_seconds` is how long an instance worked on
-    the job, and `cost` what that cost. `prompt` is only its beginning. `thumbnail` is a link that is valid for 15
-    minutes. `seed` is that of the first picture, or the one asked for; `batch` is how many pictures were asked for."""
+    the job, and `cost` what that cost (at most, if `cost_estimated`). `prompt` is only its beginning. `thumbnail` is a
+    link that is valid for 15 minutes. `seed` is that of the first picture, or the one asked for; `batch` is how many
+    pictures were asked for."""
 
     label: str
     id: str
@@ -53,6 +54,7 @@ class JobLine(TypedDict):
     duration: float | None
     run_seconds: float | None
     cost: float | None
+    cost_estimated: bool
     image_count: int
     prompt: str | None
     thumbnail: str | None
@@ -149,10 +151,101 @@ class Job(JobLine):
     instance_type: str | None
     phase: Phase | None
     phase_detail: str | None
+    place: int | None
+    forecast: "Forecast | None"
     cancelled: CancelledWhen | None
     replay_of: str | None
     notices: list[str]
     components: Components | None
+    budget: "Budget | None"
+
+
+class Budget(TypedDict):
+    """How much of a monthly budget is used: `spent`, and `expected`, what open jobs are expected to cost. `used` is
+    both as a share of it; `warning` says whether that is more than `warn_at`. `owner` is None for the stage's."""
+
+    owner: str | None
+    monthly: float
+    spent: float
+    expected: float
+    used: float
+    warn_at: float
+    warning: bool
+
+
+class BudgetSet(TypedDict):
+    """A budget as an admin set it; `owner` is None for the stage's."""
+
+    owner: str | None
+    monthly: float
+    warn_at: float
+    set_by: str
+    set_at: str
+
+
+class BudgetList(TypedDict):
+    """Every budget."""
+
+    budgets: list[BudgetSet]
+
+
+class TypeCost(TypedDict):
+    """The instances of one type of an endpoint: hours awake, the price of one hour, and both together."""
+
+    instance_type: str
+    hours: float
+    price: float | None
+    cost: float | None
+
+
+class EndpointCost(TypedDict):
+    """What an endpoint cost in a month, and how much of it belongs to jobs, to waking and to idle instances."""
+
+    name: str
+    awake_hours: float
+    cost: float
+    jobs: int
+    jobs_cost: float
+    waking: float
+    idle: float
+    unpriced: bool
+    types: list[TypeCost]
+
+
+class OwnerCost(TypedDict):
+    """What the jobs of an owner cost in a month; of `unknown` jobs the cost is not known, `estimated` are
+    estimates."""
+
+    owner: str
+    jobs: int
+    cost: float
+    unknown: int
+    estimated: int
+    budget: Budget | None
+
+
+class Overhead(TypedDict):
+    """What belongs to no job."""
+
+    waking: float
+    idle: float
+    cost: float
+
+
+class Costs(TypedDict):
+    """The costs of a month until now. An artist's has the own jobs alone: no endpoints, and no overhead."""
+
+    month: str
+    currency: str
+    as_of: str
+    exact: bool
+    total: float
+    jobs: int
+    jobs_cost: float
+    overhead: Overhead | None
+    endpoints: list[EndpointCost]
+    owners: list[OwnerCost]
+    budget: Budget | None
 
 
 class DeletedJob(TypedDict):
@@ -199,6 +292,7 @@ class Summary(TypedDict):
     run_seconds: float
     cost: float
     cost_unknown: int
+    cost_estimated: int
     cost_by_day: dict[str, float]
 
 
@@ -286,9 +380,32 @@ class Parts(TypedDict):
     stored: list[StoredPart]
 
 
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Hours = TypedDict(
+    "Hours",
+    {
+        "days": list[Weekday],
+        "from": str,
+        "to": str,
+        "time_zone": str,
+        "hours_a_month": float,
+        "dollars_a_month": float | None,
+    },
+)
+"""Working hours of an endpoint, in which it has an instance at least, and what that costs in a month in US dollars."""
+
+
+class Instances(TypedDict):
+    """How many instances of a type run."""
+
+    instance_type: str
+    instances: int
+
+
 class Endpoint(TypedDict):
     """An endpoint. `status` is SageMaker's own word, and it changed at `modified_at`. `instances` are running,
-    `wanted_instances` shall run. `scaling` says whether the bounds are registered. `deleting` is true once somebody
+    `wanted_instances` shall run; `instance_types` are in order of preference. `scaling` says whether the bounds are
+    registered. `deleting` is true once somebody
     deleted the endpoint."""
 
     name: str
@@ -297,6 +414,7 @@ class Endpoint(TypedDict):
     created_at: str
     modified_at: str
     instance_type: str | None
+    instance_types: list[Instances]
     image: str | None
     engine: str | None
     instances: int
@@ -308,6 +426,48 @@ class Endpoint(TypedDict):
     owner: str | None
     failure: str | None
     deleting: bool
+    warm_until: str | None
+    hours: Hours | None
+
+
+class Warm(TypedDict):
+    """An endpoint that is kept awake until then: at most so many hours more of one instance, and what they cost in US
+    dollars; None where the stage has no price of its type."""
+
+    name: str
+    warm_until: str
+    hours: float
+    instance_type: str | None
+    dollars_an_hour: float | None
+    dollars: float | None
+    detail: str
+
+
+class Forecast(TypedDict):
+    """How many seconds pass from the ask for an endpoint's first instance to the first picture, in the middle case and
+    in nine of ten, worked out from so many wake-ups."""
+
+    median: float
+    ninth_decile: float
+    wake_ups: int
+
+
+class WakeUp(TypedDict):
+    """A wake-up of an endpoint: when its first instance was asked for, and when that, its container and its first
+    picture were there; `seconds` passed in all."""
+
+    asked: str
+    instance: str | None
+    container: str | None
+    picture: str | None
+    seconds: float | None
+
+
+class EndpointShown(Endpoint):
+    """One endpoint, with its last wake-ups, newest first, and what they let expect of the next."""
+
+    wake_ups: list[WakeUp]
+    forecast: Forecast | None
 
 
 class EndpointList(TypedDict):

@@ -33,6 +33,9 @@ the stage takes pickles, and where in S3 compiled code is kept for the next inst
 STARTING_SECONDS, DOWNLOAD_SECONDS = 900, 900
 """How long the worker may take to unpack its package and to import torch from a cold disk, and SageMaker to download
 the package: SageMaker allows 60 to 3600 for each (API reference, ProductionVariant)."""
+PROVISION_SECONDS = 1_800
+"""How long SageMaker may look for an instance among several types before it gives the change up: 300 to 3600 (API
+reference, ProductionVariant). An endpoint cannot be changed or deleted meanwhile; a new one that finds none fails."""
 _PAGE = {"SortBy": "CreationTime", "SortOrder": "Descending", "PaginationConfig": {"PageSize": 100}}
 _VALIDATION = "ValidationException"
 """SageMaker's error code for a name that is taken, a name that does not exist, and an invalid value alike."""
@@ -102,12 +105,14 @@ class SageMakerEndpoints:
             desired=variant.get("DesiredInstanceCount", 0),
             image=images[0] if images else None,
             failure=found.get("FailureReason"),
+            running={pool["InstanceType"]: pool["CurrentInstanceCount"] for pool in variant.get("InstancePools", [])},
+            said=_said(variant),
         )
 
     def endpoint_tags(self, details: EndpointDetails) -> EndpointTags:
         """See `EndpointSource.endpoint_tags`: one ListTags and one DescribeEndpointConfig."""
-        machine = self.machine(details.config)
-        return EndpointTags(machine.instance_type if machine else None, self.tags(details.arn))
+        machine, tags = self.machine(details.config), self.tags(details.arn)
+        return EndpointTags(machine.instance_type, tags, machine.fallbacks) if machine else EndpointTags(None, tags)
 
     def tags(self, arn: str) -> dict[str, str]:
         """See `EndpointSource.tags`: one ListTags."""
@@ -143,10 +148,10 @@ class SageMakerEndpoints:
             if _code(error) == _VALIDATION:
                 return None
             raise
-        instance_type = next((variant.get("InstanceType") for variant in found["ProductionVariants"]), None)
+        types = _types(next(iter(found["ProductionVariants"]), {}))
         client = found.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
         at_once = client.get("MaxConcurrentInvocationsPerInstance", 1)
-        return Machine(instance_type, at_once) if instance_type else None
+        return Machine(types[0], at_once, types[1:]) if types else None
 
     def _listed(self, operation: str, key: str, name: str, beginning: str) -> Iterator[Any]:
         pages = self._client.get_paginator(operation).paginate(NameContains=beginning, **_PAGE)  # type: ignore[call-overload]
@@ -202,7 +207,7 @@ class SageMakerControl:
         variant: Any = {
             "VariantName": VARIANT,
             "ModelName": spec.parts,
-            "InstanceType": spec.instance_type,
+            **_instances(spec.instance_types),
             "InitialInstanceCount": max(1, spec.bounds.least),
             **_start(spec.container),
         }
@@ -306,6 +311,27 @@ def _start(container: Container) -> dict[str, Any]:
         "ModelDataDownloadTimeoutInSeconds": DOWNLOAD_SECONDS,
     }
     return {**times, **({"InferenceAmiVersion": container.ami} if container.ami else {})}
+
+
+def _instances(types: tuple[str, ...]) -> dict[str, Any]:
+    """The instance types of a variant, the preferred one first. One type is asked for as ever."""
+    if len(types) == 1:
+        return {"InstanceType": types[0]}
+    pools = [{"InstanceType": each, "Priority": priority} for priority, each in enumerate(types, 1)]
+    return {"InstancePools": pools, "VariantInstanceProvisionTimeoutInSeconds": PROVISION_SECONDS}
+
+
+def _types(variant: Mapping[str, Any]) -> tuple[str, ...]:
+    """The instance types of a configuration's variant, the preferred one first."""
+    pools = sorted(variant.get("InstancePools", []), key=lambda pool: pool["Priority"])
+    names = [pool["InstanceType"] for pool in pools] or [variant.get("InstanceType")]
+    return tuple(name for name in names if name)
+
+
+def _said(variant: Mapping[str, Any]) -> str | None:
+    """What SageMaker says of a change of a variant that is under way."""
+    told = [status.get("StatusMessage") for status in variant.get("VariantStatus", [])]
+    return " ".join(text for text in told if text) or None
 
 
 def _refusal(error: ClientError) -> DarkroomError | None:

@@ -21,7 +21,9 @@ WAKE_COOLDOWN = 300
 WAKE_PERIODS = 1
 """Minutes with a job and no instance before the endpoint is woken."""
 _TRACKING = "backlog"
+_GROWING = "grow"
 _WAKING = "wake"
+_WOKEN = (f"policy {_WAKING}", "minimum capacity was set to 1")
 _EXACT: Any = "ExactCapacity"
 _REMEMBERED = 3
 _DESCRIBED_AT_ONCE = 50
@@ -38,17 +40,23 @@ class AutoScaling:
         self._prefix = prefix
 
     def set_up(self, name: str, bounds: Bounds) -> None:
-        """See `Scaling.set_up`: four calls, each of which replaces what was there.
+        """See `Scaling.set_up`: five calls, each of which replaces what was there.
 
-        Target tracking on the backlog per instance adds and removes instances. Without any instance that metric has no
+        Target tracking on the backlog per instance adds instances. It takes them away only from an endpoint that never
+        sleeps: from the others Darkroom takes them itself (`endpoints/instances.py`), for target tracking would take
+        the last one a moment after a job came. That policy has a name of its own. A release before this one does not
+        know it, finds no policy of the name it knows, and sets up its own, which takes instances away.
+
+        Without any instance that metric has no
         data, so a step policy wakes the endpoint, on an alarm over `HasBacklogWithoutCapacity`. It sets a number: one
         that adds an instance adds a second one when the first takes longer than the cooldown to start.
         """
-        where: Any = _where(name)
+        where, sleeps = variant_of(name), bounds.least == 0
+        name_of_policy, other = (_GROWING, _TRACKING) if sleeps else (_TRACKING, _GROWING)
         self._client.register_scalable_target(**where, MinCapacity=bounds.least, MaxCapacity=bounds.most)
         self._client.put_scaling_policy(
             **where,
-            PolicyName=_TRACKING,
+            PolicyName=name_of_policy,
             PolicyType="TargetTrackingScaling",
             TargetTrackingScalingPolicyConfiguration={
                 "TargetValue": BACKLOG_TARGET,
@@ -60,8 +68,10 @@ class AutoScaling:
                 },
                 "ScaleOutCooldown": OUT_COOLDOWN,
                 "ScaleInCooldown": IN_COOLDOWN,
+                "DisableScaleIn": sleeps,
             },
         )
+        self._if_there(partial(self._client.delete_scaling_policy, **where, PolicyName=other))
         policy = self._client.put_scaling_policy(
             **where,
             PolicyName=_WAKING,
@@ -89,11 +99,16 @@ class AutoScaling:
             AlarmActions=[policy["PolicyARN"]],
         )
 
+    def set_bounds(self, name: str, bounds: Bounds) -> None:
+        """See `Scaling.set_bounds`: one call."""
+        where = variant_of(name)
+        self._client.register_scalable_target(**where, MinCapacity=bounds.least, MaxCapacity=bounds.most)
+
     def remove(self, name: str) -> None:
-        """See `Scaling.remove`: three calls, and one for the alarm. Application Auto Scaling removes the policies of a
+        """See `Scaling.remove`: four calls, and one for the alarm. Application Auto Scaling removes the policies of a
         target with it, but policies without a target would stay."""
-        where: Any = _where(name)
-        for policy in (_TRACKING, _WAKING):
+        where = variant_of(name)
+        for policy in (_TRACKING, _GROWING, _WAKING):
             self._if_there(partial(self._client.delete_scaling_policy, **where, PolicyName=policy))
         self._if_there(partial(self._client.deregister_scalable_target, **where))
         self._cloudwatch.delete_alarms(AlarmNames=[_alarm(name)])
@@ -110,6 +125,8 @@ class AutoScaling:
                 known = found.get(name, ScalingState())
                 if policy["PolicyName"] == _TRACKING:
                     found[name] = replace(known, tracking=True)
+                elif policy["PolicyName"] == _GROWING:
+                    found[name] = replace(known, growing=True)
                 elif policy["PolicyName"] == _WAKING and _is_exact(policy):
                     found[name] = replace(known, waking=True)
                     wakers[policy["PolicyARN"]] = name
@@ -126,7 +143,7 @@ class AutoScaling:
         """See `Scaling.bounds`: one DescribeScalableTargets for each 50 names."""
         found = {}
         for start in range(0, len(names), _DESCRIBED_AT_ONCE):
-            ids = [_where(name)["ResourceId"] for name in names[start : start + _DESCRIBED_AT_ONCE]]
+            ids = [variant_of(name)["ResourceId"] for name in names[start : start + _DESCRIBED_AT_ONCE]]
             for target in self._pages("describe_scalable_targets", "ScalableTargets", ResourceIds=ids):
                 if name := self._name(target["ResourceId"]):
                     found[name] = Bounds(target["MinCapacity"], target["MaxCapacity"])
@@ -135,18 +152,19 @@ class AutoScaling:
     def wakeups(self, name: str) -> list[float]:
         """See `Scaling.wakeups`: one DescribeScalingActivities.
 
-        AWS keeps activities for six weeks and names the policy in their cause (API reference, ScalingActivity). An
-        activity ends when the instance is in service.
+        AWS keeps activities for six weeks and names in their cause what brought them about, a policy or a bound that
+        was moved (API reference, ScalingActivity). An activity ends when the instance is in service. A number of
+        instances that was set directly leaves no activity.
         """
         found = self._client.describe_scaling_activities(
-            ServiceNamespace=_NAMESPACE, ResourceId=_where(name)["ResourceId"], ScalableDimension=_DIMENSION
+            ServiceNamespace=_NAMESPACE, ResourceId=variant_of(name)["ResourceId"], ScalableDimension=_DIMENSION
         )
         return [
             (activity["EndTime"] - activity["StartTime"]).total_seconds()
             for activity in found["ScalingActivities"]
             if activity["StatusCode"] == "Successful"
             and "EndTime" in activity
-            and f"policy {_WAKING}" in activity.get("Cause", "")
+            and any(cause in activity.get("Cause", "") for cause in _WOKEN)
         ][:_REMEMBERED]
 
     def _if_there(self, call: Callable[[], object]) -> None:
@@ -179,7 +197,8 @@ def _is_exact(policy: Any) -> bool:
     return bool(policy.get("StepScalingPolicyConfiguration", {}).get("AdjustmentType") == _EXACT)
 
 
-def _where(name: str) -> dict[str, str]:
+def variant_of(name: str) -> Any:
+    """The three members that name an endpoint's variant in each call of Application Auto Scaling."""
     return {
         "ServiceNamespace": _NAMESPACE,
         "ResourceId": f"endpoint/{name}/variant/{VARIANT}",

@@ -14,12 +14,15 @@ from darkroom.endpoints.model import (
     Bounds,
     EndpointDetails,
     EndpointSpec,
+    EndpointTags,
     Part,
     bounds_tags,
+    hours_tags,
 )
 from darkroom.endpoints.ports import PART_KINDS, EndpointControl, EndpointJobs, EndpointSource, PartKind, Scaling
 from darkroom.endpoints.service import Endpoints, not_found
 from darkroom.endpoints.spec import Planner, check_bounds, endpoint_of
+from darkroom.endpoints.waking import Waker
 from darkroom.errors import Conflict, Invalid
 
 GRACE_SECONDS = 900.0
@@ -46,8 +49,10 @@ class Fleet:
         stage: str,
         worker: Callable[[], StageWorker],
         clock: Callable[[], float] = time.time,
+        waker: Callable[[], Waker] | None = None,
     ) -> None:
-        """`worker` gives what a request leaves out, and is called by `create` alone; `clock` gives epoch seconds."""
+        """`worker` gives what a request leaves out, and is called by `create` alone; `clock` gives epoch seconds.
+        `waker` is called when an endpoint is to be woken; without one none is."""
         self._endpoints = endpoints
         self._source = source
         self._control = control
@@ -56,6 +61,7 @@ class Fleet:
         self._stage = stage
         self._worker = worker
         self._clock = clock
+        self._waker = waker
 
     def create(self, owner: str, request: EndpointIn) -> tuple[str, bool]:
         """Create model, configuration and endpoint; returns the full name, and whether the endpoint is new.
@@ -91,31 +97,26 @@ class Fleet:
             self._check_same(spec, found)
 
     def scale(self, name: str, request: EndpointPatch) -> str:
-        """Change the bounds: first in the tags, then in Application Auto Scaling. Returns the full name.
+        """Change the bounds, first in the tags, then in Application Auto Scaling, and the working hours, which are kept
+        in the tags alone. Returns the full name.
 
-        On an endpoint that is not in service yet, they are registered when it comes into service.
+        On an endpoint that is not in service yet, bounds are registered when it comes into service.
         Raises Missing `endpoint_not_found`, Invalid `bounds_not_valid`, Conflict `endpoint_is_going`, `endpoint_failed`
         or `endpoint_not_ours`.
         """
         details = self._describe(name)
         full = details.endpoint.name
-        tags = self._source.endpoint_tags(details)
-        status = details.endpoint.status
-        if tags.deletion_requested or status == "Deleting":
-            raise Conflict("endpoint_is_going", f"The endpoint {full!r} is being deleted.")
-        if status == FAILED:
-            raise Conflict("endpoint_failed", f"The endpoint {full!r} has failed. Delete it and make another.")
-        old = tags.bounds
-        if old is None:
-            raise Conflict(
-                "endpoint_not_ours",
-                f"The endpoint {full!r} was not made by Darkroom, so its scaling is left to who made it.",
-            )
+        old = asked_bounds(details, self._source.endpoint_tags(details))
         bounds = Bounds(
             old.least if request.min_instances is None else request.min_instances,
             old.most if request.max_instances is None else request.max_instances,
         )
         check_bounds(bounds)
+        if "hours" in request.model_fields_set:
+            self._control.tag(details.arn, hours_tags(request.hours.value if request.hours else None))
+            self._endpoints.forget()
+        if request.min_instances is None and request.max_instances is None:
+            return full
         self._control.tag(details.arn, bounds_tags(bounds) | {"darkroom:scaled": str(int(self._clock()))})
         if details.endpoint.serving:
             self._scaling.set_up(full, bounds)
@@ -174,8 +175,15 @@ class Fleet:
             return "deleted" if self.remove(details) else "waiting"
         if details.endpoint.status == IN_SERVICE and tags.bounds:
             self._scaling.set_up(name, tags.bounds)
-            return "scaling set up"
+            return "woken" if self._wake(details) else "scaling set up"
         return "left alone"
+
+    def _wake(self, details: EndpointDetails) -> bool:
+        """Wake an endpoint that has just fallen asleep while a job came, and could not be woken then."""
+        name = details.endpoint.name
+        if self._waker is None or not details.sleeps or not self._open_jobs.by_endpoint(fresh=True).get(name):
+            return False
+        return self._waker().ask(name, "event")
 
     def parts(self, older_than: float = GRACE_SECONDS) -> list[OldPart]:
         """Every model and configuration with the stage's prefix that is older than `older_than` seconds."""
@@ -252,6 +260,22 @@ class Fleet:
             raise Conflict(
                 "endpoint_exists",
                 f"There is an endpoint {spec.name!r} already, made differently, or before the stage got another "
-                f"worker ({status}, {tags.instance_type}). PATCH changes its bounds; for anything else delete it, or "
-                "take another name.",
+                f"worker ({status}, {', '.join(tags.instance_types)}). PATCH changes its bounds; for anything else "
+                "delete it, or take another name.",
             )
+
+
+def asked_bounds(details: EndpointDetails, tags: EndpointTags) -> Bounds:
+    """The bounds that were asked for of an endpoint that people may still change. Raises Conflict `endpoint_is_going`,
+    `endpoint_failed` or `endpoint_not_ours` for any other."""
+    full, status = details.endpoint.name, details.endpoint.status
+    if tags.deletion_requested or status == "Deleting":
+        raise Conflict("endpoint_is_going", f"The endpoint {full!r} is being deleted.")
+    if status == FAILED:
+        raise Conflict("endpoint_failed", f"The endpoint {full!r} has failed. Delete it and make another.")
+    if tags.bounds is None:
+        raise Conflict(
+            "endpoint_not_ours",
+            f"The endpoint {full!r} was not made by Darkroom, so its scaling is left to who made it.",
+        )
+    return tags.bounds

@@ -2,6 +2,7 @@
 Auto Scaling, and nowhere else."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 from darkroom.endpoints.model import (
@@ -10,9 +11,11 @@ from darkroom.endpoints.model import (
     EndpointDetails,
     EndpointSpec,
     EndpointTags,
+    JobSpan,
     Machine,
     Part,
     ScalingState,
+    WakeUp,
 )
 
 PartKind = Literal["config", "model"]
@@ -74,6 +77,9 @@ class Scaling(Protocol):
     def set_up(self, name: str, bounds: Bounds) -> None:
         """Register the endpoint with these bounds, both policies and the alarm. May be repeated."""
 
+    def set_bounds(self, name: str, bounds: Bounds) -> None:
+        """Register the bounds alone."""
+
     def remove(self, name: str) -> None:
         """Remove all of it; no error when it is gone."""
 
@@ -85,6 +91,21 @@ class Scaling(Protocol):
 
     def wakeups(self, name: str) -> list[float]:
         """How many seconds the last wake-ups from zero took, newest first."""
+
+
+class Waking(Protocol):
+    """Sets how many instances an endpoint has.
+
+    Both raise Conflict `endpoint_changing` while SageMaker is changing the endpoint, so that the call may be tried
+    again later; Missing `endpoint_not_found` for one that is gone; and Invalid `instances_refused` with the words of
+    AWS for every other refusal.
+    """
+
+    def wake(self, name: str) -> None:
+        """Ask for the first instance of an endpoint that has none."""
+
+    def keep(self, name: str, instances: int) -> None:
+        """Let go of all instances but so many; 0 puts the endpoint to sleep."""
 
 
 class EndpointJobs(Protocol):
@@ -99,3 +120,36 @@ class EndpointJobs(Protocol):
 
     def last(self, endpoint: str) -> float | None:
         """When a job of an endpoint was last created or ended, in epoch seconds; None when it has no job."""
+
+    def spans(self, endpoint: str, most: int) -> list[JobSpan]:
+        """From when to when the newest jobs of an endpoint were open, at most so many, newest first. A change of this
+        moment may not be seen yet."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """When a container first told that it works at a job, and when the first picture was there, in epoch seconds; None
+    for what has not happened."""
+
+    container: float | None = None
+    picture: float | None = None
+
+
+class FirstWork(Protocol):
+    """What the jobs of an endpoint tell of its start."""
+
+    def first_work(self, endpoint: str, since: float) -> Begun:
+        """The first work of an endpoint after `since`, in epoch seconds."""
+
+
+class WakeUpStore(Protocol):
+    """Keeps the wake-ups of endpoints for some months."""
+
+    def add(self, wake_up: WakeUp) -> None:
+        """Write a wake-up that was asked for now."""
+
+    def complete(self, wake_up: WakeUp) -> None:
+        """Write what is known of a wake-up that was added; nothing happens to one that is gone."""
+
+    def last(self, endpoint: str, most: int) -> list[WakeUp]:
+        """The newest rows of an endpoint, newest first."""

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from darkroom.endpoints.model import ENGINE_TAG, Bounds, Endpoint, EndpointDetails, EndpointTags, Machine
+from darkroom.endpoints.model import ENGINE_TAG, Bounds, Endpoint, EndpointDetails, EndpointTags, Machine, WakeUp
 from darkroom.endpoints.ports import EndpointJobs, EndpointSource, Scaling
+from darkroom.endpoints.wakeups import starts
 from darkroom.errors import Busy, Conflict, Invalid, Missing
 
 CACHE_SECONDS = 10.0
@@ -30,6 +31,15 @@ class EndpointView:
         """The endpoint itself."""
         return self.details.endpoint
 
+    @property
+    def running(self) -> Mapping[str, int]:
+        """How many instances of each type run, the preferred type first; empty when no type is known."""
+        if len(self.tags.instance_types) == 1:
+            return {self.tags.instance_types[0]: self.details.current}
+        # SageMaker tells no pools of an endpoint that has no instance yet.
+        order = dict.fromkeys((*self.tags.instance_types, *self.details.running))
+        return {name: self.details.running.get(name, 0) for name in order}
+
 
 class Endpoints:
     """The stage's endpoints. What AWS answers is cached for some seconds."""
@@ -41,14 +51,16 @@ class Endpoints:
         open_jobs: EndpointJobs,
         prefix: str,
         monotonic: Callable[[], float] = time.monotonic,
+        ledger: Callable[[str], list[WakeUp]] = lambda name: [],
     ) -> None:
         """`prefix` is what the names of this stage's endpoints begin with; `monotonic` gives seconds for the age of the
-        cache."""
+        cache; `ledger` reads the last wake-ups of an endpoint, newest first."""
         self._source = source
         self._scaling = scaling
         self._open_jobs = open_jobs
         self._prefix = prefix
         self._monotonic = monotonic
+        self._ledger = ledger
         self._cache: dict[str, tuple[float, object]] = {}
         self._machines: dict[tuple[str, str], Machine | None] = {}
         self._tags: dict[tuple[str, str], dict[str, str]] = {}
@@ -123,13 +135,39 @@ class Endpoints:
     def _created(self, name: str) -> str | None:
         return next((endpoint.created_at for endpoint in self.all() if endpoint.name == name), None)
 
-    def details(self, name: str) -> EndpointDetails | None:
-        """An endpoint with its instances, at most `CACHE_SECONDS` old; None when it is gone."""
-        return self._cached(f"details {name}", lambda: self._source.describe(name))
+    def is_ours(self, name: str) -> bool:
+        """Whether Darkroom made an endpoint, and so scales it; false for one that is gone. It is cached for ever."""
+        created = self._created(name)
+        return created is not None and EndpointTags(None, self._tags_of(name, created)).bounds is not None
+
+    def details(self, name: str, fresh: bool = False) -> EndpointDetails | None:
+        """An endpoint with its instances, at most `CACHE_SECONDS` old, or read now when `fresh`; None when it is
+        gone."""
+        return self._cached(_details(name), lambda: self._source.describe(name), fresh=fresh)
+
+    def known_to_sleep(self, name: str) -> bool:
+        """Whether an endpoint had no instance when it was last read, at most `CACHE_SECONDS` ago; nothing is read."""
+        read_at, found = self._cache.get(_details(name), (0.0, None))
+        if not isinstance(found, EndpointDetails) or self._monotonic() - read_at > CACHE_SECONDS:
+            return False
+        return found.sleeps
+
+    def forget_details(self, name: str) -> None:
+        """Forget how many instances an endpoint has, because that is about to change."""
+        self._cache.pop(_details(name), None)
 
     def wakeups(self, name: str) -> list[float]:
-        """How many seconds the last wake-ups from zero took, newest first; at most `WAKEUP_CACHE_SECONDS` old."""
+        """How many seconds the last wake-ups from zero took until the endpoint could work, newest first; at most
+        `WAKEUP_CACHE_SECONDS` old. Only while the ledger knows of none, those count that Application Auto Scaling
+        remembers."""
+        if known := starts(self.last_wake_ups(name)):
+            return known
         return self._cached(f"wakeups {name}", lambda: self._scaling.wakeups(name), WAKEUP_CACHE_SECONDS)
+
+    def last_wake_ups(self, name: str, fresh: bool = False) -> list[WakeUp]:
+        """The last wake-ups of an endpoint, newest first; at most `WAKEUP_CACHE_SECONDS` old, or read now when
+        `fresh`."""
+        return self._cached(f"ledger {name}", lambda: self._ledger(name), WAKEUP_CACHE_SECONDS, fresh)
 
     def choose(self, requested: str | None) -> str:
         """The name of the endpoint for a job: the requested one, or the one with the fewest open jobs.
@@ -169,7 +207,10 @@ class Endpoints:
         name = details.endpoint.name
         tags = self._source.endpoint_tags(details)
         registered = bounds.get(name)
-        return EndpointView(details, tags, registered or tags.bounds, registered is not None, counts.get(name, 0))
+        # While the endpoint wakes or falls asleep, its bounds may be moved; people see those they asked for.
+        moved = tags.bounds is not None and registered is not None and tags.bounds.may_be_moved_to(registered)
+        shown = tags.bounds if moved or registered is None else registered
+        return EndpointView(details, tags, shown, registered is not None, counts.get(name, 0))
 
     @staticmethod
     def _serving(requested: str | None, endpoints: list[Endpoint]) -> list[str]:
@@ -195,6 +236,10 @@ class Endpoints:
             f"The endpoint {name!r} is {statuses[name]}, and only one that is in service takes jobs. "
             "Wait for it, or leave `endpoint` out to let Darkroom choose.",
         )
+
+
+def _details(name: str) -> str:
+    return f"details {name}"
 
 
 def not_found(name: str) -> Missing:

@@ -144,7 +144,7 @@ class EndpointSweep:
         if endpoint.status != IN_SERVICE:
             return done
         bounds = tags.bounds
-        if bounds and not (state.complete and state.bounds == bounds and _within(details.desired, bounds)):
+        if bounds and not (state.fits(bounds) and _within(details.desired, bounds)):
             self._scaling.set_up(endpoint.name, bounds)
             done = replace(done, scaling_set_up=done.scaling_set_up + 1)
         known = bounds or state.bounds

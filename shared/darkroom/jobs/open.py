@@ -5,17 +5,25 @@ from dataclasses import replace
 from datetime import datetime
 
 from darkroom import ids
+from darkroom.endpoints.model import JobSpan
+from darkroom.endpoints.ports import Begun
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.ending import Endings
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Stream, fill, plan
 from darkroom.jobs.limiter import OpenJobLimiter
+from darkroom.jobs.model import JobLine
 from darkroom.jobs.ports import JobStore, Outputs
-from darkroom.jobs.state import OPEN
+from darkroom.jobs.state import OPEN, SUCCEED
+from darkroom.times import moment, told
 
 PAGE = 100
 MOST = 500
-"""Jobs that one call fails, each by one write."""
+"""Jobs that one call fails, each by one write; and those that are looked through for the first work of an endpoint."""
+WAITED_SECONDS = 3600
+"""How long before an endpoint was woken the jobs may have come that wait for it: its instance may not be to be had."""
+FIRST_IN_LINE = 3
+"""SageMaker hands jobs out in the order in which they came, so the first ones begin first."""
 
 
 class JobsByEndpoint:
@@ -54,12 +62,51 @@ class JobsByEndpoint:
                 return failed
             before = ids.before(page.next)
 
+    def first_work(self, endpoint: str, since: float) -> Begun:
+        """See `FirstWork.first_work`: one Query or some, and a GetItem for each of the first jobs."""
+        settled, waiting = self._lines(endpoint, since)
+        ends = [(_ended(line), line) for line in settled if line.status == SUCCEED]
+        pictures = [(when, line) for when, line in ends if when is not None and when > since]
+        first = min(pictures, default=None, key=lambda found: found[0])
+        asked = [line.id for line in waiting[:FIRST_IN_LINE]] + ([first[1].id] if first else [])
+        begun = [when for job_id in asked if (when := self._began(job_id)) is not None and when >= since]
+        return Begun(min(begun, default=None), first[0] if first else None)
+
+    def _lines(self, endpoint: str, since: float) -> tuple[list[JobLine], list[JobLine]]:
+        """The lines of an endpoint's jobs that may have waited for its start, oldest first: those that ended, and those
+        that are open."""
+        filters = Filters(endpoint=endpoint, low=ids.first_of(moment(since - WAITED_SECONDS)))
+        stream, start, lines = Stream("by_endpoint", endpoint), ids.HIGHEST, list[JobLine]()
+        while len(lines) < MOST:
+            page = self._store.read(stream, filters, start, PAGE)
+            lines += page.lines
+            if page.last_read is None:
+                break
+            start = ids.before(page.last_read)
+        lines.reverse()
+        return [line for line in lines if line.settled], [line for line in lines if not line.settled]
+
+    def _began(self, job_id: str) -> float | None:
+        """When a worker began with a job: as it told, or so long before the end as it was at work."""
+        job = self._store.get(job_id)
+        if job is None:
+            return None
+        if job.started_at is not None:
+            return told(job.started_at)
+        ended, busy = _ended(job.line), job.line.run_seconds
+        return None if ended is None or busy is None else ended - busy
+
     def last(self, endpoint: str) -> float | None:
         """When the newest job of an endpoint was created or ended, in epoch seconds, None without jobs: one Query of
         one item."""
-        found = self._store.read(Stream("by_endpoint", endpoint), Filters(), ids.HIGHEST, 1)
-        if not found.lines:
-            return None
-        line = found.lines[0]
-        ended = datetime.fromisoformat(line.completed_at) if line.completed_at else ids.created_at(line.id)
-        return max(ended, ids.created_at(line.id)).timestamp()
+        return max((max(span.created, span.ended or 0.0) for span in self.spans(endpoint, 1)), default=None)
+
+    def spans(self, endpoint: str, most: int) -> list[JobSpan]:
+        """From when to when the newest jobs were open, newest first: one Query."""
+        lines = self._store.read(Stream("by_endpoint", endpoint), Filters(), ids.HIGHEST, most).lines
+        return [JobSpan(ids.created_at(line.id).timestamp(), _ended(line)) for line in lines]
+
+
+def _ended(line: JobLine) -> float | None:
+    """When a job ended, in epoch seconds; None for an open one."""
+    return datetime.fromisoformat(line.completed_at).timestamp() if line.completed_at else None

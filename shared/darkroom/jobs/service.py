@@ -88,7 +88,7 @@ class Jobs:
         retry_after = None
         if not job.line.settled and not self._may_end_soon(job, asleep):
             retry_after = phase.ask_again if phase else LATEST
-        return Awaited(self.show(job, phase), retry_after)
+        return Awaited(self.show(job, phase, self._place(job, phase)), retry_after)
 
     def _may_end_soon(self, job: Job, asleep: bool) -> bool:
         if job.line.settled:
@@ -161,10 +161,20 @@ class Jobs:
             raise _not_found(job_id)
         return job
 
-    def show(self, job: Job, phase: Phase | None = None) -> JobOut:
+    def show(self, job: Job, phase: Phase | None = None, place: int | None = None) -> JobOut:
         """The job as the API shows it, with presigned links."""
         urls = {name: self._images.url(job.line.owner, image) for name, image in job.inputs.items()}
-        return job_out(job, urls, self._outputs, phase)
+        return job_out(job, urls, self._outputs, phase, place)
+
+    def _place(self, job: Job, phase: Phase | None) -> int | None:
+        """How many open jobs of its endpoint came before a job that waits; None for one that does not wait, or while
+        AWS is too busy to count them: what is known of the job is worth more than its place."""
+        if phase is None or not phase.waits or job.line.endpoint is None:
+            return None
+        try:
+            return self._store.open_before(job.line.id, job.line.endpoint)
+        except Busy:
+            return None
 
     def _phase(self, job: Job) -> Phase | None:
         """The phase of an open job, None when SageMaker does not answer."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from darkroom import ids
 from darkroom.endpoints.service import Endpoints
 from darkroom.errors import Busy
 from darkroom.images.ports import ImageStore, PictureUses
@@ -22,8 +23,11 @@ from darkroom.jobs.sweep_pictures import PictureTidying
 from darkroom.jobs.sweep_rules import Rules
 from darkroom.jobs.sweep_tidying import Tidying
 from darkroom.jobs.sweep_walker import Left, Round, Walker
+from darkroom.times import moment
 
 NAME = "jobs"
+OLDEST = "oldest_open_seconds"
+"""The metric of the age of the oldest open job."""
 ENDED: tuple[Status, ...] = (CANCELLED, FAIL)
 
 
@@ -95,6 +99,20 @@ class Sweep:
         if errors:
             raise errors[0]
         return {**this.counts, "broken": sorted(this.broken)}
+
+    def run_and_measure(self, left: Left) -> dict[str, int | list[str]]:
+        """`run`, and under OLDEST how old the oldest open job is after it, in seconds."""
+        return {**self.run(left), OLDEST: self._age_of_the_oldest()}
+
+    def _age_of_the_oldest(self) -> int:
+        """How many seconds ago the oldest open job was made; 0 without one."""
+        now = self._clock()
+        until = ids.first_of(moment(now))
+        pages = [
+            self._store.oldest(status, shard, ids.LOWEST, until, 1) for status in OPEN for shard in range(self._shards)
+        ]
+        ages = [now - ids.created_at(line.id).timestamp() for lines in pages for line in lines]
+        return int(max(ages, default=0))
 
     def _listed_endpoints(self, this: Round) -> dict[str, bool] | None:
         """Each endpoint and whether it takes jobs, None when SageMaker could not be asked. It is read before any answer

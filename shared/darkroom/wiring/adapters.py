@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from darkroom.assets import AssetStore
     from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, Web
+    from darkroom.costs.ports import BudgetStore, DayStore, MeterStore
     from darkroom.dead_letters.ports import Letters
-    from darkroom.endpoints.ports import EndpointControl, EndpointSource, Scaling
+    from darkroom.endpoints.ports import EndpointControl, EndpointSource, Scaling, WakeUpStore, Waking
     from darkroom.idempotency import ClaimStore
     from darkroom.images.ports import ImageStore, PictureUses
     from darkroom.jobs.model import JobTimeouts
@@ -171,6 +172,22 @@ class Adapters:
         return AutoScaling(clients("application-autoscaling"), clients("cloudwatch"), self.settings.endpoint_prefix)
 
     @cached_property
+    def wake_up_store(self) -> WakeUpStore:
+        """The wake-ups of endpoints."""
+        from darkroom.aws.wakeups import DynamoWakeUps
+
+        return DynamoWakeUps(self.clients("dynamodb"), self.settings.usage_table, self.clock)
+
+    @cached_property
+    def waking(self) -> Waking:
+        """Sets how many instances endpoints have."""
+        from darkroom.aws.waking import ByBounds, ByCount
+
+        if self.settings.wake_by == "bounds":
+            return ByBounds(self.clients("application-autoscaling"))
+        return ByCount(self.clients("sagemaker"))
+
+    @cached_property
     def inference(self) -> Inference:
         """SageMaker asynchronous inference."""
         from darkroom.aws.sagemaker import SageMakerInference
@@ -202,6 +219,27 @@ class Adapters:
         from darkroom.aws.bookmarks import DynamoBookmarks
 
         return DynamoBookmarks(self.clients("dynamodb"), self.settings.jobs_table, self.clock)
+
+    @cached_property
+    def day_store(self) -> DayStore:
+        """The counted days of jobs."""
+        from darkroom.aws.usage import DynamoDays
+
+        return DynamoDays(self.clients("dynamodb"), self.settings.usage_table, self.clock)
+
+    @cached_property
+    def meter_store(self) -> MeterStore:
+        """The metered seconds of endpoints."""
+        from darkroom.aws.usage import DynamoMeter
+
+        return DynamoMeter(self.clients("dynamodb"), self.settings.usage_table, self.clock)
+
+    @cached_property
+    def budget_store(self) -> BudgetStore:
+        """The budgets."""
+        from darkroom.aws.usage import DynamoBudgets
+
+        return DynamoBudgets(self.clients("dynamodb"), self.settings.usage_table, self.clock)
 
     @cached_property
     def letters(self) -> Letters:
