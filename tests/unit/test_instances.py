@@ -210,6 +210,22 @@ class TestFallingAsleep:
         assert world.round(later=149)["let_go"] == 0
         assert world.instances == 1
 
+    def test_before_the_last_count_it_keeps_it_awake_although_it_was_not_seen_before(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.awake().job(seconds=10, ago=4_000)
+        spans, looks = world.jobs.spans, iter(range(10))
+
+        def seen(endpoint: str, most: int) -> list[JobSpan]:
+            found = spans(endpoint, most)
+            if next(looks) == 1:
+                world.job()
+            return found
+
+        monkeypatch.setattr(world.jobs, "spans", seen)
+        assert world.round()["let_go"] == 0
+        assert next(looks) == 2
+
     def test_between_the_last_look_and_the_call_it_wakes_it_once_it_has_fallen_asleep(self, world: World) -> None:
         world.awake().job(seconds=10, ago=10)
 
