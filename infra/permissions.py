@@ -320,9 +320,8 @@ class Permissions:
             allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),
             allow(["sagemaker:InvokeEndpointAsync"], resources.endpoints),
-            # To see of which instance type the instances are. An endpoint that is gone is looked for in the list.
+            # To see of which instance type the instances are: of an endpoint that is there, so without the list.
             allow(["sagemaker:DescribeEndpoint"], resources.endpoints),
-            allow(["sagemaker:ListEndpoints"], NO_RESOURCE),
             allow(_TAKE_MESSAGES, self._events.queue.queue_arn),
         ]
 

@@ -101,13 +101,13 @@ class Endpoints:
         """Whether an endpoint goes on looking for instances at `now`, because its time for that is not over."""
         if not self._capacity.short(kept):
             return False
-        name = kept["Description"]["EndpointName"]
+        name, since = kept["Description"]["EndpointName"], kept.get("Asked", now)
         if self._capacity.is_over(kept, now):
-            self._targets.amend(name, StatusCode="Failed", EndTime=now)
+            self._targets.amend(name, since, StatusCode="Failed", EndTime=now)
             return False
         kept |= {"SettlesAt": now + RETRY_SECONDS, "Description": self._capacity.told(kept["Description"], kept)}
         with self._documents.together():
-            self._targets.amend(name, EndTime=kept["SettlesAt"])
+            self._targets.amend(name, since, EndTime=kept["SettlesAt"])
             self._documents.put("endpoint", name.lower(), kept)
         return True
 

@@ -76,11 +76,11 @@ class ScalableTargets:
         }
         self._documents.put("scaling-activity", activity["ActivityId"], activity)
 
-    def amend(self, endpoint: str, **changes: object) -> None:
-        """Change the newest scaling activity of an endpoint, if it has one that has not ended yet."""
+    def amend(self, endpoint: str, since: float, **changes: object) -> None:
+        """Change the scaling activity that began a change of an endpoint at `since`; nothing if none did."""
         of_endpoint = (each for each in self.activities() if each["ResourceId"].startswith(f"endpoint/{endpoint}/"))
         newest = next(of_endpoint, None)
-        if newest and newest["StatusCode"] == "Successful":
+        if newest and newest["StartTime"] >= since:
             self._documents.put("scaling-activity", newest["ActivityId"], newest | changes)
 
     def activities(self) -> list[Document]:

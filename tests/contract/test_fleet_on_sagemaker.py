@@ -336,3 +336,34 @@ def test_an_alarm_wakes_an_endpoint_that_nobody_woke_and_the_seconds_it_took_are
     assert instances() == 1
     assert darkroom.scaling.wakeups(darkroom.name) == [MINUTE]
     darkroom.fleet.delete("anime")
+
+
+def test_a_job_waits_while_no_type_is_left_and_wakes_the_first_that_comes_back(darkroom: DarkroomStage) -> None:
+    g5, g4 = "ml.g5.xlarge", "ml.g4dn.xlarge"
+    darkroom.fleet.create("alice", EndpointIn(name="anime", instance_types=[g5, g4]))
+    darkroom.turn_until_in_service()
+    darkroom.fleet.reconcile(darkroom.name)
+    darkroom.stage.turn(IDLE)
+    darkroom.stage.turn()
+    knobs = {"waking_seconds": MINUTE, "idle_seconds": IDLE}
+    darkroom.stage.knobs(**knobs, no_capacity=[g5, g4], provision_seconds=3 * MINUTE)
+    darkroom.stage.runtime.invoke_endpoint_async(EndpointName=darkroom.name, Body=b"{}")
+    darkroom.stage.wait_for_check()
+    waking = darkroom.source.describe(darkroom.name)
+    assert waking
+    assert (waking.endpoint.status, waking.lacking((g5, g4))) == ("Updating", (g5, g4))
+    # The time is over, and the alarm that is still on begins again.
+    darkroom.stage.turn(3 * MINUTE)
+    given_up = darkroom.source.describe(darkroom.name)
+    assert given_up
+    assert given_up.failure
+    assert (given_up.current, given_up.lacking((g5, g4))) == (0, (g5, g4))
+    assert darkroom.scaling.wakeups(darkroom.name) == []
+    assert darkroom.stage.queues()["endpoints"][darkroom.name]["waiting"] == 1
+    darkroom.stage.knobs(**knobs, no_capacity=[g5])
+    darkroom.stage.wait_for_check()
+    darkroom.stage.turn()
+    awake = darkroom.source.describe(darkroom.name)
+    assert awake
+    assert (awake.running, awake.failure) == ({g5: 0, g4: 1}, None)
+    assert darkroom.scaling.wakeups(darkroom.name)

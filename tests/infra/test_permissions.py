@@ -205,6 +205,7 @@ EXPECTED = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+        "sagemaker:DescribeEndpoint",
         "sagemaker:InvokeEndpointAsync",
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
