@@ -16,8 +16,9 @@ from infra.stage import NO_PACKAGE, Stage
 from infra.versions import KEPT
 
 PRICES = Path(__file__).with_name("prices.json")
-ROUND_METRICS = 15
-"""How many metrics a round of the sweeper writes in all, even where nothing happens; a test counts them."""
+ROUND_METRICS, MINUTE_METRICS = 19, 12
+"""How many metrics a round of the sweeper and one of the scaler write in all, with endpoints, even where nothing
+happens; a test counts them."""
 JOB_METRICS = 5
 """How many metrics the ends of jobs are told with; one is paid in a month in which it was written."""
 DEAR = Stage(name="prod", worker_package=NO_PACKAGE, waf=True, customer_key=True, snap_start=True)
@@ -55,6 +56,7 @@ def idle(stage: Stage, templates: Sequence[Mapping[str, Any]]) -> list[Line]:
         return sum(one["Type"] == f"AWS::{kind}" for one in resources)
 
     sweeps = assumed["sweeps_an_hour"] * price["month_hours"]
+    scales = assumed["scales_an_hour"] * price["month_hours"]
     compute = stage.memory_mb / 1024 * price["lambda_gb_second"][stage.architecture]
     polls = assumed["polls_a_minute"] * 60 * price["month_hours"]
     rules = sum(len(one["Properties"]["Rules"]) for one in resources if one["Type"] == "AWS::WAFv2::WebACL")
@@ -62,11 +64,13 @@ def idle(stage: Stage, templates: Sequence[Mapping[str, Any]]) -> list[Line]:
     snapshot = stage.memory_mb / 1024 * 3600 * price["month_hours"] * price["snapshot_gb_second"]
     found = [
         Line("metrics of the sweeper", ROUND_METRICS, price["metric_month"]),
+        Line("metrics of the scaler", MINUTE_METRICS, price["metric_month"]),
         Line("the dashboard", count("CloudWatch::Dashboard"), price["dashboard_month"]),
         Line("alarms", count("CloudWatch::Alarm"), price["alarm_month"]),
         Line("reading empty queues, each", count("Lambda::EventSourceMapping"), polls * price["sqs_request"]),
         Line("the secret of the first key", count("SecretsManager::Secret"), price["secret_month"]),
         Line("the sweeper's calls", sweeps, price["lambda_request"] + assumed["sweep_seconds"] * compute),
+        Line("the scaler's calls", scales, price["lambda_request"] + assumed["scale_seconds"] * compute),
         Line("`customer_key`: the key", count("KMS::Key"), price["key_month"]),
         Line("`waf`: the firewall", count("WAFv2::WebACL"), price["firewall_month"]),
         Line("`waf`: its rules", rules, price["firewall_rule_month"]),
@@ -108,10 +112,11 @@ your region.
         + "\n".join(lines)
         + f"""
 
-Assumed is that Lambda asks an empty queue {assumed["polls_a_minute"]} times a minute, and that a round of the sweeper
-takes {assumed["sweep_seconds"]} second. In a month with jobs, {JOB_METRICS} metrics more are written about their ends,
-at {price["metric_month"]:.2f} dollars each. Of mails about alarms (`alarm_email`) 100,000 cost
-{price["mails_100000"]:.2f} dollars. With `snap_start` each start of a function behind the API costs
+Assumed is that Lambda asks an empty queue {assumed["polls_a_minute"]} times a minute, that a round of the sweeper takes
+{assumed["sweep_seconds"]} second, and one of the scaler {assumed["scale_seconds"]}. In a month with jobs, {JOB_METRICS}
+metrics more are written about their ends, at {price["metric_month"]:.2f} dollars each. Of mails about alarms
+(`alarm_email`) 100,000 cost {price["mails_100000"]:.2f} dollars. With `snap_start` each start of a function behind the
+API costs
 {price["snapshot_restored_gb"]:.5f} dollars for each GB of its memory besides. An endpoint is billed by the second for
 every instance that it has, at the rate of its type; one that sleeps has none. Model files cost {price["s3_gb_month"]}
 dollars a month for each GB, rows of jobs {price["dynamodb_gb_month"]}.

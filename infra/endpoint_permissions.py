@@ -51,6 +51,30 @@ def wake_ups(resources: Resources) -> list[Grant]:
     return [allow(actions, resources.usage, conditions={"ForAllValues:StringLike": rows})]
 
 
+def scaling_by_the_minute(resources: Resources) -> list[Grant]:
+    """To look at endpoints and at their open jobs, wake endpoints and put them to sleep."""
+    return [
+        allow(["sagemaker:ListEndpoints"], NO_RESOURCE),
+        allow(["sagemaker:ListTags"], resources.endpoints),
+        allow(
+            [
+                "application-autoscaling:DescribeScalableTargets",
+                "application-autoscaling:DescribeScalingActivities",
+            ],
+            NO_RESOURCE,
+        ),
+        *waking(resources),
+        allow(
+            ["dynamodb:Query"],
+            resources.index(resources.jobs, "open"),
+            resources.index(resources.jobs, "by_endpoint"),
+        ),
+        # The ledger of wake-ups asks the first jobs when their worker began.
+        allow(["dynamodb:GetItem"], resources.jobs),
+        *wake_ups(resources),
+    ]
+
+
 def keeping(resources: Resources) -> list[Grant]:
     """To read endpoints, set up their scaling, delete them, and fail their jobs."""
     endpoints, configs, models = resources.endpoints, resources.endpoint_configs, resources.sagemaker_models

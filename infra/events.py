@@ -15,6 +15,7 @@ from darkroom.settings import endpoint_prefix
 
 ATTEMPTS = 5
 SWEEP_EVERY = Duration.minutes(5)
+SCALE_EVERY = Duration.minutes(1)
 
 
 class Events(Construct):
@@ -120,6 +121,20 @@ class Sweeps(Construct):
             max_event_age=SWEEP_EVERY,
             on_failure=destinations.SqsDestination(self.dead_letters),
         )
+
+
+class Minutes(Construct):
+    """The scaler's schedule. A failed call is not tried again and leaves no record but its log and the function's
+    alarm: the next one comes within a minute and sees what it left. Two at once do no harm."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(scope, "Minutes")
+
+    def call(self, alias: lambda_.Alias) -> None:
+        """Call the function of `alias` every minute."""
+        target = targets.LambdaFunction(alias, retry_attempts=0, max_event_age=SCALE_EVERY)
+        events.Rule(self, "Schedule", schedule=events.Schedule.rate(SCALE_EVERY), targets=[target])
+        alias.configure_async_invoke(retry_attempts=0, max_event_age=SCALE_EVERY)
 
 
 def _feed(scope: Construct, queue: sqs.Queue, function: lambda_.IFunction, batch_size: int) -> None:

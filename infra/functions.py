@@ -18,6 +18,8 @@ _MAKING = ("instance_type", "cpu_instance_type", "region", *_WORKER)
 _ENDPOINTS = ("stage", "worker_role", "results_topic", "pickles", "models_bucket")
 _TIMEOUTS = ("job_wait_seconds", "job_run_seconds", "settle_after_seconds")
 _HAND_OVER = ("models_bucket", "progress_queue_url", "retention_days", "prices", "stage", *_TIMEOUTS)
+_USAGE = ("usage_table", "retention_days", "prices")
+"""What jobs and endpoints cost."""
 _WAKING = ("wake_by", "sleep_after_seconds_least", "usage_table")
 _LIMITS = ("max_open_jobs", "max_open_jobs_per_owner")
 
@@ -43,24 +45,30 @@ def _spec(seconds: int, *settings: str, calls_itself: bool = False) -> FunctionS
 FUNCTIONS = {
     "authorizer": _spec(10, "keys_table", "admin_secret", "shared_history", "requests_per_minute"),
     # API Gateway gives up after 29 seconds; a GET may wait 20 seconds for its job.
-    "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, "deletions_queue_url", "version", *_WAKING),
+    "jobs_api": _spec(29, *_API, *_JOBS, *_HAND_OVER, *_LIMITS, *_USAGE, *_WAKING, "deletions_queue_url", "version"),
     "checkpoints_api": _spec(15, *_API, *_MODELS),
     # Making an endpoint is three calls of SageMaker's, and setting up its scaling four more.
     "endpoints_api": _spec(29, *_API, *_JOBS, *_LIMITS, *_ENDPOINTS, *_MAKING, *_WAKING, "prices"),
+    "costs_api": _spec(29, *_API, "jobs_table", "models_table", "pictures_table", "feed_shards", *_TIMEOUTS, *_USAGE),
     "keys_api": _spec(15, *_API),
     # It hands a job over again whose worker was stopped.
     "job_events": _spec(30, *_JOBS, *_HAND_OVER),
     "job_progress": _spec(15, "jobs_table", "models_table", "pictures_table", "feed_shards"),
     # A step begins with no job after 20 seconds; those it is at may meet AWS at its slowest.
-    "job_deletions": _spec(120, *_JOBS, *_TIMEOUTS, "deletions_queue_url", calls_itself=True),
+    "job_deletions": _spec(
+        120, *_JOBS, *_TIMEOUTS, "usage_table", "retention_days", "deletions_queue_url", calls_itself=True
+    ),
     # A step begins no part after 40 seconds; the last part that it began may be slow.
     "checkpoint_imports": _spec(150, *_MODELS, calls_itself=True),
-    "endpoint_events": _spec(30, *_JOBS, *_LIMITS, *_ENDPOINTS),
+    # It sets up scaling, and wakes an endpoint that fell asleep while a job came.
+    "endpoint_events": _spec(30, *_JOBS, *_LIMITS, *_ENDPOINTS, *_WAKING),
     # CloudFormation calls it in a deploy.
     "unpack_asset": _spec(600),
     "dead_letters_api": _spec(29, *_API, "dead_letter_queues"),
     # It is called every five minutes, and ends by itself before the time limit.
-    "sweeper": _spec(240, *_JOBS, *_HAND_OVER, *_LIMITS, *_ENDPOINTS, "idle_hours", "idle_to_zero"),
+    "sweeper": _spec(240, *_JOBS, *_HAND_OVER, *_LIMITS, *_ENDPOINTS, "usage_table", "idle_hours", "idle_to_zero"),
+    # It is called every minute, and waits for what is due before the next call.
+    "scaler": _spec(120, *_JOBS, *_LIMITS, *_WAKING, "stage", "usage_table", "prices", "sleep_after_seconds_most"),
 }
 
 ROUTES = {
@@ -72,6 +80,9 @@ ROUTES = {
     "/checkpoints/{proxy+}": "checkpoints_api",
     "/endpoints": "endpoints_api",
     "/endpoints/{proxy+}": "endpoints_api",
+    "/costs": "costs_api",
+    "/budgets": "costs_api",
+    "/budgets/{proxy+}": "costs_api",
     "/keys": "keys_api",
     "/keys/{proxy+}": "keys_api",
     "/dead-letters": "dead_letters_api",

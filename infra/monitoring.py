@@ -94,15 +94,20 @@ class Monitoring(Construct):
                 period=Duration.minutes(15),
             )
             self._alarm(name, found, words)
-        # A function that hands jobs over counts it once for each endpoint (`jobs/dispatcher.py`).
-        elsewhere = cloudwatch.Metric(
-            namespace=METRICS,
-            metric_name="answers_elsewhere",
-            dimensions_map={"stage": stage},
-            statistic="sum",
-            period=_PERIOD,
-        )
-        self._alarm("AnswersElsewhere", elsewhere, "SageMaker puts answers elsewhere than it was asked to")
+        # A function that hands jobs over counts the first once for each endpoint (`jobs/dispatcher.py`), and whoever
+        # wakes an endpoint or puts it to sleep counts the second (`endpoints/waking.py`).
+        for name, metric, words in (
+            ("AnswersElsewhere", "answers_elsewhere", "SageMaker puts answers elsewhere than it was asked to"),
+            ("InstancesRefused", "instances_refused", "AWS refuses to change the instances of an endpoint"),
+        ):
+            counted = cloudwatch.Metric(
+                namespace=METRICS,
+                metric_name=metric,
+                dimensions_map={"stage": stage},
+                statistic="sum",
+                period=_PERIOD,
+            )
+            self._alarm(name, counted, words)
         faults = api.metric_server_error(statistic="sum", period=_PERIOD)
         self._alarm("ApiFaults", faults, "The API answers 5xx", threshold=5)
 

@@ -89,14 +89,22 @@ class Permissions:
             ],
             "endpoint_events": [
                 *endpoint_permissions.keeping(resources),
+                *endpoint_permissions.wake_ups(resources),
                 allow(_TAKE_MESSAGES, self._endpoint_events.queue.queue_arn),
             ],
+            "costs_api": self._costs_api(),
             "keys_api": self.keys_api(),
             "job_events": self._job_events(),
             "job_progress": self._job_progress(),
             "job_deletions": self._job_deletions(),
             "checkpoint_imports": self._checkpoint_imports(),
             "sweeper": self._sweeper(),
+            "scaler": [
+                *endpoint_permissions.scaling_by_the_minute(resources),
+                # It meters for how long which instances are awake.
+                allow(["sagemaker:DescribeEndpointConfig"], resources.endpoint_configs),
+                allow(["dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources.usage),
+            ],
             "dead_letters_api": self._dead_letters_api(),
             "unpack_asset": self._unpack_asset(),
         }
@@ -155,6 +163,28 @@ class Permissions:
             *endpoint_permissions.waking(resources),
             *endpoint_permissions.wake_ups(resources),
             allow(["sqs:SendMessage"], self._deletions.queue.queue_arn),
+            allow(["dynamodb:GetItem", "dynamodb:Query"], resources.usage),
+            self._note_removed(),
+            self._count_requests(),
+        ]
+
+    def _note_removed(self) -> Grant:
+        """To keep what a removed job cost; no other row of the usage table can be written with this."""
+        rows = {"dynamodb:LeadingKeys": ["gone#*"]}
+        return allow(["dynamodb:PutItem"], self._resources.usage, conditions={"ForAllValues:StringLike": rows})
+
+    def _costs_api(self) -> list[Grant]:
+        """It reads the history and what was counted of it, and writes budgets alone."""
+        resources = self._resources
+        rows = {"dynamodb:LeadingKeys": ["budget"]}
+        return [
+            allow(["dynamodb:Query"], resources.job_indexes),
+            allow(["dynamodb:GetItem", "dynamodb:Query"], resources.usage),
+            allow(
+                ["dynamodb:PutItem", "dynamodb:DeleteItem"],
+                resources.usage,
+                conditions={"ForAllValues:StringEquals": rows},
+            ),
             self._count_requests(),
         ]
 
@@ -170,6 +200,7 @@ class Permissions:
             allow(["s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),
             allow(["sqs:SendMessage", *_TAKE_MESSAGES], self._deletions.queue.queue_arn),
+            self._note_removed(),
         ]
 
     def _checkpoints_api(self) -> list[Grant]:
@@ -211,6 +242,8 @@ class Permissions:
             allow(["dynamodb:Query"], resources.job_indexes),
             *self._tidy_pictures(),
             *self._end_imports(),
+            # It counts what jobs cost.
+            allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"], resources.usage),
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources.job_files),
             allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),
@@ -287,6 +320,9 @@ class Permissions:
             allow(["s3:GetObject", "s3:DeleteObject"], resources.failures),
             list_bucket(resources.pictures_bucket),
             allow(["sagemaker:InvokeEndpointAsync"], resources.endpoints),
+            # To see of which instance type the instances are. An endpoint that is gone is looked for in the list.
+            allow(["sagemaker:DescribeEndpoint"], resources.endpoints),
+            allow(["sagemaker:ListEndpoints"], NO_RESOURCE),
             allow(_TAKE_MESSAGES, self._events.queue.queue_arn),
         ]
 

@@ -18,7 +18,7 @@ from infra.api import STAGE_NAME, Api
 from infra.dashboard import Dashboard
 from infra.data_stack import DataStack
 from infra.deployed import stack_names
-from infra.events import EndpointEvents, Events, Progress, Steps, Sweeps
+from infra.events import EndpointEvents, Events, Minutes, Progress, Steps, Sweeps
 from infra.firewall import Firewall
 from infra.function import Common, Function, architecture
 from infra.functions import FUNCTIONS, ROUTES
@@ -82,6 +82,7 @@ class ServiceStack(Stack):
         self.deletions.feed(self.functions["job_deletions"].live)
         self.endpoint_events.feed(self.functions["endpoint_events"].live)
         self.sweeps.call(self.functions["sweeper"].live)
+        Minutes(self).call(self.functions["scaler"].live)
         self.api = Api(
             self,
             stage,
@@ -115,7 +116,7 @@ class ServiceStack(Stack):
             refusing={"authorizer"},
             api=self.api.rest,
             stage=self._stage.name,
-            scheduled={"sweeper": functions["sweeper"]},
+            scheduled={name: functions[name] for name in ("sweeper", "scaler")},
             topics=alarm_topics(self, self._stage, self._key),
         )
         Dashboard(self, self._stage.name, functions, dead_letters, self.api.rest)

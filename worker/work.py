@@ -15,6 +15,7 @@ from worker.errors import DamagedCopy, JobError, TryAgain
 from worker.filing import Filing, Steps
 from worker.findings import NOTHING, Findings
 from worker.infotext import bounded, info
+from worker.machine import machine
 from worker.parameters import GenerationSettings, settings_of
 from worker.picture_files import file_options
 from worker.pictures import decode
@@ -105,6 +106,7 @@ def _served(
         "timings": timings,
         "notices": [*answer.notices, *engine.notices(task)],
         "components": engine.components(task),
+        "machine": machine(),
     }
     return answer.model_copy(update=beside)
 

@@ -13,9 +13,8 @@ from darkroom.endpoints.api import (
     EndpointShown,
     Warm,
     WarmOut,
+    seconds_of,
 )
-from darkroom.endpoints.service import EndpointView
-from darkroom.endpoints.warm import seconds_of
 
 app = Api(origins=lambda: wiring.stage().settings.origins, rate_limiter=lambda: wiring.stage().rate_limiter)
 Name = Annotated[str, Path(description="an endpoint's name, with or without the stage's prefix", max_length=63)]
@@ -24,7 +23,7 @@ Name = Annotated[str, Path(description="an endpoint's name, with or without the 
 @app.get("/endpoints", summary="SageMaker endpoints of this stage", tags=["endpoints"])
 def get_endpoints() -> EndpointList:
     """Newest first. The list may be some seconds old."""
-    return EndpointList(endpoints=[_out(view) for view in wiring.stage().endpoints.views()])
+    return EndpointList(endpoints=[EndpointOut.of(view, _prices()) for view in wiring.stage().endpoints.views()])
 
 
 @app.post(
@@ -37,7 +36,7 @@ def post_endpoint(endpoint: EndpointIn, idempotency_key: IdempotencyKey = None) 
     """Makes model, configuration and endpoint. The same request again finishes what was interrupted."""
     wiring.stage().claims.claim(app.owner, idempotency_key, endpoint)
     name, new = wiring.stage().fleet.create(app.owner, endpoint)
-    return created(_out(wiring.stage().endpoints.view(name)), new)
+    return created(_out(name), new)
 
 
 @app.get("/endpoints/<name>", summary="One endpoint", tags=["endpoints"])
@@ -51,7 +50,7 @@ def get_endpoint(name: Name) -> EndpointShown:
 @app.patch("/endpoints/<name>", summary="Change how many instances it may have, and its hours", tags=["endpoints"])
 def patch_endpoint(name: Name, bounds: EndpointPatch) -> EndpointOut:
     """With `min_instances` 0 it sleeps when it has no jobs, outside of its working hours."""
-    return _out(wiring.stage().endpoints.view(wiring.stage().fleet.scale(name, bounds)))
+    return _out(wiring.stage().fleet.scale(name, bounds))
 
 
 @app.delete(
@@ -65,7 +64,7 @@ def delete_endpoint(name: Name) -> Response[EndpointOut | None]:
     """Its open jobs fail with `endpoint_deleted`. To delete an endpoint that is gone is no error."""
     if wiring.stage().fleet.delete(name):
         return Response(204)
-    return Response(202, content_type="application/json", body=_out(wiring.stage().endpoints.view(name)))
+    return Response(202, content_type="application/json", body=_out(name))
 
 
 @app.post("/endpoints/<name>/warm", summary="Keep it awake for a while", tags=["endpoints"])
@@ -78,11 +77,12 @@ def post_warm(name: Name, for_: Annotated[Warm, Query(alias="for")]) -> WarmOut:
 @app.delete("/endpoints/<name>/warm", summary="Keep it awake no longer", tags=["endpoints"])
 def delete_warm(name: Name) -> EndpointOut:
     """It sleeps when it has no jobs. To end what was not begun is no error."""
-    return _out(wiring.stage().endpoints.view(wiring.stage().warmth.end(name)))
+    return _out(wiring.stage().warmth.end(name))
 
 
-def _out(view: EndpointView) -> EndpointOut:
-    return EndpointOut.of(view, _prices())
+def _out(name: str) -> EndpointOut:
+    """An endpoint as it is now."""
+    return EndpointOut.of(wiring.stage().endpoints.view(name), _prices())
 
 
 def _prices() -> Mapping[str, float]:

@@ -3,6 +3,15 @@
 from collections.abc import Callable
 
 from local.sagemaker.backlog import Backlog
+from local.sagemaker.capacity import (
+    RETRY_SECONDS,
+    Capacity,
+    instance_types,
+    pools,
+    provision_seconds,
+    types_of,
+    without_instances,
+)
 from local.sagemaker.catalog import Catalog
 from local.sagemaker.clock import Clock
 from local.sagemaker.events import StateEvents
@@ -46,6 +55,7 @@ class Endpoints:
         clock: Clock,
         changed: Callable[[], None],
         holds: Holds,
+        capacity: Capacity,
     ) -> None:
         self._documents = documents
         self._catalog = catalog
@@ -56,6 +66,7 @@ class Endpoints:
         self._clock = clock
         self._changed = changed
         self._holds = holds
+        self._capacity = capacity
 
     def operations(self) -> dict[str, Operation]:
         """The operations by the names they have in the protocol."""
@@ -74,12 +85,31 @@ class Endpoints:
             description = kept["Description"]
             if description["EndpointStatus"] == "Deleting":
                 self._end(description, now)
-            else:
+            elif not self._waits_for_capacity(kept, now):
                 following = kept.get("Next")
-                settled = _settled(description, following, kept.get("Fault"))
-                types = following["InstanceTypes"] if following and "FailureReason" not in settled else None
-                kept |= {"SettlesAt": None, "Next": None} | ({"InstanceTypes": types} if types else {})
+                types = following["InstanceTypes"] if following else kept.get("InstanceTypes", {})
+                if short := self._capacity.short(kept):
+                    settled = without_instances(_without_pending(description), short)
+                else:
+                    settled = self._capacity.placed(_settled(description, following, kept.get("Fault")), types)
+                kept |= {"SettlesAt": None, "Next": None}
+                if following and "FailureReason" not in settled:
+                    kept |= {"InstanceTypes": types, "ProvisionSeconds": following["ProvisionSeconds"]}
                 self._move(kept, settled, now)
+
+    def _waits_for_capacity(self, kept: Document, now: float) -> bool:
+        """Whether an endpoint goes on looking for instances at `now`, because its time for that is not over."""
+        if not self._capacity.short(kept):
+            return False
+        name = kept["Description"]["EndpointName"]
+        if self._capacity.is_over(kept, now):
+            self._targets.amend(name, StatusCode="Failed", EndTime=now)
+            return False
+        kept |= {"SettlesAt": now + RETRY_SECONDS, "Description": self._capacity.told(kept["Description"], kept)}
+        with self._documents.together():
+            self._targets.amend(name, EndTime=kept["SettlesAt"])
+            self._documents.put("endpoint", name.lower(), kept)
+        return True
 
     def all(self) -> list[Document]:
         """DescribeEndpoint's answer for every endpoint there is."""
@@ -133,11 +163,14 @@ class Endpoints:
             description["AsyncInferenceConfig"] = config["AsyncInferenceConfig"]
         kept = {
             "SettlesAt": now + self._settings.creating_seconds,
+            "Asked": now,
             "InstanceTypes": instance_types(config),
+            "ProvisionSeconds": provision_seconds(config),
             "Role": self._role_of(config),
             "Fault": missing_data(self._models_of(config), self._holds),
-            "Description": description,
         }
+        description = self._capacity.told(description, kept)
+        kept["Description"] = description
         with self._documents.together():
             arn = self._catalog.create("endpoint", name, kept, parameters.get("Tags", []))
             self._events.record(description, self._catalog.tags(arn), now)
@@ -149,9 +182,9 @@ class Endpoints:
         """The variants of an endpoint configuration as an endpoint shows them before any instance runs."""
         return [self._variant(variant, now) for variant in config["ProductionVariants"]]
 
-    def instance_types(self, name: str) -> dict[str, str]:
-        """The instance type of each variant of an endpoint that exists."""
-        types: dict[str, str] = self._catalog.find("endpoint", name).get("InstanceTypes", {})
+    def instance_types(self, name: str) -> dict[str, list[str]]:
+        """The instance types of each variant of an endpoint that exists."""
+        types: dict[str, list[str]] = self._catalog.find("endpoint", name).get("InstanceTypes", {})
         return types
 
     def update(self, description: Document, seconds: float, following: Document | None = None) -> None:
@@ -161,7 +194,8 @@ class Endpoints:
         """
         now = round(self._clock(), 3)
         kept = self._catalog.find("endpoint", description["EndpointName"])
-        kept |= {"SettlesAt": now + seconds, "Next": following}
+        kept |= {"SettlesAt": now + seconds, "Asked": now, "Next": following}
+        description = self._capacity.told(description, kept)
         self._backlog.post(topic_tests(following or description, now))
         self._move(kept, description | {"EndpointStatus": "Updating"}, now)
 
@@ -190,6 +224,7 @@ class Endpoints:
             "DesiredWeight": variant.get("InitialVariantWeight", 1.0),
             "CurrentInstanceCount": 0,
             "DesiredInstanceCount": variant.get("InitialInstanceCount", 1),
+            **({"InstancePools": pools(dict.fromkeys(types_of(variant), 0))} if "InstancePools" in variant else {}),
         }
 
     def _describe(self, parameters: Document) -> Document:
@@ -239,19 +274,15 @@ def in_progress(description: Document) -> ServiceError:
     return refused(f'Cannot update in-progress endpoint "{description["EndpointArn"]}".')
 
 
-def instance_types(config: Document) -> dict[str, str]:
-    """The instance type of each variant of a configuration."""
-    return {variant["VariantName"]: variant.get("InstanceType", "") for variant in config["ProductionVariants"]}
-
-
 def _settled(description: Document, following: Document | None, fault: str | None) -> Document:
-    """The description of an endpoint after it was created or updated. When an update fails, the endpoint stays as it
-    was. `fault` is why one that is created fails."""
+    """The description of an endpoint after it was created or updated, with the instances that it had. When an update
+    fails, the endpoint stays as it was. `fault` is why one that is created fails."""
     if fault and following is None and description["EndpointStatus"] == "Creating":
         return description | {"EndpointStatus": "Failed", "FailureReason": fault}
     dropped = {"PendingDeploymentSummary", "FailureReason"} | ({"AsyncInferenceConfig"} if following else set())
     rest = {name: value for name, value in description.items() if name not in dropped}
-    new = rest | {name: value for name, value in (following or {}).items() if name != "InstanceTypes"}
+    own = ("InstanceTypes", "ProvisionSeconds")
+    new = rest | {name: value for name, value in (following or {}).items() if name not in own}
     variants = new["ProductionVariants"]
     images = [image["SpecifiedImage"] for variant in variants for image in variant["DeployedImages"]]
     if any(FAILING in word for word in [new["EndpointName"], *images]):
@@ -259,11 +290,7 @@ def _settled(description: Document, following: Document | None, fault: str | Non
         if following is None:
             return new | {"EndpointStatus": "Failed", "FailureReason": reason}
         return _without_pending(description) | {"EndpointStatus": "InService", "FailureReason": reason}
-    serving = [
-        variant | {"CurrentInstanceCount": variant["DesiredInstanceCount"], "CurrentWeight": variant["DesiredWeight"]}
-        for variant in variants
-    ]
-    return new | {"EndpointStatus": "InService", "ProductionVariants": serving}
+    return new | {"EndpointStatus": "InService"}
 
 
 def _without_pending(description: Document) -> Document:

@@ -46,6 +46,10 @@ class Knobs(BaseModel):
     )
     alarms: bool = Field(default=True, description="alarms start the policies that they name; false: none does")
     waking_seconds: float = Field(default=1.5, ge=0, description="until another instance serves")
+    no_capacity: list[str] = Field(default=[], description="instance types of which there is none now")
+    provision_seconds: float | None = Field(
+        default=None, gt=0, description="how long a change looks for instances; null: as the configuration says"
+    )
     idle_seconds: float | None = Field(
         default=None, ge=0, description="without work until an endpoint scales in; null: as told at the start"
     )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from local.sagemaker.capacity import types_of
 from local.sagemaker.protocol import Document, refused
 
 Holds = Callable[[str, str | None], bool]
@@ -22,15 +23,19 @@ def check_container(container: Document) -> None:
 
 
 def check_variant(variant: Document) -> None:
-    """Raises ServiceError for a machine image with GPU drivers on a type without a GPU, and for a volume on a type with
-    a disk of its own (SageMaker Developer Guide, "Host instance storage volumes"). The wording is not SageMaker's
-    own."""
-    instance_type = variant.get("InstanceType", "")
-    ami = variant.get("InferenceAmiVersion", "")
-    if "gpu" in ami and not _GPU.match(instance_type):
-        raise refused(f"InferenceAmiVersion {ami} is not supported for instance type {instance_type}.")
-    if "VolumeSizeInGB" in variant and _OWN_DISK.match(instance_type):
-        raise refused(f"VolumeSizeInGB is not supported for instance type {instance_type}.")
+    """Raises ServiceError for an instance type beside instance pools, for a machine image with GPU drivers on a type
+    without a GPU, and for a volume on a type with a disk of its own (SageMaker Developer Guide, "Host instance storage
+    volumes"). The wording is not SageMaker's own."""
+    if "InstanceType" in variant and "InstancePools" in variant:
+        raise refused("Specify either InstanceType or InstancePools, not both.")
+    ami, types = variant.get("InferenceAmiVersion", ""), types_of(variant)
+    if len(set(types)) < len(types):
+        raise refused("InstancePools must have distinct instance types.")
+    for instance_type in types or [""]:
+        if "gpu" in ami and not _GPU.match(instance_type):
+            raise refused(f"InferenceAmiVersion {ami} is not supported for instance type {instance_type}.")
+        if "VolumeSizeInGB" in variant and _OWN_DISK.match(instance_type):
+            raise refused(f"VolumeSizeInGB is not supported for instance type {instance_type}.")
 
 
 def missing_data(models: list[Document], holds: Holds) -> str | None:

@@ -76,6 +76,13 @@ class ScalableTargets:
         }
         self._documents.put("scaling-activity", activity["ActivityId"], activity)
 
+    def amend(self, endpoint: str, **changes: object) -> None:
+        """Change the newest scaling activity of an endpoint, if it has one that has not ended yet."""
+        of_endpoint = (each for each in self.activities() if each["ResourceId"].startswith(f"endpoint/{endpoint}/"))
+        newest = next(of_endpoint, None)
+        if newest and newest["StatusCode"] == "Successful":
+            self.note_activity(newest | changes)
+
     def activities(self) -> list[Document]:
         """Every scaling activity, newest first."""
         return sorted(self._documents.all("scaling-activity"), key=lambda found: -float(found["StartTime"]))

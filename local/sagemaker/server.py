@@ -19,6 +19,7 @@ from starlette.routing import Route
 from local.sagemaker.autoscaling import AutoScaling
 from local.sagemaker.aws import Cloud
 from local.sagemaker.backlog import Backlog
+from local.sagemaker.capacity import Capacity
 from local.sagemaker.catalog import Catalog
 from local.sagemaker.clock import TurnableClock
 from local.sagemaker.endpoints import Endpoints
@@ -72,6 +73,7 @@ class Simulator:
             clock,
             lambda: self.queue.wake(),
             self.cloud.holds,
+            Capacity(self.chance),
         )
         updates = Updates(self.endpoints, catalog, targets, settings, self.chance, clock)
         self.services: Services = {

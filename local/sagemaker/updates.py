@@ -1,8 +1,9 @@
 """UpdateEndpoint and UpdateEndpointWeightsAndCapacities."""
 
+from local.sagemaker.capacity import instance_types, provision_seconds
 from local.sagemaker.catalog import Catalog
 from local.sagemaker.clock import Clock
-from local.sagemaker.endpoints import Endpoints, in_progress, instance_types
+from local.sagemaker.endpoints import Endpoints, in_progress
 from local.sagemaker.knobs import Chance
 from local.sagemaker.protocol import Document, Operation, refused
 from local.sagemaker.scalable import ScalableTargets
@@ -47,6 +48,7 @@ class Updates:
             "EndpointConfigName": parameters["EndpointConfigName"],
             "ProductionVariants": variants,
             "InstanceTypes": instance_types(config),
+            "ProvisionSeconds": provision_seconds(config),
         }
         if "AsyncInferenceConfig" in config:
             following["AsyncInferenceConfig"] = config["AsyncInferenceConfig"]

@@ -98,3 +98,9 @@ class TooMany(DarkroomError):
     def __init__(self, code: str, detail: str, retry_after: int) -> None:
         super().__init__(code, detail)
         self.retry_after = retry_after
+
+
+class OverBudget(DarkroomError):
+    """The caller, or the stage, has spent what it may spend in this month."""
+
+    title = "Budget spent"

@@ -89,5 +89,5 @@ KEYS = Table(
     ),
 )
 USAGE = Table(partition="what", sort="at", ttl="expires_at")
-"""What was used and what it may cost: wake-ups of endpoints, metered seconds, the costs of finished days, budgets. Every
-question names one partition, and each partition is small, so that it needs no index (docs/access-patterns.md)."""
+"""What was used and what it may cost: wake-ups of endpoints, metered seconds, counted days of jobs, budgets. Each
+question names one partition, and each partition is small, so it needs no index (docs/access-patterns.md)."""

@@ -222,8 +222,8 @@ class Foreign:
         if self.fault == "an object that nobody names":
             self.s3.put_object(Bucket=bucket, Key=f"{prefix}log.txt", Body=b"x")
         answer: dict[str, Any] = {"images": images, "timings": {"run": 0.01}, "components": {"engine": "crayons"}}
-        answer |= {"notices": ["Painted with crayons."]}
-        wrong = {"timings": {"run": -1}, "notices": [3], "components": {"engine": 3}}
+        answer |= {"notices": ["Painted with crayons."], "machine": {"gpu": "Tesla T4", "cpus": 4}}
+        wrong = {"timings": {"run": -1}, "notices": [3], "components": {"engine": 3}, "machine": {"cpus": 0}}
         if self.fault in wrong:
             answer[self.fault] = wrong[self.fault]
         if self.fault == "a large answer":

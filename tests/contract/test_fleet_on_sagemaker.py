@@ -15,7 +15,7 @@ from darkroom.aws.waking import ByCount
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
 from darkroom.endpoints.containers import StageWorker
 from darkroom.endpoints.fleet import GRACE_SECONDS, Fleet
-from darkroom.endpoints.model import Bounds, EndpointTags, ScalingState
+from darkroom.endpoints.model import Bounds, EndpointTags, Machine, ScalingState
 from darkroom.endpoints.ports import PART_KINDS
 from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.sweep import EndpointsSwept, EndpointSweep, Guard
@@ -135,6 +135,26 @@ def test_an_endpoint_is_created_scaled_and_deleted(darkroom: DarkroomStage) -> N
     assert darkroom.fleet.reconcile(darkroom.name) == "cleared"
     assert darkroom.resources() == []
     assert darkroom.fleet.delete("anime") is True
+
+
+def test_an_endpoint_of_several_types_takes_the_next_one_and_says_how_many_of_each_run(darkroom: DarkroomStage) -> None:
+    g5, g4 = "ml.g5.xlarge", "ml.g4dn.xlarge"
+    request = EndpointIn(name="anime", instance_types=[g5, g4], jobs_at_once=2)
+    darkroom.stage.knobs(waking_seconds=MINUTE, no_capacity=[g5])
+    darkroom.fleet.create("alice", request)
+    creating = darkroom.source.describe(darkroom.name)
+    assert creating
+    assert creating.said == f"InsufficientInstanceCapacity: {g5}. Provisioning {g4}."
+    assert creating.running == {g5: 0, g4: 0}
+    darkroom.turn_until_in_service()
+    described = darkroom.source.describe(darkroom.name)
+    assert described
+    assert (described.running, described.said) == ({g5: 0, g4: 1}, None)
+    assert darkroom.source.machine(described.config) == Machine(g5, 2, (g4,))
+    assert darkroom.source.endpoint_tags(described).instance_types == (g5, g4)
+    # The same request finds it, and its scaling is set up as that of any other.
+    assert darkroom.fleet.create("alice", request) == (darkroom.name, False)
+    assert darkroom.fleet.reconcile(darkroom.name) == "scaling set up"
 
 
 CREATING = ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"]

@@ -1,7 +1,11 @@
 """The page on costs is what templates and prices say."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from functions.scaler.handler import handler as scale
 from functions.sweeper.handler import handler as sweep
 from infra import costs
 from infra.inventory import Endpoint, Inventory
@@ -29,16 +33,17 @@ def test_a_setting_that_costs_is_a_line(prod: Synthesized, strict: Synthesized) 
     assert snapshots.count % KEPT == 0
 
 
-def test_the_sweeper_writes_as_many_metrics_as_are_paid() -> None:
+@pytest.mark.parametrize(("handler", "number"), [(sweep, costs.ROUND_METRICS), (scale, costs.MINUTE_METRICS)])
+def test_the_rounds_write_as_many_metrics_as_are_paid(handler: Callable[..., None], number: int) -> None:
     with moto_stage(), written() as lines:
-        sweep({}, Context())
+        handler({}, Context())
     metrics = {
         (line["round"], entry["Name"])
         for line in lines
         if "_aws" in line
         for entry in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
     }
-    assert len(metrics) == costs.ROUND_METRICS
+    assert len(metrics) == number
 
 
 def test_what_runs_is_counted_by_its_instances_and_bytes() -> None:

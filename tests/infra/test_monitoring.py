@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from darkroom.settings import METRICS
 from darkroom_cli.main import app
+from functions.scaler.handler import handler as scale
 from functions.sweeper.handler import handler as sweep
 from infra import costs, operators
 from infra.functions import FUNCTIONS
@@ -27,8 +28,6 @@ from tests.support.stage import moto_stage
 
 RUNBOOK = (Path(__file__).resolve().parents[2] / "docs" / "runbook.md").read_text()
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a lighthouse"}}
-OF_METERING = {"awake", "dollars_per_hour"}
-"""Written by the round that meters endpoints."""
 
 
 def alarms(stage: Synthesized) -> dict[str, dict[str, Any]]:
@@ -147,13 +146,15 @@ def drawn(stage: Synthesized) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def emitted() -> dict[str, set[str]]:
-    """The metrics that functions write while jobs end and the sweeper goes round: their names, with the dimensions."""
+    """The metrics that functions write while jobs end, and the sweeper and the scaler go round: their names, with the
+    dimensions."""
     with moto_stage(), written() as lines:
         ids = [call("POST", "/jobs", JOB).json["id"] for _ in range(3)]
         put_picture(f"jobs/{ids[0]}/output/0.png")
         assert deliver(completed(ids[0], manifest(ids[0])), failed(ids[1])) == []
         assert call("POST", f"/jobs/{ids[2]}/cancel").status == 200
         sweep({}, Context())
+        scale({}, Context())
     found: dict[str, set[str]] = {}
     for line in lines:
         for told_of in line.get("_aws", {}).get("CloudWatchMetrics", []):
@@ -169,9 +170,8 @@ def test_every_metric_of_the_dashboard_is_really_written(prod: Synthesized) -> N
     ours = [(name, dimensions) for namespace, name, dimensions in drawn(prod) if namespace == METRICS]
     assert {name for name, _ in ours} >= {"jobs_succeed", "jobs_fail", "jobs_cancelled", "oldest_open_seconds"}
     for name, dimensions in ours:
-        if name not in OF_METERING:
-            # The stage of the test has another name.
-            assert json.dumps(dimensions | {"stage": "test"}, sort_keys=True) in written_ones[name], name
+        # The stage of the test has another name.
+        assert json.dumps(dimensions | {"stage": "test"}, sort_keys=True) in written_ones[name], name
 
 
 def test_as_many_metrics_of_ends_are_written_as_are_paid() -> None:

@@ -81,16 +81,19 @@ EXPECTED = {
         "s3:ListBucket",
         "s3:PutObject",
         "application-autoscaling:DescribeScalingActivities",
+        "application-autoscaling:RegisterScalableTarget",
         "sagemaker:DescribeEndpoint",
         "sagemaker:DescribeEndpointConfig",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:ListEndpoints",
         "sagemaker:ListTags",
+        "sagemaker:UpdateEndpointWeightsAndCapacities",
         "sqs:SendMessage",
     },
     "job_deletions": {
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
+        "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
         "s3:DeleteObject",
@@ -130,10 +133,12 @@ EXPECTED = {
         "s3:PutObject",
         "sqs:SendMessage",
     },
-    "endpoint_events": KEEPING_ENDPOINTS | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+    "endpoint_events": KEEPING_ENDPOINTS
+    | {"dynamodb:PutItem", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "endpoints_api": KEEPING_ENDPOINTS
     | SCALING_ENDPOINTS
-    | {"iam:PassRole", "sagemaker:CreateEndpoint", "sagemaker:CreateEndpointConfig", "sagemaker:CreateModel"},
+    | {"iam:PassRole", "sagemaker:CreateEndpoint", "sagemaker:CreateEndpointConfig", "sagemaker:CreateModel"}
+    | {"dynamodb:PutItem"},
     "dead_letters_api": {
         "dynamodb:UpdateItem",
         "sqs:ChangeMessageVisibility",
@@ -141,6 +146,20 @@ EXPECTED = {
         "sqs:GetQueueAttributes",
         "sqs:ReceiveMessage",
         "sqs:SendMessage",
+    },
+    "scaler": {
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalingActivities",
+        "application-autoscaling:RegisterScalableTarget",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+        "sagemaker:DescribeEndpoint",
+        "sagemaker:DescribeEndpointConfig",
+        "sagemaker:ListEndpoints",
+        "sagemaker:ListTags",
+        "sagemaker:UpdateEndpointWeightsAndCapacities",
     },
     "sweeper": KEEPING_ENDPOINTS
     | SCALING_ENDPOINTS
@@ -164,6 +183,13 @@ EXPECTED = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+    },
+    "costs_api": {
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
     },
     "keys_api": {
         "dynamodb:DeleteItem",

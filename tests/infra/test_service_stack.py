@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from darkroom.edge.rounds import RESERVE_SECONDS
+from darkroom.endpoints.instances import EVERY_SECONDS, STEP_SECONDS
 from darkroom.keys.service import ADMIN_SECONDS
 from darkroom.settings import METRICS, OperatorSettings, Settings
 from functions.sweeper.handler import handler as sweep
@@ -72,10 +74,14 @@ def test_the_environment_of_a_function_fits_into_what_lambda_takes() -> None:
     """4 KB for names and values together (Lambda quotas), with names, URLs and ARNs as long as AWS makes them."""
     longest = "https://sqs.ap-southeast-2.amazonaws.com/123456789012/Darkroom-production123456-service-" + 60 * "x"
     made = dict.fromkeys(Settings.model_fields.keys() - OperatorSettings.model_fields.keys(), longest)
+    # CloudFormation's names of tables: the stack, the id in the template, and 14 characters.
+    made |= {
+        name: "Darkroom-production123456-data-PictureUses12345678-" + 14 * "X" for name in made if "_table" in name
+    }
     queues = ",".join(f"undelivered|{longest}|{longest}" for _ in range(7))
     chosen = OperatorSettings(
         origins=tuple(f"https://panel-{number}.example.com" for number in range(10)),
-        prices={f"ml.g{number}.48xlarge": 100.125 for number in range(60)},
+        prices={f"ml.g{number}.48xlarge": 100.125 for number in range(55)},
         worker_image="123456789012.dkr.ecr.ap-southeast-2.amazonaws.com/darkroom/worker:" + 64 * "f",
     )
     settings = Settings.model_validate(
@@ -148,20 +154,40 @@ def test_the_endpoints_of_this_stage_alone_are_heard_of(prod: Synthesized) -> No
 
 
 def test_the_sweeper_is_called_every_five_minutes_and_a_round_that_fails_is_kept(prod: Synthesized) -> None:
-    (rule,) = (rule for rule in prod.resources("AWS::Events::Rule").values() if "ScheduleExpression" in rule)
-    assert rule["ScheduleExpression"] == "rate(5 minutes)"
-    (target,) = rule["Targets"]
+    rules = prod.resources("AWS::Events::Rule").values()
+    (target,) = next(r["Targets"] for r in rules if r.get("ScheduleExpression") == "rate(5 minutes)")
     (sweeps,) = (name for name in prod.resources("AWS::SQS::Queue") if name.startswith("SweepsDeadLetters"))
     assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] == sweeps
-    (once,) = prod.resources("AWS::Lambda::EventInvokeConfig").values()
+    function, _ = called(prod, target["Arn"])
+    once = invoked_as(prod, function)
     assert once["MaximumRetryAttempts"] == 0
     assert once["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0] == sweeps
-    function, _ = called(prod, target["Arn"])
-    assert once["FunctionName"] == function
     assert "Live" in json.dumps(once["Qualifier"])
     assert prod.function("sweeper")["Timeout"] < 300
+
+
+def test_the_scaler_is_called_every_minute_and_is_not_called_again_for_one_that_failed(prod: Synthesized) -> None:
+    rules = prod.resources("AWS::Events::Rule").values()
+    (target,) = next(r["Targets"] for r in rules if r.get("ScheduleExpression") == "rate(1 minute)")
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] == 0
+    function, _ = called(prod, target["Arn"])
+    assert "Scaler" in json.dumps(function)
+    once = invoked_as(prod, function)
+    assert once["MaximumRetryAttempts"] == 0
+    assert "DestinationConfig" not in once
+    # A round may wait for what is due before the next one, and ends by itself before the time limit.
+    assert prod.function("scaler")["Timeout"] > EVERY_SECONDS + RESERVE_SECONDS + STEP_SECONDS
+
+
+def test_an_alarm_rings_when_a_schedule_calls_nobody_any_more(prod: Synthesized) -> None:
     silent = [a for a in prod.resources("AWS::CloudWatch::Alarm").values() if a["MetricName"] == "Invocations"]
-    assert [alarm["TreatMissingData"] for alarm in silent] == ["breaching"]
+    assert [alarm["TreatMissingData"] for alarm in silent] == ["breaching", "breaching"]
+
+
+def invoked_as(stage: Synthesized, function: dict[str, str]) -> dict[str, Any]:
+    """How a function is called that nobody waits for."""
+    configs = stage.resources("AWS::Lambda::EventInvokeConfig").values()
+    return next(config for config in configs if config["FunctionName"] == function)
 
 
 def called(stage: Synthesized, alias: dict[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
@@ -206,6 +232,8 @@ def test_alarms_watch_metrics_that_the_sweeper_really_writes(prod: Synthesized) 
     of_endpoints = {"stage": "prod", "round": "endpoints"}
     # The one of the dispatcher is tested where it is written (tests/integration/test_answers_elsewhere.py).
     assert watched.pop("answers_elsewhere") == {"stage": "prod"}
+    # That of the waker likewise (tests/integration/test_scaler.py).
+    assert watched.pop("instances_refused") == {"stage": "prod"}
     assert watched == {"idle": of_endpoints, "failed_endpoints": of_endpoints}
     with moto_stage(), written() as lines:
         sweep({}, Context())

@@ -26,7 +26,7 @@ def key_of(value: Any) -> bool:
 
 def test_all_that_is_stored_is_encrypted_with_the_customers_key(strict: Synthesized) -> None:
     tables = strict.resources("AWS::DynamoDB::GlobalTable")
-    assert len(tables) == 4
+    assert len(tables) == 5
     for table in tables.values():
         assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
         assert key_of(table["Replicas"][0]["SSESpecification"]["KMSMasterKeyId"])

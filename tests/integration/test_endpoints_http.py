@@ -47,6 +47,35 @@ def test_an_endpoint_is_made_listed_scaled_and_deleted(stage: Stage) -> None:
     assert stage.sagemaker.parts_made == {"config": {}, "model": {}}
 
 
+def test_an_endpoint_of_several_types_shows_them_in_their_order_with_what_runs(stage: Stage) -> None:
+    types = ["ml.g5.xlarge", "ml.g4dn.xlarge"]
+    made = call("POST", "/endpoints", {"name": "anime", "instance_types": types}, role="admin")
+    assert (made.status, made.json["instance_type"]) == (201, types[0])
+    stage.sagemaker.settle()
+    stage.sagemaker.details[NAME].running = {types[0]: 0, types[1]: 2}
+    shown = call("GET", "/endpoints/anime").json["instance_types"]
+    assert [(each["instance_type"], each["instances"]) for each in shown] == [(types[0], 0), (types[1], 2)]
+    one = call("GET", "/endpoints/a").json["instance_types"]
+    assert one == [{"instance_type": "ml.g5.xlarge", "instances": 1}]
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        {"instance_types": []},
+        {"instance_types": ["ml.g5.xlarge", "ml.g5.xlarge"]},
+        {"instance_types": [f"ml.g5.{size}xlarge" for size in (2, 4, 8, 12, 16, 24)]},
+        {"instance_types": ["g5.xlarge"]},
+        {"instance_types": ["ml.g4dn.xlarge"], "instance_type": "ml.g5.xlarge"},
+    ],
+)
+def test_types_that_make_no_list_are_refused_and_nothing_is_made(stage: Stage, types: dict[str, object]) -> None:
+    refused = call("POST", "/endpoints", {"name": "anime", **types}, role="admin")
+    assert refused.status == 422
+    assert refused.json["errors"]
+    assert stage.sagemaker.parts_made == {"config": {}, "model": {}}
+
+
 @pytest.mark.parametrize("name", ["Anime", "ANIME", "Darkroom-Test-Anime"])
 def test_a_name_is_in_lower_case_however_it_is_written(stage: Stage, name: str) -> None:
     """To SageMaker names that differ only in case are the same."""

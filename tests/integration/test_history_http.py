@@ -104,7 +104,7 @@ def test_a_line_has_all_that_the_history_shows(two_days: dict[str, str]) -> None
     assert line["label"] == f"2026-03-01T08:00:00Z->img2img->fail->{two_days['morning']}"
     assert set(line) == {
         "label", "id", "type", "mode", "status", "owner", "endpoint", "checkpoint", "created_at", "completed_at",
-        "duration", "run_seconds", "cost", "image_count", "prompt", "thumbnail",
+        "duration", "run_seconds", "cost", "cost_estimated", "image_count", "prompt", "thumbnail",
         "title", "rating", "tags", "seed", "batch", "notice_count",
     }  # fmt: skip
 

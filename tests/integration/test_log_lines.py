@@ -117,7 +117,7 @@ def test_the_sweepers_lines_and_metrics_carry_its_id(stage: Stage) -> None:
 
     with written() as lines:
         handler({}, Context())
-    assert [line["message"] for line in lines if "message" in line] == ["round"] * 3
+    assert [line["message"] for line in lines if "message" in line] == ["round"] * 4
     assert {line["request_id"] for line in lines} == {Context.aws_request_id}
 
 

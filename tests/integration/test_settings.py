@@ -50,11 +50,29 @@ def ask_endpoints() -> None:
     call("DELETE", "/endpoints/darkroom-test-a")
 
 
-def hear_of_jobs() -> None:
-    """A job whose worker was stopped is handed over again."""
+def open_job() -> str:
+    """A job that is open on an endpoint that sleeps; its id."""
     line = JobLine(ids.new_id(), "alice", "txt2img", "created", endpoint="darkroom-test-a")
     plain_client("dynamodb").put_item(TableName=SETTINGS.jobs_table, Item=to_item(Job(line, {}), 1))
-    assert deliver_to("job_events", TEST, stopped(line.id)) == []
+    return line.id
+
+
+def hear_of_jobs() -> None:
+    """A job whose worker was stopped is handed over again."""
+    assert deliver_to("job_events", TEST, stopped(open_job())) == []
+
+
+def hear_of_an_endpoint() -> None:
+    """One that fell asleep while a job came."""
+    open_job()
+    deliver_to("endpoint_events", ENDPOINT_EVENT)
+
+
+def scale() -> None:
+    open_job()
+    handle("scaler", {})
+    # With the endpoint awake, how long it is kept so is read.
+    handle("scaler", {})
 
 
 LIVES: dict[str, Callable[[], Any]] = {
@@ -65,14 +83,16 @@ LIVES: dict[str, Callable[[], Any]] = {
     "checkpoints_api": ask_checkpoints,
     "endpoints_api": ask_endpoints,
     "keys_api": lambda: call("GET", "/keys"),
+    "costs_api": lambda: (call("GET", "/costs"), call("GET", "/budgets")),
     "dead_letters_api": lambda: call("GET", "/dead-letters"),
-    "job_deletions": lambda: deliver_to("job_deletions", "no step"),
+    "job_deletions": lambda: (deliver_to("job_deletions", "no step"), wiring.stage().ledger),
     "job_events": hear_of_jobs,
     "job_progress": lambda: deliver_to("job_progress", progress(ids.new_id(), 0.5)),
     "checkpoint_imports": lambda: deliver_to("checkpoint_imports", "no step"),
-    "endpoint_events": lambda: deliver_to("endpoint_events", ENDPOINT_EVENT),
+    "endpoint_events": hear_of_an_endpoint,
     "unpack_asset": lambda: wiring.stage().assets,
     "sweeper": lambda: handle("sweeper", {}),
+    "scaler": scale,
 }
 """What makes each function build all its parts."""
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from darkroom.endpoints.model import EndpointDetails
-from darkroom.endpoints.wakeups import WakeUp
+from darkroom.endpoints.model import EndpointDetails, WakeUp
+from functions.scaler.handler import handler as scaler
 from tests.support.events import completed, deliver, manifest, progress, put_picture
-from tests.support.http import call
+from tests.support.http import Context, call
 from tests.support.sagemaker import Details, endpoint
 from tests.support.stage import Stage, moto_stage
 
@@ -191,3 +191,13 @@ def test_rows_go_by_themselves(asleep: Stage, clock: Clock) -> None:
     (row,) = rows(asleep)
     assert float(row["expires_at"]["N"]) == pytest.approx(clock() + 100 * 86_400, abs=60)
     assert json.dumps(row).count("lighthouse") == 0
+
+
+def test_the_scaler_looks_once_a_minute(asleep: Stage, clock: Clock) -> None:
+    submit(asleep)
+    instances(asleep, 1)
+    clock.ahead = 45
+    scaler({}, Context())
+    (found,) = ledger(asleep)
+    assert found.instance is not None
+    assert round(found.instance - found.asked) == 45

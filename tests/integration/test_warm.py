@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from darkroom.endpoints.warm import least
-from tests.support.http import Reply, call
+from darkroom.errors import Conflict
+from functions.scaler.handler import handler as scaler
+from tests.support.http import Context, Reply, call
 from tests.support.sagemaker import Details, endpoint
 from tests.support.stage import Stage, moto_stage
 
@@ -177,3 +179,48 @@ def test_hours_that_make_no_sense_are_refused_and_nothing_is_kept(asleep: Stage,
     assert reply.status == 422, reply.body
     assert reply.json["errors"]
     assert "darkroom:hours" not in asleep.sagemaker.tagged[NAME]
+
+
+def scale() -> None:
+    """One round of the scaler."""
+    scaler({}, Context())
+
+
+def test_the_scaler_keeps_it_until_then_and_puts_it_to_sleep_afterwards(asleep: Stage) -> None:
+    warm("2h")
+    asleep.sagemaker.now += 7000
+    asleep.configure(clock=lambda: asleep.sagemaker.now)
+    scale()
+    assert asleep.sagemaker.details[NAME].instances == 1
+    asleep.sagemaker.now += 300
+    scale()
+    assert asleep.sagemaker.details[NAME].instances == 0
+
+
+def test_the_scaler_wakes_it_for_its_hours_and_lets_it_sleep_after_them(asleep: Stage) -> None:
+    call("PATCH", "/endpoints/asleep", {"hours": OFFICE})
+    asleep.sagemaker.now = NOON
+    scale()
+    assert asleep.sagemaker.details[NAME].instances == 1
+    scale()
+    assert asleep.sagemaker.details[NAME].instances == 1
+    asleep.sagemaker.now = NIGHT
+    scale()
+    assert asleep.sagemaker.details[NAME].instances == 0
+
+
+def test_a_wake_up_that_was_refused_is_asked_for_again_a_minute_later(asleep: Stage) -> None:
+    asleep.sagemaker.refuses_instances = Conflict("endpoint_changing", "it is changing")
+    assert warm("2h").status == 200
+    assert asleep.sagemaker.details[NAME].instances == 0
+    asleep.sagemaker.refuses_instances = None
+    scale()
+    assert asleep.sagemaker.details[NAME].instances == 1
+
+
+def test_an_endpoint_that_somebody_deletes_is_kept_no_longer(asleep: Stage) -> None:
+    warm("2h")
+    asleep.sagemaker.tagged[NAME]["darkroom:delete"] = "true"
+    asleep.sagemaker.details[NAME].instances = 0
+    scale()
+    assert asleep.sagemaker.details[NAME].instances == 0

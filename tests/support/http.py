@@ -46,6 +46,8 @@ ROUTES = {
     "endpoints": "endpoints_api",
     "checkpoints": "checkpoints_api",
     "keys": "keys_api",
+    "costs": "costs_api",
+    "budgets": "costs_api",
     "dead-letters": "dead_letters_api",
 }
 

@@ -39,7 +39,7 @@ from darkroom.jobs.sweep import Sweep
 from darkroom.jobs.sweep_rules import HAND_OVERS
 from tests.support.aws import TIMEOUTS
 from tests.support.events import completed, expired, failed, manifest, progress, stopped
-from tests.support.memory import NoUses
+from tests.support.memory import NoBudgets, NoUses
 from tests.support.sagemaker import FakeSageMaker, FakeScaling, endpoint
 
 START = 1_780_000_000.0
@@ -175,6 +175,7 @@ class Lifecycle(RuleBasedStateMachine):
             dispatcher,
             Waker(endpoints, lambda: self.sagemaker),
             RESOURCES,
+            NoBudgets(),
             self.clock,
             lambda: ids.new_id_at(datetime.fromtimestamp(self.clock(), UTC)),
         )

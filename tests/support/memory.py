@@ -19,6 +19,7 @@ from darkroom.jobs.model import (
     Job,
     JobLine,
     OpenJobCounts,
+    Pool,
     Transition,
     again,
     answer_key,
@@ -28,7 +29,7 @@ from darkroom.jobs.model import (
     output_prefix,
     seeds_of,
 )
-from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, KeyUsed, WriteResult
+from darkroom.jobs.ports import ANSWER_LIMIT, AnswerTooLarge, BudgetState, KeyUsed, PlannedJob, WriteResult
 from darkroom.jobs.state import OPEN, CancelPoint, Status, may, short_of
 
 
@@ -169,6 +170,8 @@ class MemoryJobs:
             return self._refused(job)
         if transition.only_for is not None and job.line.type not in transition.only_for:
             return self._refused(job)
+        if transition.needs_type and job.pool:
+            return self._refused(job)
         line = replace(
             job.line, status=transition.status, completed_at=transition.completed_at or job.line.completed_at
         )
@@ -177,6 +180,10 @@ class MemoryJobs:
             line = replace(line, seeds=seeds_of(transition.images) or line.seeds)
         if transition.timings and transition.timings.busy is not None:
             line = replace(line, run_seconds=transition.timings.busy)
+        if ran := transition.ran:
+            price = line.price if ran.price is None else ran.price
+            line = replace(line, price=price, price_estimated=ran.estimated)
+            job = replace(job, instance_type=ran.instance_type or job.instance_type)
         line = replace(line, notice_count=line.notice_count + len(transition.notices))
         self.jobs[job_id] = replace(
             job,
@@ -270,7 +277,8 @@ class MemoryJobs:
         if job is None:
             return WriteResult(False, False)
         places = job.failure_location, job.line.type, job.output_location
-        return WriteResult(False, True, job.line.status, *places, job.run)
+        pool = Pool(job.line.endpoint or "", job.pool) if job.pool else None
+        return WriteResult(False, True, job.line.status, *places, job.run, pool)
 
 
 class NoUses:
@@ -388,3 +396,13 @@ class MemoryOutputs:
 
     def url(self, key: str) -> str:
         return f"https://signed/{key}"
+
+
+class NoBudgets:
+    """`darkroom.jobs.ports.Spending` of a stage without budgets."""
+
+    def admit(self, planned: PlannedJob) -> BudgetState | None:
+        return None
+
+    def add(self, planned: PlannedJob) -> None:
+        pass

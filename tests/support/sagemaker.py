@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from darkroom.endpoints.model import (
@@ -12,6 +12,7 @@ from darkroom.endpoints.model import (
     EndpointDetails,
     EndpointSpec,
     EndpointTags,
+    JobSpan,
     Machine,
     Part,
     ScalingState,
@@ -40,6 +41,9 @@ class Details:
     image: str | None = "worker:1"
     at_once: int = 1
     failure: str | None = None
+    fallbacks: tuple[str, ...] = ()
+    running: Mapping[str, int] = field(default_factory=dict)
+    said: str | None = None
 
 
 class FakeSageMaker:
@@ -79,17 +83,28 @@ class FakeSageMaker:
         name = found.name
         told = self.details.setdefault(name, Details())
         running = 0 if found.status == "Creating" else told.instances
-        return EndpointDetails(found, f"arn:{name}", told.config, running, told.instances, told.image, told.failure)
+        return EndpointDetails(
+            found,
+            f"arn:{name}",
+            told.config,
+            running,
+            told.instances,
+            told.image,
+            told.failure,
+            told.running,
+            told.said,
+        )
 
     def endpoint_tags(self, details: EndpointDetails) -> EndpointTags:
         self.on_call("ListTags")
         name = details.endpoint.name
-        return EndpointTags(self.details[name].instance_type, dict(self.tagged.get(name, {})))
+        told = self.details[name]
+        return EndpointTags(told.instance_type, dict(self.tagged.get(name, {})), told.fallbacks)
 
     def machine(self, config: str) -> Machine | None:
         self.on_call("DescribeEndpointConfig")
         found = (told for told in self.details.values() if told.config == config and told.instance_type)
-        return next((Machine(told.instance_type or "", told.at_once) for told in found), None)
+        return next((Machine(told.instance_type or "", told.at_once, told.fallbacks) for told in found), None)
 
     def tags(self, arn: str) -> dict[str, str]:
         self.on_call("ListTags")
@@ -121,6 +136,7 @@ class FakeSageMaker:
                     spec.instance_type,
                     spec.container.image,
                     spec.at_once + spec.waiting,
+                    fallbacks=spec.fallbacks,
                 )
 
         self._effect("CreateEndpoint", make)
@@ -262,6 +278,7 @@ class FakeOpenJobs:
         self.counts = dict(counts)
         self.failed: list[tuple[str, str]] = []
         self.newest: dict[str, float] = {}
+        self.were_open: dict[str, list[JobSpan]] = {}
         self.asked = 0
 
     def by_endpoint(self, fresh: bool = False) -> Mapping[str, int]:
@@ -274,3 +291,6 @@ class FakeOpenJobs:
 
     def last(self, endpoint: str) -> float | None:
         return self.newest.get(endpoint)
+
+    def spans(self, endpoint: str, most: int) -> list[JobSpan]:
+        return self.were_open.get(endpoint, [])[:most]

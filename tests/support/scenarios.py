@@ -462,6 +462,41 @@ def no_key(world: World) -> Iterable[str]:
         yield "the key is there still"
 
 
+# costs and budgets
+
+
+def spent(world: World) -> None:
+    """A job that ended, and a budget."""
+    unheard(world)
+    world.stage.services.budgets.set("alice", 5, 0.8, "alice")
+
+
+def set_budget(world: World) -> None:
+    world.ask("PUT", "/budgets/stage", {"monthly": 5}, want=200)
+
+
+def remove_budget(world: World) -> None:
+    world.ask("DELETE", "/budgets/alice", want=204)
+
+
+def budgets(*owners: str | None) -> Callable[[World], Iterable[str]]:
+    def check(world: World) -> Iterable[str]:
+        if [each["owner"] for each in call("GET", "/budgets").json["budgets"]] != list(owners):
+            yield "other budgets"
+
+    return check
+
+
+def counted(jobs: int) -> Callable[[World], Iterable[str]]:
+    """So many jobs are told to cost something or other, each once."""
+
+    def check(world: World) -> Iterable[str]:
+        if (found := world.stage.services.costs.month(None, None).jobs) != jobs:
+            yield f"{found} jobs are counted"
+
+    return check
+
+
 NEW = {"name": "new", "max_instances": 2}
 NAME = f"{SETTINGS.endpoint_prefix}new"
 
@@ -799,6 +834,11 @@ SCENARIOS = (
         check=never_refused(rows(SETTINGS.keys_table, 1), good_key),
     ),
     Scenario("keys_api", "DELETE /keys/<id>", withdraw, one_key, no_key),
+    Scenario("costs_api", "GET /costs", get("/costs"), spent, counted(1)),
+    Scenario("costs_api", "GET /budgets", get("/budgets"), spent, budgets("alice")),
+    Scenario("costs_api", "GET /budgets/<owner>", get("/budgets/alice"), spent, budgets("alice")),
+    Scenario("costs_api", "PUT /budgets/<owner>", set_budget, spent, budgets(None, "alice")),
+    Scenario("costs_api", "DELETE /budgets/<owner>", remove_budget, spent, budgets()),
     Scenario("endpoints_api", "GET /endpoints", get("/endpoints"), standing),
     Scenario("endpoints_api", "GET /endpoints/<name>", get("/endpoints/new"), standing),
     Scenario("endpoints_api", "POST /endpoints", make_endpoint, check=endpoint_is(True)),
@@ -852,5 +892,6 @@ SCENARIOS = (
         steps_lost(deletion_begun),
         deletion_is("fail", 0),
     ),
+    Scenario("sweeper", "what jobs cost", round_at(LOOK, "costs"), spent, counted(1), spared=("Query",)),
     Scenario("unpack_asset", "an asset in a deploy", deployed, zipped, file_is_there),
 )

@@ -141,11 +141,23 @@ def test_a_csv_without_jobs_has_only_its_header(api: FakeApi) -> None:
 
 
 def test_the_table_has_every_column() -> None:
-    lines: Any = [job(1, mode="inpaint", duration=12.34, cost=0.00123), job(2, prompt="[red]two[/red]\nlines")]
+    lines: Any = [
+        job(1, mode="inpaint", duration=12.34, cost=0.00123),
+        job(2, prompt="[red]two[/red]\nlines", cost=0.00456, cost_estimated=True),
+    ]
     console = Console(record=True, width=200, file=io.StringIO())
     console.print(history.table_of(lines))
     text = console.export_text()
-    for words in ("2026-01-02 03:04", "txt2img/inpaint", "succeed", lines[0]["id"], "12.3 s", "$0.0012", "[red]two"):
+    for words in (
+        "2026-01-02 03:04",
+        "txt2img/inpaint",
+        "succeed",
+        lines[0]["id"],
+        "12.3 s",
+        " $0.0012",
+        "≤ $0.0046",
+        "[red]two",
+    ):
         assert words in text
 
 

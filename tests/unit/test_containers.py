@@ -207,3 +207,39 @@ def digest(content: str) -> str:
 @pytest.fixture
 def stage() -> Stage:
     return Stage()
+
+
+def test_several_types_stand_in_their_order_of_preference() -> None:
+    made = spec(instance_types=["ml.g5.xlarge", "ml.g4dn.xlarge"])
+    assert (made.instance_type, made.fallbacks) == ("ml.g5.xlarge", ("ml.g4dn.xlarge",))
+    other_order = spec(instance_types=["ml.g4dn.xlarge", "ml.g5.xlarge"])
+    assert len({made.parts, other_order.parts, spec(instance_type="ml.g5.xlarge").parts}) == 3
+
+
+def test_a_list_of_one_type_is_the_endpoint_of_that_type() -> None:
+    for more in ({"name": "anime"}, {"name": None}):
+        one, listed = spec(instance_type="ml.g4dn.xlarge", **more), spec(instance_types=["ml.g4dn.xlarge"], **more)
+        assert one == listed
+
+
+def test_endpoints_of_one_type_are_called_as_in_the_releases_before() -> None:
+    called = {
+        spec(worker, **request).parts
+        for worker in (OWN, PACKAGED)
+        for request in ({}, {"name": None, "engine": "preview", "jobs_at_once": 2, "max_instances": 3})
+    }
+    assert called == {
+        "darkroom-test-anime-7348a045",
+        "darkroom-test-3c76f631af3e-787bd9f2",
+        "darkroom-test-anime-b224d856",
+        "darkroom-test-c1bb736295e1-13378b38",
+    }
+
+
+def test_types_that_need_different_containers_are_refused() -> None:
+    assert refused(instance_types=["ml.g5.xlarge", "ml.m5.xlarge"]) == "instance_types_mixed"
+    # In a container of one's own it is one's own affair.
+    assert spec(OWN, instance_types=["ml.g5.xlarge", "ml.m5.xlarge"]).fallbacks == ("ml.m5.xlarge",)
+    with pytest.raises(Invalid) as arm:
+        spec(instance_types=["ml.g5.xlarge", "ml.m7g.large"])
+    assert [error.loc for error in arm.value.errors] == [("body", "instance_types")]

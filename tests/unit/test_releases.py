@@ -26,7 +26,9 @@ def test_the_last_release_has_the_indexes_that_the_code_has() -> None:
     releases.check_indexes()
     last = releases.releases()[-1]
     assert len(last.commit) == 40
-    assert last.indexes.keys() == releases.TABLES.keys()
+    # A table that came after it has no index: one would be recorded with the next release.
+    assert last.indexes.keys() <= releases.TABLES.keys()
+    assert not any(indexes for name, indexes in releases.indexes().items() if name not in last.indexes)
 
 
 def test_one_more_index_of_a_table_is_taken_and_one_less(file: Path) -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.endpoints.wakeups import Forecast, WakeUp, forecast, one_each, starts
+from darkroom.endpoints.model import WakeUp
+from darkroom.endpoints.wakeups import Forecast, forecast, one_each, starts
 
 
 def woken(asked: float, picture: float | None = None, **steps: float) -> WakeUp:

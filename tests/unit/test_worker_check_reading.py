@@ -207,12 +207,18 @@ def test_messages_of_progress_are_judged_alike(change: dict[str, Any]) -> None:
         ("components", {"files": [{"kind": "lora"}]}),
         ("components", {"files": [{"kind": "lora", "name": "a", "sha256": "A" * 64}]}),
         ("components", {"files": {"a": 1}}),
+        ("machine", []),
+        ("machine", {"gpu": 3}),
+        ("machine", {"instance_type": "x" * 201}),
+        ("machine", {"cpus": 0}),
+        ("machine", {"cpus": "four"}),
     ],
 )
 def test_what_darkroom_leaves_out_beside_a_result_is_complained_about(name: str, value: Any) -> None:
     read = contract.WorkAnswer.model_validate({"images": [PICTURE], name: value})
     assert getattr(read, name) is None
-    complaints = beside.wrong_timings(value, 10**10) if name == "timings" else beside.wrong_components(value)
+    checks = {"components": beside.wrong_components, "machine": beside.wrong_machine}
+    complaints = beside.wrong_timings(value, 10**10) if name == "timings" else checks[name](value)
     assert list(complaints)
 
 

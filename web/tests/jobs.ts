@@ -16,6 +16,7 @@ export function line(given: Partial<JobLine> = {}): JobLine {
     duration: null,
     run_seconds: null,
     cost: null,
+    cost_estimated: false,
     image_count: 0,
     prompt: "a pier",
     thumbnail: null,

@@ -38,7 +38,8 @@ def table_of(lines: Iterable["JobLine"]) -> Table:
 def cells(line: "JobLine") -> tuple[str, ...]:
     """A line of the history as the texts of its columns."""
     took = "" if line["duration"] is None else f"{line['duration']:.1f} s"
-    cost = "" if line["cost"] is None else f"${line['cost']:.4f}"
+    at_most = "≤ " if line.get("cost_estimated") else ""
+    cost = "" if line["cost"] is None else f"{at_most}${line['cost']:.4f}"
     what = line["mode"] if line["mode"] not in (None, line["type"]) else None
     kind = f"{line['type']}/{what}" if what else line["type"]
     prompt = " ".join((line["prompt"] or "").split())

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from darkroom_cli.commands import bridge, checkpoints, dead_letters, endpoints, jobs, keys, login, worker
+from darkroom_cli.commands import (
+    bridge,
+    budgets,
+    checkpoints,
+    costs,
+    dead_letters,
+    endpoints,
+    jobs,
+    keys,
+    login,
+    worker,
+)
 
 app = typer.Typer(
     name="darkroom", help="Darkroom on the command line.", no_args_is_help=True, pretty_exceptions_show_locals=False
@@ -17,6 +28,8 @@ app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(keys.app, name="keys")
+app.command("costs")(costs.costs)
+app.add_typer(budgets.app, name="budgets")
 app.add_typer(worker.app, name="worker")
 app.command("bridge")(bridge.bridge)
 

@@ -37,7 +37,7 @@ class Pong(TypedDict):
 
 class JobLine(TypedDict):
     """A line of the history. `duration` counts from the job's creation, `run_seconds` is how long an instance worked on
-    the job, and `cost` what that cost. `prompt` is only its beginning. `thumbnail` is a link that is valid for 15
+    the job, and `cost` what that cost (at most, if `cost_estimated`). `prompt` is only its beginning. `thumbnail` is a link that is valid for 15
     minutes. `seed` is that of the first picture, or the one asked for; `batch` is how many pictures were asked for."""
 
     label: str
@@ -53,6 +53,7 @@ class JobLine(TypedDict):
     duration: float | None
     run_seconds: float | None
     cost: float | None
+    cost_estimated: bool
     image_count: int
     prompt: str | None
     thumbnail: str | None
@@ -155,6 +156,95 @@ class Job(JobLine):
     replay_of: str | None
     notices: list[str]
     components: Components | None
+    budget: "Budget | None"
+
+
+class Budget(TypedDict):
+    """How much of a monthly budget is used: `spent`, and `expected`, what open jobs are expected to cost. `used` is
+    both as a share of it; `warning` says whether that is more than `warn_at`. `owner` is None for the stage's."""
+
+    owner: str | None
+    monthly: float
+    spent: float
+    expected: float
+    used: float
+    warn_at: float
+    warning: bool
+
+
+class BudgetSet(TypedDict):
+    """A budget as an admin set it; `owner` is None for the stage's."""
+
+    owner: str | None
+    monthly: float
+    warn_at: float
+    set_by: str
+    set_at: str
+
+
+class BudgetList(TypedDict):
+    """Every budget."""
+
+    budgets: list[BudgetSet]
+
+
+class TypeCost(TypedDict):
+    """The instances of one type of an endpoint: hours awake, the price of one hour, and both together."""
+
+    instance_type: str
+    hours: float
+    price: float | None
+    cost: float | None
+
+
+class EndpointCost(TypedDict):
+    """What an endpoint cost in a month, and how much of it belongs to jobs, to waking and to idle instances."""
+
+    name: str
+    awake_hours: float
+    cost: float
+    jobs: int
+    jobs_cost: float
+    waking: float
+    idle: float
+    unpriced: bool
+    types: list[TypeCost]
+
+
+class OwnerCost(TypedDict):
+    """What the jobs of an owner cost in a month; of `unknown` jobs the cost is not known, `estimated` are
+    estimates."""
+
+    owner: str
+    jobs: int
+    cost: float
+    unknown: int
+    estimated: int
+    budget: Budget | None
+
+
+class Overhead(TypedDict):
+    """What belongs to no job."""
+
+    waking: float
+    idle: float
+    cost: float
+
+
+class Costs(TypedDict):
+    """The costs of a month until now. An artist's has the own jobs alone: no endpoints, and no overhead."""
+
+    month: str
+    currency: str
+    as_of: str
+    exact: bool
+    total: float
+    jobs: int
+    jobs_cost: float
+    overhead: Overhead | None
+    endpoints: list[EndpointCost]
+    owners: list[OwnerCost]
+    budget: Budget | None
 
 
 class DeletedJob(TypedDict):
@@ -201,6 +291,7 @@ class Summary(TypedDict):
     run_seconds: float
     cost: float
     cost_unknown: int
+    cost_estimated: int
     cost_by_day: dict[str, float]
 
 
@@ -303,9 +394,16 @@ Hours = TypedDict(
 """Working hours of an endpoint, in which it has an instance at least, and what that costs in a month in US dollars."""
 
 
+class Instances(TypedDict):
+    """How many instances of a type run."""
+
+    instance_type: str
+    instances: int
+
+
 class Endpoint(TypedDict):
     """An endpoint. `status` is SageMaker's own word, and it changed at `modified_at`. `instances` are running,
-    `wanted_instances` shall run. `scaling` says whether the bounds are registered. `deleting` is true once somebody
+    `wanted_instances` shall run; `instance_types` are in order of preference. `scaling` says whether the bounds are registered. `deleting` is true once somebody
     deleted the endpoint."""
 
     name: str
@@ -314,6 +412,7 @@ class Endpoint(TypedDict):
     created_at: str
     modified_at: str
     instance_type: str | None
+    instance_types: list[Instances]
     image: str | None
     engine: str | None
     instances: int

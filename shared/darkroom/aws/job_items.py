@@ -102,6 +102,7 @@ def to_item(job: Job, shards: int, listed_as: Status | None = None) -> Item:
             "objects": _json(job.objects) if job.objects else None,
             "files": _json(job.files) if job.files else None,
             "instance_type": job.instance_type,
+            "pool": _json(dict(job.pool)) if job.pool else None,
             "replay_of": job.replay_of,
             "notices": list(job.notices) or None,
             "expires_at": job.expires_at,
@@ -132,6 +133,7 @@ def _columns(line: JobLine) -> dict[str, object]:
         "lora": list(line.lora) or None,
         "run_seconds": line.run_seconds,
         "price": line.price,
+        "price_estimated": line.price_estimated or None,
         "seeds": list(line.seeds) or None,
         "batch": line.batch,
         "notice_count": line.notice_count or None,
@@ -166,12 +168,15 @@ def whole_place(job_id: str, stored: str | None) -> str | None:
 def line_brought_by(job_id: str, transition: Transition) -> dict[str, object]:
     """What a transition writes to the map of the line; None where it brings nothing."""
     images, timings, first = transition.images or (), transition.timings, transition.first_image
+    ran = transition.ran
     return {
         "completed_at": transition.completed_at,
         "image_count": len(images) or None,
         "first_image": _relative(job_id, first) if first else None,
         "seeds": list(seeds_of(images)) or None,
         "run_seconds": timings.busy if timings else None,
+        "price": ran.price if ran else None,
+        "price_estimated": ran.estimated if ran else None,
     }
 
 
@@ -191,6 +196,7 @@ def brought_by(job_id: str, transition: Transition) -> dict[str, object]:
         "error": error.model_dump_json() if error else None,
         "error_code": error.code if error else None,
         "components": _components(transition),
+        "instance_type": transition.ran.instance_type if transition.ran else None,
     }
 
 
@@ -234,6 +240,7 @@ def from_item(item: Mapping[str, Any]) -> Job:
         spellings=_read(values, "spellings"),
         expires_at=int(values["expires_at"]) if "expires_at" in values else None,
         instance_type=values.get("instance_type"),
+        pool=pool_prices(values),
         failure_location=whole_place(values["id"], values.get("failure_location")),
         started_at=values.get("started_at"),
         progress=_float(values, "progress"),
@@ -273,6 +280,7 @@ def _line(values: dict[str, Any], status: Status) -> JobLine:
         lora=tuple(columns.get("lora", ())),
         run_seconds=_float(columns, "run_seconds"),
         price=_float(columns, "price"),
+        price_estimated=bool(columns.get("price_estimated", False)),
         seeds=tuple(int(seed) for seed in columns.get("seeds", ())),
         batch=_int(columns, "batch"),
         notice_count=int(columns.get("notice_count", 0)),
@@ -280,6 +288,11 @@ def _line(values: dict[str, Any], status: Status) -> JobLine:
         rating=_int(columns, "rating"),
         tags=tuple(columns.get("tags", ())),
     )
+
+
+def pool_prices(values: dict[str, Any]) -> dict[str, float | None]:
+    """The prices of the instance types of a job's endpoint, if they are several."""
+    return _read(values, "pool") or {}
 
 
 def _float(values: dict[str, Any], name: str) -> float | None:

@@ -15,6 +15,7 @@ from darkroom.aws.job_items import (
     from_item,
     line_brought_by,
     line_from_item,
+    pool_prices,
     progress_number,
     shard_of,
     short_place,
@@ -30,7 +31,7 @@ from darkroom.errors import Busy
 from darkroom.idempotency import Idempotency, row_id
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
-from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Transition, again
+from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Pool, Transition, again
 from darkroom.jobs.ports import KeyUsed, ModelsNotActive, WriteResult
 from darkroom.jobs.state import (
     CANCELLED,
@@ -238,6 +239,8 @@ class DynamoJobs:
             condition = f"{condition} AND {_at_run(update, transition.run)}"
         if transition.status == IN_PROGRESS:
             condition += f" AND {_not_taken(update)}"
+        if transition.needs_type:
+            condition += f" AND attribute_not_exists({update.name('pool')})"
         if transition.only_for is not None:
             condition = f"{condition} AND {update.one_of('type', transition.only_for)}"
         return self._conditional(job_id, update, condition)
@@ -393,8 +396,10 @@ class DynamoJobs:
                 return WriteResult(applied=False, exists=False)
             values = values_of(item)
             failure, output = (whole_place(job_id, values.get(f"{what}_location")) for what in ("failure", "output"))
+            prices = pool_prices(values)
+            pool = Pool(values["endpoint"], prices) if prices else None
             return WriteResult(
-                False, True, values["status"], failure, values["type"], output, int(values.get("run", 1))
+                False, True, values["status"], failure, values["type"], output, int(values.get("run", 1)), pool
             )
         return WriteResult(applied=True, exists=True)
 

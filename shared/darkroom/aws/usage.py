@@ -84,13 +84,14 @@ class DynamoDays(_Rows):
         # Botocore sends a write again when its answer was lost: it then finds what it wrote itself.
         own = "(#version = :own AND #counts = :counts)"
         values = {":own": day.version + 1, ":counts": row["counts"]}
+        unchanged = "#version = :before" if day.version else "attribute_not_exists(#version)"
         if day.version:
             values[":before"] = day.version
         try:
             self._client.put_item(
                 TableName=self._table,
                 Item=attributes({**row, "expires_at": self._until(KEPT_SECONDS)}),
-                ConditionExpression=f"{'#version = :before' if day.version else 'attribute_not_exists(#version)'} OR {own}",
+                ConditionExpression=f"{unchanged} OR {own}",
                 ExpressionAttributeNames={"#version": "version", "#counts": "counts"},
                 ExpressionAttributeValues=attributes(values),
             )
@@ -219,12 +220,9 @@ class DynamoBudgets(_Rows):
         }
         self._client.put_item(TableName=self._table, Item=attributes(row))
 
-    def remove(self, owner: str | None) -> bool:
+    def remove(self, owner: str | None) -> None:
         """See `BudgetStore.remove`: one DeleteItem."""
-        answer = self._client.delete_item(
-            TableName=self._table, Key=_key("budget", _budget_at(owner)), ReturnValues="ALL_OLD"
-        )
-        return "Attributes" in answer
+        self._client.delete_item(TableName=self._table, Key=_key("budget", _budget_at(owner)))
 
 
 def _key(what: str, at: str) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.aws.expressions import Expression
 from darkroom.aws.job_items import attributes, values_of
-from darkroom.endpoints.wakeups import WakeUp
+from darkroom.endpoints.model import WakeUp
 from darkroom.times import moment, precise
 
 if TYPE_CHECKING:

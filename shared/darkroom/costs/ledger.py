@@ -88,7 +88,7 @@ class Ledger:
         if self._clock() < self._closes(ids.created_at(job.id).date().isoformat()) + SPARE / 2:
             self._store.note_removed(job)
 
-    def run(self, left: Callable[[], float]) -> dict[str, int | float | list[str]]:
+    def run(self, left: Callable[[], float]) -> dict[str, float | list[str]]:
         """Count what is not settled, oldest day first, and close days; `left` gives the seconds that are left.
 
         Returns how many `hours` were counted and `days` closed, and which days are `broken` (another round wrote them

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from darkroom.costs.model import Metered, Sample
 from darkroom.costs.ports import MeterStore
+from darkroom.endpoints.model import EndpointDetails, Machine
+from darkroom.endpoints.ports import EndpointSource
 from darkroom.times import moment
 
 PERIOD = 60.0
@@ -48,7 +50,7 @@ class Meter:
         self._prices = prices
         self._clock = clock
 
-    def run(self, left: Callable[[], float]) -> dict[str, int | float | list[str]]:
+    def run(self, left: Callable[[], float]) -> dict[str, float | list[str]]:
         """Count each endpoint from where it was counted last to now. `left` gives the seconds that are left.
 
         Returns how many endpoints are `awake`, the `dollars_per_hour` of their instances as far as prices are known,
@@ -105,3 +107,39 @@ def _by_day(one: Running, start: float, end: float) -> dict[tuple[str, str], Met
                 metered[key] = metered.get(key, Metered()) + Metered(seconds, seconds if waking else 0.0)
         start = until
     return {key: value for key, value in metered.items() if value.seconds}
+
+
+UNKNOWN = "unknown"
+"""Stands for the type of instances whose configuration is gone."""
+
+
+class Instances:
+    """Tells which instances the stage's endpoints have."""
+
+    def __init__(self, source: EndpointSource) -> None:
+        self._source = source
+        self._machines: dict[str, Machine | None] = {}
+
+    def now(self) -> list[Running]:
+        """Every endpoint: one call for the list, one an endpoint, and one for each configuration that this process has
+        not seen."""
+        found = (self._source.describe(endpoint.name) for endpoint in self._source.all())
+        return [self._running(details) for details in found if details]
+
+    def _running(self, details: EndpointDetails) -> Running:
+        name, kind = details.endpoint.name, self._first_type(details)
+        if details.endpoint.status == "Creating":
+            # SageMaker tells no numbers yet; there will be one instance at least.
+            return Running(name, waking={kind: max(1, details.desired)})
+        there = {kind: count for kind, count in details.running.items() if count}
+        if not details.running and details.current:
+            there = {kind: details.current}
+        asked = details.desired - details.current
+        return Running(name, there, {kind: asked} if asked > 0 else {})
+
+    def _first_type(self, details: EndpointDetails) -> str:
+        """The preferred type: of instances that are not there yet, nobody knows another one."""
+        if details.config not in self._machines:
+            self._machines[details.config] = self._source.machine(details.config)
+        machine = self._machines[details.config]
+        return machine.instance_type if machine else UNKNOWN

@@ -48,6 +48,7 @@ class JobCost:
             run_seconds=line.run_seconds,
             price=line.price,
             pictures=max(1, line.batch or 1),
+            estimated=line.cost_estimated,
         )
 
 

@@ -61,5 +61,5 @@ class BudgetStore(Protocol):
     def put(self, budget: Budget) -> None:
         """Set a budget; it takes the place of the one before."""
 
-    def remove(self, owner: str | None) -> bool:
-        """Take a budget away; False when there was none."""
+    def remove(self, owner: str | None) -> None:
+        """Take a budget away; no error when there is none."""

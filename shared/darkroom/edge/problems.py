@@ -12,6 +12,7 @@ from darkroom.errors import (
     Malformed,
     MethodNotAllowed,
     Missing,
+    OverBudget,
     Throttled,
     TooLarge,
     TooMany,
@@ -21,6 +22,7 @@ from darkroom.errors import (
 CONTENT_TYPE = "application/problem+json"
 STATUS: dict[type[DarkroomError], int] = {
     Malformed: 400,
+    OverBudget: 402,
     Forbidden: 403,
     Missing: 404,
     MethodNotAllowed: 405,

@@ -1,4 +1,4 @@
-"""Rounds of the sweeper: each gets a share of the time, one log line, and metrics."""
+"""Rounds of the sweeper and of the scaler: each gets a share of the time, one log line, and metrics."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,8 +11,8 @@ from darkroom.edge.metrics import publish
 RESERVE_SECONDS = 15.0
 """How many seconds of the function's time are left when the last round must stop."""
 
-RoundResult = Mapping[str, int | list[str]]
-"""What a round did: counts, or the names of what somebody must look at, each under the name of its metric."""
+RoundResult = Mapping[str, float | list[str]]
+"""What a round did: numbers, or the names of what somebody must look at, each under the name of its metric."""
 Round = Callable[[Callable[[], float]], RoundResult]
 """A round is called with a function that gives the seconds it has left."""
 
@@ -42,7 +42,7 @@ def run(rounds: Mapping[str, Round], context: Any, stage: str) -> None:
         raise RoundsFailed(", ".join(failed))
 
 
-def _carry_out(name: str, call: Round, started: float, until: float) -> dict[str, int]:
+def _carry_out(name: str, call: Round, started: float, until: float) -> dict[str, float]:
     """Call one round and write its log line; returns its counts. `started` and `until` are monotonic seconds."""
     try:
         result = call(lambda: until - time.monotonic())
@@ -50,7 +50,7 @@ def _carry_out(name: str, call: Round, started: float, until: float) -> dict[str
         logger().error("round failed", extra={"round": name, "error": type(error).__name__})
         return {"failed": 1}
     which = {what: names for what, names in result.items() if isinstance(names, list) and names}
-    counts = {what: count if isinstance(count, int) else len(count) for what, count in result.items()}
+    counts = {what: len(count) if isinstance(count, list) else count for what, count in result.items()}
     counts = {"broken": 0, **counts, "failed": 0}
     milliseconds = round((time.monotonic() - started) * 1000)
     logger().info("round", extra={"round": name, "milliseconds": milliseconds, "which": which, **counts})

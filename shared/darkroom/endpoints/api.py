@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from darkroom.endpoints.hours import WEEKDAYS, Hours, Weekday, is_zone
-from darkroom.endpoints.model import EndpointTags
+from darkroom.endpoints.model import EndpointTags, WakeUp
 from darkroom.endpoints.prices import price
 from darkroom.endpoints.service import EndpointView
-from darkroom.endpoints.wakeups import Forecast, WakeUp, forecast
+from darkroom.endpoints.wakeups import Forecast, forecast
 from darkroom.engines.model import EngineName
 from darkroom.times import iso, moment, precise
 
@@ -23,6 +23,13 @@ ShortName = Annotated[
         "names that differ only in case are the same",
     ),
 ]
+InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", max_length=64)]
+
+
+def _distinct(types: list[str]) -> list[str]:
+    if len(set(types)) < len(types):
+        raise ValueError("names a type twice")
+    return types
 
 
 Time = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["09:00"])]
@@ -34,6 +41,14 @@ Warm = Annotated[
         examples=["2h"],
     ),
 ]
+
+
+_UNITS = {"m": 60, "h": 3600}
+
+
+def seconds_of(text: str) -> int:
+    """Seconds of a duration as in `30m` or `2h`; `Warm` is its form."""
+    return int(text[:-1]) * _UNITS[text[-1]]
 
 
 class HoursIn(BaseModel):
@@ -74,13 +89,25 @@ class HoursIn(BaseModel):
 
 class EndpointIn(BaseModel):
     """An endpoint to make. What is left out comes from the stage: its worker, and the `instance_type` that suits the
-    `engine`. With `min_instances` 0 the endpoint sleeps (has no instances) when it has no jobs, and the next job wakes
-    it."""
+    `engine`. `instance_types` names several in its place. With `min_instances` 0 the endpoint sleeps (has no instances)
+    when it has no jobs, and the next job wakes it."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: ShortName | None = None
-    instance_type: Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", max_length=64)] | None = None
+    instance_type: InstanceType | None = None
+    instance_types: (
+        Annotated[
+            list[InstanceType],
+            Field(
+                min_length=1,
+                max_length=5,
+                description="in order of preference: a type is taken while those before it are not to be had",
+            ),
+            AfterValidator(_distinct),
+        ]
+        | None
+    ) = None
     image: (
         Annotated[
             str,
@@ -102,6 +129,24 @@ class EndpointIn(BaseModel):
         ),
     ] = None
     hours: HoursIn | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "EndpointIn":
+        if self.instance_type and self.instance_types:
+            raise ValueError("give either `instance_type` or `instance_types`, not both")
+        return self
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The instance types that it names, the preferred one first."""
+        return tuple(self.instance_types or ([self.instance_type] if self.instance_type else []))
+
+
+class InstancesOut(BaseModel):
+    """How many instances of a type run."""
+
+    instance_type: str
+    instances: int
 
 
 class EndpointPatch(BaseModel):
@@ -175,7 +220,8 @@ class EndpointOut(BaseModel):
     """An endpoint. `status` is SageMaker's own word, and it changed at `modified_at`. `usable` is true only when the
     status is InService.
 
-    `instances` are running, `wanted_instances` shall run. `min_instances` and `max_instances` are null for an endpoint
+    `instances` are running, `wanted_instances` shall run. `instance_types` says of each type, in order of preference,
+    how many run; `instance_type` is the first of them. `min_instances` and `max_instances` are null for an endpoint
     that was not made by Darkroom. `scaling` says whether the two are registered with Application Auto Scaling.
     `deleting` is true once somebody deleted the endpoint. `warm_until` is until when somebody keeps it awake, in UTC,
     and null without that; `hours` are its working hours. `dollars_an_hour` is the price of one instance (the dearest of
@@ -188,6 +234,7 @@ class EndpointOut(BaseModel):
     created_at: str
     modified_at: str
     instance_type: str | None
+    instance_types: list[InstancesOut]
     image: str | None
     engine: str | None
     instances: int
@@ -214,6 +261,7 @@ class EndpointOut(BaseModel):
             created_at=endpoint.created_at,
             modified_at=endpoint.modified_at,
             instance_type=view.tags.instance_type,
+            instance_types=[InstancesOut(instance_type=name, instances=n) for name, n in view.running.items()],
             image=details.image,
             engine=view.tags.engine,
             instances=details.current,

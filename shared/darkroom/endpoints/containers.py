@@ -130,9 +130,9 @@ class StageWorker:
         """The instance type of an endpoint: a preview needs no GPU."""
         return asked or (self.cpu_instance_type if engine == "preview" else self.instance_type)
 
-    def container(self, image: str | None, instance_type: str) -> Container:
-        """The container for an instance type; `image` is what the request names. Raises Invalid `image_missing`,
-        `instance_type_not_possible` or `region_unknown`."""
+    def container(self, image: str | None, instance_type: str, field: str = "instance_type") -> Container:
+        """The container for an instance type; `image` is what the request names, and `field` the field of it that names
+        the type. Raises Invalid `image_missing`, `instance_type_not_possible` or `region_unknown`."""
         if own := image or self.image:
             return Container(own)
         if not self.package:
@@ -144,7 +144,7 @@ class StageWorker:
             )
         if _is_arm(instance_type):
             why = f"{instance_type} has an ARM processor, and the worker's package is for x86"
-            raise Invalid("instance_type_not_possible", f"{why}.", (FieldError(("body", "instance_type"), why),))
+            raise Invalid("instance_type_not_possible", f"{why}.", (FieldError(("body", field), why),))
         base, gpu = BASES[self.base], has_gpu(instance_type)
         told = self.gpu_image if gpu else self.cpu_image
         image = told or f"{self._registry()}/{base.gpu_image if gpu else base.cpu_image}"

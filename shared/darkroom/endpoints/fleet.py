@@ -22,6 +22,7 @@ from darkroom.endpoints.model import (
 from darkroom.endpoints.ports import PART_KINDS, EndpointControl, EndpointJobs, EndpointSource, PartKind, Scaling
 from darkroom.endpoints.service import Endpoints, not_found
 from darkroom.endpoints.spec import Planner, check_bounds, endpoint_of
+from darkroom.endpoints.waking import Waker
 from darkroom.errors import Conflict, Invalid
 
 GRACE_SECONDS = 900.0
@@ -48,8 +49,10 @@ class Fleet:
         stage: str,
         worker: Callable[[], StageWorker],
         clock: Callable[[], float] = time.time,
+        waker: Callable[[], Waker] | None = None,
     ) -> None:
-        """`worker` gives what a request leaves out, and is called by `create` alone; `clock` gives epoch seconds."""
+        """`worker` gives what a request leaves out, and is called by `create` alone; `clock` gives epoch seconds.
+        `waker` is called when an endpoint is to be woken; without one none is."""
         self._endpoints = endpoints
         self._source = source
         self._control = control
@@ -58,6 +61,7 @@ class Fleet:
         self._stage = stage
         self._worker = worker
         self._clock = clock
+        self._waker = waker
 
     def create(self, owner: str, request: EndpointIn) -> tuple[str, bool]:
         """Create model, configuration and endpoint; returns the full name, and whether the endpoint is new.
@@ -171,8 +175,15 @@ class Fleet:
             return "deleted" if self.remove(details) else "waiting"
         if details.endpoint.status == IN_SERVICE and tags.bounds:
             self._scaling.set_up(name, tags.bounds)
-            return "scaling set up"
+            return "woken" if self._wake(details) else "scaling set up"
         return "left alone"
+
+    def _wake(self, details: EndpointDetails) -> bool:
+        """Wake an endpoint that has just fallen asleep while a job came, and could not be woken then."""
+        name = details.endpoint.name
+        if self._waker is None or not details.sleeps or not self._open_jobs.by_endpoint(fresh=True).get(name):
+            return False
+        return self._waker().ask(name, "event")
 
     def parts(self, older_than: float = GRACE_SECONDS) -> list[OldPart]:
         """Every model and configuration with the stage's prefix that is older than `older_than` seconds."""
@@ -249,8 +260,8 @@ class Fleet:
             raise Conflict(
                 "endpoint_exists",
                 f"There is an endpoint {spec.name!r} already, made differently, or before the stage got another "
-                f"worker ({status}, {tags.instance_type}). PATCH changes its bounds; for anything else delete it, or "
-                "take another name.",
+                f"worker ({status}, {', '.join(tags.instance_types)}). PATCH changes its bounds; for anything else "
+                "delete it, or take another name.",
             )
 
 

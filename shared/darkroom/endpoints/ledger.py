@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from darkroom.endpoints.model import EndpointDetails
+from darkroom.endpoints.model import EndpointDetails, WakeUp
 from darkroom.endpoints.ports import EndpointSource, FirstWork, WakeUpStore
-from darkroom.endpoints.wakeups import GIVEN_UP_SECONDS, REMEMBERED, WakeUp, one_each
+from darkroom.endpoints.wakeups import GIVEN_UP_SECONDS, REMEMBERED, one_each
 from darkroom.endpoints.waking import Asked
 
 STEP_SECONDS = 5.0

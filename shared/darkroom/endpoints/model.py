@@ -9,6 +9,7 @@ from darkroom.endpoints.hours import read as read_hours
 
 NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 """The pattern of an endpoint's name (botocore's service model, EndpointName)."""
+_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9]+")
 IN_SERVICE = "InService"
 FAILED = "Failed"
 SERVING = frozenset({IN_SERVICE, "Updating", "SystemUpdating", "RollingBack"})
@@ -88,6 +89,14 @@ class EndpointDetails:
     def sleeps(self) -> bool:
         """Whether it has no instance and is to have none."""
         return self.desired == 0
+
+    def lacking(self, types: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the endpoint's types of which SageMaker says that there is no capacity: of the change that is under
+        way, or of the last one. Where it names none, all of them."""
+        words = self.said if self.endpoint.status in CHANGING else self.failure
+        sentences = [each for each in re.split(r"(?<=[.;])\s", words or "") if "capacity" in each.lower()]
+        named = {name for each in sentences for name in _TYPE.findall(each)}
+        return tuple(each for each in types if each in named or (sentences and not named))
 
 
 @dataclass(frozen=True)
@@ -172,6 +181,14 @@ class EndpointTags:
 
 
 @dataclass(frozen=True)
+class JobSpan:
+    """From when to when a job was open, in epoch seconds; `ended` is None for one that still is."""
+
+    created: float
+    ended: float | None
+
+
+@dataclass(frozen=True)
 class Container:
     """An endpoint's container. `package` is the prefix in S3 that SageMaker puts into the container, `ami` the machine
     image, `environment` what this container needs beside what all get."""
@@ -242,6 +259,29 @@ class ScalingState:
         follows = self.growing and not self.tracking if asked.least == 0 else self.tracking
         registered = self.bounds == asked or (self.bounds is not None and asked.may_be_moved_to(self.bounds))
         return registered and follows and self.waking and self.alarm
+
+
+@dataclass(frozen=True)
+class WakeUp:
+    """A wake-up of an endpoint. All times are epoch seconds; what is not there yet, or was never seen, is None."""
+
+    endpoint: str
+    asked: float
+    instance: float | None = None
+    container: float | None = None
+    picture: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """From the ask to the first picture."""
+        return None if self.picture is None else self.picture - self.asked
+
+    @property
+    def start(self) -> float | None:
+        """How long the start took: from the ask until the container worked, as far as that is known, else until the
+        instance was there."""
+        there = self.container if self.container is not None else self.instance
+        return None if there is None else there - self.asked
 
 
 def bounds_tags(bounds: Bounds) -> dict[str, str]:

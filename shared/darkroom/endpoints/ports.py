@@ -11,11 +11,12 @@ from darkroom.endpoints.model import (
     EndpointDetails,
     EndpointSpec,
     EndpointTags,
+    JobSpan,
     Machine,
     Part,
     ScalingState,
+    WakeUp,
 )
-from darkroom.endpoints.wakeups import WakeUp
 
 PartKind = Literal["config", "model"]
 PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
@@ -119,6 +120,10 @@ class EndpointJobs(Protocol):
 
     def last(self, endpoint: str) -> float | None:
         """When a job of an endpoint was last created or ended, in epoch seconds; None when it has no job."""
+
+    def spans(self, endpoint: str, most: int) -> list[JobSpan]:
+        """From when to when the newest jobs of an endpoint were open, at most so many, newest first. A change of this
+        moment may not be seen yet."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from darkroom.endpoints.model import ENGINE_TAG, Bounds, Endpoint, EndpointDetails, EndpointTags, Machine
+from darkroom.endpoints.model import ENGINE_TAG, Bounds, Endpoint, EndpointDetails, EndpointTags, Machine, WakeUp
 from darkroom.endpoints.ports import EndpointJobs, EndpointSource, Scaling
-from darkroom.endpoints.wakeups import WakeUp, starts
+from darkroom.endpoints.wakeups import starts
 from darkroom.errors import Busy, Conflict, Invalid, Missing
 
 CACHE_SECONDS = 10.0
@@ -34,9 +34,11 @@ class EndpointView:
     @property
     def running(self) -> Mapping[str, int]:
         """How many instances of each type run, the preferred type first; empty when no type is known."""
-        if self.details.running:
-            return self.details.running
-        return {self.tags.instance_type: self.details.current} if self.tags.instance_type else {}
+        if len(self.tags.instance_types) == 1:
+            return {self.tags.instance_types[0]: self.details.current}
+        # SageMaker tells no pools of an endpoint that has no instance yet.
+        order = dict.fromkeys((*self.tags.instance_types, *self.details.running))
+        return {name: self.details.running.get(name, 0) for name in order}
 
 
 class Endpoints:

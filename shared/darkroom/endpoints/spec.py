@@ -40,24 +40,25 @@ class Planner:
     def spec(self, owner: str, request: EndpointIn) -> EndpointSpec:
         """The endpoint that `owner` requests.
 
-        Raises Invalid `image_missing`, `engine_not_packaged`, `instance_type_not_possible`, `region_unknown`,
-        `endpoint_name_too_long` or `bounds_not_valid`.
+        Raises Invalid `image_missing`, `engine_not_packaged`, `instance_type_not_possible`, `instance_types_mixed`,
+        `region_unknown`, `endpoint_name_too_long` or `bounds_not_valid`.
         """
         engine = self.worker.engine(request.image, request.engine)
-        instance_type = self.worker.type_for(request.instance_type, engine)
-        container = self.worker.container(request.image, instance_type)
-        name = self._name(request.name or _generated_name(owner, request, instance_type, container))
+        types = request.types or (self.worker.type_for(None, engine),)
+        container = self._container(request, types)
+        name = self._name(request.name or _generated_name(owner, request, types, container))
         bounds = Bounds(request.min_instances, request.max_instances)
         check_bounds(bounds)
         hours = request.hours.value if request.hours else None
-        parts = _parts(name, request, instance_type, container, engine)
+        parts = _parts(name, request, types, container, engine)
         # Releases before had one default for all engines.
-        other_type = _parts(name, request, request.instance_type or self.worker.instance_type, container, engine)
+        other_type = _parts(name, request, request.types or (self.worker.instance_type,), container, engine)
         return EndpointSpec(
             name=name,
             parts=parts,
             earlier=frozenset({other_type}) - {parts} if container.package is None else frozenset(),
-            instance_type=instance_type,
+            instance_type=types[0],
+            fallbacks=types[1:],
             container=container,
             bounds=bounds,
             at_once=request.jobs_at_once,
@@ -74,6 +75,17 @@ class Planner:
             },
             engine=engine,
         )
+
+    def _container(self, request: EndpointIn, types: tuple[str, ...]) -> Container:
+        """The container that all of these types run. Raises Invalid `instance_types_mixed` when there is none: a model
+        in SageMaker has one image, and a variant one machine image."""
+        field = "instance_types" if request.instance_types else "instance_type"
+        containers = [self.worker.container(request.image, each, field) for each in types]
+        other = next((each for each, own in zip(types, containers, strict=True) if own != containers[0]), None)
+        if other is not None:
+            why = f"{types[0]} and {other} need different containers: one has a GPU, and the other has none"
+            raise Invalid("instance_types_mixed", f"{why}.", (FieldError(("body", field), why),))
+        return containers[0]
 
     def _name(self, short: str) -> str:
         """The full name; raises Invalid when its parts would have names that are too long."""
@@ -104,21 +116,23 @@ def check_bounds(bounds: Bounds) -> None:
         )
 
 
-def _parts(name: str, request: EndpointIn, instance_type: str, container: Container, engine: EngineName | None) -> str:
+def _parts(
+    name: str, request: EndpointIn, types: tuple[str, ...], container: Container, engine: EngineName | None
+) -> str:
     """The name of an endpoint's parts, with a digest of their content: a part that exists already is the right one.
 
     A container of one's own counts as it did in releases before, so that their endpoints are found again.
     """
-    counted = [instance_type, container.image, str(request.jobs_at_once), str(max(1, request.min_instances))]
+    counted = [",".join(types), container.image, str(request.jobs_at_once), str(max(1, request.min_instances))]
     content = "\n".join([*counted, *([engine] if engine else []), *container.told[1:]])
     return f"{name}-{hashlib.sha256(content.encode()).hexdigest()[: _PARTS_SUFFIX - 1]}"
 
 
-def _generated_name(owner: str, request: EndpointIn, instance_type: str, container: Container) -> str:
+def _generated_name(owner: str, request: EndpointIn, types: tuple[str, ...], container: Container) -> str:
     """A name for a request without one. It depends on the request alone, so that a repeat finds the same endpoint."""
-    # Without an engine or hours the name is what it was before requests could say them.
-    told = request.model_dump_json(
-        by_alias=True, exclude={name for name in ("engine", "hours") if getattr(request, name) is None}
-    )
-    content = "\n".join([owner, told, instance_type, *container.told])
+    if len(request.types) == 1:
+        request = request.model_copy(update={"instance_type": request.types[0], "instance_types": None})
+    # What a request leaves out is left out here: the name is then what it was before requests could say it.
+    later = {name for name in ("engine", "instance_types", "hours") if getattr(request, name) is None}
+    content = "\n".join([owner, request.model_dump_json(exclude=later), ",".join(types), *container.told])
     return hashlib.sha256(content.encode()).hexdigest()[:12]

@@ -6,33 +6,12 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from darkroom.endpoints.model import WakeUp
+
 REMEMBERED = 20
 """How many of the last wake-ups are shown and counted."""
 GIVEN_UP_SECONDS = 3600.0
 """After so long without a picture nothing more of a wake-up is noted: it was for nothing, or its jobs failed."""
-
-
-@dataclass(frozen=True)
-class WakeUp:
-    """A wake-up of an endpoint. All times are epoch seconds; what is not there yet, or was never seen, is None."""
-
-    endpoint: str
-    asked: float
-    instance: float | None = None
-    container: float | None = None
-    picture: float | None = None
-
-    @property
-    def seconds(self) -> float | None:
-        """From the ask to the first picture."""
-        return None if self.picture is None else self.picture - self.asked
-
-    @property
-    def start(self) -> float | None:
-        """How long the start took: from the ask until the container worked, as far as that is known, else until the
-        instance was there."""
-        there = self.container if self.container is not None else self.instance
-        return None if there is None else there - self.asked
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from darkroom.errors import Busy, Conflict, DarkroomError, Missing
 
 log = logging.getLogger(__name__)
 TRUSTED_SECONDS = 30.0
-REFUSED_METRIC = "waking_refused"
+REFUSED_METRIC = "instances_refused"
 Cause = Literal["job", "round", "event", "warm"]
 
 
@@ -94,14 +94,18 @@ class Waker:
             log.warning("%s cannot be woken now: %s", endpoint, later.code)
             return False
         except DarkroomError as refused:
-            log.error("AWS refuses to wake %s: %s", endpoint, refused.detail)
-            self._count(REFUSED_METRIC)
+            self.report(endpoint, refused)
             return False
         finally:
             self._endpoints.forget_details(endpoint)
         log.info("%s was asked to wake", endpoint)
         self._tell(Asked(endpoint, self._clock(), cause))
         return True
+
+    def report(self, endpoint: str, refused: DarkroomError) -> None:
+        """Count and log, in the words of AWS, that it refuses to change the number of instances for good."""
+        log.error("AWS does not change the instances of %s: %s", endpoint, refused.detail)
+        self._count(REFUSED_METRIC)
 
     def _tell(self, asked: Asked) -> None:
         for listener in self._after:

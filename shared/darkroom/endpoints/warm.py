@@ -13,13 +13,6 @@ from darkroom.endpoints.ports import EndpointControl, EndpointSource
 from darkroom.endpoints.service import Endpoints, not_found
 from darkroom.endpoints.waking import Waker
 
-_UNITS = {"m": 60, "h": 3600}
-
-
-def seconds_of(text: str) -> int:
-    """Seconds of a duration as in `30m` or `2h`; whoever calls has checked its form."""
-    return int(text[:-1]) * _UNITS[text[-1]]
-
 
 def least(tags: EndpointTags, now: float) -> int:
     """How many instances an endpoint has at least at `now` (epoch seconds), beside what its bounds say: 1 while it is

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkError
+from darkroom.jobs.contract import Components, PaintedImage, Timings, WorkerMachine, WorkError
 from darkroom.jobs.media import Media
 from darkroom.jobs.types import AnswerKind
 
@@ -38,6 +38,7 @@ class Answer:
     timings: Timings | None = None
     notices: tuple[str, ...] = ()
     components: Components | None = None
+    machine: WorkerMachine | None = None
     error: WorkError | None = None
 
     @property

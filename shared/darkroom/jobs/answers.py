@@ -23,7 +23,8 @@ def understand(job_id: str, content: bytes) -> Answer:
     if document is None:
         return bad_answer("it is no JSON object")
     if reported := reported_error(document):
-        return Answer(error=reported, timings=WorkAnswer.model_validate({"timings": document.get("timings")}).timings)
+        beside = WorkAnswer.model_validate({name: document.get(name) for name in ("timings", "machine")})
+        return Answer(error=reported, timings=beside.timings, machine=beside.machine)
     try:
         return read_webui(document) if is_webui(document) else read_manifest(job_id, document)
     except ValidationError as error:

@@ -14,7 +14,7 @@ from darkroom.jobs.media import media_of_key
 from darkroom.jobs.model import EXTRA_KINDS, Edit, Job, JobLine
 from darkroom.jobs.parameters import Parameters, without_idle
 from darkroom.jobs.phase import Phase, PhaseName
-from darkroom.jobs.ports import Outputs
+from darkroom.jobs.ports import BudgetState, Outputs
 from darkroom.jobs.state import SUCCEED, CancelPoint, Status
 from darkroom.jobs.types import MASK, SKETCH, JobType, Mode
 from darkroom.webui.calls import CALLS, of_other_calls
@@ -152,7 +152,8 @@ class HistoryQuery:
 
 class JobLineOut(BaseModel):
     """A line of the history. `duration` is in seconds from its creation, `run_seconds` are those an instance worked
-    for it, and `cost` what these cost; `prompt` is its beginning; `thumbnail` is a presigned GET.
+    for it, and `cost` what these cost: at most, if `cost_estimated`; `prompt` is its beginning; `thumbnail` is a
+    presigned GET.
 
     `seed` is that of its first picture, or the one it asks for; `batch` is how many pictures it asks for, and
     `notice_count` how many `notices` it has. `title`, `rating` (1 to 5) and `tags` are what `PATCH /jobs/{id}` said.
@@ -171,6 +172,7 @@ class JobLineOut(BaseModel):
     duration: float | None
     run_seconds: float | None
     cost: float | None
+    cost_estimated: bool
     image_count: int
     prompt: str | None
     thumbnail: str | None
@@ -192,7 +194,8 @@ class JobPage(BaseModel):
 class Summary(BaseModel):
     """How many jobs of a time range there are of each kind, most first; `by_day` by date in UTC.
 
-    `run_seconds` and `cost` add up what is known; of `cost_unknown` settled jobs it is not.
+    `run_seconds` and `cost` add up what is known; of `cost_unknown` settled jobs it is not, and of `cost_estimated`
+    jobs it is an estimate.
     When `exact` is false the range holds more jobs than are counted, and the counts go back to `since`.
     """
 
@@ -207,6 +210,7 @@ class Summary(BaseModel):
     run_seconds: float
     cost: float
     cost_unknown: int
+    cost_estimated: int
     cost_by_day: dict[str, float]
 
 
@@ -234,15 +238,45 @@ class PictureOut(BaseModel):
     content_type: str | None
 
 
+class BudgetOut(BaseModel):
+    """How much of a budget is used this month, in US dollars: `spent`, and `expected`, what open jobs are expected to
+    cost. `used` is both as a share of the budget, and from the share `warn_at` on there is a warning. `owner` is null
+    for the budget of the whole stage."""
+
+    owner: str | None
+    monthly: float
+    spent: float
+    expected: float
+    used: float
+    warn_at: float
+    warning: bool
+
+    @classmethod
+    def of(cls, state: BudgetState) -> "BudgetOut":
+        """The same for the API."""
+        return cls(
+            owner=state.owner,
+            monthly=state.budget,
+            spent=round(state.spent, 4),
+            expected=round(state.expected, 4),
+            used=state.used,
+            warn_at=state.warn_at,
+            warning=state.near,
+        )
+
+
 class JobOut(JobLineOut):
     """The whole job. `progress` runs from 0 to 1, and is 1 once the job has succeeded; timings are in seconds.
 
     `phase` tells what an open job is doing, as far as that was looked up, and `phase_detail` says it in a sentence.
     `place` is how many open jobs of its endpoint came before one that waits, and `forecast` what the last wake-ups let
     expect of one that waits for its endpoint to wake; of other jobs both are null.
+    `instance_type` is what it runs on. Where the endpoint has several types it is known at the end, and with
+    `cost_estimated` it is the dearest that it can have been.
     `cancelled` tells how far a cancelled job had come: `before` its run, `during` it, or `after` it had been painted
     for nothing. `replay_of` is the job that it repeats. `notices` are sentences about what was done otherwise than the
-    body says, and `components` tells what made the pictures.
+    body says, and `components` tells what made the pictures. `budget` is in the answer that makes a job, when one is
+    nearly spent.
     """
 
     models: dict[str, list[str]]
@@ -264,6 +298,7 @@ class JobOut(JobLineOut):
     replay_of: str | None
     notices: list[str]
     components: Components | None
+    budget: BudgetOut | None
 
 
 def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
@@ -282,6 +317,7 @@ def line_out(line: JobLine, outputs: Outputs) -> JobLineOut:
         duration=line.duration,
         run_seconds=line.run_seconds,
         cost=line.cost,
+        cost_estimated=line.cost_estimated,
         image_count=line.image_count,
         prompt=line.prompt[:PROMPT_PREVIEW] if line.prompt else line.prompt,
         thumbnail=outputs.url(line.first_image) if line.first_image else None,
@@ -321,6 +357,7 @@ def job_out(
         replay_of=job.replay_of,
         notices=list(job.notices),
         components=job.components,
+        budget=None,
     )
 
 

@@ -169,6 +169,15 @@ class Components(BaseModel):
     files: list[UsedFile] = []
 
 
+class WorkerMachine(BaseModel):
+    """The instance that a worker runs on, as far as it sees: the instance type (`ml.g5.xlarge`), the name of its GPU as
+    the driver gives it, and how many processors it has."""
+
+    instance_type: Word | None = None
+    gpu: Word | None = None
+    cpus: Annotated[int | None, Field(ge=1, le=10_000)] = None
+
+
 def _believed(value: object, validate: ValidatorFunctionWrapHandler) -> Timings | None:
     timings: Timings | None = _or_nothing(value, validate)
     return timings if timings and timings.believable else None
@@ -182,8 +191,8 @@ class WorkAnswer(BaseModel):
     """The JSON manifest a worker answers with: pictures or a caption, or an error.
 
     `notices` are sentences for the person whose job it is: what was rounded, left out or replaced. What stands beside
-    the result (`info`, `timings`, `notices`, `components`) never costs the result: it is left out when it is not of its
-    shape.
+    the result (`info`, `timings`, `notices`, `components`, `machine`) never costs the result: it is left out when it is
+    not of its shape.
     """
 
     images: Annotated[list[PaintedImage], BeforeValidator(lambda value: [] if value is None else value)] = []
@@ -192,6 +201,7 @@ class WorkAnswer(BaseModel):
     timings: Annotated[Timings | None, WrapValidator(_believed)] = None
     notices: Annotated[list[str], WrapValidator(lambda value, _: _sentences(value))] = []
     components: Annotated[Components | None, WrapValidator(_or_nothing)] = None
+    machine: Annotated[WorkerMachine | None, WrapValidator(_or_nothing)] = None
     error: WorkError | None = None
 
 

@@ -1,5 +1,6 @@
 """The draft of a job: what a request or a stored job asks for, checked without any write."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -94,11 +95,13 @@ def check_sizes(work: Draft, headers: dict[str, ImageHeader]) -> None:
 @dataclass(frozen=True)
 class Placement:
     """Where a job runs: the endpoint, its instance type, and what an hour of the job's share of an instance costs. None
-    for what is not known, or not chosen, yet."""
+    for what is not known, or not chosen, yet. `pool` has the prices by instance type, if they are several; which one it
+    is is known at the end."""
 
     endpoint: str | None = None
     instance_type: str | None = None
     price: float | None = None
+    pool: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str], expires_at: int, job_id: str) -> Job:
@@ -115,14 +118,16 @@ def to_job(work: Draft, owner: str, placement: Placement, inputs: dict[str, str]
         prompt=prompt[:PROMPT_IN_LINE] if prompt else None,
         lora=tuple(work.models.files.get("lora", ())),
         price=placement.price,
+        price_estimated=bool(placement.pool),
         seeds=_seeds_asked(work),
-        batch=_batch(work),
+        batch=batch_of(work),
         notice_count=len(work.notices),
     )
     models, spellings = work.models.files, work.models.spellings
     job = Job(line, work.parameters, inputs, models, spellings, expires_at, placement.instance_type)
     found = work.models
-    return replace(job, notices=work.notices, objects=found.objects, files=found.engine_files, facts=found.facts)
+    job = replace(job, notices=work.notices, objects=found.objects, files=found.engine_files, facts=found.facts)
+    return replace(job, pool=placement.pool)
 
 
 def _seeds_asked(work: Draft) -> tuple[int, ...]:
@@ -131,7 +136,7 @@ def _seeds_asked(work: Draft) -> tuple[int, ...]:
     return (seed,) if isinstance(seed, int) and seed >= 0 and JOB_TYPES[work.type].needs_checkpoint else ()
 
 
-def _batch(work: Draft) -> int | None:
+def batch_of(work: Draft) -> int | None:
     """How many pictures a job asks for, None for a job of another type."""
     if not JOB_TYPES[work.type].needs_checkpoint:
         return None

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
+from darkroom.endpoints.model import EndpointDetails
 from darkroom.jobs.answer import Answer, RawPicture, bad_answer
 from darkroom.jobs.contract import PaintedImage, WorkError
+from darkroom.jobs.machines import dearest, ran_on
 from darkroom.jobs.manifests import confirmed, named_keys
-from darkroom.jobs.model import Job, JobLine, Transition
+from darkroom.jobs.model import Job, JobLine, Pool, Ran, Transition
 from darkroom.jobs.ports import JobStore, Outputs, WriteResult
 from darkroom.jobs.runs import Run
 from darkroom.jobs.state import CANCELLED, FAIL, OPEN, SUCCEED, Basis, EndStatus, may
@@ -53,24 +55,27 @@ class Endings:
         outputs: Outputs,
         after: tuple[Listener, ...] = (),
         clock: Callable[[], float] = time.time,
+        describe: Callable[[str], EndpointDetails | None] = lambda endpoint: None,
     ) -> None:
         """Each listener in `after` is called once for each end that was written. An error of a listener is logged;
         the end stays. A listener is not called when the process stops, or the answer of the write is lost, between
-        the write and the call. `clock` gives epoch seconds."""
+        the write and the call. `clock` gives epoch seconds. `describe` reads an endpoint, and is called only for a job
+        whose endpoint has several instance types and whose worker did not tell which one it has."""
         self._store = store
         self._outputs = outputs
         self._after = after
         self._clock = clock
+        self._describe = describe
 
-    def settle(self, run: Run, answer: Answer, basis: Basis) -> EndStatus | None:
-        """End a job by what its worker answered in a run. A failure of an earlier run ends nothing: the job was handed
-        over again. A success of any run counts.
+    def settle(self, run: Run, answer: Answer, basis: Basis, answered: float | None = None) -> EndStatus | None:
+        """End a job by what its worker answered in a run, at `answered` (epoch seconds; None: not known). A failure of
+        an earlier run ends nothing: the job was handed over again. A success of any run counts.
 
         Returns the new status of the job, None when nothing changed.
         """
         if answer.images:
             answer = confirmed(answer, self._outputs.sizes(run.job_id, named_keys(answer)))
-        return self._settle(run, answer, basis)
+        return self._settle(run, answer, basis, answered)
 
     def give_up(self, job: Job, error: WorkError, basis: Basis) -> EndStatus | None:
         """Fail a job for which no answer is expected any more, unless it was handed over again meanwhile. If it was
@@ -96,7 +101,7 @@ class Endings:
         line = replace(job.line, status=CANCELLED, completed_at=transition.completed_at)
         return replace(job, line=line, cancelled_when=transition.cancelled_when)
 
-    def _settle(self, run: Run, answer: Answer, basis: Basis) -> EndStatus | None:
+    def _settle(self, run: Run, answer: Answer, basis: Basis, answered: float | None = None) -> EndStatus | None:
         job_id, target = run.job_id, _target(answer)
         # Only these two need to read the job: most ends are one conditional write.
         job = self._store.get(job_id) if answer.raw or target == CANCELLED else None
@@ -113,6 +118,9 @@ class Endings:
             # A job whose worker was asked to stop did not fail, even if the worker reports it before the row says so.
             transition = replace(transition, cancelled_when=job.cancel_point if job else "before", error=None)
         result = self._write(job_id, transition)
+        if transition.needs_type and result.pool and result.status not in (SUCCEED, CANCELLED):
+            ran = self._ran(result.pool, answer, answered)
+            result = self._write(job_id, replace(transition, needs_type=False, ran=ran))
         if not result.applied:
             if result.status in OPEN and result.type and transition.only_for and result.type not in transition.only_for:
                 return self._settle(run, _of_the_wrong_kind(answer, result.type), basis)
@@ -122,6 +130,18 @@ class Endings:
             found = _found(job)
             self._outputs.delete(job_id, found.failure_location, found.output_location)
         return target
+
+    def _ran(self, pool: Pool, answer: Answer, answered: float | None) -> Ran:
+        """What a job of an endpoint with several instance types ran on."""
+        timings = answer.timings
+        spent = (timings.busy or 0.0) + (timings.queued or 0.0) if timings else 0.0
+        try:
+            began = None if answered is None else answered - spent
+            return ran_on(pool, answer.machine, began, lambda: self._describe(pool.endpoint))
+        except Exception as error:
+            # A job must end all the same.
+            log.warning("the instance type of a job on %s is not known: %s", pool.endpoint, type(error).__name__)
+            return dearest(pool)
 
     def _from_answer(self, job_id: str, target: EndStatus, answer: Answer, basis: Basis) -> Transition:
         """The transition that an answer leads to; raw pictures are stored on the way."""
@@ -134,6 +154,8 @@ class Endings:
             timings=answer.timings,
             notices=answer.notices,
             components=answer.components,
+            # Without a time there is no cost.
+            needs_type=answer.timings is not None and answer.timings.busy is not None,
         )
 
     def _transition(self, target: EndStatus, basis: Basis, error: WorkError | None = None) -> Transition:

@@ -9,6 +9,7 @@ import binascii
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 from darkroom import logs
@@ -30,13 +31,15 @@ class UnknownMessage(Exception):
 @dataclass(frozen=True)
 class Notification:
     """SageMaker's report of one run; `answer` is the worker's answer if the message includes it, `answer_at` the S3 URI
-    of it if the message tells one."""
+    of it if the message tells one, and `ended` when the invocation ended, in epoch seconds, if the message tells
+    it."""
 
     run: Run
     outcome: Outcome
     answer: bytes | None
     answer_at: str | None
     reason: str | None
+    ended: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,9 @@ class Events:
         run = message.run
         logs.note_job(run.job_id)
         if message.outcome == "Completed":
-            self._results.completed(run, message.answer, "callback", message.answer_at)
+            self._results.completed(run, message.answer, "callback", message.answer_at, message.ended)
         elif message.outcome == "Failed":
-            self._results.failed(run, message.answer, message.reason, "callback")
+            self._results.failed(run, message.answer, message.reason, "callback", message.ended)
         else:
             self._results.expired(run, "callback")
         return run.job_id
@@ -92,6 +95,7 @@ def parse(body: str) -> Notification | TopicTest:
         answer=_included(document.get("responseBody")),
         answer_at=_location(document.get("responseParameters")) if outcome == "Completed" else None,
         reason=_text(document.get("failureReason")),
+        ended=_time(document.get("eventTime")),
     )
 
 
@@ -122,6 +126,14 @@ def about(body: str) -> About:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _time(value: object) -> float | None:
+    """A time as SageMaker writes it, in epoch seconds; None for what is none."""
+    try:
+        return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _location(parameters: object) -> str | None:

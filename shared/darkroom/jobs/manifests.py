@@ -44,6 +44,7 @@ def read_manifest(job_id: str, document: dict[str, Any]) -> Answer:
         timings=answer.timings,
         notices=tuple(short(text, MAX_NOTICE) for text in answer.notices[:MAX_NOTICES]),
         components=_bounded_components(answer.components),
+        machine=answer.machine,
     )
 
 

@@ -32,6 +32,9 @@ class JobLine:
     far as lines keep it; `run_seconds` are those an instance worked for it, `price` what an hour of its share of an
     instance cost when it was made. A job that is not handed over yet may have no `endpoint` and no `price`.
 
+    Where the endpoint has several instance types, the price is that of the dearest until the end tells the type that it
+    ran on; `price_estimated` says that the end did not tell.
+
     `seeds` are those of its pictures, each once, as far as lines keep them; before its end the one that it asks for, if
     it asks for one. `batch` is how many pictures it asks for, `notice_count` how many notices it has. Title, rating
     (1 to 5) and tags are what its owner gave it.
@@ -51,6 +54,7 @@ class JobLine:
     lora: tuple[str, ...] = ()
     run_seconds: float | None = None
     price: float | None = None
+    price_estimated: bool = False
     seeds: tuple[int, ...] = ()
     batch: int | None = None
     notice_count: int = 0
@@ -87,6 +91,11 @@ class JobLine:
         return round(self.run_seconds * self.price / 3600, 6)
 
     @property
+    def cost_estimated(self) -> bool:
+        """Whether the cost is the most that the run can have cost, because nobody knows the type it ran on."""
+        return self.price_estimated and self.cost is not None
+
+    @property
     def settled(self) -> bool:
         """Whether the job has reached its end."""
         return self.status not in OPEN
@@ -103,8 +112,9 @@ class Job:
     `notices` are sentences for its owner, `components` what made its pictures. `uses` counts the pictures whose use was
     written with the job, None for a job from before that was done. `files` maps purposes to the names of the files that
     an engine needs for them. `loading` is the share of its model files that its worker had when it last said so, and
-    `progress` is None until it paints. `facts` are what the shelf knows of the bytes of its files; they are not stored,
-    so only a job that was just made has them."""
+    `progress` is None until it paints. `pool` maps the instance types of its endpoint to the prices of an hour of
+    the job's share (None: not known), if they are several; `instance_type` is known at the end then. `facts` are what
+    the shelf knows of the bytes of its files; they are not stored, so only a job that was just made has them."""
 
     line: JobLine
     parameters: dict[str, Any]
@@ -133,6 +143,7 @@ class Job:
     components: Components | None = None
     uses: int | None = None
     files: dict[str, list[str]] = field(default_factory=dict)
+    pool: Mapping[str, float | None] = field(default_factory=dict)
     facts: Mapping[ModelKey, FileFacts] = field(default_factory=dict, compare=False)
 
     @property
@@ -197,11 +208,31 @@ def again(job: Job, now: str, notice: str) -> Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """The endpoint of a job that has several instance types, and the price of an hour of the job's share of each, None
+    where it is not known."""
+
+    endpoint: str
+    prices: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The instance type that a job ran on, and the price of an hour of its share; None for what is not known. An
+    estimate is the dearest of the types that it can have run on."""
+
+    instance_type: str | None
+    price: float | None
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """One transition to `status`, resting on `basis`, with what it brings; None leaves an attribute as it is.
 
     With `only_for`, it is made only if the job is of one of these types, with `run` only while the job is at that run.
-    `notices` come behind those that the job has.
+    `notices` come behind those that the job has. With `needs_type`, it is refused for a job whose endpoint has several
+    instance types: `ran` says then which one it was, at a second try.
     """
 
     status: Status
@@ -219,6 +250,8 @@ class Transition:
     cancelled_when: CancelPoint | None = None
     notices: tuple[str, ...] = ()
     components: Components | None = None
+    needs_type: bool = False
+    ran: Ran | None = None
 
     @property
     def first_image(self) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from darkroom import ids
+from darkroom.endpoints.model import JobSpan
 from darkroom.endpoints.ports import Begun
 from darkroom.jobs.contract import WorkError
 from darkroom.jobs.ending import Endings
@@ -64,7 +65,8 @@ class JobsByEndpoint:
     def first_work(self, endpoint: str, since: float) -> Begun:
         """See `FirstWork.first_work`: one Query or some, and a GetItem for each of the first jobs."""
         settled, waiting = self._lines(endpoint, since)
-        pictures = [(_ended(line), line) for line in settled if line.status == SUCCEED and _ended(line) > since]
+        ends = [(_ended(line), line) for line in settled if line.status == SUCCEED]
+        pictures = [(when, line) for when, line in ends if when is not None and when > since]
         first = min(pictures, default=None, key=lambda found: found[0])
         asked = [line.id for line in waiting[:FIRST_IN_LINE]] + ([first[1].id] if first else [])
         begun = [when for job_id in asked if (when := self._began(job_id)) is not None and when >= since]
@@ -91,20 +93,20 @@ class JobsByEndpoint:
             return None
         if job.started_at is not None:
             return told(job.started_at)
-        line = job.line
-        return _ended(line) - line.run_seconds if line.completed_at and line.run_seconds is not None else None
+        ended, busy = _ended(job.line), job.line.run_seconds
+        return None if ended is None or busy is None else ended - busy
 
     def last(self, endpoint: str) -> float | None:
         """When the newest job of an endpoint was created or ended, in epoch seconds, None without jobs: one Query of
         one item."""
-        found = self._store.read(Stream("by_endpoint", endpoint), Filters(), ids.HIGHEST, 1)
-        if not found.lines:
-            return None
-        line = found.lines[0]
-        ended = datetime.fromisoformat(line.completed_at) if line.completed_at else ids.created_at(line.id)
-        return max(ended, ids.created_at(line.id)).timestamp()
+        return max((max(span.created, span.ended or 0.0) for span in self.spans(endpoint, 1)), default=None)
+
+    def spans(self, endpoint: str, most: int) -> list[JobSpan]:
+        """From when to when the newest jobs were open, newest first: one Query."""
+        lines = self._store.read(Stream("by_endpoint", endpoint), Filters(), ids.HIGHEST, most).lines
+        return [JobSpan(ids.created_at(line.id).timestamp(), _ended(line)) for line in lines]
 
 
-def _ended(line: JobLine) -> float:
-    """When a job ended, in epoch seconds; 0 for an open one."""
-    return datetime.fromisoformat(line.completed_at).timestamp() if line.completed_at else 0.0
+def _ended(line: JobLine) -> float | None:
+    """When a job ended, in epoch seconds; None for an open one."""
+    return datetime.fromisoformat(line.completed_at).timestamp() if line.completed_at else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from darkroom import ids
+from darkroom.endpoints.model import EndpointDetails
 from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.wakeups import Forecast, forecast
 from darkroom.jobs.model import Job
@@ -57,13 +58,13 @@ def phase_of(job: Job, endpoints: Endpoints, now: float) -> Phase | None:
     if details is None or not details.endpoint.serving:
         return None
     if details.current:
-        running = _counted(details.current)
+        running = _counted(details)
         return Phase("in_line", f"It waits in line; {line.endpoint} has {running} running.", _in_line(age))
     durations = endpoints.wakeups(line.endpoint)
     experience = "How long that takes is not known yet; minutes often."
     if durations:
         experience = f"The last wake-ups took {_joined(durations)}."
-    detail = f"{line.endpoint} sleeps, and the job wakes it. {experience}"
+    detail = f"{line.endpoint} sleeps, and the job wakes it. {_tried(job, details)}{experience}"
     expected = forecast(endpoints.last_wake_ups(line.endpoint))
     return Phase("waking", detail, _waking(age, durations), expected)
 
@@ -85,8 +86,22 @@ def _waking(age: float, durations: list[float]) -> int:
     return max(LATEST, min(WAKING_SECONDS, int(left)))
 
 
-def _counted(instances: int) -> str:
-    return "1 instance" if instances == 1 else f"{instances} instances"
+def _tried(job: Job, details: EndpointDetails) -> str:
+    """What is known of the instance types that are tried, as sentences; nothing where there is nothing to say."""
+    types = tuple(job.pool) or ((job.instance_type,) if job.instance_type else ())
+    lacking = details.lacking(types)
+    if not lacking:
+        return f"It takes {', else '.join(types)}. " if len(types) > 1 else ""
+    names = f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not to be had now"
+    left = [each for each in types if each not in lacking]
+    return f"{names}, {left[0]} is being tried. " if left else f"{names}, and the job waits until one is. "
+
+
+def _counted(details: EndpointDetails) -> str:
+    instances = details.current
+    counted = "1 instance" if instances == 1 else f"{instances} instances"
+    types = [name for name, count in details.running.items() if count]
+    return f"{counted} ({', '.join(types)})" if types else counted
 
 
 def _joined(seconds: list[float]) -> str:

@@ -8,7 +8,7 @@ from darkroom.checkpoints.model import ModelKey
 from darkroom.idempotency import Idempotency
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Slice, Stream
-from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Pool, Transition
 from darkroom.jobs.runs import Run
 from darkroom.jobs.state import CancelPoint, DeletionStatus, Status
 from darkroom.jobs.types import JobType
@@ -18,7 +18,7 @@ from darkroom.jobs.types import JobType
 class WriteResult:
     """What a conditional write met: whether it was applied, and whether the job is there at all. When it was not
     applied, where the job stands instead, where SageMaker puts its failure file (an S3 URI), its type, where SageMaker
-    puts its answer (an S3 URI), and its run."""
+    puts its answer (an S3 URI), its run, and the instance types of its endpoint if they are several."""
 
     applied: bool
     exists: bool
@@ -27,6 +27,7 @@ class WriteResult:
     type: JobType | None = None
     output_location: str | None = None
     run: int = 1
+    pool: Pool | None = None
 
 
 class KeyUsed(Exception):
@@ -96,6 +97,45 @@ class Noted:
     digest: str
     deletion: str
     jobs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job that is about to be made, as far as its cost goes: `price` is an hour of its share of an instance, None
+    when that is not known, and `pictures` how many it asks for, at least 1."""
+
+    owner: str
+    type: JobType
+    endpoint: str | None
+    price: float | None
+    pictures: int
+
+
+@dataclass(frozen=True)
+class BudgetState:
+    """How much of a budget is used this month: `budget`, `spent` and `expected`, what open jobs are expected to cost,
+    in US dollars; `owner` is None for the budget of the stage."""
+
+    owner: str | None
+    budget: float
+    spent: float
+    expected: float
+    warn_at: float
+
+    @property
+    def used(self) -> float:
+        """What is spent and expected, as a share of the budget; 1 for a budget of nothing."""
+        return round((self.spent + self.expected) / self.budget, 4) if self.budget else 1.0
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether a job that is counted in must be refused. A budget of nothing takes no job, whatever it costs."""
+        return self.budget == 0 or self.spent + self.expected > self.budget
+
+    @property
+    def near(self) -> bool:
+        """Whether to warn."""
+        return self.used >= self.warn_at
 
 
 class DeletionStore(Protocol):
@@ -269,3 +309,14 @@ class Outputs(Protocol):
 
     def url(self, key: str) -> str:
         """A presigned GET for a key, valid for 15 minutes."""
+
+
+class Spending(Protocol):
+    """Budgets, as far as new jobs are concerned."""
+
+    def admit(self, planned: PlannedJob) -> BudgetState | None:
+        """Check that one more job is within the budgets of its owner and of the stage; raises OverBudget
+        `budget_spent`. Returns the budget that is nearly spent, None when none is."""
+
+    def add(self, planned: PlannedJob) -> None:
+        """Count a job that was made."""

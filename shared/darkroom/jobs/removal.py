@@ -43,8 +43,10 @@ class Removal:
         threads: int = 8,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        note_cost: Callable[[JobLine], None] = lambda line: None,
     ) -> None:
-        """`threads` jobs are removed side by side; `clock` gives epoch seconds, `monotonic` seconds."""
+        """`threads` jobs are removed side by side; `clock` gives epoch seconds, `monotonic` seconds. `note_cost` is
+        called before the row of a job goes: what it cost stays counted."""
         self._store = store
         self._outputs = outputs
         self._uses = uses
@@ -52,6 +54,7 @@ class Removal:
         self._threads = threads
         self._clock = clock
         self._monotonic = monotonic
+        self._note_cost = note_cost
 
     def remove(self, job: Job) -> None:
         """Remove a job and all it stored. Objects first: a delete that breaks off can be sent again.
@@ -68,6 +71,8 @@ class Removal:
             # Before the row goes: a look too many changes nothing, one too few would leave the pictures to expire.
             at = precise(moment(self._clock() + DAY))
             self._uses.look_later(job.line.owner, set(job.inputs.values()), at)
+        # Before the row goes: noted twice, it counts once; gone without a note, it would never count.
+        self._note_cost(job.line)
         last_status = self._store.delete(job_id)
         if last_status in ENDS and last_status != job.line.status:
             # It ended in between, and what it made came after the objects were removed.

@@ -49,9 +49,11 @@ class Results:
         self._dispatch = dispatch
         self._clock = clock
 
-    def completed(self, run: Run, content: bytes | None, basis: Basis, at: str | None = None) -> EndStatus | None:
+    def completed(
+        self, run: Run, content: bytes | None, basis: Basis, at: str | None = None, answered: float | None = None
+    ) -> EndStatus | None:
         """Take in an answer that SageMaker reports. `content` is the answer; None: read it from S3, `at` the place (an
-        S3 URI) that SageMaker names.
+        S3 URI) that SageMaker names. `answered` is when it says that the answer came, in epoch seconds.
 
         Returns the new status of the job, None when it has no new end.
         """
@@ -62,11 +64,14 @@ class Results:
                 return self._endings.settle(run, _failure(BAD_ANSWER, TOO_LARGE), basis)
         if content is None:
             return self._endings.settle(run, _failure("answer_missing", MISSING), basis)
-        return self._take(run, understand(run.job_id, content), basis)
+        return self._take(run, understand(run.job_id, content), basis, answered)
 
-    def failed(self, run: Run, content: bytes | None, reason: str | None, basis: Basis) -> EndStatus | None:
+    def failed(
+        self, run: Run, content: bytes | None, reason: str | None, basis: Basis, answered: float | None = None
+    ) -> EndStatus | None:
         """Take in a failure that SageMaker reports. `content` is the worker's own answer; None: read it from S3, for
-        what a message does not include is in the failure file. `reason` is SageMaker's text.
+        what a message does not include is in the failure file. `reason` is SageMaker's text, `answered` as for
+        `completed`.
 
         Returns the new status of the job, None when it has no new end.
         """
@@ -74,7 +79,7 @@ class Results:
             content = self._read_failure(run) or b""
         own = understand(run.job_id, content)
         if own.error and own.error.code != BAD_ANSWER:
-            return self._take(run, own, basis)
+            return self._take(run, own, basis, answered)
         words = words_of_failure(content, reason)
         text = f"{reason} The container said: {words}" if reason and words else reason or words
         return self._endings.settle(run, _failure(WORKER_FAILED, text or "SageMaker gave no reason."), basis)
@@ -101,12 +106,12 @@ class Results:
             return None
         return self._outputs.read_failure(job.failure_location)
 
-    def _take(self, run: Run, answer: Answer, basis: Basis) -> EndStatus | None:
+    def _take(self, run: Run, answer: Answer, basis: Basis, answered: float | None) -> EndStatus | None:
         if answer.error and answer.error.code == WORKER_STOPPED:
             job = self._store.get(run.job_id)
             if job and not job.line.settled and job.run == run.number:
                 return self._stopped(job, run, answer, basis)
-        return self._endings.settle(run, answer, basis)
+        return self._endings.settle(run, answer, basis, answered)
 
     def _stopped(self, job: Job, run: Run, answer: Answer, basis: Basis) -> EndStatus | None:
         """Hand an open job over again, unless it was often enough or somebody cancels it.

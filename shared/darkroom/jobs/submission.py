@@ -15,20 +15,22 @@ from darkroom.engines.check import refusals
 from darkroom.errors import Busy, Conflict, Invalid, Missing
 from darkroom.idempotency import IDEMPOTENCY_SECONDS, Idempotency, request_digest, reused
 from darkroom.images.service import Images, check, id_of
-from darkroom.jobs.api import JobIn, JobOut
+from darkroom.jobs.api import BudgetOut, JobIn, JobOut
 from darkroom.jobs.dispatcher import REFUSED, Dispatcher, StageResources
 from darkroom.jobs.draft import (
     Draft,
     Placement,
+    batch_of,
     check_sizes,
     draft_again,
     draft_of,
     to_job,
 )
 from darkroom.jobs.limiter import OpenJobLimiter
-from darkroom.jobs.model import Job
+from darkroom.jobs.machines import dearest
+from darkroom.jobs.model import Job, Pool
 from darkroom.jobs.named_models import MAX_MODELS, check_count, not_active, resolve
-from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive
+from darkroom.jobs.ports import JobStore, KeyUsed, ModelsNotActive, PlannedJob, Spending
 from darkroom.jobs.service import Jobs
 
 log = logging.getLogger(__name__)
@@ -70,6 +72,7 @@ class Submission:
         dispatcher: Dispatcher,
         waker: Waker,
         resources: StageResources,
+        spending: Spending,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = ids.new_id,
     ) -> None:
@@ -84,6 +87,7 @@ class Submission:
         self._dispatcher = dispatcher
         self._waker = waker
         self._resources = resources
+        self._spending = spending
         self._clock = clock
         self._new_id = new_id
 
@@ -95,7 +99,7 @@ class Submission:
         Everything is checked before anything is written. If the endpoint refuses the invoke all the same, the job fails
         with the reason. Once the job is written, it is returned even when AWS is too busy to hand it over: if the
         caller tried again, there would be a second job. `open_jobs_limit` is how many open jobs the caller's key
-        allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge or TooMany.
+        allows, None for the stage's usual number. Raises Invalid, Conflict, TooLarge, TooMany or OverBudget.
         """
         options = SubmitOptions(
             idempotency_key, request_digest(request, parameters=request.parameters.fields()), pictures_of=owner
@@ -149,6 +153,8 @@ class Submission:
         placement = self._place(work.endpoint)
         self._check_engine(work, placement)
         self._check_models(work, stores_pictures=bool(work.extracted) or owner != options.pictures_of)
+        planned = PlannedJob(owner, work.type, placement.endpoint, placement.price, batch_of(work) or 1)
+        budget = self._spending.admit(planned)
         inputs = work.images | self._store_pictures(owner, work, options.pictures_of)
         now = int(self._clock())
         job = to_job(work, owner, placement, inputs, now + self._resources.retention_days * 86_400, self._new_id())
@@ -159,7 +165,11 @@ class Submission:
         except KeyUsed as used:
             return self._same_job(used, options.digest)
         self._limiter.add(owner, placement.endpoint)
-        return Submitted(self._jobs.show(self._hand_over(job)), created=True)
+        self._spending.add(planned)
+        shown = self._jobs.show(self._hand_over(job))
+        if budget:
+            shown = shown.model_copy(update={"budget": BudgetOut.of(budget)})
+        return Submitted(shown, created=True)
 
     def _made_before(self, owner: str, options: SubmitOptions) -> Submitted | None:
         """The job that this idempotency key created before, None for a new key."""
@@ -183,9 +193,12 @@ class Submission:
             return Placement(endpoint)
         if machine is None:
             return Placement(endpoint)
-        price = self._resources.prices.get(machine.instance_type)
+        prices = {name: self._resources.prices.get(name) for name in machine.instance_types}
         # Jobs that run side by side share their instance.
-        return Placement(endpoint, machine.instance_type, price / machine.at_once if price is not None else None)
+        shares = {name: price / machine.at_once if price is not None else None for name, price in prices.items()}
+        if len(shares) == 1:
+            return Placement(endpoint, machine.instance_type, shares[machine.instance_type])
+        return Placement(endpoint, None, dearest(Pool(endpoint, shares)).price, shares)
 
     def _check_engine(self, work: Draft, placement: Placement) -> None:
         """Refuses what the endpoint's engine does not take: before a GPU wakes for it. Raises Invalid

@@ -48,5 +48,6 @@ def summarize(read: Read, filters: Filters, shards: int, most: int = MOST) -> Su
         run_seconds=round(sum(line.run_seconds or 0.0 for line in lines), 3),
         cost=round(sum(line.cost or 0.0 for line in known), 6),
         cost_unknown=sum(line.settled and line.status != CANCELLED and line.cost is None for line in lines),
+        cost_estimated=sum(line.cost_estimated for line in lines),
         cost_by_day={day: round(cost, 6) for day, cost in sorted(costs.items())},
     )

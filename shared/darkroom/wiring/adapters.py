@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from darkroom.assets import AssetStore
     from darkroom.checkpoints.ports import ModelFiles, ModelRegistry, Web
+    from darkroom.costs.ports import BudgetStore, DayStore, MeterStore
     from darkroom.dead_letters.ports import Letters
     from darkroom.endpoints.ports import EndpointControl, EndpointSource, Scaling, WakeUpStore, Waking
     from darkroom.idempotency import ClaimStore
@@ -218,6 +219,27 @@ class Adapters:
         from darkroom.aws.bookmarks import DynamoBookmarks
 
         return DynamoBookmarks(self.clients("dynamodb"), self.settings.jobs_table, self.clock)
+
+    @cached_property
+    def day_store(self) -> DayStore:
+        """The counted days of jobs."""
+        from darkroom.aws.usage import DynamoDays
+
+        return DynamoDays(self.clients("dynamodb"), self.settings.usage_table, self.clock)
+
+    @cached_property
+    def meter_store(self) -> MeterStore:
+        """The metered seconds of endpoints."""
+        from darkroom.aws.usage import DynamoMeter
+
+        return DynamoMeter(self.clients("dynamodb"), self.settings.usage_table, self.clock)
+
+    @cached_property
+    def budget_store(self) -> BudgetStore:
+        """The budgets."""
+        from darkroom.aws.usage import DynamoBudgets
+
+        return DynamoBudgets(self.clients("dynamodb"), self.settings.usage_table, self.clock)
 
     @cached_property
     def letters(self) -> Letters:

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
     from darkroom.checkpoints.imports import Imports
     from darkroom.checkpoints.resolver import ModelResolver
     from darkroom.checkpoints.service import Checkpoints
+    from darkroom.costs.budgets import Budgets
+    from darkroom.costs.ledger import Ledger
+    from darkroom.costs.metering import Meter
+    from darkroom.costs.service import Costs
     from darkroom.dead_letters.service import DeadLetters
     from darkroom.endpoints.containers import StageWorker
     from darkroom.endpoints.fleet import Fleet
+    from darkroom.endpoints.instances import InstanceRound
     from darkroom.endpoints.ledger import WakeUps
     from darkroom.endpoints.service import Endpoints
     from darkroom.endpoints.sweep import EndpointSweep
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from darkroom.jobs.ending import Ended, Endings
     from darkroom.jobs.events import Events
     from darkroom.jobs.limiter import OpenJobLimiter
+    from darkroom.jobs.model import JobLine
     from darkroom.jobs.open import JobsByEndpoint
     from darkroom.jobs.progress import ProgressReports
     from darkroom.jobs.removal import Removal
@@ -44,7 +50,7 @@ if TYPE_CHECKING:
     from darkroom.stalled import StalledWork
     from darkroom.wiring.adapters import Adapters
 
-Round = Callable[[Callable[[], float]], Mapping[str, int | list[str]]]
+Round = Callable[[Callable[[], float]], Mapping[str, float | list[str]]]
 """One part of the sweeper's work: it takes a function that gives the seconds that are left, and returns how many things
 it did, by kind, with the ids of those that failed."""
 
@@ -178,6 +184,7 @@ class Services:
             self.settings.stage,
             self._worker,
             self.adapters.clock,
+            lambda: self.waker,
         )
 
     def _worker(self) -> StageWorker:
@@ -272,7 +279,14 @@ class Services:
             self._threads,
             self.adapters.clock,
             self._monotonic,
+            self._note_cost,
         )
+
+    def _note_cost(self, line: JobLine) -> None:
+        """Keep what a job cost that is about to be removed."""
+        from darkroom.costs.model import JobCost
+
+        self.ledger.note_removed(JobCost.of(line))
 
     @cached_property
     def deletions(self) -> Deletions:
@@ -320,6 +334,7 @@ class Services:
             self.dispatcher,
             self.waker,
             self.resources,
+            self.budgets,
             self.adapters.clock,
         )
 
@@ -374,7 +389,15 @@ class Services:
         """Ends jobs."""
         from darkroom.jobs.ending import Endings
 
-        return Endings(self.adapters.store, self.adapters.outputs, (self._measure,), self.adapters.clock)
+        adapters = self.adapters
+        # A client of SageMaker is slow to make, and few ends need it.
+        return Endings(
+            adapters.store,
+            adapters.outputs,
+            (self._measure,),
+            adapters.clock,
+            lambda endpoint: adapters.endpoint_source.describe(endpoint),
+        )
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -428,12 +451,83 @@ class Services:
         )
 
     @cached_property
+    def ledger(self) -> Ledger:
+        """What jobs cost, by owner and day."""
+        from darkroom.costs.ledger import Ledger
+
+        adapters, settings = self.adapters, self.settings
+        kept = settings.retention_days * 86_400
+        forgotten = adapters.timeouts.forgotten
+        return Ledger(adapters.day_store, adapters.store.read, settings.feed_shards, forgotten, kept, adapters.clock)
+
+    @cached_property
+    def meter(self) -> Meter:
+        """The round that meters awake seconds."""
+        from darkroom.costs.metering import Instances, Meter
+
+        adapters = self.adapters
+        instances = Instances(adapters.endpoint_source)
+        return Meter(adapters.meter_store, instances.now, self.settings.prices, adapters.clock)
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        """What owners and the stage may spend."""
+        from darkroom.costs.budgets import Budgets
+
+        adapters = self.adapters
+        # Only a budget needs the rest, and few stages have one.
+        return Budgets(
+            adapters.budget_store,
+            lambda: self.ledger,
+            lambda: adapters.meter_store,
+            lambda: self.settings.prices,
+            adapters.clock,
+            self._monotonic,
+        )
+
+    @cached_property
+    def costs(self) -> Costs:
+        """The costs of a month."""
+        from darkroom.costs.service import Costs
+
+        adapters = self.adapters
+        return Costs(self.ledger, adapters.meter_store, adapters.budget_store, self.settings.prices, adapters.clock)
+
+    @cached_property
     def rounds(self) -> dict[str, Round]:
         """The parts of the sweeper's work, by name."""
         return {
             "jobs": self.job_sweep.run_and_measure,
             "endpoints": lambda left: self.endpoint_sweep.run(left).counts(),
             "steps": lambda left: self.stalled_work.run(left),
+            "costs": lambda left: self.ledger.run(left),
+        }
+
+    @cached_property
+    def instance_round(self) -> InstanceRound:
+        """The scaler's round over the instances of endpoints."""
+        from darkroom.endpoints.instances import InstanceRound, SleepAfter
+
+        settings = self.settings
+        return InstanceRound(
+            self.endpoints,
+            self.adapters.endpoint_source,
+            self.adapters.scaling,
+            lambda: self.adapters.waking,
+            self.waker,
+            self.open_jobs,
+            SleepAfter(settings.sleep_after_seconds_least, settings.sleep_after_seconds_most),
+            self.adapters.clock,
+        )
+
+    @cached_property
+    def minute_rounds(self) -> dict[str, Round]:
+        """The parts of the scaler's work, by name. The round over the instances is the last: it may wait for the most
+        of a minute, and takes all the time that those before it leave."""
+        return {
+            "metering": lambda left: self.meter.run(left),
+            "wake_ups": lambda left: self.wake_ups.run(left),
+            "instances": lambda left: self.instance_round.run(left),
         }
 
     @cached_property

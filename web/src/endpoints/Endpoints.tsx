@@ -84,7 +84,7 @@ function Row({ endpoint, onScale, onDelete }: RowProps) {
       <dl class="endpoint-facts">
         <Fact name={t("instances")} value={instancesOf(endpoint)} />
         <Fact name={t("bounds")} value={least === null || most === null ? t("notOurs") : t("fromTo", { least, most })} />
-        <Fact name={t("instanceType")} value={endpoint.instance_type} />
+        <Fact name={t("instanceType")} value={instanceTypesOf(endpoint)} />
         <Fact name={t("engine")} value={endpoint.engine ?? t("ownContainer")} />
         <Fact name={t("openJobs")} value={t("count", { n: endpoint.open_jobs })} />
         <Fact name={t("owner")} value={endpoint.owner} />
@@ -106,6 +106,12 @@ function Row({ endpoint, onScale, onDelete }: RowProps) {
       </div>
     </li>
   );
+}
+
+/** The types in order of preference; of several, behind each how many run, if any do. */
+export function instanceTypesOf({ instance_type: first, instance_types: types }: Endpoint): string | null {
+  if (types.length < 2) return first;
+  return types.map(({ instance_type: type, instances: n }) => (n ? `${type} (${n})` : type)).join(", ");
 }
 
 function instancesOf({ instances, wanted_instances: wanted }: Endpoint): string {

@@ -22,7 +22,7 @@ export function Line({ line, onChange, onRemoved }: LineProps) {
     job.endpoint,
     job.checkpoint,
     job.duration === null ? null : duration(job.duration),
-    job.cost === null ? null : price(job.cost),
+    job.cost === null ? null : price(job.cost, job.cost_estimated),
   ].filter(Boolean);
   return (
     <li class="history-line">

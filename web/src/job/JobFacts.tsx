@@ -102,7 +102,7 @@ function About({ job, image }: { job: Job; image: JobPicture | undefined }) {
           [t("instance"), job.instance_type],
           [t("engine"), engine],
           [t("owner"), job.owner],
-          [t("cost"), job.cost === null ? null : price(job.cost)],
+          [t("cost"), job.cost === null ? null : price(job.cost, job.cost_estimated)],
           [t("replayOf"), job.replay_of && <a href={`#/jobs/${job.replay_of}`}>{job.replay_of}</a>],
         ]}
       />

@@ -16,14 +16,16 @@ export function percent(share: number): string {
   return new Intl.NumberFormat(language.value, { style: "percent", maximumFractionDigits: 0 }).format(share);
 }
 
-/** US dollars, which is what AWS counts in; of prices below ten cents the first two digits that are not 0. */
-export function price(dollars: number): string {
+/** US dollars, which is what AWS counts in; of prices below ten cents the first two digits that are not 0. What is only
+ * known not to be dearer has a sign for that. */
+export function price(dollars: number, atMost = false): string {
   const small = dollars !== 0 && Math.abs(dollars) < 0.1;
-  return new Intl.NumberFormat(language.value, {
+  const text = new Intl.NumberFormat(language.value, {
     style: "currency",
     currency: "USD",
     ...(small ? { maximumSignificantDigits: 2 } : {}),
   }).format(dollars);
+  return atMost ? `≤ ${text}` : text;
 }
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;

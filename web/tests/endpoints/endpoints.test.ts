@@ -44,6 +44,14 @@ describe("the form of a new endpoint", () => {
     });
   });
 
+  it("names several instance types in their order", () => {
+    const form = { ...EMPTY_FORM, instanceType: " ml.g5.xlarge，ml.g4dn.xlarge, " };
+    expect(wishOf(form)).toMatchObject({ instance_types: ["ml.g5.xlarge", "ml.g4dn.xlarge"] });
+    expect(wishOf(form)).not.toHaveProperty("instance_type");
+    const wrong = ["ml.g5.xlarge ml.g5.xlarge", "ml.g5.xlarge, g4dn", [2, 4, 8, 12, 16, 24].map((n) => `ml.g5.${n}xlarge`).join(" ")];
+    for (const instanceType of wrong) expect(faultsOf({ ...EMPTY_FORM, instanceType })).toEqual({ instanceType: "typeWrong" });
+  });
+
   it("names no engine for a container of one's own", () => {
     const wish = wishOf({ ...EMPTY_FORM, container: "own", image: "registry/worker:1" });
     expect(wish).toMatchObject({ image: "registry/worker:1" });

@@ -30,6 +30,7 @@ export function endpoint(name: string, status: string, more: Partial<Endpoint> =
     created_at: "2026-11-27T00:00:00Z",
     modified_at: "2026-11-27T00:00:00Z",
     instance_type: null,
+    instance_types: [],
     image: null,
     engine: null,
     instances: 1,

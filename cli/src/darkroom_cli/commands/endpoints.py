@@ -1,13 +1,14 @@
-"""`darkroom endpoints create | list | wait | scale | delete`."""
+"""`darkroom endpoints create | list | show | wait | scale | hours | warm | delete`."""
 
+import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from darkroom_cli.console import AsJson, KeyFile, Url, Yes, confirmed, connected, minute, reported_errors, screen, show
-from darkroom_client.answers import Endpoint
+from darkroom_client.answers import Endpoint, EndpointShown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The SageMaker endpoints that jobs run on.", no_args_is_help=True)
 
 POLL_SECONDS = 3.0
+SHOWN = 5
+"""Wake-ups that `show` prints."""
 ENDED = ("InService", "Failed", "OutOfService", "UpdateRollbackFailed")
 Name = Annotated[str, typer.Argument(help="Its name, with or without the stage's prefix.")]
 Least = Annotated[int | None, typer.Option("--min", min=0, help="Instances that always run; 0 lets it sleep.")]
@@ -30,8 +33,14 @@ def create(
     name: Annotated[
         str | None, typer.Argument(help="A name; the stage's prefix is put before it. Without one it gets one.")
     ] = None,
-    instance_type: Annotated[
-        str | None, typer.Option("--type", help="As in ml.g5.xlarge; a preview needs none with a GPU.")
+    instance_types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type",
+            "--instance-type",
+            help="As in ml.g5.xlarge; a preview needs none with a GPU. Say it up to five times, the best one first: a "
+            "type is taken while those before it are not to be had.",
+        ),
     ] = None,
     image: Annotated[
         str | None, typer.Option("--image", help="A container of your own, in place of the stage's worker.")
@@ -57,7 +66,9 @@ def create(
 
         body = {
             "name": name,
-            "instance_type": instance_type,
+            # A stage of an earlier release knows one alone.
+            "instance_type": instance_types[0] if instance_types and len(instance_types) == 1 else None,
+            "instance_types": instance_types if instance_types and len(instance_types) > 1 else None,
             "image": image,
             "min_instances": least,
             "max_instances": most,
@@ -65,7 +76,7 @@ def create(
             "engine": engine,
         }
         endpoint = endpoints.create(darkroom, without_none(body))
-        told = ", ".join(filter(None, (endpoint["instance_type"], endpoint["engine"])))
+        told = ", ".join(filter(None, (_types(endpoint), endpoint["engine"])))
         typer.echo(f"{endpoint['name']}: {endpoint['status']} ({told})")
         if wait:
             _wait(darkroom, endpoint["name"], timeout)
@@ -92,6 +103,62 @@ def list_(
                     time.sleep(POLL_SECONDS)
                     live.update(table_of(endpoints.listed(darkroom)))
         show(rows, _cells, table_of, "No endpoints.", as_json)
+
+
+@app.command("show")
+def show_(name: Name, as_json: AsJson = False, url: Url = None, key_file: KeyFile = None) -> None:
+    """Show one endpoint, with its last wake-ups and what they let expect."""
+    with reported_errors(), connected(url, key_file) as darkroom:
+        from darkroom_client import Failure, endpoints
+
+        row = endpoints.find(darkroom, name)
+        if row is None:
+            raise Failure(f"There is no endpoint {name}.")
+        typer.echo(json.dumps(row, indent=2) if as_json else "\n".join(described(row)))
+
+
+@app.command()
+def warm(
+    name: Name,
+    duration: Annotated[str, typer.Argument(metavar="FOR", help="For how long from now: 30m, 2h; 24h at most.")] = "1h",
+    end: Annotated[bool, typer.Option("--end", help="Keep it awake no longer.")] = False,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Keep an endpoint awake for a while, and say what that costs. The later end counts."""
+    with reported_errors(), connected(url, key_file) as darkroom:
+        from darkroom_client import endpoints
+
+        if end:
+            row = endpoints.end_warm(darkroom, name)
+            typer.echo(f"{row['name']}: sleeps when it has no jobs")
+        else:
+            typer.echo(endpoints.warm(darkroom, name, duration)["detail"])
+
+
+@app.command()
+def hours(
+    name: Name,
+    days: Annotated[str | None, typer.Argument(help="As in mon,tue,wed,thu,fri.")] = None,
+    begin: Annotated[str | None, typer.Argument(metavar="FROM", help="As in 09:00.")] = None,
+    end: Annotated[str | None, typer.Argument(metavar="TO", help="As in 18:00, or 24:00.")] = None,
+    zone: Annotated[str | None, typer.Argument(help="A time zone, as in Europe/Berlin.")] = None,
+    none: Annotated[bool, typer.Option("--none", help="Take its working hours away.")] = False,
+    url: Url = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Set the working hours of an endpoint, in which it has an instance at least, and say what they cost."""
+    with reported_errors(), connected(url, key_file) as darkroom:
+        from darkroom_client import Failure, endpoints
+
+        told = (days, begin, end, zone)
+        if none == any(told) or (not none and None in told):
+            raise Failure("Say days, from, to and the time zone, or --none.")
+        wanted = None if none else dict(zip(("days", "from", "to", "time_zone"), told, strict=True))
+        if wanted and days:
+            wanted["days"] = days.split(",")  # type: ignore[assignment]
+        row = endpoints.scale(darkroom, name, {"hours": wanted})
+        typer.echo(f"{row['name']}: {hours_of(row) or 'no working hours'}")
 
 
 @app.command()
@@ -139,6 +206,35 @@ def delete(
             typer.echo(f"{row['name'] if row else name}: {'being deleted' if row else 'gone'}")
 
 
+def hours_of(row: Endpoint) -> str:
+    """The working hours of an endpoint with what they cost, empty without."""
+    found = row["hours"]
+    if found is None:
+        return ""
+    cost = found["dollars_a_month"]
+    price = "of unknown price" if cost is None else f"{cost:.2f} US dollars"
+    when = f"{','.join(found['days'])} {found['from']} to {found['to']} {found['time_zone']}"
+    return f"{when}, {found['hours_a_month']:g} hours a month, {price}"
+
+
+def described(row: EndpointShown) -> Iterator[str]:
+    """One endpoint, line by line."""
+    name, status, instances, bounds, *_ = _cells(row)
+    yield f"{name}: {status}, {instances} of {bounds or 'any number of'} instances, {row['instance_type'] or '?'}"
+    if row["warm_until"]:
+        yield f"kept awake until {row['warm_until']}"
+    if told := hours_of(row):
+        yield f"working hours: {told}"
+    if found := row["forecast"]:
+        yield (
+            f"from asleep to the first picture: {found['median']:.0f} s in the middle case, "
+            f"{found['ninth_decile']:.0f} s in nine of ten ({found['wake_ups']} wake-ups)"
+        )
+    for one in row["wake_ups"][:SHOWN]:
+        took = "no picture yet" if one["seconds"] is None else f"{one['seconds']:.0f} s to the first picture"
+        yield f"woken at {one['asked']}: {took}"
+
+
 def table_of(rows: Iterable[Endpoint]) -> "Table":
     """Endpoints as a table."""
     from rich.table import Table
@@ -165,8 +261,19 @@ def _cells(row: Endpoint) -> tuple[str, ...]:
     bounds = "" if row["min_instances"] is None else f"{row['min_instances']} to {row['max_instances']}"
     if bounds and row["usable"] and not row["scaling"]:
         bounds += " (not yet)"
-    rest = (row["instance_type"] or "", str(row["open_jobs"]), minute(row["modified_at"]), row["owner"] or "")
+    rest = (_types(row), str(row["open_jobs"]), minute(row["modified_at"]), row["owner"] or "")
     return (row["name"], status, instances, bounds, *rest)
+
+
+def _types(row: Endpoint) -> str:
+    """The instance types in order of preference; of several, behind each how many run, if any do."""
+    told = row.get("instance_types") or []
+    if len(told) < 2:
+        return row["instance_type"] or ""
+    each = (
+        f"{one['instance_type']} ({one['instances']})" if one["instances"] else one["instance_type"] for one in told
+    )
+    return ", ".join(each)
 
 
 def _wait(darkroom: "Darkroom", name: str, minutes: float) -> None:

@@ -61,6 +61,19 @@ def wrong_components(components: object) -> Iterator[str]:
         yield "it has more than 12 KB"
 
 
+def wrong_machine(machine: object) -> Iterator[str]:
+    """What is wrong with the `machine` of an answer."""
+    if not isinstance(machine, dict):
+        yield "`machine` is no object"
+        return
+    for name in ("instance_type", "gpu"):
+        if not _is_word(machine.get(name), contract.MAX_WORD):
+            yield f"`{name}` is no text of at most {contract.MAX_WORD} characters"
+    cpus = machine.get("cpus")
+    if cpus is not None and (type(cpus) is not int or not 1 <= cpus <= contract.MAX_CPUS):
+        yield f"`cpus` is {cpus!r}, and must be a number from 1 to {contract.MAX_CPUS:,}"
+
+
 def wrong_state(state: dict[str, Any]) -> Iterator[str]:
     """What is wrong with the body of `/ping`, as far as it names fields of the contract."""
     if "ready" in state and not isinstance(state["ready"], bool):

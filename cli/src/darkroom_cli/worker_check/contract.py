@@ -39,11 +39,12 @@ MAX_CODE, MAX_MESSAGE = 64, 2_000
 MAX_NOTICES, MAX_NOTICE = 16, 300
 MAX_COMPONENT_BYTES = 12 * 1024
 MAX_WORD, MAX_FILE_NAME = 200, 300
+MAX_CPUS = 10_000
 MOST_BUSY_SECONDS = 86_400.0
 TIMINGS = ("queued", "model", "download", "load", "run")
 RESULT_FIELDS = frozenset(
     {
-        *("images", "caption", "info", "timings", "notices", "components", "error"),
+        *("images", "caption", "info", "timings", "notices", "components", "machine", "error"),
         *("status", "invocationStatus", "responseBody", "responseParameters"),
     }
 )

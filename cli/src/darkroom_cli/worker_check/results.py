@@ -163,7 +163,8 @@ def _optional(session: Session, answered: Answered, name: str) -> Iterator[str]:
     value = answered.reply.document[name]
     if name == "timings":
         return beside.wrong_timings(value, answered.response.seconds)
-    return beside.wrong_notices(value) if name == "notices" else beside.wrong_components(value)
+    wrong = {"notices": beside.wrong_notices, "components": beside.wrong_components, "machine": beside.wrong_machine}
+    return wrong[name](value)
 
 
 def _is_grid(answered: Answered) -> bool:
@@ -233,4 +234,5 @@ CHECKS = [
     _beside("timings", "timings are possible, and no longer than the answer took"),
     _beside("notices", "notices are at most 16 texts of 300 bytes"),
     _beside("components", "components have their shape"),
+    _beside("machine", "the machine has its shape"),
 ]
