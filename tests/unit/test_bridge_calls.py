@@ -204,6 +204,11 @@ def test_progress_tells_the_forecast_while_the_endpoint_wakes_and_then_the_share
         darkroom.jobs[job] |= {"phase": "a phase of tomorrow", "phase_detail": "It is new."}
         told = eventually(lambda: (told := waiting(webui))["textinfo"] == "It is new." and told)
         assert told["progress"] == 0
+        expected = {"median": 184.0, "ninth_decile": 271.0, "wake_ups": 10}
+        darkroom.jobs[job] |= {"phase": "waking", "forecast": expected, "place": 2}
+        usual = "The first picture usually takes 3 min, nearly always under 5 min. 2 jobs are before it."
+        assert eventually(lambda: waiting(webui)["textinfo"] == f"It is new. {usual}")
+        darkroom.jobs[job] |= {"forecast": None, "place": None}
         darkroom.begin(job, 0.75)
         told = eventually(lambda: (told := waiting(webui))["progress"] and told)
         assert (told["progress"], told["state"]["job_no"], told["state"]["sampling_step"]) == (0.75, 1, 5)

@@ -252,6 +252,15 @@ def test_what_an_open_job_is_doing_is_one_line() -> None:
     assert waiting.doing(unknown) == "created"
 
 
+def test_show_tells_how_long_a_waiting_job_waits_as_a_rule_and_its_place(api: FakeApi) -> None:
+    expected = {"median": 184.0, "ninth_decile": 271.0, "wake_ups": 10}
+    waits = {"status": "in_progress", "completed_at": None, "phase": "waking", "phase_detail": "anime sleeps."}
+    api.jobs[0].update(**waits, forecast=expected, place=0)
+    told = run("show", api.jobs[0]["id"]).stdout.splitlines()
+    assert "forecast\tThe first picture usually takes 3 min, nearly always under 5 min." in told
+    assert "place\tIt is the first in line." in told
+
+
 def test_a_job_without_pictures_says_why(api: FakeApi, tmp_path: Path) -> None:
     api.jobs[0].update(status="fail", error={"code": "worker_failed", "message": "No memory."})
     error = run("get", api.jobs[0]["id"], "--to", tmp_path, code=1).stderr

@@ -7,6 +7,7 @@ from typing import Any
 from darkroom_bridge.answers import timestamp
 from darkroom_bridge.calls import Call
 from darkroom_bridge.sessions import Session
+from darkroom_client import waits
 from darkroom_client.answers import Job
 from darkroom_client.errors import Refused
 
@@ -38,7 +39,8 @@ async def latest(session: Session, call: Call) -> Job | None:
 
 
 def told(call: Call | None, job: Job | None, now: float) -> dict[str, Any]:
-    """The answer of `progress`. `now` is in epoch seconds. A job that waits is at 0, and `textinfo` says for what."""
+    """The answer of `progress`. `now` is in epoch seconds. A job that waits is at 0, and `textinfo` says for
+    what, how long that takes as a rule, and its place in line."""
     if call is None:
         return _answer(0.0, 0.0, _state("", 0, 0, 0, 0, "0"), None)
     share = share_of(job)
@@ -49,7 +51,7 @@ def told(call: Call | None, job: Job | None, now: float) -> dict[str, Any]:
     step = int(within * call.order.steps)
     state = _state(name, call.order.batches, done, step, call.order.steps, timestamp(job) if job else "0")
     state |= {"interrupted": call.stopped, "stopping_generation": call.stopped}
-    text = "The job is being handed in." if job is None else job["phase_detail"]
+    text = "The job is being handed in." if job is None else waits.doing(job) if job["phase_detail"] else None
     return _answer(at, eta_of(job, share, now), state, text)
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from darkroom_cli.console import minute, screen
+from darkroom_client import waits
 
 if TYPE_CHECKING:
     from darkroom_client.answers import Job, JobLine
@@ -73,6 +74,10 @@ def facts(job: "Job") -> Iterator[tuple[str, str]]:
         elif name == "inputs":
             for picture_in in job["inputs"]:
                 yield f"input {picture_in['name']}", picture_in["id"]
+        elif name == "forecast" and job["forecast"]:
+            yield name, waits.usual(job["forecast"])
+        elif name == "place" and job["place"] is not None:
+            yield name, waits.place(job["place"])
         else:
             yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

@@ -6,6 +6,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from darkroom_client import waits
+
 if TYPE_CHECKING:
     from darkroom_client import Darkroom
     from darkroom_client.answers import Job
@@ -22,7 +24,7 @@ def settled(darkroom: "Darkroom", job_id: str, minutes: float) -> "Job":
     told: list[str] = []
 
     def tell(job: "Job") -> None:
-        line = job["phase_detail"] or job["status"]
+        line = waits.doing(job)
         if told[-1:] != [line]:
             told.append(line)
             typer.echo(f"{job_id}: {line}", err=True)
@@ -31,6 +33,6 @@ def settled(darkroom: "Darkroom", job_id: str, minutes: float) -> "Job":
 
 
 def doing(job: "Job") -> str:
-    """What an open job is doing, in a line; its status when that is all that is known."""
+    """What an open job is doing, and how much of it is done, in a line."""
     done = "" if job["progress"] is None else f" {job['progress']:.0%} is done."
-    return (job["phase_detail"] or job["status"]) + done
+    return waits.doing(job) + done

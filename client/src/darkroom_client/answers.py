@@ -428,6 +428,7 @@ class Endpoint(TypedDict):
     deleting: bool
     warm_until: str | None
     hours: Hours | None
+    dollars_an_hour: float | None
 
 
 class Warm(TypedDict):

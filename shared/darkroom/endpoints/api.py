@@ -224,7 +224,8 @@ class EndpointOut(BaseModel):
     how many run; `instance_type` is the first of them. `min_instances` and `max_instances` are null for an endpoint
     that was not made by Darkroom. `scaling` says whether the two are registered with Application Auto Scaling.
     `deleting` is true once somebody deleted the endpoint. `warm_until` is until when somebody keeps it awake, in UTC,
-    and null without that; `hours` are its working hours.
+    and null without that; `hours` are its working hours. `dollars_an_hour` is the price of one instance (the dearest of
+    its types), and null where the stage has none.
     """
 
     name: str
@@ -247,6 +248,7 @@ class EndpointOut(BaseModel):
     deleting: bool
     warm_until: str | None
     hours: HoursOut | None
+    dollars_an_hour: float | None
 
     @classmethod
     def of(cls, view: EndpointView, prices: Mapping[str, float]) -> "EndpointOut":
@@ -273,6 +275,7 @@ class EndpointOut(BaseModel):
             deleting=view.tags.deletion_requested or endpoint.status == "Deleting",
             warm_until=iso(moment(view.tags.warm_until)) if view.tags.warm_until else None,
             hours=_hours_out(view.tags, prices),
+            dollars_an_hour=price(view.tags, prices).an_hour,
         )
 
 
