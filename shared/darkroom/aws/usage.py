@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | `jobs#<month>` | date | the counts of a day, packed |
 | `jobs` | `closed` | the last date up to which every day is closed |
-| `gone#<date>` | job id | a removed job of a day that is not closed |
+| `gone#<month>` | job id | a removed job of a day that is not closed |
 | `meter` | endpoint | what the meter last saw |
 | `awake#<month>` | `<endpoint>#<date>` | for each instance type two numbers of seconds |
 | `budget` | `stage`, `owner#<owner>` | a budget |
@@ -112,7 +112,7 @@ class DynamoDays(_Rows):
     def note_removed(self, job: JobCost) -> None:
         """See `DayStore.note_removed`: one PutItem."""
         row = {
-            "what": f"gone#{_date_of(job.id)}",
+            "what": f"gone#{_month_of(job.id)}",
             "at": job.id,
             "group": list(job.group),
             "cost": job.cost,
@@ -126,7 +126,7 @@ class DynamoDays(_Rows):
 
     def removed(self, low: str, high: str) -> list[JobCost]:
         """See `DayStore.removed`: one Query, consistent."""
-        values = {":what": f"gone#{_date_of(low)}", ":low": low, ":high": high}
+        values = {":what": f"gone#{_month_of(low)}", ":low": low, ":high": high}
         return [_removed(row) for row in self._query("what = :what AND #at BETWEEN :low AND :high", values, True)]
 
 
@@ -233,8 +233,8 @@ def _budget_at(owner: str | None) -> str:
     return "stage" if owner is None else _OWNER + owner
 
 
-def _date_of(job_id: str) -> str:
-    return ids.created_at(job_id).date().isoformat()
+def _month_of(job_id: str) -> str:
+    return ids.created_at(job_id).date().isoformat()[:7]
 
 
 def _text(day: Day) -> str:

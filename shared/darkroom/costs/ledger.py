@@ -17,6 +17,7 @@ from darkroom.costs.model import HOURS, Counts, Day, Hour, JobCost, added, count
 from darkroom.costs.ports import DayStore
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import LEAST, Read, fill, plan
+from darkroom.jobs.model import Job
 from darkroom.times import moment
 
 MOST = 10_000
@@ -29,7 +30,7 @@ LAG = 300.0
 SPARE = 3_600.0
 """Seconds for which the last count of a day waits longer than deletions note what they remove."""
 FIRST_DAYS = 92
-"""Days that are counted when nothing was counted before."""
+"""Days that are counted at most when nothing was counted before."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,18 @@ class Ledger:
         self,
         store: DayStore,
         read: Read,
+        first: Callable[[int], Job | None],
         shards: int,
         forgotten: float,
         kept: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`read` reads the history, of which the feed has so many `shards`. A job may change for `forgotten` seconds
-        after it was made, and its row is there for `kept` seconds; `clock` gives epoch seconds."""
+        """`read` reads the history, of which the feed has so many `shards`, and `first` the oldest job of one. A job
+        may change for `forgotten` seconds after it was made, and its row is there for `kept` seconds; `clock` gives
+        epoch seconds."""
         self._store = store
         self._read = read
+        self._first = first
         self._shards = shards
         self._forgotten = forgotten
         self._kept = kept
@@ -72,13 +76,12 @@ class Ledger:
         counts = added(*(_settled(row) for row in rows.values()))
         fresh: list[JobCost] = []
         exact = True
-        for day in reversed(self._days_of(month, today)):
-            if day <= after:
-                break
-            for hours in reversed(_stretches(self._unsettled(rows.get(day) or Day(day)))):
-                jobs, whole = self._jobs(*_bounds(hours), owner, most - len(fresh))
-                fresh += jobs
-                exact = exact and whole
+        days = [day for day in self._days_of(month, today) if day > after]
+        hours = [hour for day in days for hour in self._unsettled(rows.get(day) or Day(day))]
+        for stretch in reversed(_stretches(hours)):
+            jobs, whole = self._jobs(*_bounds(stretch), owner, most - len(fresh))
+            fresh += jobs
+            exact = exact and whole
         if owner is not None:
             counts = {group: count for group, count in counts.items() if group.owner == owner}
         return Month(month, added(counts, counted(fresh)), tuple(job for job in fresh if not job.ended), exact)
@@ -189,12 +192,13 @@ class Ledger:
             high = ids.before(page.next)
 
     def _first_day(self, today: str) -> str:
-        """The day behind the last closed one."""
+        """The day behind the last closed one; before the first, that of the oldest job."""
         until = self._store.closed_until()
         if until is not None:
             return _next(until)
-        back = min(FIRST_DAYS, int(self._kept // 86_400))
-        return (date.fromisoformat(today) - timedelta(days=back)).isoformat()
+        oldest = [job.line.created_at[:10] for shard in range(self._shards) if (job := self._first(shard))]
+        earliest = date.fromisoformat(today) - timedelta(days=FIRST_DAYS)
+        return max(min([*oldest, today]), earliest.isoformat())
 
     def _closes(self, date_: str) -> float:
         """From when nothing happens to a job of a day any more, in epoch seconds."""
@@ -216,7 +220,7 @@ def _settled(row: Day) -> Counts:
     return added(row.closed or {}, *(hour.counts for hour in row.hours.values() if hour.settled))
 
 
-def _stretches(hours: list[str], longest: int = len(HOURS)) -> list[list[str]]:
+def _stretches(hours: list[str], longest: int = 31 * len(HOURS)) -> list[list[str]]:
     """Hours in stretches of those that follow each other."""
     stretches: list[list[str]] = []
     for hour in hours:

@@ -28,8 +28,8 @@ class DayStore(Protocol):
         """Keep what a job cost that is about to be removed, until its day is closed. May be repeated."""
 
     def removed(self, low: str, high: str) -> list[JobCost]:
-        """The jobs that `note_removed` kept, with ids from `low` to `high`, both included and of one day; as it is now
-        (a consistent read)."""
+        """The jobs that `note_removed` kept, with ids from `low` to `high`, both included and of one month; as they are
+        now (a consistent read)."""
 
 
 class MeterStore(Protocol):

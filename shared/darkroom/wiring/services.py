@@ -458,7 +458,10 @@ class Services:
         adapters, settings = self.adapters, self.settings
         kept = settings.retention_days * 86_400
         forgotten = adapters.timeouts.forgotten
-        return Ledger(adapters.day_store, adapters.store.read, settings.feed_shards, forgotten, kept, adapters.clock)
+        store = adapters.store
+        return Ledger(
+            adapters.day_store, store.read, store.first, settings.feed_shards, forgotten, kept, adapters.clock
+        )
 
     @cached_property
     def meter(self) -> Meter:
