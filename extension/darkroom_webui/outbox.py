@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from darkroom_client import waits
 from darkroom_webui import kept
 from darkroom_webui.body import Order
 from darkroom_webui.cloud import Cloud, CloudError, readable
@@ -154,6 +155,10 @@ def _settle(ticket: Ticket, job: Any) -> None:
     if job.get("progress") is not None:
         ticket.progress = job["progress"]
     end = _ENDS.get(job["status"])
+    if end:
+        ticket.doing = ""
+    elif "phase_detail" in job:  # A line of the list does not know it.
+        ticket.doing = waits.doing(job) if job["phase_detail"] else ""
     if end == "done":
         ticket.progress, ticket.state = 1.0, "done"
     elif end and "error" in job:

@@ -48,6 +48,7 @@ ROW: Any = {
     "deleting": False,
     "warm_until": None,
     "hours": None,
+    "dollars_an_hour": None,
     "wake_ups": [],
     "forecast": None,
 }
