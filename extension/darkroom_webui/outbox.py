@@ -131,7 +131,7 @@ class Outbox:
         lines = {line["id"]: line for line in client.page(limit=_LINES)["jobs"]} if many else {}
         for ticket in tickets:
             if line := lines.get(ticket.job or ""):
-                _settle(ticket, line)
+                settle(ticket, line)
         left = [ticket for ticket in tickets if ticket.state == "open"]
         if not left:
             return
@@ -139,7 +139,7 @@ class Outbox:
         start = (self._turn * _LOOKS) % len(left) if len(left) > _LOOKS else 0
         for ticket in (left[start:] + left[:start])[:_LOOKS]:
             try:
-                _settle(ticket, client.job(ticket.job or ""))
+                settle(ticket, client.job(ticket.job or ""))
             except Exception as error:
                 told = readable(error)
                 if told.code == "job_not_found":
@@ -148,8 +148,8 @@ class Outbox:
                 raise
 
 
-def _settle(ticket: Ticket, job: Any) -> None:
-    """What a line of the list or a whole job says about a ticket."""
+def settle(ticket: Ticket, job: Any) -> None:
+    """Bring a ticket up to date by a line of the list or by a whole job."""
     ticket.text = ""
     ticket.status = job.get("phase") or job["status"]
     if job.get("progress") is not None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from darkroom_webui.outbox import _settle
+from darkroom_webui.outbox import settle
 from darkroom_webui.tickets import Ticket
 
 WAITS: Any = {
@@ -23,10 +23,10 @@ TOLD = (
 def test_a_job_that_waits_says_for_what_until_it_has_ended() -> None:
     ticket = Ticket("a-browser", "txt2img")
     ticket.known(WAITS)
-    _settle(ticket, WAITS)
+    settle(ticket, WAITS)
     assert ticket.line()["doing"] == TOLD
     # A line of the list knows nothing of it.
-    _settle(ticket, {"id": "1", "status": "in_progress"})
+    settle(ticket, {"id": "1", "status": "in_progress"})
     assert ticket.line()["doing"] == TOLD
-    _settle(ticket, {"id": "1", "status": "succeed"})
+    settle(ticket, {"id": "1", "status": "succeed"})
     assert (ticket.line()["doing"], ticket.state) == ("", "done")
