@@ -168,10 +168,11 @@ fix: install ## format and mend what can be mended
 	ruff format .
 	ruff check --fix .
 
-bench: install ## count AWS calls, what pages of the history and the writes of a job cost, and time imports and `darkroom --help`
+bench: install ## count AWS calls, what pages of the history and the writes of a job cost, what sleeping and waking cost, and time imports and `darkroom --help`
 	@python -m bench.calls
 	@python -m bench.history
 	@python -m bench.writes
+	@python -m bench.sleep
 	@python -m bench.cli
 	@python -m bench.imports
 

@@ -81,7 +81,7 @@ class ScalableTargets:
         of_endpoint = (each for each in self.activities() if each["ResourceId"].startswith(f"endpoint/{endpoint}/"))
         newest = next(of_endpoint, None)
         if newest and newest["StatusCode"] == "Successful":
-            self.note_activity(newest | changes)
+            self._documents.put("scaling-activity", newest["ActivityId"], newest | changes)
 
     def activities(self) -> list[Document]:
         """Every scaling activity, newest first."""

@@ -17,6 +17,7 @@ from darkroom.jobs.contract import (
     Timings,
     UsedFile,
     WorkAnswer,
+    WorkerMachine,
     WorkerState,
     WorkRequest,
 )
@@ -50,7 +51,11 @@ def test_every_example_of_the_page_is_of_its_shape() -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [WorkerState, WorkRequest, ModelFile, WorkAnswer, PaintedImage, Timings, Components, UsedFile, Progress]
+    "shape",
+    [
+        *(WorkerState, WorkRequest, ModelFile, WorkAnswer, PaintedImage, Timings, Components, UsedFile, Progress),
+        WorkerMachine,
+    ],
 )
 def test_the_page_names_every_field_of_every_shape(shape: type[BaseModel]) -> None:
     assert [name for name in shape.model_fields if not re.search(rf"[`\"]{name}[`\"]", PAGE)] == []

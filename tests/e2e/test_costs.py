@@ -23,7 +23,7 @@ def unbounded(darkroom: Running) -> Iterator[Running]:
 
 def mine(darkroom: Running) -> dict[str, Any]:
     told = json.loads(darkroom.command("costs", "--json").stdout)
-    return next(each for each in told["owners"] if each["owner"] == OWNER)  # type: ignore[no-any-return]
+    return next(each for each in told["owners"] if each["owner"] == OWNER)
 
 
 def refused(darkroom: Running) -> bool:

@@ -60,7 +60,11 @@ def test_made_scaled_put_to_sleep_woken_by_a_job_and_deleted_without_a_trace(lif
     assert job["run_seconds"]
     assert job["cost"] == pytest.approx(job["run_seconds"] * 0.736 / 3600, abs=1e-6)
 
-    life.knobs(waking_seconds=3.0, idle_seconds=0.5)
+    # As the scaler does it; when, and that the job below wakes it, is tested in test_waking.py.
+    none = [{"VariantName": "main", "DesiredInstanceCount": 0}]
+    simulator(life, "sagemaker").update_endpoint_weights_and_capacities(
+        EndpointName=NAME, DesiredWeightsAndCapacities=none
+    )
     eventually(lambda: (shown(life)["instances"], shown(life)["status"]) == (0, "InService"))
     life.knobs(waking_seconds=60, idle_seconds=600)
     listed = life.command("endpoints", "list").stdout

@@ -43,6 +43,7 @@ def test_while_the_first_type_is_not_to_be_had_a_job_is_painted_on_the_second_an
     eventually(lambda: shown(types)["scaling"])
     job = types.client.settled(types.client.submit({**txt2img(), "endpoint": NAME})["id"], 60)
     assert (job["status"], job["instance_type"], job["cost_estimated"]) == ("succeed", SECOND, False)
+    assert job["run_seconds"]
     assert job["cost"] == pytest.approx(job["run_seconds"] * HOUR / 3600, abs=ROUNDED)
 
     # Asleep, and no type is left: the job waits, and says so.

@@ -14,7 +14,7 @@ from darkroom.idempotency import Idempotency
 from darkroom.jobs.contract import Components, PaintedImage, Timings, UsedFile, WorkError
 from darkroom.jobs.filters import Filters
 from darkroom.jobs.history import Stream
-from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Transition
+from darkroom.jobs.model import Edit, Job, JobLine, OpenJobCounts, Pool, Ran, Transition
 from darkroom.jobs.ports import AnswerTooLarge, KeyUsed, WriteResult
 from darkroom.jobs.state import ENDS, STATUSES, Status, may
 from tests.support.aws import SETTINGS
@@ -94,6 +94,21 @@ def test_an_end_for_other_types_only_is_not_written_and_tells_the_type(store: An
     met = store.apply(made.line.id, Transition("succeed", "callback", only_for=("extras", "interrogate_clip")))
     assert met == WriteResult(False, True, "in_progress", None, "txt2img")
     assert store.apply(made.line.id, Transition("succeed", "callback", only_for=("extras", "txt2img"))).applied
+
+
+def test_an_end_that_needs_the_type_is_refused_for_a_job_of_several_and_tells_their_prices(store: Any) -> None:
+    one, several = job(), replace(job(), pool={"ml.g5.xlarge": 1.5, "ml.g4dn.xlarge": None})
+    several = replace(several, line=replace(several.line, endpoint="darkroom-test-a", price_estimated=True))
+    for made in (one, several):
+        bring_to(store, made, "in_progress", None)
+    end = Transition("succeed", "callback", timings=Timings(run=2.0), needs_type=True)
+    assert store.apply(one.line.id, end).applied
+    met = store.apply(several.line.id, end)
+    assert (met.applied, met.status) == (False, "in_progress")
+    assert met.pool == Pool("darkroom-test-a", {"ml.g5.xlarge": 1.5, "ml.g4dn.xlarge": None})
+    assert store.apply(several.line.id, replace(end, needs_type=False, ran=Ran("ml.g5.xlarge", 1.5))).applied
+    after = store.get(several.line.id)
+    assert (after.instance_type, after.line.price, after.line.cost_estimated) == ("ml.g5.xlarge", 1.5, False)
 
 
 def test_notices_of_the_answer_come_behind_those_of_the_request(store: Any) -> None:

@@ -1,6 +1,7 @@
 """A job wakes its endpoint: the ledger tells when what was there, and what the next job may expect."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,15 +24,14 @@ JOB = {
 
 
 class Clock:
-    """A clock that is turned by hand; ids are made by the real one."""
+    """A clock that stands until it is turned by hand; ids are made by the real one."""
 
     def __init__(self) -> None:
+        self.begun = time.time()
         self.ahead = 0.0
 
     def __call__(self) -> float:
-        import time
-
-        return time.time() + self.ahead
+        return self.begun + self.ahead
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from darkroom.errors import Busy, Throttled
 from darkroom.jobs.model import answer_key, cancel_key, output_prefix
 from darkroom.jobs.runs import Run
 from darkroom.jobs.state import ENDS
+from functions.scaler.handler import handler as scaler
 from functions.sweeper.handler import handler as sweeper
 from infra.problems import PROBLEMS
 from tests.support.aws import REGION, SETTINGS, TIMEOUTS
@@ -256,10 +257,18 @@ class World:
         raise Broken(f"{function} gives a message back every time")
 
     def sweep(self) -> None:
+        """One round of the sweeper."""
+        self._round(sweeper)
+
+    def scale(self) -> None:
+        """One round of the scaler."""
+        self._round(scaler)
+
+    def _round(self, handler: Callable[..., None]) -> None:
         """What the schedule does: one round, and the next one if it failed."""
         for _ in range(3):
             try:
-                sweeper({}, Context())
+                handler({}, Context())
             except Exception:
                 self.note("the round fails with an alarm, the next one goes on")
             else:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from darkroom.aws.queue import SqsSteps
 from darkroom.checkpoints.model import ModelKey
-from darkroom.endpoints.model import Bounds
+from darkroom.endpoints.model import Bounds, bounds_tags
 from darkroom.errors import Busy
 from darkroom.keys.api import KeyIn
 from darkroom.stalled import STALLED_SECONDS
@@ -23,7 +23,7 @@ from tests.support.faults import GATEWAY, Broken, Scenario, World, lying
 from tests.support.http import Context, Reply, call
 from tests.support.models import safetensors
 from tests.support.pictures import png
-from tests.support.sagemaker import endpoint
+from tests.support.sagemaker import Details, endpoint
 
 JOB = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
 KEYED = {"Idempotency-Key": "k"}
@@ -591,6 +591,78 @@ def letters_kept(world: World) -> Iterable[str]:
         yield f"{3 - len(found)} letters are lost"
 
 
+# waking and sleeping
+
+SLEEPER = "darkroom-test-a"
+
+
+def endpoint_of_ours(world: World) -> None:
+    """The stage's endpoint may sleep, and is awake."""
+    asked = Bounds(0, 1)
+    world.sagemaker.tagged[SLEEPER] = bounds_tags(asked)
+    world.sagemaker.details[SLEEPER] = Details(instances=1)
+    world.scaling.set_up(SLEEPER, asked)
+
+
+def sleeper(world: World) -> None:
+    endpoint_of_ours(world)
+    world.sagemaker.details[SLEEPER].instances = 0
+
+
+def waits_for_sleeper(world: World) -> None:
+    """A job came while the endpoint fell asleep."""
+    sleeper(world)
+    submit(world)
+    world.sagemaker.details[SLEEPER].instances = 0
+
+
+def bounds_moved(world: World) -> None:
+    """The endpoint was woken for a job by moving the bounds of its scaling."""
+    endpoint_of_ours(world)
+    submit(world)
+    world.scaling.set_bounds(SLEEPER, Bounds(1, 1))
+
+
+def job_for_sleeper(world: World) -> None:
+    world.ask("POST", "/jobs", JOB, want=201, headers=KEYED)
+    if not world.sagemaker.details[SLEEPER].instances:
+        world.note("woken by the next round of the scaler")
+        world.scale()
+
+
+def wake_by_event(world: World) -> None:
+    world.deliver("endpoint_events", {"detail": {"EndpointName": SLEEPER}})
+    if not world.sagemaker.details[SLEEPER].instances:
+        world.note("woken by the next round of the scaler")
+        world.scale()
+
+
+def scale(number: int, ahead: int = 0) -> Callable[[World], None]:
+    """A round of the scaler so many seconds later, and another one where it did not bring the instances to that
+    number."""
+
+    def act(world: World) -> None:
+        world.clock.ahead = ahead
+        world.scale()
+        world.wire.calm()
+        if any(instances_are(number)(world)):
+            world.note("done by the next round")
+            world.scale()
+
+    return act
+
+
+def instances_are(number: int) -> Callable[[World], Iterable[str]]:
+    """The endpoint is to have so many instances, and its bounds are those that were asked for."""
+
+    def check(world: World) -> Iterable[str]:
+        found, bounds = world.sagemaker.details[SLEEPER].instances, world.scaling.stands[SLEEPER].bounds
+        if (found, bounds) != (number, Bounds(0, 1)):
+            yield f"{found} instances within {bounds}"
+
+    return check
+
+
 # sweeper
 
 
@@ -675,6 +747,9 @@ CHOOSING = ("Query", "ListEndpoints", "Describe")
 ROUND = ("GetItem 1", "ListEndpoints", "Query", "PutItem")
 """What every round does, whatever there is to do."""
 
+SET_UP = ("RegisterScalableTarget", "PutScalingPolicy", "PutMetricAlarm")
+AN_HOUR = 3_600
+
 ASSETS = "assets"
 
 
@@ -725,6 +800,22 @@ SCENARIOS = (
         "POST /jobs with an Idempotency-Key",
         lambda w: w.ask("POST", "/jobs", JOB, want=201, headers=KEYED),
         check=ends(succeed=1),
+    ),
+    Scenario(
+        "jobs_api",
+        "POST /jobs for an endpoint that sleeps",
+        job_for_sleeper,
+        sleeper,
+        instances_are(1),
+        spared=(
+            "Query",
+            "GetItem",
+            "ListEndpoints",
+            "ListTags",
+            "InvokeEndpointAsync",
+            "TransactWriteItems",
+            "UpdateItem",
+        ),
     ),
     Scenario("jobs_api", "POST /jobs with pictures inside", picture_inside, check=ends(succeed=1), spared=CHOOSING),
     Scenario("jobs_api", "POST /jobs with pictures by id", with_pictures, upload, ends(succeed=1), spared=CHOOSING),
@@ -851,6 +942,14 @@ SCENARIOS = (
     Scenario("endpoints_api", "PATCH /endpoints/<name>, sent again", again(scale_up), standing, never_refused(scaled)),
     Scenario("endpoints_api", "DELETE /endpoints/<name>", delete_endpoint, busy_endpoint, endpoint_is(False)),
     Scenario("endpoint_events", "came into service", endpoint_event, came_into_service, endpoint_is(True)),
+    Scenario(
+        "endpoint_events",
+        "fell asleep while a job came",
+        wake_by_event,
+        waits_for_sleeper,
+        instances_are(1),
+        spared=SET_UP,
+    ),
     Scenario("endpoint_events", "was deleted", endpoint_event, was_deleted, ends(fail=1)),
     Scenario("dead_letters_api", "GET /dead-letters", get("/dead-letters"), letters, letters_kept),
     Scenario("dead_letters_api", "GET /dead-letters/<queue>", get("/dead-letters/events"), letters, letters_kept),
@@ -892,6 +991,9 @@ SCENARIOS = (
         steps_lost(deletion_begun),
         deletion_is("fail", 0),
     ),
+    Scenario("scaler", "a job waits and no instance is there", scale(1), waits_for_sleeper, instances_are(1)),
+    Scenario("scaler", "no job for long enough", scale(0, AN_HOUR), endpoint_of_ours, instances_are(0)),
+    Scenario("scaler", "bounds that were moved", scale(1), bounds_moved, instances_are(1), spared=("List", "Describe")),
     Scenario("sweeper", "what jobs cost", round_at(LOOK, "costs"), spent, counted(1), spared=("Query",)),
     Scenario("unpack_asset", "an asset in a deploy", deployed, zipped, file_is_there),
 )

@@ -344,3 +344,9 @@ def test_a_refusal_for_good_is_told_and_counted(world: World, caplog: pytest.Log
         assert world.round(later=3600)["let_go"] == 0
     assert world.counted == ["instances_refused"]
     assert "it must be 1 or more" in caplog.text
+
+
+def test_while_aws_is_busy_instances_stay_until_the_next_round(world: World) -> None:
+    world.awake().sagemaker.refuses_instances = Busy("aws_busy", "x")
+    assert world.round(later=3600) == {"woken": 0, "let_go": 0, "broken": []}
+    assert world.counted == []

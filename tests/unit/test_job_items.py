@@ -20,7 +20,7 @@ from darkroom.aws.job_items import (
     whole_place,
 )
 from darkroom.jobs.contract import PaintedImage, Timings, WorkError
-from darkroom.jobs.model import Job, JobLine, Transition
+from darkroom.jobs.model import Job, JobLine, Ran, Transition
 
 ID = "0198d4a6-2b00-7000-8000-000000000001"
 LINE = JobLine(
@@ -224,3 +224,26 @@ def test_the_keys_of_pictures_come_back_as_they_were(name: str) -> None:
 def test_the_places_of_answers_come_back_as_they_were(place: str, stored: str) -> None:
     assert short_place(ID, place) == stored
     assert whole_place(ID, stored) == place
+
+
+def test_a_job_of_several_instance_types_keeps_their_prices_until_its_end() -> None:
+    pooled = replace(FULL, line=replace(LINE, price_estimated=True), instance_type=None, pool={"b": 1.5, "a": None})
+    item = to_item(pooled, 4)
+    assert item["pool"] == {"S": '{"b":1.5,"a":null}'}
+    assert item["line"]["M"]["price_estimated"] == {"BOOL": True}
+    read = from_item(item)
+    assert read == pooled
+    # In the order of preference.
+    assert list(read.pool) == ["b", "a"]
+
+
+def test_the_end_brings_the_type_and_its_price() -> None:
+    end = Transition("succeed", "callback", ran=Ran("ml.g4dn.xlarge", 0.736))
+    assert brought_by(ID, end)["instance_type"] == "ml.g4dn.xlarge"
+    line = line_brought_by(ID, end)
+    assert (line["price"], line["price_estimated"]) == (0.736, False)
+
+
+def test_a_cost_is_an_estimate_only_where_there_is_one() -> None:
+    assert not replace(LINE, price_estimated=True).cost_estimated
+    assert replace(LINE, price_estimated=True, run_seconds=1.0).cost_estimated

@@ -37,8 +37,9 @@ class Pong(TypedDict):
 
 class JobLine(TypedDict):
     """A line of the history. `duration` counts from the job's creation, `run_seconds` is how long an instance worked on
-    the job, and `cost` what that cost (at most, if `cost_estimated`). `prompt` is only its beginning. `thumbnail` is a link that is valid for 15
-    minutes. `seed` is that of the first picture, or the one asked for; `batch` is how many pictures were asked for."""
+    the job, and `cost` what that cost (at most, if `cost_estimated`). `prompt` is only its beginning. `thumbnail` is a
+    link that is valid for 15 minutes. `seed` is that of the first picture, or the one asked for; `batch` is how many
+    pictures were asked for."""
 
     label: str
     id: str
@@ -403,7 +404,8 @@ class Instances(TypedDict):
 
 class Endpoint(TypedDict):
     """An endpoint. `status` is SageMaker's own word, and it changed at `modified_at`. `instances` are running,
-    `wanted_instances` shall run; `instance_types` are in order of preference. `scaling` says whether the bounds are registered. `deleting` is true once somebody
+    `wanted_instances` shall run; `instance_types` are in order of preference. `scaling` says whether the bounds are
+    registered. `deleting` is true once somebody
     deleted the endpoint."""
 
     name: str

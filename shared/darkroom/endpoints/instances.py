@@ -19,7 +19,7 @@ from darkroom.endpoints.ports import EndpointJobs, EndpointSource, Scaling, Waki
 from darkroom.endpoints.service import Endpoints
 from darkroom.endpoints.waking import Waker
 from darkroom.endpoints.warm import least
-from darkroom.errors import Conflict, DarkroomError, Missing
+from darkroom.errors import Busy, Conflict, DarkroomError, Missing
 
 log = logging.getLogger(__name__)
 START_SECONDS = 180.0
@@ -178,7 +178,7 @@ class InstanceRound:
             return
         try:
             self._waking().keep(name, enough)
-        except (Conflict, Missing) as later:
+        except (Busy, Conflict, Missing) as later:
             log.info("%s keeps its instances for now: %s", name, later.code)
             return
         except DarkroomError as refused:
