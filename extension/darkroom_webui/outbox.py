@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from darkroom_client import waits
 from darkroom_webui import kept
 from darkroom_webui.body import Order
 from darkroom_webui.cloud import Cloud, CloudError, readable
@@ -130,7 +131,7 @@ class Outbox:
         lines = {line["id"]: line for line in client.page(limit=_LINES)["jobs"]} if many else {}
         for ticket in tickets:
             if line := lines.get(ticket.job or ""):
-                _settle(ticket, line)
+                settle(ticket, line)
         left = [ticket for ticket in tickets if ticket.state == "open"]
         if not left:
             return
@@ -138,7 +139,7 @@ class Outbox:
         start = (self._turn * _LOOKS) % len(left) if len(left) > _LOOKS else 0
         for ticket in (left[start:] + left[:start])[:_LOOKS]:
             try:
-                _settle(ticket, client.job(ticket.job or ""))
+                settle(ticket, client.job(ticket.job or ""))
             except Exception as error:
                 told = readable(error)
                 if told.code == "job_not_found":
@@ -147,13 +148,17 @@ class Outbox:
                 raise
 
 
-def _settle(ticket: Ticket, job: Any) -> None:
-    """What a line of the list or a whole job says about a ticket."""
+def settle(ticket: Ticket, job: Any) -> None:
+    """Bring a ticket up to date by a line of the list or by a whole job."""
     ticket.text = ""
     ticket.status = job.get("phase") or job["status"]
     if job.get("progress") is not None:
         ticket.progress = job["progress"]
     end = _ENDS.get(job["status"])
+    if end:
+        ticket.doing = ""
+    elif "phase_detail" in job:  # A line of the list does not know it.
+        ticket.doing = waits.doing(job) if job["phase_detail"] else ""
     if end == "done":
         ticket.progress, ticket.state = 1.0, "done"
     elif end and "error" in job:

@@ -17,8 +17,8 @@ ENDED = ("done", "failed")
 @dataclass
 class Ticket:
     """`kind` says what was started. `job` is the inference id as soon as it is known, `status` the cloud's word for how
-    it stands, `progress` runs from 0 to 1, `text` says what went wrong. `told` is the state that the click itself has
-    shown, so that the page need not show it again."""
+    it stands, `progress` runs from 0 to 1, `text` says what went wrong, and `doing` what an open job is doing. `told`
+    is the state that the click itself has shown, so that the page need not show it again."""
 
     session: str
     tab: str
@@ -28,6 +28,7 @@ class Ticket:
     status: str = "sending"
     progress: "float | None" = None
     text: str = ""
+    doing: str = ""
     name: str = ""
     told: str = ""
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -46,7 +47,7 @@ class Ticket:
 
     def line(self) -> "dict[str, Any]":
         """What the page needs to know of it."""
-        names = ("id", "tab", "kind", "state", "job", "status", "progress", "text", "name", "told")
+        names = ("id", "tab", "kind", "state", "job", "status", "progress", "text", "doing", "name", "told")
         return {name: getattr(self, name) for name in names}
 
 

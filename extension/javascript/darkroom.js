@@ -89,6 +89,7 @@ var darkroom = (function() {
             part("status", ticket.status, line);
             if (ticket.progress !== null) part("progress", Math.round(ticket.progress * 100) + " %", line);
             part("id", ticket.name || ticket.job || ticket.id, line);
+            if (ticket.doing) part("doing", ticket.doing, line);
             if (ticket.text) part("text", ticket.text, line);
             list.appendChild(line);
         }

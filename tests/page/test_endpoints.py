@@ -66,6 +66,37 @@ def test_an_endpoint_is_created_scaled_and_deleted(admin: Page, stack: Running, 
     expect(one).to_have_count(0)
 
 
+def test_an_endpoint_is_kept_awake_for_a_price_said_before_and_gets_working_hours(
+    admin: Page, stack: Running, artist: Person
+) -> None:
+    full = f"darkroom-local-w{artist.owner[-8:].replace('artist', '').strip('-')}"
+    body = {"name": full, "instance_type": "ml.g5.xlarge", "min_instances": 0, "max_instances": 1}
+    endpoints.create(stack.client, body)
+    admin.get_by_role("button", name="Refresh").click()
+    one = row(admin, full)
+    warm = one.get_by_role("group", name="Keep awake").get_by_role("button", name=re.compile(r"^2 h for \$\d"))
+    expect(warm).to_be_enabled(timeout=60_000)
+    warm.click()
+    expect(one).to_contain_text("Kept awake until")
+    one.get_by_role("button", name="End it").click()
+    expect(one).not_to_contain_text("Kept awake until")
+
+    one.get_by_role("button", name="Working hours…").click()
+    form = admin.get_by_role("dialog", name=f"Working hours of {full}")
+    form.get_by_label("Time zone").fill("Europe/Berlin")
+    expect(form.get_by_text(re.compile(r"^196 hours a month, for \$\d"))).to_be_visible()
+    form.get_by_role("button", name="Save").click()
+    expect(one).to_contain_text("Mon–Fri 09:00–18:00, Europe/Berlin")
+    changed = endpoints.find(stack.client, full)
+    assert changed
+    assert changed["hours"]
+    assert changed["hours"]["time_zone"] == "Europe/Berlin"
+
+    one.get_by_text("Last wake-ups").click()
+    expect(one.get_by_text(re.compile("not known yet|first picture"))).to_be_visible()
+    endpoints.delete(stack.client, full)
+
+
 def test_what_the_form_lacks_is_said_at_its_field(admin: Page) -> None:
     admin.get_by_role("button", name="Create endpoint").click()
     form = admin.get_by_role("dialog", name="Create endpoint")

@@ -15,6 +15,7 @@ import httpx
 from PIL import Image
 
 from darkroom_client import Darkroom
+from darkroom_client.answers import Job
 from tests.support.bridges import bridged
 from tests.support.waiting import eventually
 
@@ -176,21 +177,8 @@ def row(kind: str, name: str, folder: str | None, sha256: str | None) -> dict[st
 
 def job_of(job_id: str, body: dict[str, Any], owner: str) -> dict[str, Any]:
     """A new job, whose endpoint wakes."""
-    nothing = ("completed_at", "duration", "run_seconds", "cost", "thumbnail", "title", "rating", "caption", "timings")
-    other = (
-        "error",
-        "started_at",
-        "progress",
-        "instance_type",
-        "cancelled",
-        "replay_of",
-        "components",
-        "batch",
-        "place",
-        "forecast",
-    )
     return {
-        **dict.fromkeys((*nothing, *other)),
+        **dict.fromkeys(Job.__required_keys__),
         "label": f"2026-01-01T00:00:00Z->{body['type']}->created->{job_id}",
         "id": job_id,
         "type": body["type"],

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from darkroom_cli.commands.endpoints import described, hours_of
+from darkroom_cli.commands.endpoints import described, hours_of, table_of
 from tests.support.wire import answer_with
 from tests.unit.command_line import run
 
@@ -48,6 +48,7 @@ ROW: Any = {
     "deleting": False,
     "warm_until": None,
     "hours": None,
+    "dollars_an_hour": None,
     "wake_ups": [],
     "forecast": None,
 }
@@ -76,7 +77,7 @@ def test_all_that_is_known_is_told(row: Any) -> None:
     assert list(described(row))[1:] == [
         "kept awake until 2026-11-28T08:00:00Z",
         "working hours: mon,fri 09:00 to 18:00 Europe/Berlin, 78.3 hours a month, 110.40 US dollars",
-        "from asleep to the first picture: 201 s in the middle case, 250 s in nine of ten (9 wake-ups)",
+        "when it wakes: The first picture usually takes 3 min, nearly always under 5 min.",
         "woken at 2026-11-28T06:00:00.000Z: no picture yet",
         "woken at 2026-11-27T06:00:00.000Z: 201 s to the first picture",
     ]
@@ -126,3 +127,10 @@ def test_half_of_the_hours_are_no_hours(sent: list[httpx.Request], words: list[s
 def test_show_prints_an_endpoint(sent: list[httpx.Request]) -> None:
     assert "0 (asleep) of 0 to 2 instances" in run("endpoints", "show", "docs").output
     assert json.loads(run("endpoints", "show", "docs", "--json").output)["wake_ups"] == []
+
+
+def test_the_list_says_until_when_and_in_which_hours_an_endpoint_is_kept_awake(row: Any) -> None:
+    assert [str(cell) for cell in table_of([row]).columns[-1].cells] == [""]
+    row |= {"warm_until": "2026-11-28T08:00:00Z", "hours": OFFICE}
+    [told] = table_of([row]).columns[-1].cells
+    assert str(told) == "until 2026-11-28 08:00; mon,fri 09:00-18:00 Europe/Berlin"

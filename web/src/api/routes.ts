@@ -11,6 +11,9 @@ export type JobPage = Schemas["JobPage"];
 export type JobPicture = Schemas["PictureOut"];
 export type JobEdit = Schemas["JobEditIn"];
 export type Endpoint = Schemas["EndpointOut"];
+export type EndpointShown = Schemas["EndpointShown"];
+export type Hours = Schemas["HoursIn"];
+export type Forecast = Schemas["ForecastOut"];
 export type Checkpoint = Schemas["CheckpointOut"];
 export type ImageTicket = Schemas["ImageOut"];
 export type DeletedJob = Schemas["DeletedJob"];
@@ -88,11 +91,22 @@ const jobs = {
 
 const endpoints = {
   list: (signal?: AbortSignal) => data(call<{ endpoints: Endpoint[] }>({ path: "/endpoints", signal })),
-  get: (name: string) => data(call<Endpoint>({ path: `/endpoints/${segment(name)}` })),
+  get: (name: string) => data(call<EndpointShown>({ path: `/endpoints/${segment(name)}` })),
   create: (body: EndpointWish, key: string = newKey()) =>
     data(call<Endpoint>({ method: "POST", path: "/endpoints", body, idempotencyKey: key })),
   scale: (name: string, body: Loose<Schemas["EndpointPatch"]>) =>
     data(call<Endpoint>({ method: "PATCH", path: `/endpoints/${segment(name)}`, body })),
+  /** Keeps it awake for so many hours from now; sent again, the later end counts. */
+  warm: (name: string, hours: number) =>
+    data(
+      call<Schemas["WarmOut"]>({
+        method: "POST",
+        path: `/endpoints/${segment(name)}/warm`,
+        query: { for: `${hours}h` },
+        repeatable: true,
+      }),
+    ),
+  endWarm: (name: string) => data(call<Endpoint>({ method: "DELETE", path: `/endpoints/${segment(name)}/warm` })),
   remove: (name: string) => data(call<Endpoint | undefined>({ method: "DELETE", path: `/endpoints/${segment(name)}` })),
 };
 

@@ -6,15 +6,17 @@ import { useEffect } from "preact/hooks";
 import type { Endpoint } from "../api";
 import { when } from "../texts";
 import { Button, Empty, Notice, Progress, type PageProps } from "../ui";
+import { Awake } from "./Awake";
 import { CreateDialog } from "./CreateDialog";
 import { DeleteDialog } from "./DeleteDialog";
+import { HoursDialog } from "./HoursDialog";
 import { ScaleDialog } from "./ScaleDialog";
 import { stateOf, takesJobs, type StateKey } from "./state";
 import { endpoints, follow, isAsking, problem, refresh } from "./store";
 import { t } from "./texts";
 import "./endpoints.css";
 
-type Open = { what: "create" } | { what: "scale" | "delete"; endpoint: Endpoint };
+type Open = { what: "create" } | { what: "scale" | "hours" | "delete"; endpoint: Endpoint };
 
 export function Endpoints({ active }: PageProps) {
   const open = useSignal<Open | null>(null);
@@ -41,6 +43,7 @@ export function Endpoints({ active }: PageProps) {
           <Row
             key={endpoint.name}
             endpoint={endpoint}
+            onHours={() => (open.value = { what: "hours", endpoint })}
             onScale={() => (open.value = { what: "scale", endpoint })}
             onDelete={() => (open.value = { what: "delete", endpoint })}
           />
@@ -48,6 +51,7 @@ export function Endpoints({ active }: PageProps) {
       </ul>
       {shown?.what === "create" && <CreateDialog onClose={close} />}
       {shown?.what === "scale" && <ScaleDialog endpoint={shown.endpoint} onClose={close} />}
+      {shown?.what === "hours" && <HoursDialog endpoint={shown.endpoint} onClose={close} />}
       {shown?.what === "delete" && <DeleteDialog endpoint={shown.endpoint} onClose={close} />}
     </section>
   );
@@ -66,11 +70,12 @@ const TONES: Record<StateKey, string> = {
 
 interface RowProps {
   endpoint: Endpoint;
+  onHours: () => void;
   onScale: () => void;
   onDelete: () => void;
 }
 
-function Row({ endpoint, onScale, onDelete }: RowProps) {
+function Row({ endpoint, onHours, onScale, onDelete }: RowProps) {
   const state = stateOf(endpoint);
   const { min_instances: least, max_instances: most } = endpoint;
   return (
@@ -90,6 +95,7 @@ function Row({ endpoint, onScale, onDelete }: RowProps) {
         <Fact name={t("owner")} value={endpoint.owner} />
         <Fact name={t("since")} value={when(endpoint.created_at)} />
       </dl>
+      <Awake endpoint={endpoint} onHours={onHours} />
       {endpoint.image && (
         <details>
           <summary>{t("image")}</summary>

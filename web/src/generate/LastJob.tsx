@@ -1,7 +1,7 @@
 /** The last job of a tab beside its form: how far it is, and its pictures. */
 import { useSignal } from "@preact/signals";
 import { api, type Job } from "../api";
-import { isOpen } from "../tray";
+import { isOpen, waitWords } from "../tray";
 import { Button, ButtonLink, Empty, Notice, Picture, Progress, toast } from "../ui";
 import type { Tab } from "./fields";
 import { sendPicture, type Destination } from "./filling";
@@ -72,6 +72,7 @@ function Waiting({ job }: { job: Job }) {
   return (
     <Empty icon="cloud">
       <p>{words}</p>
+      {waitWords(job) && <p>{waitWords(job)}</p>}
       {isOpen(job) && <Progress label={t("progress")} value={job.phase === "running" ? job.progress : null} />}
     </Empty>
   );

@@ -1,5 +1,5 @@
 import type { Job } from "../api";
-import { Badge, isOpen } from "../tray";
+import { Badge, isOpen, waitWords } from "../tray";
 import { Notice, Progress } from "../ui";
 import { advice } from "./errorTexts";
 import { knownError } from "./facts";
@@ -20,6 +20,7 @@ export function Progressing({ job }: { job: Job }) {
             </span>
           )}
         </div>
+        {waitWords(job) && <p class="muted">{waitWords(job)}</p>}
         <Progress label={t("progress")} value={job.phase === "running" ? job.progress : null} />
       </div>
     );

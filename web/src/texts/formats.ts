@@ -46,15 +46,33 @@ export function size(bytes: number): string {
   }).format(value);
 }
 
+function unit(value: number, name: "hour" | "minute" | "second", digits = 0): string {
+  return new Intl.NumberFormat(language.value, {
+    style: "unit",
+    unit: name,
+    unitDisplay: "short",
+    maximumFractionDigits: digits,
+  }).format(value);
+}
+
+/** Seconds in a round number, rounded up if `up`: tens of seconds below two minutes, else minutes, and hours from 100. */
+export function roughly(seconds: number, up = false): string {
+  const step = seconds < 120 ? 10 : 60;
+  const whole = step * Math.max(1, up ? Math.ceil(seconds / step) : Math.round(seconds / step));
+  if (whole < 120) return unit(whole, "second");
+  if (whole < 6000) return unit(whole / 60, "minute");
+  const rest = (whole % 3600) / 60;
+  return rest ? `${unit(Math.floor(whole / 3600), "hour")} ${unit(rest, "minute")}` : unit(whole / 3600, "hour");
+}
+
+/** The short names of the days of a week, from Monday on. */
+export function weekdays(): string[] {
+  const short = new Intl.DateTimeFormat(language.value, { weekday: "short", timeZone: "UTC" });
+  return [1, 2, 3, 4, 5, 6, 7].map((day) => short.format(Date.UTC(2024, 0, day)));
+}
+
 /** Seconds as a person says them: `0.8 sec`, `42 sec`, `3 min 5 sec`, `2 hr 4 min`. */
 export function duration(seconds: number): string {
-  const unit = (value: number, name: "hour" | "minute" | "second", digits = 0) =>
-    new Intl.NumberFormat(language.value, {
-      style: "unit",
-      unit: name,
-      unitDisplay: "short",
-      maximumFractionDigits: digits,
-    }).format(value);
   if (seconds < 10) return unit(seconds, "second", 1);
   const whole = Math.round(seconds);
   if (whole < 60) return unit(whole, "second");

@@ -11,7 +11,7 @@ import { putAway, shown } from "./open";
 import { sending } from "./outbox";
 import { isOpen, jobOf, remember } from "./store";
 import { t } from "./texts";
-import { statusWord, typeWord } from "./words";
+import { statusWord, typeWord, waitWords } from "./words";
 import "./tray.css";
 
 const open = signal(false);
@@ -94,6 +94,7 @@ function Row({ job }: { job: Job }) {
         <p>
           <Badge job={job} />
         </p>
+        {waitWords(job) && <p class="muted">{waitWords(job)}</p>}
         {isOpen(job) && (
           <Progress label={t("progressOf", { what })} value={job.phase === "running" ? job.progress : null} />
         )}

@@ -65,7 +65,7 @@ interface Writable extends LabelledProps {
 }
 
 export interface FieldProps extends Writable {
-  type?: "text" | "password" | "search" | "url" | "number" | "date" | "datetime-local" | "color";
+  type?: "text" | "password" | "search" | "url" | "number" | "date" | "time" | "datetime-local" | "color";
   autocomplete?: string;
   inputMode?: "text" | "numeric" | "decimal" | "search" | "url";
   min?: string | number;

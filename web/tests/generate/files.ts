@@ -42,6 +42,9 @@ export function endpoint(name: string, status: string, more: Partial<Endpoint> =
     owner: null,
     failure: null,
     deleting: false,
+    warm_until: null,
+    hours: null,
+    dollars_an_hour: null,
     ...more,
   };
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from darkroom_cli.console import AsJson, KeyFile, Url, Yes, confirmed, connected, minute, reported_errors, screen, show
+from darkroom_client import waits
 from darkroom_client.answers import Endpoint, EndpointShown
 
 if TYPE_CHECKING:
@@ -206,6 +207,15 @@ def delete(
             typer.echo(f"{row['name'] if row else name}: {'being deleted' if row else 'gone'}")
 
 
+def _kept_awake(row: Endpoint) -> str:
+    """Until when somebody keeps an endpoint awake, and its working hours; empty without both."""
+    hours = row["hours"]
+    told = [f"until {minute(row['warm_until'])}"] if row["warm_until"] else []
+    if hours:
+        told.append(f"{','.join(hours['days'])} {hours['from']}-{hours['to']} {hours['time_zone']}")
+    return "; ".join(told)
+
+
 def hours_of(row: Endpoint) -> str:
     """The working hours of an endpoint with what they cost, empty without."""
     found = row["hours"]
@@ -226,10 +236,7 @@ def described(row: EndpointShown) -> Iterator[str]:
     if told := hours_of(row):
         yield f"working hours: {told}"
     if found := row["forecast"]:
-        yield (
-            f"from asleep to the first picture: {found['median']:.0f} s in the middle case, "
-            f"{found['ninth_decile']:.0f} s in nine of ten ({found['wake_ups']} wake-ups)"
-        )
+        yield f"when it wakes: {waits.usual(found)}"
     for one in row["wake_ups"][:SHOWN]:
         took = "no picture yet" if one["seconds"] is None else f"{one['seconds']:.0f} s to the first picture"
         yield f"woken at {one['asked']}: {took}"
@@ -240,7 +247,18 @@ def table_of(rows: Iterable[Endpoint]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("Name", "Status", "Instances", "Bounds", "Type", "Open jobs", "Since", "Owner", header_style="bold")
+    table = Table(
+        "Name",
+        "Status",
+        "Instances",
+        "Bounds",
+        "Type",
+        "Open jobs",
+        "Since",
+        "Owner",
+        "Kept awake",
+        header_style="bold",
+    )
     for row in rows:
         cells = [Text(cell) for cell in _cells(row)]
         cells[0].overflow = "fold"
@@ -262,7 +280,7 @@ def _cells(row: Endpoint) -> tuple[str, ...]:
     if bounds and row["usable"] and not row["scaling"]:
         bounds += " (not yet)"
     rest = (_types(row), str(row["open_jobs"]), minute(row["modified_at"]), row["owner"] or "")
-    return (row["name"], status, instances, bounds, *rest)
+    return (row["name"], status, instances, bounds, *rest, _kept_awake(row))
 
 
 def _types(row: Endpoint) -> str:
