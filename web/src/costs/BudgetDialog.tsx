@@ -6,7 +6,7 @@ import { useId } from "preact/hooks";
 import { api, useAttempt, type Budget, type MonthCosts } from "../api";
 import { price } from "../texts";
 import { Button, Dialog, DialogButtons, Field, Notice, Radios, Slider, toast } from "../ui";
-import { budgetsIn, faultsOf, formOf, STAGE, wishOf, type BudgetForm } from "./budgets";
+import { budgetsIn, faultsOf, formOf, STAGE, wishOf, type BudgetForm } from "./budget";
 import { refresh } from "./store";
 import { t } from "./texts";
 import { whoseWords } from "./words";

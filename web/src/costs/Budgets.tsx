@@ -8,7 +8,7 @@ import { api, useAttempt, type Budget, type MonthCosts } from "../api";
 import { percent, price } from "../texts";
 import { Button, ConfirmDeletion, toast } from "../ui";
 import { BudgetDialog } from "./BudgetDialog";
-import { budgetsIn, partsOf, STAGE, standingOf, type Standing } from "./budgets";
+import { budgetsIn, partsOf, STAGE, standingOf, type Standing } from "./budget";
 import { Fact } from "./Parts";
 import { refresh } from "./store";
 import { t } from "./texts";

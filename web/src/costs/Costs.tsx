@@ -7,7 +7,7 @@ import { go, hashOf, route } from "../app/route";
 import { month as monthName, when } from "../texts";
 import { Button, Empty, Notice, Progress, Select, type PageProps } from "../ui";
 import { Budgets } from "./Budgets";
-import { isPresent } from "./budgets";
+import { isPresent } from "./budget";
 import { EndpointCosts, OwnerCosts, Totals } from "./Parts";
 import { monthIn, monthOf, months } from "./months";
 import { follow, isAsking, refresh, shown } from "./store";
