@@ -8,6 +8,7 @@ import pytest
 
 from darkroom.costs.metering import Meter, Running
 from darkroom.costs.model import JobCost
+from darkroom.errors import Busy
 from tests.support.aws import SETTINGS
 from tests.support.events import completed, deliver, expired, manifest
 from tests.support.http import call
@@ -391,6 +392,27 @@ def test_the_budget_of_the_stage_counts_awake_instances_too(stage: Stage) -> Non
     stage.configure()
     refused = call("POST", "/jobs", BODY, owner="bob")
     assert (refused.status, refused.json["detail"][:9]) == (402, "The stage")
+
+
+def test_a_job_that_is_made_is_answered_when_budgets_cannot_be_read_any_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of budgets gets too old between the look at them and the count of the new job."""
+    call("PUT", "/budgets/alice", {"monthly": 0.07})
+    services, create, ahead = stage.services, stage.adapters.store.create, [0.0]
+    monkeypatch.setattr(services.budgets, "_monotonic", lambda: ahead[0])
+
+    def slowly(*args: Any) -> None:
+        create(*args)
+        ahead[0] += 60
+
+        def fails() -> list[Any]:
+            raise Busy("aws_busy", "AWS asked to slow down (dynamodb).")
+
+        monkeypatch.setattr(stage.adapters.budget_store, "all", fails)
+
+    monkeypatch.setattr(stage.adapters.store, "create", slowly)
+    assert call("POST", "/jobs", BODY).status == 201
 
 
 def test_a_repeat_of_an_accepted_request_is_no_new_job(stage: Stage) -> None:
