@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from darkroom.costs.metering import Meter, Running
+from darkroom.costs.metering import Instances, Meter, Running
 from darkroom.costs.model import JobCost
+from darkroom.endpoints.model import Endpoint, EndpointDetails
 from darkroom.errors import Busy
 from tests.support.aws import SETTINGS
 from tests.support.events import completed, deliver, expired, manifest
 from tests.support.http import call
+from tests.support.sagemaker import LONG_AGO
 from tests.support.stage import Stage
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
@@ -296,6 +298,27 @@ def test_what_was_asleep_counts_from_the_last_minute_alone(stage: Stage) -> None
     time.now += 30_000
     up()
     assert hours(stage, "2026-05") == {"ml.g5.xlarge": (120, 0)}
+
+
+def test_an_endpoint_that_is_made_again_counts_from_then_on(stage: Stage) -> None:
+    """It has the name of one that was awake when it was deleted, half an hour before."""
+    time = Time(NOON)
+    awake(stage, time, Running("darkroom-test-a", {"ml.g5.xlarge": 1}))()
+    time.now += 1_800
+    awake(stage, time, Running("darkroom-test-a", waking={"ml.g5.xlarge": 1}, made=time.now - 20))()
+    assert hours(stage, "2026-05") == {"ml.g5.xlarge": (60 + 20, 20)}
+
+
+@pytest.mark.parametrize(("status", "waking"), [("Failed", False), ("Deleting", False), ("Updating", True)])
+def test_an_instance_that_will_never_come_is_not_awake(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, status: str, waking: bool
+) -> None:
+    """SageMaker goes on telling how many a new endpoint was to have that found none."""
+    endpoint = Endpoint("darkroom-test-a", status, LONG_AGO, LONG_AGO)
+    told = EndpointDetails(endpoint, "arn:darkroom-test-a", "darkroom-test-a", current=0, desired=1)
+    monkeypatch.setattr(stage.sagemaker, "describe", lambda name: told)
+    (found,) = Instances(stage.sagemaker).now()
+    assert found.awake is waking
 
 
 def test_a_start_counts_as_waking_and_midnight_parts_the_days_and_months(stage: Stage) -> None:
