@@ -364,6 +364,16 @@ def test_a_budget_is_set_listed_and_taken_away(stage: Stage) -> None:
     assert call("PUT", "/budgets/alice", {"monthly": 1}, role="artist").status == 403
 
 
+@pytest.mark.parametrize("monthly", [5e-324, 1e-200, 1e-7, 1e9])
+def test_a_budget_of_any_size_is_taken_and_counts(stage: Stage, monthly: float) -> None:
+    """DynamoDB takes no number under 1e-130."""
+    told = call("PUT", "/budgets/alice", {"monthly": monthly, "warn_at": min(monthly, 1.0)})
+    assert told.status == 200, told.body
+    reply = call("POST", "/jobs", BODY)
+    assert reply.status == (201 if monthly > 1 else 402), reply.body
+    assert costs()["owners"][0]["budget"]["monthly"] == told.json["monthly"]
+
+
 def test_a_spent_budget_refuses_the_next_job_and_nothing_is_written(stage: Stage) -> None:
     done()
     call("PUT", "/budgets/alice", {"monthly": 0.001})
