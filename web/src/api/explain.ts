@@ -17,6 +17,9 @@ export function explain(fault: unknown): string {
     case "stage_full":
     case "rate_limited":
       return t(fault.code);
+    case "budget_spent":
+      // Whose budget it is, and its numbers, stand in the sentence of the API alone.
+      return t("budget_spent", { detail: fault.message });
     case "throttled":
       return t("rate_limited");
     case "aws_busy":

@@ -6,7 +6,7 @@ import { isTemporary, Problem, problemOf, retryAfterOf } from "./problem";
 export type Query = Record<string, string | number | boolean | readonly (string | number)[] | null | undefined>;
 
 export interface Call {
-  method?: "GET" | "POST" | "PATCH" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   path: string;
   query?: Query;
   body?: unknown;

@@ -14,6 +14,11 @@ export type Endpoint = Schemas["EndpointOut"];
 export type EndpointShown = Schemas["EndpointShown"];
 export type Hours = Schemas["HoursIn"];
 export type Forecast = Schemas["ForecastOut"];
+export type MonthCosts = Schemas["CostsOut"];
+export type EndpointCost = Schemas["EndpointCostOut"];
+export type OwnerCost = Schemas["OwnerCostOut"];
+export type Budget = Schemas["BudgetOut"];
+export type BudgetWish = Schemas["BudgetIn"];
 export type Checkpoint = Schemas["CheckpointOut"];
 export type ImageTicket = Schemas["ImageOut"];
 export type DeletedJob = Schemas["DeletedJob"];
@@ -127,6 +132,18 @@ const checkpoints = {
     gone(call<void>({ method: "DELETE", path: "/checkpoints", query: { kind, name } })),
 };
 
+/** `owner` is `stage` for the budget of the whole stage. */
+const budgetPath = (owner: string) => `/budgets/${segment(owner)}`;
+
+const costs = {
+  /** The costs of a month, as in `2026-11`; of the present one for null. */
+  get: (month: string | null, signal?: AbortSignal) =>
+    data(call<MonthCosts>({ path: "/costs", query: { month }, signal })),
+  setBudget: (owner: string, body: BudgetWish) =>
+    data(call<Schemas["BudgetSet"]>({ method: "PUT", path: budgetPath(owner), body })),
+  removeBudget: (owner: string) => gone(call<void>({ method: "DELETE", path: budgetPath(owner) })),
+};
+
 const images = {
   /** Says whether Darkroom has these bytes (`upload` is null), or where to send them. Sending it twice does no harm. */
   create: (body: Schemas["ImageIn"]) =>
@@ -135,4 +152,4 @@ const images = {
 
 const ping = () => data(call<Schemas["Pong"]>({ path: "/ping" }));
 
-export const api = { ping, jobs, endpoints, checkpoints, images };
+export const api = { ping, jobs, endpoints, checkpoints, costs, images };

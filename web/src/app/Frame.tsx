@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { asked, forgetKey, online } from "../api";
+import { Costs } from "../costs";
 import { Endpoints } from "../endpoints";
 import { Extras, Img2img, Txt2img } from "../generate";
 import { History } from "../history";
@@ -22,6 +23,7 @@ const PAGES = {
   history: History,
   endpoints: Endpoints,
   models: Models,
+  costs: Costs,
 };
 type PageId = keyof typeof PAGES;
 const ORDER = Object.keys(PAGES) as PageId[];

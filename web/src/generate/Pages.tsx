@@ -16,7 +16,7 @@ import { generate } from "./sending";
 import { Hires, MoreOptions, Refiner, ResizeTo, Sampling, Seed, Size } from "./Settings";
 import { files, refreshFiles } from "./shelf";
 import { t } from "./texts";
-import { GenerateButton, Refusal, Toprow } from "./Toprow";
+import { GenerateButton, Remarks, Toprow } from "./Toprow";
 import "./generate.css";
 
 /** Reads the shelf and the endpoints when a page first comes into sight, and the endpoints each time. */
@@ -117,7 +117,7 @@ export function Extras({ active }: PageProps) {
       <div class="columns">
         <div class="stack">
           <GenerateButton state={state} />
-          <Refusal state={state} />
+          <Remarks state={state} />
           <ExtrasForm />
         </div>
         <LastJob tab="extras" />

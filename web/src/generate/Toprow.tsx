@@ -1,6 +1,7 @@
 /** Prompts, the button, and the tools beside them. */
 import { useSignal } from "@preact/signals";
 import { explain, type Job } from "../api";
+import { NearBudget } from "../costs";
 import { Button, Notice, toast } from "../ui";
 import { boardNow, CANVAS, pictureTaken } from "./boards";
 import { fillFromInfotext } from "./filling";
@@ -25,7 +26,7 @@ export function Toprow({ state }: { state: State }) {
         <Tools state={state} />
         <StyleChoice state={state} />
       </div>
-      <Refusal state={state} />
+      <Remarks state={state} />
     </div>
   );
 }
@@ -40,25 +41,32 @@ export function GenerateButton({ state }: { state: State }) {
   );
 }
 
-/** Why the last click made no job, where it is seen. */
-export function Refusal({ state }: { state: State }) {
+/** Beside the button: why the last click made no job, and a budget that is nearly spent. */
+export function Remarks({ state }: { state: State }) {
+  return (
+    <div class="remarks">
+      <Refusal state={state} />
+      <NearBudget />
+    </div>
+  );
+}
+
+function Refusal({ state }: { state: State }) {
   const { reasons, fault } = outcomes[state.tab].value;
   if (reasons.length === 0 && fault === null) return null;
   const lines = [...reasons.map(reasonText), ...(fault === null ? [] : problemText(fault))];
   return (
-    <div class="refusal">
-      <Notice kind="error">
-        {lines.length === 1 ? (
-          lines[0]
-        ) : (
-          <ul>
-            {lines.map((line) => (
-              <li key={line}>{line}</li>
-            ))}
-          </ul>
-        )}
-      </Notice>
-    </div>
+    <Notice kind="error">
+      {lines.length === 1 ? (
+        lines[0]
+      ) : (
+        <ul>
+          {lines.map((line) => (
+            <li key={line}>{line}</li>
+          ))}
+        </ul>
+      )}
+    </Notice>
   );
 }
 

@@ -1,6 +1,7 @@
 /** Generate on Cloud: checks, pictures, body, job. Nothing here waits for a job to end. */
 import { signal } from "@preact/signals";
 import type { Job, JobWish } from "../api";
+import { tellBudget } from "../costs";
 import { endpoints } from "../endpoints";
 import { uploadPictures } from "../pictures";
 import { send } from "../tray";
@@ -65,11 +66,14 @@ async function sent(tab: Tab, parcel: Parcel): Promise<Job | null> {
   }
 }
 
-/** Uploads the pictures, and hands the wish to the tray, for which the same wish twice in a row is one job. */
+/** Uploads the pictures, and hands the wish to the tray, for which the same wish twice in a row is one job. What the
+ * answer tells of a budget is shown where jobs are made. */
 async function posted({ wish, pictures }: Parcel): Promise<Job> {
   const blobs = await pictures();
   const images = Object.keys(blobs).length > 0 ? await uploadPictures(blobs) : {};
-  return send({ ...wish, images });
+  const job = await send({ ...wish, images });
+  tellBudget(job);
+  return job;
 }
 
 function against(tab: "txt2img" | "img2img"): Reason[] {

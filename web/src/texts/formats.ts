@@ -65,6 +65,18 @@ export function roughly(seconds: number, up = false): string {
   return rest ? `${unit(Math.floor(whole / 3600), "hour")} ${unit(rest, "minute")}` : unit(whole / 3600, "hour");
 }
 
+/** Hours with at most two decimal places: `12.5 hr`. */
+export function hours(value: number): string {
+  return unit(value, "hour", 2);
+}
+
+/** A month as in `2026-11`: `November 2026`. */
+export function month(name: string): string {
+  const [year = 0, number = 1] = name.split("-").map(Number);
+  const long = new Intl.DateTimeFormat(language.value, { month: "long", year: "numeric", timeZone: "UTC" });
+  return long.format(Date.UTC(year, number - 1));
+}
+
 /** The short names of the days of a week, from Monday on. */
 export function weekdays(): string[] {
   const short = new Intl.DateTimeFormat(language.value, { weekday: "short", timeZone: "UTC" });
