@@ -93,6 +93,11 @@ def test_an_artist_sees_the_own_line_alone(stage: Stage, time: Time) -> None:
     assert call("GET", "/budgets", role="artist").status == 403
 
 
+@pytest.mark.parametrize("month", ["2026-13", "2026-00", "1999-12", "2026-1", "20\u0662\u0663-01", "2026-11%0A"])
+def test_what_is_no_month_is_refused(stage: Stage, month: str) -> None:
+    assert call("GET", f"/costs?month={month}").status == 400
+
+
 def test_a_job_counts_once_however_often_it_is_counted(stage: Stage, time: Time) -> None:
     done()
     before = costs()

@@ -8,7 +8,7 @@ from darkroom.costs.model import Budget, Count
 from darkroom.costs.overview import EndpointCost, TypeCost
 from darkroom.jobs.api import BudgetOut
 
-MONTH = r"^20\d{2}-(0[1-9]|1[0-2])$"
+MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 OWNER = r"^[a-z0-9][a-z0-9._@-]*$"
 
 
