@@ -161,6 +161,15 @@ class Stage(OperatorSettings):
             raise ValueError("page_domain and page_certificate belong together: write both, or none")
         return self
 
+    @model_validator(mode="after")
+    def _least_and_most(self) -> "Stage":
+        """The functions that wake endpoints rely on the least, and know nothing of the most. The check is here, because
+        a function that reads one of the two has the default of the other."""
+        least, most = self.sleep_after_seconds_least, self.sleep_after_seconds_most
+        if least > most:
+            raise ValueError(f"sleep_after_seconds_least is {least}, and sleep_after_seconds_most is less: {most}")
+        return self
+
 
 def read_stage(context: Callable[[str], Any]) -> Stage:
     """The settings of the stage that `context` (the CDK's `try_get_context`) names. Raises StageError, which lists

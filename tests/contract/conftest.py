@@ -35,7 +35,7 @@ def aws_on_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 
 @pytest.fixture(scope="session")
-def sagemaker_stage(aws_on_this_machine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def shared_sagemaker(aws_on_this_machine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A simulator in this process, shared by all tests, with a worker that does what a request says."""
     worker = Worker()
     with served(worker.app()) as worker_url:
@@ -43,6 +43,13 @@ def sagemaker_stage(aws_on_this_machine: str, tmp_path_factory: pytest.TempPathF
         settings = SimulatorSettings(worker_url, aws_on_this_machine, state, creating_seconds=MINUTE)
         with served(build(settings)) as simulator:
             yield Stage(simulator, aws_on_this_machine, worker)
+
+
+@pytest.fixture
+def sagemaker_stage(shared_sagemaker: Stage) -> Stage:
+    """The simulator with all knobs at their defaults, whatever the test before set."""
+    shared_sagemaker.knobs()
+    return shared_sagemaker
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from darkroom.aws.waking import ByCount
 from darkroom.endpoints.api import EndpointIn, EndpointPatch
 from darkroom.endpoints.containers import StageWorker
 from darkroom.endpoints.model import Bounds
@@ -66,7 +67,7 @@ def in_service(darkroom: DarkroomStage) -> Any:
     darkroom.fleet.create("alice", EndpointIn(name="anime", max_instances=3))
     darkroom.stage.turn()
     darkroom.fleet.reconcile(darkroom.name)
-    darkroom.stage.turn(IDLE)
+    ByCount(darkroom.stage.sagemaker).keep(darkroom.name, 0)
     darkroom.stage.turn()
     return darkroom.source.describe(darkroom.name)
 

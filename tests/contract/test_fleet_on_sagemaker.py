@@ -343,7 +343,7 @@ def test_a_job_waits_while_no_type_is_left_and_wakes_the_first_that_comes_back(d
     darkroom.fleet.create("alice", EndpointIn(name="anime", instance_types=[g5, g4]))
     darkroom.turn_until_in_service()
     darkroom.fleet.reconcile(darkroom.name)
-    darkroom.stage.turn(IDLE)
+    ByCount(darkroom.stage.sagemaker).keep(darkroom.name, 0)
     darkroom.stage.turn()
     knobs = {"waking_seconds": MINUTE, "idle_seconds": IDLE}
     darkroom.stage.knobs(**knobs, no_capacity=[g5, g4], provision_seconds=3 * MINUTE)

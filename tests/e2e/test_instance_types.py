@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Running, txt2img
+from tests.e2e.test_endpoints import simulator
 from tests.support.waiting import eventually
 
 NAME = "darkroom-local-types"
@@ -47,7 +48,10 @@ def test_while_the_first_type_is_not_to_be_had_a_job_is_painted_on_the_second_an
     assert job["cost"] == pytest.approx(job["run_seconds"] * HOUR / 3600, abs=ROUNDED)
 
     # Asleep, and no type is left: the job waits, and says so.
-    types.knobs(**QUICK | {"idle_seconds": 0.5})
+    none = [{"VariantName": "main", "DesiredInstanceCount": 0}]
+    simulator(types, "sagemaker").update_endpoint_weights_and_capacities(
+        EndpointName=NAME, DesiredWeightsAndCapacities=none
+    )
     eventually(lambda: (shown(types)["instances"], shown(types)["status"]) == (0, "InService"))
     types.knobs(**QUICK, no_capacity=[FIRST, SECOND], provision_seconds=2)
     waiting = types.client.submit({**txt2img(seed=2), "endpoint": NAME})["id"]

@@ -57,8 +57,8 @@ def scale(darkroom: Running) -> tuple[str, int]:
 
 
 def test_a_job_wakes_it_at_once_and_it_sleeps_again_and_again(waking: Running) -> None:
-    eventually(lambda: scale(waking) == ("InService", 0))
     for number in range(2):
+        eventually(lambda: scale(waking) == ("InService", 0))
         waking.client.request("GET", "/jobs")
         began = time.monotonic()
         job = waking.client.submit(SMALL)
@@ -67,9 +67,9 @@ def test_a_job_wakes_it_at_once_and_it_sleeps_again_and_again(waking: Running) -
         assert waking.client.settled(job["id"], 30)["status"] == "succeed"
         # Its job is over, but not for long enough.
         assert number or state(waking)[1] == 1
-        eventually(lambda: scale(waking)[1] == 0)
-    # A job that comes while the endpoint falls asleep wakes it, as soon as it has.
-    assert state(waking) == ("Updating", 0)
+    eventually(lambda: scale(waking)[1] == 0)
+    # A job that comes while the endpoint falls asleep wakes it, as soon as it has. On a slow machine it may have fallen
+    # asleep by now; tests/unit/test_instances.py holds each order of events.
     late = waking.client.submit(SMALL)
     assert waking.client.settled(late["id"], 30)["status"] == "succeed"
     shown = waking.client.request("GET", f"/endpoints/{NAME}")

@@ -64,7 +64,7 @@ def test_the_alarms_name_is_the_end_of_its_id(prod: Synthesized) -> None:
 def told(program: str) -> Iterator[list[str]]:
     """The commands of a program that the runbook names, word by word."""
     quoted = re.findall(r"`([^`\n]+)`", RUNBOOK)
-    lines = re.findall(r"^(\w.*)$", "\n".join(re.findall(r"```bash\n(.*?)```", RUNBOOK, re.DOTALL)), re.MULTILINE)
+    lines = re.findall(r"^\$ (\w.*)$", RUNBOOK, re.MULTILINE)
     yield from (line.split() for line in (*quoted, *lines) if line.startswith(f"{program} "))
 
 

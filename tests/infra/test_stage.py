@@ -57,6 +57,12 @@ def test_a_setting_on_the_command_line_wins_over_the_file() -> None:
     assert stage.origins == ("https://a.example", "https://b.example")
 
 
+def test_the_least_time_until_an_endpoint_sleeps_is_no_more_than_the_most() -> None:
+    wrong = "- sleep_after_seconds_least is 60, and sleep_after_seconds_most is less: 30."
+    assert wrong in complaint({"sleep_after_seconds_most": 30})
+    assert read_stage(context({"sleep_after_seconds_most": 30, "sleep_after_seconds_least": 30}))
+
+
 @pytest.mark.parametrize("name", ["Dev", "my-stage", "1st", "a" * 17, "dev_2"])
 def test_a_name_that_could_mix_up_two_stages_is_refused(name: str) -> None:
     said = complaint({}, stage=name)

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from darkroom.costs.metering import Meter, Running
+from darkroom.costs.metering import Instances, Meter, Running
 from darkroom.costs.model import JobCost
+from darkroom.endpoints.model import Endpoint, EndpointDetails
+from darkroom.errors import Busy
 from tests.support.aws import SETTINGS
 from tests.support.events import completed, deliver, expired, manifest
 from tests.support.http import call
+from tests.support.sagemaker import LONG_AGO
 from tests.support.stage import Stage
 
 BODY = {"type": "txt2img", "checkpoint": "v1-5.safetensors", "parameters": {"prompt": "a pier"}}
@@ -88,6 +91,11 @@ def test_an_artist_sees_the_own_line_alone(stage: Stage, time: Time) -> None:
     assert (told["total"], told["endpoints"], told["overhead"], told["budget"]) == (0.0015, [], None, None)
     assert owners(costs(owner="carol", role="artist")) == {"carol": (0, 0)}
     assert call("GET", "/budgets", role="artist").status == 403
+
+
+@pytest.mark.parametrize("month", ["2026-13", "2026-00", "1999-12", "2026-1", "20\u0662\u0663-01", "2026-11%0A"])
+def test_what_is_no_month_is_refused(stage: Stage, month: str) -> None:
+    assert call("GET", f"/costs?month={month}").status == 400
 
 
 def test_a_job_counts_once_however_often_it_is_counted(stage: Stage, time: Time) -> None:
@@ -297,6 +305,27 @@ def test_what_was_asleep_counts_from_the_last_minute_alone(stage: Stage) -> None
     assert hours(stage, "2026-05") == {"ml.g5.xlarge": (120, 0)}
 
 
+def test_an_endpoint_that_is_made_again_counts_from_then_on(stage: Stage) -> None:
+    """It has the name of one that was awake when it was deleted, half an hour before."""
+    time = Time(NOON)
+    awake(stage, time, Running("darkroom-test-a", {"ml.g5.xlarge": 1}))()
+    time.now += 1_800
+    awake(stage, time, Running("darkroom-test-a", waking={"ml.g5.xlarge": 1}, made=time.now - 20))()
+    assert hours(stage, "2026-05") == {"ml.g5.xlarge": (60 + 20, 20)}
+
+
+@pytest.mark.parametrize(("status", "waking"), [("Failed", False), ("Deleting", False), ("Updating", True)])
+def test_an_instance_that_will_never_come_is_not_awake(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, status: str, waking: bool
+) -> None:
+    """SageMaker goes on telling how many a new endpoint was to have that found none."""
+    endpoint = Endpoint("darkroom-test-a", status, LONG_AGO, LONG_AGO)
+    told = EndpointDetails(endpoint, "arn:darkroom-test-a", "darkroom-test-a", current=0, desired=1)
+    monkeypatch.setattr(stage.sagemaker, "describe", lambda name: told)
+    (found,) = Instances(stage.sagemaker).now()
+    assert found.awake is waking
+
+
 def test_a_start_counts_as_waking_and_midnight_parts_the_days_and_months(stage: Stage) -> None:
     time = Time(MIDNIGHT - 30)
     awake(stage, time, Running("darkroom-test-a", waking={"ml.g5.xlarge": 1}))()
@@ -338,6 +367,16 @@ def test_a_budget_is_set_listed_and_taken_away(stage: Stage) -> None:
     assert call("GET", "/budgets/alice").code == "budget_not_found"
     assert call("PUT", "/budgets/alice", {"monthly": -1}).status == 422
     assert call("PUT", "/budgets/alice", {"monthly": 1}, role="artist").status == 403
+
+
+@pytest.mark.parametrize("monthly", [5e-324, 1e-200, 1e-7, 1e9])
+def test_a_budget_of_any_size_is_taken_and_counts(stage: Stage, monthly: float) -> None:
+    """DynamoDB takes no number under 1e-130."""
+    told = call("PUT", "/budgets/alice", {"monthly": monthly, "warn_at": min(monthly, 1.0)})
+    assert told.status == 200, told.body
+    reply = call("POST", "/jobs", BODY)
+    assert reply.status == (201 if monthly > 1 else 402), reply.body
+    assert costs()["owners"][0]["budget"]["monthly"] == told.json["monthly"]
 
 
 def test_a_spent_budget_refuses_the_next_job_and_nothing_is_written(stage: Stage) -> None:
@@ -391,6 +430,27 @@ def test_the_budget_of_the_stage_counts_awake_instances_too(stage: Stage) -> Non
     stage.configure()
     refused = call("POST", "/jobs", BODY, owner="bob")
     assert (refused.status, refused.json["detail"][:9]) == (402, "The stage")
+
+
+def test_a_job_that_is_made_is_answered_when_budgets_cannot_be_read_any_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of budgets gets too old between the look at them and the count of the new job."""
+    call("PUT", "/budgets/alice", {"monthly": 0.07})
+    services, create, ahead = stage.services, stage.adapters.store.create, [0.0]
+    monkeypatch.setattr(services.budgets, "_monotonic", lambda: ahead[0])
+
+    def slowly(*args: Any) -> None:
+        create(*args)
+        ahead[0] += 60
+
+        def fails() -> list[Any]:
+            raise Busy("aws_busy", "AWS asked to slow down (dynamodb).")
+
+        monkeypatch.setattr(stage.adapters.budget_store, "all", fails)
+
+    monkeypatch.setattr(stage.adapters.store, "create", slowly)
+    assert call("POST", "/jobs", BODY).status == 201
 
 
 def test_a_repeat_of_an_accepted_request_is_no_new_job(stage: Stage) -> None:

@@ -110,6 +110,24 @@ def test_the_rounds_add_the_instance_the_container_and_the_first_picture(asleep:
     assert look(asleep)["noted"] == 0
 
 
+def test_a_job_that_comes_to_an_endpoint_that_is_kept_awake_tells_nothing_of_its_start(
+    asleep: Stage, clock: Clock
+) -> None:
+    """Else the endpoint would be kept awake for as long after each job as somebody was late in the morning."""
+    # Ids are made by the real clock: the endpoint was asked to wake half an hour before the job.
+    clock.ahead = -1800
+    asleep.services.waker.ask(NAME, "warm")
+    clock.ahead = -1740
+    instances(asleep, 1)
+    assert look(asleep)["noted"] == 1
+    paint(asleep, call("POST", "/jobs", JOB).json["id"])
+    clock.ahead = 60
+    assert look(asleep)["noted"] == 0
+    (found,) = ledger(asleep)
+    assert found.instance is not None
+    assert (found.start, found.picture) == (pytest.approx(60), None)
+
+
 def test_what_the_worker_tells_of_its_beginning_counts_unless_it_cannot_be(asleep: Stage, clock: Clock) -> None:
     job_id = call("POST", "/jobs", JOB).json["id"]
     deliver(progress(job_id, 0.1))

@@ -61,6 +61,8 @@ def test_a_day_on_which_clocks_are_put_forward_is_an_hour_shorter() -> None:
     assert seconds_covered(Hours(("sun",), "00:00", "08:00", BERLIN), "2026-03-29") == 7 * 3600
     # Hours that begin within the gap begin after it.
     assert seconds_covered(Hours(("sun",), "02:30", "08:00", BERLIN), "2026-03-29") == int(4.5 * 3600)
+    # Those that end within the gap end after it, too.
+    assert seconds_covered(Hours(("sun",), "00:00", "02:30", BERLIN), "2026-03-29") == int(2.5 * 3600)
 
 
 def test_a_day_on_which_clocks_are_put_back_is_an_hour_longer() -> None:
@@ -106,6 +108,10 @@ def test_a_moment_is_covered_when_its_own_day_or_the_one_before_is(found: Hours,
         "mon 09:00-18:00",
         "xyz 09:00-18:00 UTC",
         "mon 9-18 UTC",
+        "mon 09-18 UTC",
+        "mon 09:00:00-18:00 UTC",
+        "mon 09:00-18:00+02:00 UTC",
+        "mon 24:00-18:00 UTC",
         "mon 09:00 UTC",
         "mon 09:00-18:00 No/Where",
     ],

@@ -2,23 +2,29 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from darkroom.costs.model import Budget, Count
 from darkroom.costs.overview import EndpointCost, TypeCost
 from darkroom.jobs.api import BudgetOut
 
-MONTH = r"^20\d{2}-(0[1-9]|1[0-2])$"
+MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 OWNER = r"^[a-z0-9][a-z0-9._@-]*$"
 
 
+def _rounded(value: float) -> float:
+    """DynamoDB takes no number so near to 0 as JSON can have it (API reference, AttributeValue)."""
+    return round(value, 6)
+
+
 class BudgetIn(BaseModel):
-    """A budget to set: US dollars a month, and from which share of it on to warn."""
+    """A budget to set: US dollars a month, and from which share of it on to warn. Both are kept to six digits behind
+    the point."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    monthly: Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
-    warn_at: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.8
+    monthly: Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), AfterValidator(_rounded)]
+    warn_at: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), AfterValidator(_rounded)] = 0.8
 
 
 class BudgetSet(BaseModel):

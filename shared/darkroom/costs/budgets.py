@@ -100,9 +100,9 @@ class Budgets:
         return nearest
 
     def add(self, planned: PlannedJob) -> None:
-        """See `jobs.ports.Spending.add`."""
-        for budget in self._budgets_of(planned.owner):
-            if spent := self._spent.get((budget.owner, self._month())):
+        """See `jobs.ports.Spending.add`. Only what was read to admit it is added to."""
+        for owner in (None, planned.owner):
+            if spent := self._spent.get((owner, self._month())):
                 spent.expected += expected(planned, spent.paces)
 
     def _with(self, budget: Budget, planned: PlannedJob, oldest: float) -> BudgetState:

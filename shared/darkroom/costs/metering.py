@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from darkroom.costs.model import Metered, Sample
 from darkroom.costs.ports import MeterStore
@@ -21,11 +21,13 @@ between, too; after a longer gap nobody knows."""
 @dataclass(frozen=True)
 class Running:
     """The instances of an endpoint now, by instance type: those that are there, and those that were asked for and are
-    not there yet. Both are paid: a start counts from the moment at which it is asked for."""
+    not there yet. Both are paid: a start counts from the moment at which it is asked for. `made` is when the endpoint
+    was made, in epoch seconds."""
 
     endpoint: str
     there: Mapping[str, int] = field(default_factory=dict)
     waking: Mapping[str, int] = field(default_factory=dict)
+    made: float = 0.0
 
     @property
     def awake(self) -> bool:
@@ -75,7 +77,8 @@ class Meter:
     def _count(self, one: Running, before: Sample | None, now: float) -> None:
         if not one.awake and not (before and before.awake):
             return
-        seconds = _seconds(before, now)
+        # An endpoint of the same name before this one may have been awake when it was last seen.
+        seconds = min(_seconds(before, now), max(0.0, now - one.made))
         if before and seconds <= 0:
             return
         metered = _by_day(one, now - seconds, now) if one.awake else {}
@@ -128,14 +131,16 @@ class Instances:
 
     def _running(self, details: EndpointDetails) -> Running:
         name, kind = details.endpoint.name, self._first_type(details)
+        made = datetime.fromisoformat(details.endpoint.created_at).timestamp()
         if details.endpoint.status == "Creating":
             # SageMaker tells no numbers yet; there will be one instance at least.
-            return Running(name, waking={kind: max(1, details.desired)})
+            return Running(name, waking={kind: max(1, details.desired)}, made=made)
         there = {kind: count for kind, count in details.running.items() if count}
         if not details.running and details.current:
             there = {kind: details.current}
-        asked = details.desired - details.current
-        return Running(name, there, {kind: asked} if asked > 0 else {})
+        # What is asked for on one that failed, or is on its way out, never comes.
+        asked = details.desired - details.current if details.endpoint.serving else 0
+        return Running(name, there, {kind: asked} if asked > 0 else {}, made)
 
     def _first_type(self, details: EndpointDetails) -> str:
         """The preferred type: of instances that are not there yet, nobody knows another one."""

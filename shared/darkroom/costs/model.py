@@ -9,7 +9,7 @@ from darkroom.jobs.state import CANCELLED
 from darkroom.jobs.types import JobType
 
 STAGE = "stage"
-"""The name of the budget of the whole stage. No owner's budget has it: those stand apart by `Scope`."""
+"""The name of the budget of the whole stage in requests. An owner of that name can have no budget of its own."""
 HOURS = tuple(f"{hour:02}" for hour in range(24))
 
 

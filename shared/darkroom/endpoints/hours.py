@@ -1,5 +1,6 @@
 """Working hours of an endpoint: the days and times at which it has at least one instance, in a time zone of its own."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, get_args
@@ -12,6 +13,8 @@ HOURS_TAG = "darkroom:hours"
 dots: `mon.tue 09:00-18:00 Europe/Berlin`."""
 END_OF_DAY = "24:00"
 WEEKS_A_MONTH = 365.25 / 7 / 12
+_TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_TEXT = re.compile(rf"([a-z.]+) ({_TIME})-({_TIME}|{END_OF_DAY}) (\S+)")
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,9 @@ class Hours:
         last = day if self.end != END_OF_DAY and self.end > self.start else day + timedelta(days=1)
         end = "00:00" if self.end == END_OF_DAY else self.end
         begins = datetime.combine(day, time.fromisoformat(self.start), zone)
-        ends = datetime.combine(last, time.fromisoformat(end), zone).replace(fold=1)
-        return begins.timestamp(), ends.timestamp()
+        ends = datetime.combine(last, time.fromisoformat(end), zone)
+        # Of a time that comes twice the later one, and of one that is left out the one behind the gap.
+        return begins.timestamp(), max(ends.replace(fold=fold).timestamp() for fold in (0, 1))
 
     @property
     def a_month(self) -> float:
@@ -63,19 +67,12 @@ class Hours:
 
 def read(text: str | None) -> Hours | None:
     """Hours from the text of the tag; None from an empty one, and from one that somebody else wrote."""
-    parts = (text or "").split(" ")
-    if len(parts) != 3:
+    parts = _TEXT.fullmatch(text or "")
+    if parts is None:
         return None
-    days, (start, dash, end), zone = parts[0].split("."), parts[1].partition("-"), parts[2]
-    known = tuple(day for day in WEEKDAYS if day in days)
-    if not known or not dash or not is_zone(zone):
-        return None
-    try:
-        time.fromisoformat(start)
-        time.fromisoformat("00:00" if end == END_OF_DAY else end)
-    except ValueError:
-        return None
-    return Hours(known, start, end, zone)
+    days, start, end, zone = parts.groups()
+    known = tuple(day for day in WEEKDAYS if day in days.split("."))
+    return Hours(known, start, end, zone) if known and is_zone(zone) else None
 
 
 def is_zone(name: str) -> bool:

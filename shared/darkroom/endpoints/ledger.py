@@ -72,7 +72,7 @@ class WakeUps:
     def _seen(self, wake_up: WakeUp, now: float) -> WakeUp:
         """A wake-up of an endpoint that has an instance, with what its jobs tell. Times that cannot be are left out:
         what a worker tells of itself may be anything."""
-        work = self._work.first_work(wake_up.endpoint, wake_up.asked)
+        work = self._work.first_work(wake_up.endpoint, wake_up.asked, wake_up.instance or now)
         container, picture = (
             when if when is not None and wake_up.asked <= when <= now else None
             for when in (work.container, work.picture)

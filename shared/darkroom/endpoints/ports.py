@@ -138,8 +138,10 @@ class Begun:
 class FirstWork(Protocol):
     """What the jobs of an endpoint tell of its start."""
 
-    def first_work(self, endpoint: str, since: float) -> Begun:
-        """The first work of an endpoint after `since`, in epoch seconds."""
+    def first_work(self, endpoint: str, since: float, there: float) -> Begun:
+        """The first work of an endpoint after `since`, at jobs that waited for its instance: they came before it was
+        there. A job that came to an instance that waited for jobs tells nothing of the start. Times are epoch
+        seconds."""
 
 
 class WakeUpStore(Protocol):

@@ -31,7 +31,7 @@ class Asked:
 
 
 class Waker:
-    """Wakes endpoints that have no instance. No method raises an error: a job never fails because its endpoint was not
+    """Wakes endpoints that have no instance. `job_came` raises no error: a job never fails because its endpoint was not
     woken, and the rounds of the scaler ask again within a minute."""
 
     def __init__(

@@ -62,9 +62,9 @@ class JobsByEndpoint:
                 return failed
             before = ids.before(page.next)
 
-    def first_work(self, endpoint: str, since: float) -> Begun:
+    def first_work(self, endpoint: str, since: float, there: float) -> Begun:
         """See `FirstWork.first_work`: one Query or some, and a GetItem for each of the first jobs."""
-        settled, waiting = self._lines(endpoint, since)
+        settled, waiting = self._lines(endpoint, since, there)
         ends = [(_ended(line), line) for line in settled if line.status == SUCCEED]
         pictures = [(when, line) for when, line in ends if when is not None and when > since]
         first = min(pictures, default=None, key=lambda found: found[0])
@@ -72,10 +72,11 @@ class JobsByEndpoint:
         begun = [when for job_id in asked if (when := self._began(job_id)) is not None and when >= since]
         return Begun(min(begun, default=None), first[0] if first else None)
 
-    def _lines(self, endpoint: str, since: float) -> tuple[list[JobLine], list[JobLine]]:
+    def _lines(self, endpoint: str, since: float, there: float) -> tuple[list[JobLine], list[JobLine]]:
         """The lines of an endpoint's jobs that may have waited for its start, oldest first: those that ended, and those
         that are open."""
-        filters = Filters(endpoint=endpoint, low=ids.first_of(moment(since - WAITED_SECONDS)))
+        low, high = ids.first_of(moment(since - WAITED_SECONDS)), ids.before(ids.first_of(moment(there)))
+        filters = Filters(endpoint=endpoint, low=low, high=high)
         stream, start, lines = Stream("by_endpoint", endpoint), ids.HIGHEST, list[JobLine]()
         while len(lines) < MOST:
             page = self._store.read(stream, filters, start, PAGE)

@@ -319,4 +319,5 @@ class Spending(Protocol):
         `budget_spent`. Returns the budget that is nearly spent, None when none is."""
 
     def add(self, planned: PlannedJob) -> None:
-        """Count a job that was made."""
+        """Count a job that was made. It reads nothing and raises no error: the answer to a request whose job is made
+        must not fail."""
