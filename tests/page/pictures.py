@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from darkroom_client import Darkroom, keys
+from darkroom_client import Darkroom, costs, keys
 from local import stack
 from local.home import ROOT, Home
 from local.seed import CHECKPOINT
@@ -29,11 +29,13 @@ PROMPTS = ("a harbour at dawn", "a lighthouse at dusk", "an old tram in the rain
 
 @dataclass(frozen=True)
 class View:
-    """A view of the page. `prepare` gets the page once it is open and returns when the view is complete."""
+    """A view of the page. `prepare` gets the page once it is open and returns when the view is complete. `admin`: as an
+    admin sees it, not an artist."""
 
     name: str
     where: str
     prepare: Callable[[Page], None] = lambda page: None
+    admin: bool = False
 
 
 def painted(page: Page) -> None:
@@ -56,6 +58,7 @@ VIEWS: list[View] = [
     View("page-history", "#/history"),
     View("page-endpoints", "#/endpoints"),
     View("page-models", "#/models"),
+    View("page-costs", "#/costs", admin=True),
 ]
 
 
@@ -69,21 +72,22 @@ def work(client: Darkroom) -> list[str]:
     return made
 
 
-def take(running: stack.Stack, key: str, job: str, options: argparse.Namespace) -> list[Path]:
-    """All views at each width; returns the files."""
+def take(running: stack.Stack, artist: str, admin: str, job: str, options: argparse.Namespace) -> list[Path]:
+    """All views at each width, with the keys of those who look at them; returns the files."""
     taken = []
     with sync_playwright() as playwright:
         browser = chromium(playwright)
         for width in options.widths:
-            context = browser.new_context(
-                viewport={"width": width, "height": HEIGHT},
-                locale="en-US",
-                timezone_id="UTC",
-                reduced_motion="reduce",
-                color_scheme="dark" if options.dark else "light",
-            )
-            context.add_init_script(f"sessionStorage.setItem({KEY!r}, {key!r})")
             for view in [*VIEWS, View("page-job", f"#/jobs/{job}")]:
+                context = browser.new_context(
+                    viewport={"width": width, "height": HEIGHT},
+                    locale="en-US",
+                    timezone_id="UTC",
+                    reduced_motion="reduce",
+                    color_scheme="dark" if options.dark else "light",
+                )
+                key = admin if view.admin else artist
+                context.add_init_script(f"sessionStorage.setItem({KEY!r}, {key!r})")
                 page = context.new_page()
                 page.goto(f"{running.page}/{view.where}")
                 expect(page.get_by_role("tab").first).to_be_visible()
@@ -91,8 +95,7 @@ def take(running: stack.Stack, key: str, job: str, options: argparse.Namespace) 
                 view.prepare(page)
                 parts = (view.name, "" if width == WIDTHS[-1] else str(width), "dark" if options.dark else "")
                 taken.append(shot(page, options.out, "-".join(filter(None, parts))))
-                page.close()
-            context.close()
+                context.close()
         browser.close()
     return taken
 
@@ -109,13 +112,15 @@ def main() -> int:
         home = Home(Path(given or folder))
         try:
             running = stack.up(home, print)
-            with Darkroom(running.api, home.key_file.read_text()) as admin:
+            admin_key = home.key_file.read_text()
+            with Darkroom(running.api, admin_key) as admin:
                 # In a stack that stays, each run is somebody else, who has done nothing yet.
                 name = f"anna-{os.getpid()}" if given else "anna"
                 key = keys.create(admin, {"name": name, "role": "artist"})["secret"]
+                costs.set_budget(admin, name, 20)
             with Darkroom(running.api, key) as client:
                 jobs = work(client)
-            for path in take(running, key, jobs[-1], options):
+            for path in take(running, key, admin_key, jobs[-1], options):
                 print(path)
         finally:
             if not given:

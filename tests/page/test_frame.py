@@ -87,7 +87,7 @@ def test_nothing_moves_while_a_view_loads(opened: Opened, api: Darkroom, artist:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_view_opens_at_its_top_with_the_chosen_tab_in_sight(opened: Opened, artist: Person, width: int) -> None:
-    for name in ("img2img", "Models"):
+    for name in ("img2img", "Costs"):
         page = opened(artist.key, f"#/{name.lower()}", width=width)
         expect(page.get_by_role("tab", name=name, exact=True).first).to_be_in_viewport(ratio=0.99)
         assert page.evaluate("scrollY") == 0
@@ -115,8 +115,8 @@ def test_tabs_are_walked_by_keyboard_and_the_focus_is_seen(page: Page) -> None:
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("tab", name="img2img", exact=True).first).to_be_focused()
     page.keyboard.press("End")
-    expect(page.get_by_role("tab", name="Models")).to_be_focused()
-    assert page.evaluate("() => location.hash") == "#/models"
+    expect(page.get_by_role("tab", name="Costs")).to_be_focused()
+    assert page.evaluate("() => location.hash") == "#/costs"
     style = "() => getComputedStyle(document.activeElement).outlineStyle"
     assert page.evaluate(style) == "solid"
     page.go_back()
