@@ -5,9 +5,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from darkroom_client.errors import WrongAddress
 
-ROUTES = frozenset(
-    {"ping", "jobs", "images", "checkpoints", "endpoints", "keys", "dead-letters", "costs", "budgets"}
-)
+ROUTES = frozenset({"ping", "jobs", "images", "checkpoints", "endpoints", "keys", "dead-letters", "costs", "budgets"})
 """What the paths of the API begin with."""
 EXAMPLE = "https://….execute-api.eu-west-1.amazonaws.com/v1"
 _GATEWAYS = (".amazonaws.com", ".amazonaws.com.cn")
