@@ -83,7 +83,9 @@ def run(darkroom: Running, page: str, folder: Path) -> str:
             ["/bin/bash", "-c", script], cwd=ROOT, env=shared, stdout=output, stderr=output, start_new_session=True
         )
         try:
-            ended = done.wait(240)
+            ended: int | None = done.wait(240)
+        except subprocess.TimeoutExpired:
+            ended = None  # What it had said by then is told below.
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(done.pid, signal.SIGTERM)
